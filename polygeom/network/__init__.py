@@ -1,0 +1,35 @@
+"""What a polynomial network is: layers, graphs, families and their text. No arithmetic, no files."""
+
+from polygeom.network.graph import Builder, Network, Node
+from polygeom.network.layers import (
+    LAYERS,
+    Attention,
+    Bias,
+    Convolution,
+    Dense,
+    Flatten,
+    Input,
+    Layer,
+    Polynomial,
+    Power,
+    Product,
+    Sum,
+)
+
+__all__ = [
+    "LAYERS",
+    "Attention",
+    "Bias",
+    "Builder",
+    "Convolution",
+    "Dense",
+    "Flatten",
+    "Input",
+    "Layer",
+    "Network",
+    "Node",
+    "Polynomial",
+    "Power",
+    "Product",
+    "Sum",
+]

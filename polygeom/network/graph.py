@@ -1,0 +1,300 @@
+"""A polynomial network as data: a frozen directed acyclic graph of layers, described once and evaluated over any engine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from polygeom.errors import PolygeomError
+from polygeom.network.degrees import DegreeEngine, DegreeSet
+from polygeom.network.layers import Dense, Input, Layer, Power, Shape
+
+if TYPE_CHECKING:
+    import networkx
+
+    from polygeom.engines.interface import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One layer at work: the layer, the numbers of the nodes it reads, and the node whose weights it shares, if any."""
+
+    layer: Layer
+    inputs: tuple[int, ...] = ()
+    shares: int | None = None
+
+
+@dataclass(frozen=True)
+class Network:
+    """A polynomial network: nodes in topological order, the `Input` first, the output last.
+
+    Two networks are equal when their nodes are; the text of a network (`text`) reads back as an equal network
+    (`polygeom.network.parse`). Build one with the functions of `polygeom.network.families` or with `Builder`.
+
+    Raises
+    ------
+    PolygeomError
+        When a layer does not fit its inputs, a node is not used by the output, or shared weights differ in shape.
+
+    Examples
+    --------
+    >>> from polygeom.network import Builder, Dense, Power
+    >>> b = Builder(2)
+    >>> network = b.network(b.add(Dense(1), b.add(Power(2), b.add(Dense(3), b.input))))
+    >>> str(network), network.parameter_count, network.degree
+    ('[2,3,1] r=2', 9, 2)
+    """
+
+    nodes: tuple[Node, ...]
+
+    def __post_init__(self) -> None:
+        if not self.nodes or not isinstance(self.nodes[0].layer, Input):
+            raise PolygeomError("network: the first node must be an input; write input(3) first")
+        for number, node in enumerate(self.nodes):
+            self._check_wiring(number, node)
+        _ = self.shapes
+        unused = set(range(len(self.nodes) - 1)) - {i for node in self.nodes for i in node.inputs}
+        if unused:
+            raise PolygeomError(f"network: nodes {sorted(unused)} lead nowhere; every node but the last must be used")
+        for number, node in enumerate(self.nodes):
+            if node.shares is not None and self._weights_of(number) != self._weights_of(node.shares):
+                raise PolygeomError(
+                    f"network: node {number} shares the weights of node {node.shares}, but needs the shapes "
+                    f"{self._weights_of(number)}, not {self._weights_of(node.shares)}"
+                )
+
+    def _check_wiring(self, number: int, node: Node) -> None:
+        arity, got = node.layer.arity, len(node.inputs)
+        if (number > 0) == isinstance(node.layer, Input):
+            raise PolygeomError(f"network: node {number} is a second input; a network has one")
+        if (arity is None and got < 2) or (arity is not None and got != arity):
+            wanted = "at least 2" if arity is None else str(arity)
+            raise PolygeomError(f"network: node {number} ({node.layer.kind}) needs {wanted} inputs, got {got}")
+        if any(not 0 <= i < number for i in node.inputs):
+            raise PolygeomError(f"network: node {number} must read earlier nodes, got {node.inputs}")
+        if node.shares is not None:
+            if not 0 <= node.shares < number or self.nodes[node.shares].shares is not None:
+                raise PolygeomError(f"network: node {number} must share the weights of an earlier node that owns them")
+            if self.nodes[node.shares].layer.kind != node.layer.kind:
+                raise PolygeomError(f"network: node {number} and node {node.shares} share weights but differ in kind")
+
+    def _input_shapes(self, number: int) -> list[Shape]:
+        return [self.shapes[i] for i in self.nodes[number].inputs]
+
+    def _weights_of(self, number: int) -> dict[str, Shape]:
+        return self.nodes[number].layer.parameters(*self._input_shapes(number))
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Shape of the value of every node, without the axis of points."""
+        shapes: list[Shape] = []
+        for number, node in enumerate(self.nodes):
+            try:
+                shapes.append(node.layer.shape(*(shapes[i] for i in node.inputs)))
+            except PolygeomError as error:
+                raise PolygeomError(f"network: node {number}: {error}") from None
+        return tuple(shapes)
+
+    @cached_property
+    def weight_names(self) -> tuple[Mapping[str, str], ...]:
+        """For every node, its layer's local weight names and their names in the network: ``W`` → ``W2``."""
+        counters: dict[str, int] = {}
+        names: list[Mapping[str, str]] = []
+        for number, node in enumerate(self.nodes):
+            if node.shares is not None:
+                names.append(names[node.shares])
+                continue
+            own = {}
+            for local in self._weights_of(number):
+                counters[local] = counters.get(local, 0) + 1
+                own[local] = f"{local}{counters[local]}"
+            names.append(own)
+        return tuple(names)
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Shape]:
+        """Shape of every weight by name (``W1``, ``b1``, …), in the order in which the nodes own them."""
+        shapes: dict[str, Shape] = {}
+        for number, names in enumerate(self.weight_names):
+            for local, shape in self._weights_of(number).items():
+                shapes.setdefault(names[local], shape)
+        return MappingProxyType(shapes)
+
+    @cached_property
+    def parameter_count(self) -> int:
+        """Number of free weights."""
+        return sum(math.prod(shape) for shape in self.parameters.values())
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of one input point."""
+        return self.shapes[0]
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output at one point."""
+        return self.shapes[-1]
+
+    @property
+    def input_dimension(self) -> int:
+        """Number of input variables."""
+        return math.prod(self.input_shape)
+
+    @property
+    def output_dimension(self) -> int:
+        """Number of output polynomials."""
+        return math.prod(self.output_shape)
+
+    @cached_property
+    def degrees(self) -> DegreeSet:
+        """Total degrees that may occur in the outputs, as disjoint closed intervals ``((low, high), …)``."""
+        return self.evaluate(DegreeEngine(), dict.fromkeys(self.parameters), ((1, 1),))
+
+    @property
+    def degree(self) -> int:
+        """Total degree of the output polynomials."""
+        return self.degrees[-1][1]
+
+    @cached_property
+    def ambient_dimension(self) -> int:
+        """Number of coefficients of the outputs: one for each output and each monomial of a degree that may occur."""
+        n = self.input_dimension
+        monomials = sum(math.comb(n + high, n) - math.comb(n + low - 1, n) for low, high in self.degrees)
+        return self.output_dimension * monomials
+
+    @cached_property
+    def _chain(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """Widths and activation degrees when the network is dense and monomial activations in turn, without biases."""
+        if len(self.nodes) % 2 or len(self.input_shape) != 1:
+            return None
+        widths, degrees = [self.input_dimension], []
+        for number, node in enumerate(self.nodes[1:], start=1):
+            layer = node.layer
+            if node.inputs != (number - 1,) or node.shares is not None:
+                return None
+            if number % 2 and isinstance(layer, Dense) and layer.pattern is None:
+                widths.append(layer.width)
+            elif number % 2 == 0 and isinstance(layer, Power):
+                degrees.append(layer.degree)
+            else:
+                return None
+        return tuple(widths), tuple(degrees)
+
+    @property
+    def widths(self) -> tuple[int, ...] | None:
+        """``(d_0, …, d_L)`` of a multilayer perceptron with monomial activations and no biases; None for other networks."""
+        return None if self._chain is None else self._chain[0]
+
+    @property
+    def activation_degrees(self) -> tuple[int, ...] | None:
+        """``(r_1, …, r_{L-1})`` of a multilayer perceptron as in `widths`; None for other networks."""
+        return None if self._chain is None else self._chain[1]
+
+    @cached_property
+    def graph(self) -> networkx.DiGraph[int]:
+        """The graph: nodes carry ``layer`` and ``shape``, an edge carries the ``slot`` it feeds. A fresh, independent copy."""
+        import networkx
+
+        graph: networkx.DiGraph[int] = networkx.DiGraph()
+        for number, node in enumerate(self.nodes):
+            graph.add_node(number, layer=node.layer, shape=self.shapes[number])
+            for slot, source in enumerate(node.inputs):
+                graph.add_edge(source, number, slot=slot)
+        return networkx.freeze(graph)
+
+    @cached_property
+    def text(self) -> str:
+        """Canonical text; `polygeom.network.parse` reads it back as an equal network."""
+        from polygeom.network.notation import write
+
+        return write(self)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"Network({self.text!r})"
+
+    def __reduce__(self) -> tuple[type[Network], tuple[tuple[Node, ...]]]:
+        return Network, (self.nodes,)
+
+    def evaluate(self, engine: Engine[Any], weights: Mapping[str, Any], points: Any) -> Any:
+        """The value of the output over ``engine``.
+
+        Parameters
+        ----------
+        engine:
+            Arithmetic, see `polygeom.engines.interface`.
+        weights:
+            A weight value for every name in `parameters`, of that shape.
+        points:
+            A point value of shape ``(N, *input_shape)``.
+
+        Returns
+        -------
+        A point value of shape ``(N, *output_shape)``.
+        """
+        values: list[Any] = [points]
+        for number, node in enumerate(self.nodes[1:], start=1):
+            own = {local: weights[name] for local, name in self.weight_names[number].items()}
+            inputs = [values[i] for i in node.inputs]
+            values.append(node.layer.apply(engine, inputs, own, self._input_shapes(number)))
+        return values[-1]
+
+
+class Builder:
+    """Put a network together node by node; `add` returns the number of the new node.
+
+    Parameters
+    ----------
+    dims:
+        Shape of an input point: an integer for vectors, or a tuple.
+
+    Examples
+    --------
+    >>> from polygeom.network import Builder, Dense, Product
+    >>> b = Builder(2)
+    >>> left, right = b.add(Dense(3), b.input), b.add(Dense(3), b.input)
+    >>> b.network(b.add(Dense(1), b.add(Product(), left, right))).degree
+    2
+    """
+
+    def __init__(self, dims: int | Sequence[int]) -> None:
+        self._nodes = [Node(Input((dims,) if isinstance(dims, int) else tuple(dims)))]
+        self.input = 0
+
+    def add(self, layer: Layer, *inputs: int, shares: int | None = None) -> int:
+        """Append ``layer`` reading the nodes ``inputs``; ``shares`` ties its weights to those of an earlier node."""
+        self._nodes.append(Node(layer, inputs, shares))
+        return len(self._nodes) - 1
+
+    def network(self, output: int) -> Network:
+        """The network that computes node ``output``, its nodes renumbered in the order in which the output needs them."""
+        order: dict[int, int] = {0: 0}
+        stack: list[tuple[int, bool]] = [(output, False)]
+        while stack:
+            number, ready = stack.pop()
+            if number in order:
+                continue
+            node = self._nodes[number]
+            if ready:
+                order[number] = len(order)
+                continue
+            needs = node.inputs if node.shares is None else (*node.inputs, node.shares)
+            stack.append((number, True))
+            stack += [(i, False) for i in reversed(needs)]
+        ranked = sorted(order, key=order.__getitem__)
+        return Network(
+            tuple(
+                Node(
+                    self._nodes[n].layer,
+                    tuple(order[i] for i in self._nodes[n].inputs),
+                    None if (owner := self._nodes[n].shares) is None else order[owner],
+                )
+                for n in ranked
+            )
+        )

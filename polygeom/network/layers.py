@@ -1,0 +1,301 @@
+"""The vocabulary of layers: each states its shape rule, its parameters and its value in engine primitives.
+
+A layer is a frozen value without weights. ``shape(*inputs)`` gives the shape of one output (no batch axis) or raises
+`PolygeomError`; ``parameters(*inputs)`` the shapes of its weights by one-letter names; ``apply`` its value over any engine
+(`polygeom.engines.interface`), given the values, weights and shapes of its inputs. Nothing else in polygeom needs to know a layer: a new one is a class in this file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+import numpy as np
+
+from polygeom.errors import PolygeomError
+
+if TYPE_CHECKING:
+    from polygeom.engines.interface import Engine
+
+Shape = tuple[int, ...]
+V = TypeVar("V")
+
+
+class Layer:
+    """Base of all layers; subclasses are frozen dataclasses."""
+
+    kind: ClassVar[str]
+    """The word for this layer in text and JSON."""
+    arity: ClassVar[int | None] = 1
+    """Number of inputs; ``None`` for two or more."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        """Shape of the output for inputs of the given shapes."""
+        return inputs[0]
+
+    def parameters(self, *inputs: Shape) -> dict[str, Shape]:
+        """Shapes of the weights by local name, in a fixed order."""
+        return {}
+
+    def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
+        """The value of the layer over ``engine``."""
+        raise TypeError(f"layer {type(self).__name__} must define apply")
+
+
+def _positive(layer: str, name: str, value: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise PolygeomError(f"{layer}: {name} must be a positive integer, got {value!r}; write for example {name}=2")
+
+
+@dataclass(frozen=True, slots=True)
+class Input(Layer):
+    """The input of the network, a point of shape ``dims``: ``(d,)`` for vectors, ``(t, d)`` for ``t`` tokens."""
+
+    dims: Shape
+    kind: ClassVar[str] = "input"
+    arity: ClassVar[int | None] = 0
+
+    def __post_init__(self) -> None:
+        if not self.dims:
+            raise PolygeomError("input: dims must have at least one entry, got (); write input(3)")
+        for d in self.dims:
+            _positive("input", "dims", d)
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return self.dims
+
+
+@dataclass(frozen=True, slots=True)
+class Dense(Layer):
+    """A linear map ``x ↦ W x`` on the last axis, without bias.
+
+    ``pattern`` describes sparse and tied matrices: entry ``W[i, j]`` is the free weight number ``pattern[i][j]``, or zero where
+    the pattern says -1. Numbers start at 0 and none is skipped. Without a pattern all ``width × n`` entries are free.
+    """
+
+    width: int
+    pattern: tuple[tuple[int, ...], ...] | None = None
+    kind: ClassVar[str] = "dense"
+
+    def __post_init__(self) -> None:
+        _positive("dense", "width", self.width)
+        if self.pattern is None:
+            return
+        entries = {entry for row in self.pattern for entry in row}
+        free = entries - {-1}
+        if len(self.pattern) != self.width or len({len(row) for row in self.pattern}) != 1:
+            raise PolygeomError(f"dense: pattern must have {self.width} rows of equal length, one for each output")
+        if not free or free != set(range(len(free))):
+            raise PolygeomError(
+                f"dense: pattern must number the free weights 0, 1, … without gaps (-1 for zero), got {sorted(entries)}"
+            )
+
+    def shape(self, *inputs: Shape) -> Shape:
+        (x,) = inputs
+        if self.pattern is not None and len(self.pattern[0]) != x[-1]:
+            raise PolygeomError(f"dense: pattern has {len(self.pattern[0])} columns but the input has {x[-1]} features")
+        return (*x[:-1], self.width)
+
+    def parameters(self, *inputs: Shape) -> dict[str, Shape]:
+        if self.pattern is None:
+            return {"W": (self.width, inputs[0][-1])}
+        return {"W": (1 + max(entry for row in self.pattern for entry in row),)}
+
+    def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
+        w = weights["W"]
+        if self.pattern is not None:
+            w = engine.arrange(w, np.array(self.pattern))
+        return engine.linear(inputs[0], w)
+
+
+@dataclass(frozen=True, slots=True)
+class Bias(Layer):
+    """A learned shift ``x ↦ x + b`` of the last axis."""
+
+    kind: ClassVar[str] = "bias"
+
+    def parameters(self, *inputs: Shape) -> dict[str, Shape]:
+        return {"b": (inputs[0][-1],)}
+
+    def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
+        return engine.bias(inputs[0], weights["b"])
+
+
+@dataclass(frozen=True, slots=True)
+class Power(Layer):
+    """The monomial activation ``x ↦ x ** degree``, elementwise."""
+
+    degree: int
+    kind: ClassVar[str] = "power"
+
+    def __post_init__(self) -> None:
+        _positive("power", "degree", self.degree)
+
+    def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
+        return engine.power(inputs[0], self.degree)
+
+
+@dataclass(frozen=True, slots=True)
+class Polynomial(Layer):
+    """A fixed polynomial activation ``x ↦ Σ_k coefficients[k] x ** k`` with rational coefficients, elementwise."""
+
+    coefficients: tuple[Fraction, ...]
+    kind: ClassVar[str] = "polynomial"
+
+    def __post_init__(self) -> None:
+        try:
+            exact = tuple(Fraction(c) for c in self.coefficients)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise PolygeomError(
+                f"polynomial: coefficients must be rational numbers, got {self.coefficients!r}; write (0, 1, 1) for x + x^2"
+            ) from error
+        object.__setattr__(self, "coefficients", exact)
+        if len(exact) < 2 or exact[-1] == 0:
+            raise PolygeomError(
+                "polynomial: coefficients must reach a nonzero leading one of degree at least 1, constant term first, "
+                f"got {tuple(map(str, exact))}; write (0, 1, 1) for x + x^2"
+            )
+
+    def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
+        return engine.polynomial(inputs[0], self.coefficients)
+
+
+def _equal_shapes(kind: str, inputs: Sequence[Shape]) -> Shape:
+    if any(shape != inputs[0] for shape in inputs):
+        raise PolygeomError(f"{kind}: inputs must have equal shapes, got {', '.join(map(str, inputs))}")
+    return inputs[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Product(Layer):
+    """The Hadamard (elementwise) product of two or more values of equal shape."""
+
+    kind: ClassVar[str] = "product"
+    arity: ClassVar[int | None] = None
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return _equal_shapes("product", inputs)
+
+    def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
+        value = inputs[0]
+        for other in inputs[1:]:
+            value = engine.multiply(value, other)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Sum(Layer):
+    """The sum of two or more values of equal shape: skip connections."""
+
+    kind: ClassVar[str] = "sum"
+    arity: ClassVar[int | None] = None
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return _equal_shapes("sum", inputs)
+
+    def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
+        value = inputs[0]
+        for other in inputs[1:]:
+            value = engine.add(value, other)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution(Layer):
+    """A 1-D convolution without padding: ``y[m, o] = Σ_{i, c} w[o, i, c] x[stride·m + i, c]``.
+
+    The input has shape ``(n,)`` (one channel) or ``(n, c)``; the output ``(n′, channels)``, or ``(n′,)`` when a one-channel
+    input meets ``channels=1``, with ``n′ = (n − size) // stride + 1``.
+    """
+
+    size: int
+    stride: int = 1
+    channels: int = 1
+    kind: ClassVar[str] = "convolution"
+
+    def __post_init__(self) -> None:
+        _positive("convolution", "size", self.size)
+        _positive("convolution", "stride", self.stride)
+        _positive("convolution", "channels", self.channels)
+
+    def shape(self, *inputs: Shape) -> Shape:
+        (x,) = inputs
+        if len(x) > 2 or x[0] < self.size:
+            raise PolygeomError(
+                f"convolution: a filter of size {self.size} needs an input of shape (n,) or (n, channels) "
+                f"with n ≥ {self.size}, got {x}"
+            )
+        length = (x[0] - self.size) // self.stride + 1
+        return (length,) if len(x) == 1 and self.channels == 1 else (length, self.channels)
+
+    def parameters(self, *inputs: Shape) -> dict[str, Shape]:
+        return {"w": (self.channels, self.size * math.prod(inputs[0][1:]))}
+
+    def windows(self, x: Shape) -> np.ndarray:
+        """Positions ``(n′, size · c)`` of the flattened input that each output position sees."""
+        c = math.prod(x[1:])
+        length = (x[0] - self.size) // self.stride + 1
+        starts = np.arange(length) * (self.stride * c)
+        return starts[:, None] + np.arange(self.size * c)
+
+    def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
+        y = engine.linear(engine.reindex(inputs[0], self.windows(shapes[0])), weights["w"])
+        out = self.shape(shapes[0])
+        return engine.reindex(y, np.arange(math.prod(out)).reshape(out)) if len(out) == 1 else y
+
+
+@dataclass(frozen=True, slots=True)
+class Flatten(Layer):
+    """All axes of a point in one, last axis fastest: from convolution or attention to dense layers."""
+
+    kind: ClassVar[str] = "flatten"
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return (math.prod(inputs[0]),)
+
+    def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
+        return engine.reindex(inputs[0], np.arange(math.prod(shapes[0])))
+
+
+@dataclass(frozen=True, slots=True)
+class Attention(Layer):
+    """Lightning (unnormalised) self-attention ``X ↦ V X Xᵀ Kᵀ Q X`` of Henry, Marchetti, Kohn (arXiv 2408.17221).
+
+    Tokens are rows: the input ``Y = Xᵀ`` has shape ``(t, d)``, the output ``(t, width)``. ``Q`` and ``K`` are ``rank × d``.
+    """
+
+    rank: int
+    width: int
+    kind: ClassVar[str] = "attention"
+
+    def __post_init__(self) -> None:
+        _positive("attention", "rank", self.rank)
+        _positive("attention", "width", self.width)
+
+    def shape(self, *inputs: Shape) -> Shape:
+        (x,) = inputs
+        if len(x) != 2:
+            raise PolygeomError(f"attention: the input must have shape (tokens, features), got {x}; write input(2, 3)")
+        return (x[0], self.width)
+
+    def parameters(self, *inputs: Shape) -> dict[str, Shape]:
+        d = inputs[0][-1]
+        return {"Q": (self.rank, d), "K": (self.rank, d), "V": (self.width, d)}
+
+    def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
+        (y,) = inputs
+        tokens = shapes[0][0]
+        keys = engine.linear(y, weights["K"])
+        transposed = np.arange(tokens * self.rank).reshape(tokens, self.rank).T
+        scores = engine.matmul(engine.linear(y, weights["Q"]), engine.reindex(keys, transposed))
+        return engine.matmul(scores, engine.linear(y, weights["V"]))
+
+
+LAYERS: dict[str, type[Layer]] = {
+    layer.kind: layer
+    for layer in (Input, Dense, Bias, Power, Polynomial, Product, Sum, Convolution, Flatten, Attention)
+}
+"""Every layer by its word in text and JSON."""
