@@ -1,3 +1,69 @@
-"""polygeom: dimensions, equations and training behaviour of polynomial neural networks."""
+"""polygeom: dimensions, equations and training behaviour of polynomial neural networks.
+
+>>> import polygeom
+>>> result = polygeom.dimension("[3,3,3] r=2")
+>>> result.dimension, result.proved
+(15, True)
+
+The names below are imported when they are first used, so ``import polygeom`` itself is light.
+"""
+
+from __future__ import annotations
+
+import importlib
 
 __version__ = "0.1.0"
+
+# The module each public name is found in. "dimension" and "sweep" are packages that can be called like the function
+# they are named after, so the name stands for the package itself.
+_HOMES = {
+    "Network": "polygeom.network",
+    "parse": "polygeom.network",
+    "mlp": "polygeom.network",
+    "linear": "polygeom.network",
+    "ccp": "polygeom.network",
+    "ncp": "polygeom.network",
+    "product_network": "polygeom.network",
+    "convolutional": "polygeom.network",
+    "lightning_attention": "polygeom.network",
+    "dimension": "polygeom.dimension",
+    "DimensionResult": "polygeom.dimension",
+    "verify": "polygeom.dimension",
+    "sweep": "polygeom.sweep",
+    "PolygeomError": "polygeom.errors",
+    "FormatError": "polygeom.errors",
+    "BudgetError": "polygeom.errors",
+}
+
+__all__ = [
+    "Network",
+    "parse",
+    "mlp",
+    "linear",
+    "ccp",
+    "ncp",
+    "product_network",
+    "convolutional",
+    "lightning_attention",
+    "dimension",
+    "DimensionResult",
+    "verify",
+    "sweep",
+    "PolygeomError",
+    "FormatError",
+    "BudgetError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'polygeom' has no attribute {name!r}; it offers {', '.join(_HOMES)}")
+    module = importlib.import_module(_HOMES[name])
+    value: object = module if module.__name__ == f"polygeom.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,7 +1,7 @@
 """Packages named after their main function can be called like it: ``polygeom.dimension("[3,3,3] r=2")``.
 
-Python supports replacing a module's class ("Customizing module attribute access" in the language reference); this is the
-only place polygeom uses it, so that a room of the package and the verb it is named after share one word.
+Python supports replacing a module's class ("Customizing module attribute access" in the language reference). This is
+the only place polygeom uses it, so that a room of the package and the verb it is named after share one word.
 """
 
 from __future__ import annotations

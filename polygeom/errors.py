@@ -1,4 +1,7 @@
-"""The errors polygeom raises for what a user can mend: each names the argument, the constraint, what came and what to write."""
+"""The errors polygeom raises for what a user can mend.
+
+Each message names the argument, the constraint, what came, and what to write instead.
+"""
 
 from __future__ import annotations
 

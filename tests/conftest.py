@@ -1,0 +1,71 @@
+"""What every test shares: one BLAS thread, seeds that can be replayed, and a look for what a test left behind."""
+
+from __future__ import annotations
+
+import os
+
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")  # before numpy is imported: its thread pool is created then
+
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+from leaks import Footprint
+
+MULTIPLIER = "POLYGEOM_TEST_MULTIPLIER"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--multiplier",
+        type=int,
+        metavar="N",
+        help=f"repeat randomised tests N times as often (default: ${MULTIPLIER}, or 1)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if (times := config.getoption("multiplier")) is not None:
+        os.environ[MULTIPLIER] = str(times)
+    examples = 100 * int(os.environ.get(MULTIPLIER, "1"))
+    hypothesis.settings.register_profile("explore", deadline=None, print_blob=True, max_examples=examples)
+    hypothesis.settings.register_profile(
+        "ci", hypothesis.settings.get_profile("explore"), derandomize=True, database=None
+    )
+    hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "explore")
+
+
+@pytest.fixture(scope="session")
+def multiplier() -> int:
+    """How many times as many random cases as usual a test should try."""
+    return int(os.environ.get(MULTIPLIER, "1"))
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """A generator seeded by the test's own name: the same numbers in every run and in any order of tests."""
+    return np.random.default_rng(zlib.crc32(request.node.nodeid.encode()))
+
+
+@pytest.fixture(scope="session")
+def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder of our own for ``tempfile``, so that what other programs put into /tmp is not taken for a leak."""
+    folder = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", None)
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing_behind(_own_temporary_folder: Path) -> Iterator[None]:
+    """Children, threads, files and shared memory after a test are those before it."""
+    before = Footprint.now(_own_temporary_folder)
+    yield
+    if left := before.wait_for_return(seconds=2.0):
+        pytest.fail("left behind: " + "; ".join(left))
