@@ -1,0 +1,101 @@
+"""The examples of the README, of the documentation and of the docstrings run and print what they say."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import polygeom
+
+if not all(
+    (Path(polygeom.__path__[0]) / name).exists() for name in ("network/notation.py", "dimension", "sweep", "cli.py")
+):
+    pytest.skip("not all rooms have landed yet", allow_module_level=True)
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MODULES = [
+    "polygeom",
+    *(module.name for module in pkgutil.walk_packages(polygeom.__path__, "polygeom.") if "__main__" not in module.name),
+]
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+FENCE = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    language: str
+    text: str
+    line: int
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    return [Block(found[1], found[2], text.count("\n", 0, found.start(2))) for found in FENCE.finditer(text)]
+
+
+def run_python(page: Path, block: Block, names: dict[str, object]) -> None:
+    test = doctest.DocTestParser().get_doctest(block.text, names, page.name, str(page), block.line)
+    report: list[str] = []
+    doctest.DocTestRunner(optionflags=FLAGS).run(test, out=report.append, clear_globs=False)
+    names.update(test.globs)
+    assert not report, "".join(report)
+
+
+def commands(block: Block) -> list[tuple[str, str]]:
+    """The lines after a ``$`` that call polygeom, each with the output written below it."""
+    parts = re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]
+    pairs = [part.partition("\n") for part in parts]
+    return [(command, output) for command, _, output in pairs if re.search(r"\bpolygeom\b", command)]
+
+
+def run_command(page: Path, command: str, output: str, folder: Path) -> None:
+    script = f'polygeom() {{ "{sys.executable}" -m polygeom "$@"; }}\n{command}\n'
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, f"{page.name}: {command}\n{done.stderr}"
+    if output.strip():
+        assert doctest.OutputChecker().check_output(output, done.stdout, FLAGS), (
+            f"{page.name}: {command}\n{done.stdout}"
+        )
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in blocks(page):
+        if block.language == "python":
+            run_python(page, block, names)
+        for command, output in commands(block):
+            run_command(page, command, output, tmp_path)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of_a_module_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    failed, _ = doctest.testmod(importlib.import_module(name), optionflags=FLAGS)
+    assert failed == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("```python\n>>> 1 + 1\n3\n```\n", "Expected"), ("```console\n$ polygeom --no-such-flag\n```\n", "polygeom")],
+)
+def test_a_wrong_example_would_be_seen(
+    text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(text)
+    with pytest.raises(AssertionError, match=message):
+        test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch)

@@ -1,0 +1,81 @@
+"""The files around the package agree with each other."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import polygeom
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def readme_commands() -> list[str]:
+    return [
+        text.strip() for text in re.findall(r"^```console\n(.*?)^```$", read("README.md"), re.MULTILINE | re.DOTALL)
+    ]
+
+
+def test_the_first_two_commands_of_the_readme_start_from_nothing() -> None:
+    first, second, *_ = readme_commands()
+    assert first.startswith("python3 -m venv .venv && ")
+    assert ".venv/bin/polygeom sweep" in first
+    assert second.startswith("python3 -m venv .venv && ")
+    assert second.endswith("pytest -q")
+
+
+def test_continuous_integration_runs_the_readmes_test_command_last() -> None:
+    assert read(".ci/run").splitlines()[-1] == readme_commands()[1]
+    assert readme_commands()[1] in read("CONTRIBUTING.md")
+
+
+def test_continuous_integration_is_executable_and_strict() -> None:
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert "\nset -euo pipefail\n" in read(".ci/run")
+
+
+def test_the_version_has_one_source() -> None:
+    assert PROJECT["dynamic"] == ["version"]
+    assert f"version: {polygeom.__version__}\n" in read("CITATION.cff")
+
+
+def constraints() -> dict[str, str]:
+    lines = [line for line in read("constraints.txt").splitlines() if line and not line.startswith("#")]
+    pins = dict(line.split("==") for line in lines)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pins.items()}
+
+
+def requirements() -> list[str]:
+    extras = [name for extra in PROJECT["optional-dependencies"].values() for name in extra]
+    return [*PROJECT["dependencies"], *extras]
+
+
+@pytest.mark.parametrize("requirement", [name for name in requirements() if not name.startswith("polygeom")])
+def test_every_requirement_is_a_range_with_a_tested_version(requirement: str) -> None:
+    name = re.match(r"[A-Za-z0-9-]+", requirement)[0]
+    assert name.lower() in constraints()
+    assert not re.search(r"==|~=|<", requirement)
+
+
+def test_torch_is_pinned_and_not_part_of_the_base() -> None:
+    assert constraints()["torch"] == "2.13.0"
+    assert not any("torch" in requirement for requirement in PROJECT["dependencies"])
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a git checkout")
+def test_no_source_file_is_too_long_to_read() -> None:
+    names = subprocess.run(
+        ["git", "ls-files", "polygeom"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    lengths = {name: len(read(name).splitlines()) for name in names if name.endswith(".py")}
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
