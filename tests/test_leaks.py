@@ -1,0 +1,75 @@
+"""The look for what a test left behind sees each kind of thing that can be left."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+
+import pytest
+from leaks import SHARED_MEMORY, Footprint
+
+
+@contextmanager
+def child() -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    yield
+    process.communicate(b"\n")
+
+
+@contextmanager
+def thread() -> Iterator[None]:
+    done = threading.Event()
+    waiting = threading.Thread(target=done.wait)
+    waiting.start()
+    yield
+    done.set()
+    waiting.join()
+
+
+@contextmanager
+def temporary() -> Iterator[None]:
+    with tempfile.NamedTemporaryFile():
+        yield
+
+
+@contextmanager
+def shared_memory() -> Iterator[None]:
+    memory = SharedMemory(create=True, size=16)
+    yield
+    memory.close()
+    memory.unlink()
+
+
+@contextmanager
+def open_files() -> Iterator[None]:
+    with Path(__file__).open():
+        yield
+
+
+KINDS = [
+    child,
+    thread,
+    temporary,
+    pytest.param(shared_memory, marks=pytest.mark.skipif(not SHARED_MEMORY.is_dir(), reason="needs /dev/shm")),
+    pytest.param(open_files, marks=pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_left_is_named_and_then_gone(kind) -> None:
+    folder = Path(tempfile.gettempdir())
+    before = Footprint.now(folder)
+    with kind():
+        left = before.wait_for_return(seconds=0)
+    assert any(line.startswith(kind.__name__.replace("_", " ")) for line in left), left
+    assert before.wait_for_return(seconds=2) == []
+
+
+def test_temporary_files_of_tests_have_a_folder_of_their_own() -> None:
+    assert Path(tempfile.gettempdir()).name.startswith("temporary")
