@@ -1,0 +1,37 @@
+"""Exact linear algebra mod p: arithmetic, elimination, and the way back to integers and fractions."""
+
+from __future__ import annotations
+
+from polygeom.modular._backend import load_compiled
+from polygeom.modular.arithmetic import P22, P23, PrimeField, Residues, as_field, is_prime, random_prime
+from polygeom.modular.elimination import (
+    Echelon,
+    InconsistentError,
+    echelon_form,
+    eliminate_columns,
+    eliminate_columns_stable,
+    nullspace,
+    rank,
+    rank_stable,
+    solve,
+)
+
+__all__ = [
+    "P22",
+    "P23",
+    "Echelon",
+    "InconsistentError",
+    "PrimeField",
+    "Residues",
+    "as_field",
+    "echelon_form",
+    "eliminate_columns",
+    "eliminate_columns_stable",
+    "is_prime",
+    "load_compiled",
+    "nullspace",
+    "random_prime",
+    "rank",
+    "rank_stable",
+    "solve",
+]
