@@ -1,5 +1,6 @@
 """What a polynomial network is: layers, graphs, families and their text. No arithmetic, no files."""
 
+from polygeom.network.families import linear, mlp
 from polygeom.network.graph import Builder, Network, Node
 from polygeom.network.layers import (
     LAYERS,
@@ -15,6 +16,7 @@ from polygeom.network.layers import (
     Product,
     Sum,
 )
+from polygeom.network.notation import parse, write
 
 __all__ = [
     "LAYERS",
@@ -32,4 +34,8 @@ __all__ = [
     "Power",
     "Product",
     "Sum",
+    "linear",
+    "mlp",
+    "parse",
+    "write",
 ]

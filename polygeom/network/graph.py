@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from polygeom.errors import PolygeomError
 from polygeom.network.degrees import DegreeEngine, DegreeSet
 from polygeom.network.layers import Dense, Input, Layer, Power, Shape
+from polygeom.network.limits import MOST_SYMBOLS
 
 if TYPE_CHECKING:
     import networkx
@@ -52,6 +53,11 @@ class Network:
     nodes: tuple[Node, ...]
 
     def __post_init__(self) -> None:
+        if len(self.nodes) > MOST_SYMBOLS or sum(n.layer.symbols + len(n.inputs) for n in self.nodes) > MOST_SYMBOLS:
+            raise PolygeomError(
+                f"network: layers, their inputs, pattern entries and coefficients must be at most {MOST_SYMBOLS} together; "
+                "write a smaller network"
+            )
         if not self.nodes or not isinstance(self.nodes[0].layer, Input):
             raise PolygeomError("network: the first node must be an input; write input(3) first")
         for number, node in enumerate(self.nodes):
@@ -168,21 +174,25 @@ class Network:
 
     @cached_property
     def _chain(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-        """Widths and activation degrees when the network is dense and monomial activations in turn, without biases."""
-        if len(self.nodes) % 2 or len(self.input_shape) != 1:
+        """Widths and activation degrees when the network is dense layers with monomial activations, or none, between."""
+        if len(self.input_shape) != 1:
             return None
-        widths, degrees = [self.input_dimension], []
+        widths, degrees, activated = [self.input_dimension], [], True
         for number, node in enumerate(self.nodes[1:], start=1):
             layer = node.layer
             if node.inputs != (number - 1,) or node.shares is not None:
                 return None
-            if number % 2 and isinstance(layer, Dense) and layer.pattern is None:
+            if isinstance(layer, Dense) and layer.pattern is None:
+                if not activated:
+                    degrees.append(1)
                 widths.append(layer.width)
-            elif number % 2 == 0 and isinstance(layer, Power):
+                activated = False
+            elif isinstance(layer, Power) and not activated:
                 degrees.append(layer.degree)
+                activated = True
             else:
                 return None
-        return tuple(widths), tuple(degrees)
+        return None if activated else (tuple(widths), tuple(degrees))
 
     @property
     def widths(self) -> tuple[int, ...] | None:
@@ -191,7 +201,7 @@ class Network:
 
     @property
     def activation_degrees(self) -> tuple[int, ...] | None:
-        """``(r_1, …, r_{L-1})`` of a multilayer perceptron as in `widths`; None for other networks."""
+        """``(r_1, …, r_{L-1})`` of a multilayer perceptron as in `widths`, 1 where no activation stands; None for others."""
         return None if self._chain is None else self._chain[1]
 
     @cached_property
@@ -212,6 +222,19 @@ class Network:
         from polygeom.network.notation import write
 
         return write(self)
+
+    def to_json(self) -> str:
+        """One line of JSON; `Network.from_json` and `polygeom.network.parse` read it back as an equal network."""
+        from polygeom.network.records import dump
+
+        return dump(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Network:
+        """The network that `to_json` wrote; raises `FormatError` for any other text."""
+        from polygeom.network.records import read
+
+        return read(text)
 
     def __str__(self) -> str:
         return self.text

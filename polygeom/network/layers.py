@@ -2,23 +2,37 @@
 
 A layer is a frozen value without weights. ``shape(*inputs)`` gives the shape of one output (no batch axis) or raises
 `PolygeomError`; ``parameters(*inputs)`` the shapes of its weights by one-letter names; ``apply`` its value over any engine
-(`polygeom.engines.interface`), given the values, weights and shapes of its inputs. Nothing else in polygeom needs to know a layer: a new one is a class in this file.
+(`polygeom.engines.interface`), given the values, weights and shapes of its inputs. Nothing else in polygeom needs to know
+a layer: a new one is a class in this file.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Rational
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 
 from polygeom.errors import PolygeomError
+from polygeom.network.limits import (
+    LARGEST_COEFFICIENT,
+    LARGEST_DEGREE,
+    LARGEST_POLYNOMIAL_DEGREE,
+    LARGEST_WIDTH,
+    MOST_AXES,
+    MOST_SYMBOLS,
+    shown,
+)
 
 if TYPE_CHECKING:
     from polygeom.engines.interface import Engine
+
+_RATIONAL = re.compile(r"-?[0-9]{1,20}(/[0-9]{1,20})?")
 
 Shape = tuple[int, ...]
 V = TypeVar("V")
@@ -31,6 +45,11 @@ class Layer:
     """The word for this layer in text and JSON."""
     arity: ClassVar[int | None] = 1
     """Number of inputs; ``None`` for two or more."""
+
+    @property
+    def symbols(self) -> int:
+        """Size of the description of the layer, for the limit on the size of a network."""
+        return 1
 
     def shape(self, *inputs: Shape) -> Shape:
         """Shape of the output for inputs of the given shapes."""
@@ -45,9 +64,11 @@ class Layer:
         raise TypeError(f"layer {type(self).__name__} must define apply")
 
 
-def _positive(layer: str, name: str, value: int) -> None:
+def _positive(layer: str, name: str, value: int, largest: int = LARGEST_WIDTH) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise PolygeomError(f"{layer}: {name} must be a positive integer, got {value!r}; write for example {name}=2")
+        raise PolygeomError(f"{layer}: {name} must be a positive integer, got {shown(value)}; write for example {name}=2")
+    if value > largest:
+        raise PolygeomError(f"{layer}: {name} must be at most {largest}; write a smaller number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +80,12 @@ class Input(Layer):
     arity: ClassVar[int | None] = 0
 
     def __post_init__(self) -> None:
-        if not self.dims:
-            raise PolygeomError("input: dims must have at least one entry, got (); write input(3)")
+        if isinstance(self.dims, int):
+            object.__setattr__(self, "dims", (self.dims,))
+        elif not isinstance(self.dims, tuple):
+            object.__setattr__(self, "dims", tuple(self.dims))
+        if not 1 <= len(self.dims) <= MOST_AXES:
+            raise PolygeomError(f"input: dims must have 1 to {MOST_AXES} entries, got {len(self.dims)}; write input(3)")
         for d in self.dims:
             _positive("input", "dims", d)
 
@@ -84,19 +109,36 @@ class Dense(Layer):
         _positive("dense", "width", self.width)
         if self.pattern is None:
             return
-        entries = {entry for row in self.pattern for entry in row}
-        free = entries - {-1}
-        if len(self.pattern) != self.width or len({len(row) for row in self.pattern}) != 1:
-            raise PolygeomError(f"dense: pattern must have {self.width} rows of equal length, one for each output")
-        if not free or free != set(range(len(free))):
+        pattern = tuple(tuple(row) for row in self.pattern)
+        object.__setattr__(self, "pattern", pattern)
+        if len(pattern) != self.width or len({len(row) for row in pattern}) != 1:
             raise PolygeomError(
-                f"dense: pattern must number the free weights 0, 1, … without gaps (-1 for zero), got {sorted(entries)}"
+                f"dense: pattern must have {self.width} rows of equal length, one for each output; "
+                f"write width={len(pattern) or 1} or mend the rows"
             )
+        if self.symbols > MOST_SYMBOLS:
+            raise PolygeomError(
+                f"dense: pattern must have at most {MOST_SYMBOLS} entries, got {self.symbols}; "
+                "write a convolution or a full matrix instead"
+            )
+        free = {entry for row in pattern for entry in row} - {-1}
+        if not free or free != set(range(len(free))) or any(type(entry) is not int for row in pattern for entry in row):
+            raise PolygeomError(
+                "dense: pattern must number the free weights 0, 1, … without gaps (-1 for zero), got "
+                f"{shown(pattern, 60)}; write [[0,-1],[-1,1]] for a diagonal matrix"
+            )
+
+    @property
+    def symbols(self) -> int:
+        return 1 if self.pattern is None else len(self.pattern) * len(self.pattern[0])
 
     def shape(self, *inputs: Shape) -> Shape:
         (x,) = inputs
         if self.pattern is not None and len(self.pattern[0]) != x[-1]:
-            raise PolygeomError(f"dense: pattern has {len(self.pattern[0])} columns but the input has {x[-1]} features")
+            raise PolygeomError(
+                f"dense: pattern has {len(self.pattern[0])} columns but the input has {x[-1]} features; "
+                f"write {x[-1]} entries in each row"
+            )
         return (*x[:-1], self.width)
 
     def parameters(self, *inputs: Shape) -> dict[str, Shape]:
@@ -132,10 +174,26 @@ class Power(Layer):
     kind: ClassVar[str] = "power"
 
     def __post_init__(self) -> None:
-        _positive("power", "degree", self.degree)
+        _positive("power", "degree", self.degree, LARGEST_DEGREE)
 
     def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
         return engine.power(inputs[0], self.degree)
+
+
+def _rational(c: object) -> Fraction:
+    if isinstance(c, str) and _RATIONAL.fullmatch(c):
+        numerator, _, denominator = c.partition("/")
+        c = Fraction(int(numerator), int(denominator or 1)) if int(denominator or 1) else c
+    if isinstance(c, bool) or not isinstance(c, Rational):
+        raise PolygeomError(
+            f"polynomial: coefficients must be integers or fractions, got {shown(c)}; write 1/2 for one half, "
+            "in Python Fraction(1, 2)"
+        )
+    if max(abs(c.numerator), c.denominator) > LARGEST_COEFFICIENT:
+        raise PolygeomError(
+            f"polynomial: numerators and denominators must be at most {LARGEST_COEFFICIENT}; write a shorter fraction"
+        )
+    return Fraction(int(c.numerator), int(c.denominator))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +204,22 @@ class Polynomial(Layer):
     kind: ClassVar[str] = "polynomial"
 
     def __post_init__(self) -> None:
-        try:
-            exact = tuple(Fraction(c) for c in self.coefficients)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise PolygeomError(
-                f"polynomial: coefficients must be rational numbers, got {self.coefficients!r}; write (0, 1, 1) for x + x^2"
-            ) from error
+        exact = tuple(_rational(c) for c in self.coefficients)
         object.__setattr__(self, "coefficients", exact)
         if len(exact) < 2 or exact[-1] == 0:
             raise PolygeomError(
                 "polynomial: coefficients must reach a nonzero leading one of degree at least 1, constant term first, "
-                f"got {tuple(map(str, exact))}; write (0, 1, 1) for x + x^2"
+                f"got {', '.join(map(str, exact)):.60}; write 0,1,1 for x + x^2"
             )
+        if len(exact) > LARGEST_POLYNOMIAL_DEGREE + 1:
+            raise PolygeomError(
+                f"polynomial: the degree must be at most {LARGEST_POLYNOMIAL_DEGREE}, got {len(exact) - 1}; "
+                "write fewer coefficients, or a monomial activation r=… of higher degree"
+            )
+
+    @property
+    def symbols(self) -> int:
+        return 2 * len(self.coefficients)
 
     def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
         return engine.polynomial(inputs[0], self.coefficients)
@@ -165,7 +227,7 @@ class Polynomial(Layer):
 
 def _equal_shapes(kind: str, inputs: Sequence[Shape]) -> Shape:
     if any(shape != inputs[0] for shape in inputs):
-        raise PolygeomError(f"{kind}: inputs must have equal shapes, got {', '.join(map(str, inputs))}")
+        raise PolygeomError(f"{kind}: inputs must have equal shapes, got {', '.join(map(str, inputs)):.80}; write maps to one width")
     return inputs[0]
 
 
@@ -226,7 +288,7 @@ class Convolution(Layer):
         if len(x) > 2 or x[0] < self.size:
             raise PolygeomError(
                 f"convolution: a filter of size {self.size} needs an input of shape (n,) or (n, channels) "
-                f"with n ≥ {self.size}, got {x}"
+                f"with n ≥ {self.size}, got {x}; write a longer input or a smaller size"
             )
         length = (x[0] - self.size) // self.stride + 1
         return (length,) if len(x) == 1 and self.channels == 1 else (length, self.channels)
