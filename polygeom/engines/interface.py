@@ -1,11 +1,12 @@
 """The ten primitives an engine supplies; every layer of every network is written in them, once.
 
-A network is evaluated by handing it an engine: arithmetic over a prime field, over symbolic polynomials, over floats, or a
-bookkeeping "arithmetic" such as the degrees of the polynomials involved. An engine knows nothing of networks.
+A network is evaluated by handing it an engine: arithmetic over a prime field, over symbolic polynomials, over floats,
+or a bookkeeping "arithmetic" such as the degrees of the polynomials involved. An engine knows nothing of networks.
 
-Two kinds of values meet in a primitive. A *point value* ``x`` has shape ``(N, *shape)``: the same feature at ``N`` inputs at
-once. A *weight value* ``w`` has no leading axis: all inputs share it. ``V`` below stands for whatever the engine uses for
-both. The conformance test runs one class of checks over every engine, so that this page and that test are the definition.
+Two kinds of values meet in a primitive. A *point value* ``x`` has shape ``(N, *shape)``: the same feature at ``N``
+inputs at once. A *weight value* ``w`` has no leading axis: all inputs share it. ``V`` below stands for whatever the
+engine uses for both. The conformance test runs one class of checks over every engine, so that this page and that test
+are the definition.
 """
 
 from __future__ import annotations

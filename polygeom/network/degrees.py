@@ -1,8 +1,8 @@
 """Which total degrees occur in the output of a network: an engine whose values are sets of degrees.
 
-A value is a *degree set*: disjoint, sorted, non-adjacent closed intervals ``((low, high), …)``. Every feature of a layer gets
-the same set, an upper bound for what its polynomials contain; for generic weights the bound is attained unless cancellation
-is forced by the architecture.
+A value is a *degree set*: disjoint, sorted, non-adjacent closed intervals ``((low, high), …)``. Every feature of a
+layer gets the same set, an upper bound for what its polynomials contain; for generic weights the bound is attained
+unless cancellation is forced by the architecture.
 """
 
 from __future__ import annotations

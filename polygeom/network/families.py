@@ -31,10 +31,11 @@ def mlp(
     widths:
         ``(d_0, …, d_L)`` with ``L ≥ 1``; the weight matrix ``W_l`` is ``d_l × d_{l-1}``.
     degrees:
-        Activation degrees ``r_l ≥ 1`` of ``σ_l(x) = x ** r_l``: one integer for all, or ``L - 1`` of them. Degree 1 means no
-        activation at all, so that ``mlp(widths, 1) == linear(widths)``. Not needed when ``L = 1``.
+        Activation degrees ``r_l ≥ 1`` of ``σ_l(x) = x ** r_l``: one integer for all, or ``L - 1`` of them. Degree 1
+        means no activation at all, so that ``mlp(widths, 1) == linear(widths)``. Not needed when ``L = 1``.
     activation:
-        Instead of ``degrees``: the coefficients of a polynomial activation, constant term first, or ``L - 1`` such lists.
+        Instead of ``degrees``: the coefficients of a polynomial activation, constant term first, or ``L - 1`` such
+        lists.
     bias:
         Whether every layer, the last one included, adds a learned vector ``b_l``.
     tied:
@@ -47,7 +48,8 @@ def mlp(
 
     References
     ----------
-    Kileel, Trager, Bruna, arXiv 1905.12207; biases as in Usevich, Borsoi, Dérand, Clausel, arXiv 2506.17093, Section 3.3.
+    Kileel, Trager, Bruna, arXiv 1905.12207; biases as in Usevich, Borsoi, Dérand, Clausel, arXiv 2506.17093, Section
+    3.3.
 
     Examples
     --------

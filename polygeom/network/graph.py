@@ -1,4 +1,4 @@
-"""A polynomial network as data: a frozen directed acyclic graph of layers, described once and evaluated over any engine."""
+"""A polynomial network as data: a frozen directed acyclic graph of layers, evaluated over any engine."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Network:
     def __post_init__(self) -> None:
         if len(self.nodes) > MOST_SYMBOLS or sum(n.layer.symbols + len(n.inputs) for n in self.nodes) > MOST_SYMBOLS:
             raise PolygeomError(
-                f"network: layers, their inputs, pattern entries and coefficients must be at most {MOST_SYMBOLS} together; "
+                f"network: layers, inputs, pattern entries and coefficients must be at most {MOST_SYMBOLS} together; "
                 "write a smaller network"
             )
         if not self.nodes or not isinstance(self.nodes[0].layer, Input):
@@ -158,7 +158,8 @@ class Network:
     @cached_property
     def degrees(self) -> DegreeSet:
         """Total degrees that may occur in the outputs, as disjoint closed intervals ``((low, high), …)``."""
-        return self.evaluate(DegreeEngine(), dict.fromkeys(self.parameters), ((1, 1),))
+        degrees: DegreeSet = self.evaluate(DegreeEngine(), dict.fromkeys(self.parameters), ((1, 1),))
+        return degrees
 
     @property
     def degree(self) -> int:
@@ -174,7 +175,7 @@ class Network:
 
     @cached_property
     def _chain(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-        """Widths and activation degrees when the network is dense layers with monomial activations, or none, between."""
+        """Widths and activation degrees when the network is dense layers with monomials, or nothing, between."""
         if len(self.input_shape) != 1:
             return None
         widths, degrees, activated = [self.input_dimension], [], True
@@ -196,17 +197,17 @@ class Network:
 
     @property
     def widths(self) -> tuple[int, ...] | None:
-        """``(d_0, …, d_L)`` of a multilayer perceptron with monomial activations and no biases; None for other networks."""
+        """``(d_0, …, d_L)`` of a multilayer perceptron with monomial activations, without biases; None for others."""
         return None if self._chain is None else self._chain[0]
 
     @property
     def activation_degrees(self) -> tuple[int, ...] | None:
-        """``(r_1, …, r_{L-1})`` of a multilayer perceptron as in `widths`, 1 where no activation stands; None for others."""
+        """``(r_1, …, r_{L-1})`` of a perceptron as in `widths`, 1 where no activation stands; None for others."""
         return None if self._chain is None else self._chain[1]
 
     @cached_property
     def graph(self) -> networkx.DiGraph[int]:
-        """The graph: nodes carry ``layer`` and ``shape``, an edge carries the ``slot`` it feeds. A fresh, independent copy."""
+        """The graph, frozen: nodes carry ``layer`` and ``shape``, an edge carries the ``slot`` it feeds."""
         import networkx
 
         graph: networkx.DiGraph[int] = networkx.DiGraph()
@@ -296,7 +297,7 @@ class Builder:
         return len(self._nodes) - 1
 
     def network(self, output: int) -> Network:
-        """The network that computes node ``output``, its nodes renumbered in the order in which the output needs them."""
+        """The network that computes node ``output``, nodes renumbered in the order in which the output needs them."""
         order: dict[int, int] = {0: 0}
         stack: list[tuple[int, bool]] = [(output, False)]
         while stack:

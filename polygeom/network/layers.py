@@ -1,9 +1,9 @@
 """The vocabulary of layers: each states its shape rule, its parameters and its value in engine primitives.
 
 A layer is a frozen value without weights. ``shape(*inputs)`` gives the shape of one output (no batch axis) or raises
-`PolygeomError`; ``parameters(*inputs)`` the shapes of its weights by one-letter names; ``apply`` its value over any engine
-(`polygeom.engines.interface`), given the values, weights and shapes of its inputs. Nothing else in polygeom needs to know
-a layer: a new one is a class in this file.
+`PolygeomError`; ``parameters(*inputs)`` the shapes of its weights by one-letter names; ``apply`` its value over any
+engine (`polygeom.engines.interface`), given the values, weights and shapes of its inputs. Nothing else in polygeom
+needs to know a layer: a new one is a class in this file.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class Layer:
 
 def _positive(layer: str, name: str, value: int, largest: int = LARGEST_WIDTH) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise PolygeomError(f"{layer}: {name} must be a positive integer, got {shown(value)}; write for example {name}=2")
+        raise PolygeomError(
+            f"{layer}: {name} must be a positive integer, got {shown(value)}; write for example {name}=2"
+        )
     if value > largest:
         raise PolygeomError(f"{layer}: {name} must be at most {largest}; write a smaller number")
 
@@ -80,10 +82,7 @@ class Input(Layer):
     arity: ClassVar[int | None] = 0
 
     def __post_init__(self) -> None:
-        if isinstance(self.dims, int):
-            object.__setattr__(self, "dims", (self.dims,))
-        elif not isinstance(self.dims, tuple):
-            object.__setattr__(self, "dims", tuple(self.dims))
+        object.__setattr__(self, "dims", tuple(self.dims))
         if not 1 <= len(self.dims) <= MOST_AXES:
             raise PolygeomError(f"input: dims must have 1 to {MOST_AXES} entries, got {len(self.dims)}; write input(3)")
         for d in self.dims:
@@ -97,8 +96,9 @@ class Input(Layer):
 class Dense(Layer):
     """A linear map ``x ↦ W x`` on the last axis, without bias.
 
-    ``pattern`` describes sparse and tied matrices: entry ``W[i, j]`` is the free weight number ``pattern[i][j]``, or zero where
-    the pattern says -1. Numbers start at 0 and none is skipped. Without a pattern all ``width × n`` entries are free.
+    ``pattern`` describes sparse and tied matrices: entry ``W[i, j]`` is the free weight number ``pattern[i][j]``, or
+    zero where the pattern says -1. Numbers start at 0 and none is skipped. Without a pattern all ``width × n`` entries
+    are free.
     """
 
     width: int
@@ -189,11 +189,12 @@ def _rational(c: object) -> Fraction:
             f"polynomial: coefficients must be integers or fractions, got {shown(c)}; write 1/2 for one half, "
             "in Python Fraction(1, 2)"
         )
-    if max(abs(c.numerator), c.denominator) > LARGEST_COEFFICIENT:
+    exact = Fraction(int(c.numerator), int(c.denominator))
+    if max(abs(exact.numerator), exact.denominator) > LARGEST_COEFFICIENT:
         raise PolygeomError(
             f"polynomial: numerators and denominators must be at most {LARGEST_COEFFICIENT}; write a shorter fraction"
         )
-    return Fraction(int(c.numerator), int(c.denominator))
+    return exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +228,9 @@ class Polynomial(Layer):
 
 def _equal_shapes(kind: str, inputs: Sequence[Shape]) -> Shape:
     if any(shape != inputs[0] for shape in inputs):
-        raise PolygeomError(f"{kind}: inputs must have equal shapes, got {', '.join(map(str, inputs)):.80}; write maps to one width")
+        raise PolygeomError(
+            f"{kind}: inputs must have equal shapes, got {', '.join(map(str, inputs)):.80}; write maps to one width"
+        )
     return inputs[0]
 
 
@@ -269,8 +272,8 @@ class Sum(Layer):
 class Convolution(Layer):
     """A 1-D convolution without padding: ``y[m, o] = Σ_{i, c} w[o, i, c] x[stride·m + i, c]``.
 
-    The input has shape ``(n,)`` (one channel) or ``(n, c)``; the output ``(n′, channels)``, or ``(n′,)`` when a one-channel
-    input meets ``channels=1``, with ``n′ = (n − size) // stride + 1``.
+    The input has shape ``(n,)`` (one channel) or ``(n, c)``; the output ``(n′, channels)``, or ``(n′,)`` when a
+    one-channel input meets ``channels=1``, with ``n′ = (n − size) // stride + 1``.
     """
 
     size: int
@@ -326,7 +329,8 @@ class Flatten(Layer):
 class Attention(Layer):
     """Lightning (unnormalised) self-attention ``X ↦ V X Xᵀ Kᵀ Q X`` of Henry, Marchetti, Kohn (arXiv 2408.17221).
 
-    Tokens are rows: the input ``Y = Xᵀ`` has shape ``(t, d)``, the output ``(t, width)``. ``Q`` and ``K`` are ``rank × d``.
+    Tokens are rows: the input ``Y = Xᵀ`` has shape ``(t, d)``, the output ``(t, width)``. ``Q`` and ``K`` are
+    ``rank × d``.
     """
 
     rank: int

@@ -1,4 +1,4 @@
-"""How large a network may be. A network is a small description; these bounds keep reading one cheap and its text finite."""
+"""How large a network may be: a network is a small description, and reading one must stay cheap."""
 
 from __future__ import annotations
 

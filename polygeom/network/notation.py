@@ -1,8 +1,9 @@
 """Text ⇄ `Network`: ``parse`` reads, ``write`` gives the one canonical text that reads back as an equal network.
 
-Four forms, all ASCII: a multilayer perceptron in brackets, ``[2,3,3,1] r=2,3 bias``; a family of `polygeom.network.families`
-as a function call, ``ccp(3, rank=4, degree=3)``; any network as a program, one layer a statement,
-``x=input(3); a=dense(x,4); b=power(a,2); dense(b,1)``; and JSON (`polygeom.network.records`), recognised by its first ``{``.
+Four forms, all ASCII: a multilayer perceptron in brackets, ``[2,3,3,1] r=2,3 bias``; a family of
+`polygeom.network.families` as a function call, ``ccp(3, rank=4, degree=3)``; any network as a program, one layer a
+statement, ``x=input(3); a=dense(x,4); b=power(a,2); dense(b,1)``; and JSON (`polygeom.network.records`), recognised by
+its first ``{``.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ def parse(text: str) -> Network:
     Parameters
     ----------
     text:
-        A multilayer perceptron, a family, a program or JSON; see the module and the page "Networks" of the documentation.
+        A multilayer perceptron, a family, a program or JSON; see the module and the page "Networks" of the
+        documentation.
 
     Raises
     ------
@@ -133,7 +135,9 @@ def _read_option(s: Scanner, options: dict[str, Any], hidden: int) -> None:
 
 def _read_coefficients(s: Scanner) -> list[Fraction]:
     start = s.position
-    coefficients = _list(s, lambda: s.rational("coefficient", "write p=0,1,1 for x + x^2"), LARGEST_POLYNOMIAL_DEGREE + 1)
+    coefficients = _list(
+        s, lambda: s.rational("coefficient", "write p=0,1,1 for x + x^2"), LARGEST_POLYNOMIAL_DEGREE + 1
+    )
     if len(coefficients) < 2 or not coefficients[-1]:
         hint = "write the coefficients from the constant to a nonzero leading one, p=0,1,1 for x + x^2"
         s.fail("a polynomial of degree 0" if len(coefficients) < 2 else "a zero leading coefficient", hint, start)

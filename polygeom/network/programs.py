@@ -1,7 +1,7 @@
 """Any network as a program, one layer a statement: ``x=input(3); a=dense(x,4); b=power(a,2); dense(b,1)``.
 
-A statement names a node, or not, and calls a layer of the vocabulary by its word: the nodes it reads, then its fields, in order
-or by name; ``shares=a`` ties its weights to those of node ``a``. The last statement is the output.
+A statement names a node, or not, and calls a layer of the vocabulary by its word: the nodes it reads, then its fields,
+in order or by name; ``shares=a`` ties its weights to those of node ``a``. The last statement is the output.
 """
 
 from __future__ import annotations
@@ -132,7 +132,9 @@ def _read_value(s: Scanner, budget: int, depth: int = 0) -> Any:
     if word is not None:
         return {"True": True, "False": False}.get(word, Reference(word))
     if not s.peek("["):
-        number = s.integer("value", -LARGEST_COEFFICIENT, LARGEST_COEFFICIENT, "write an integer, a name or a list [1,2]")
+        number = s.integer(
+            "value", -LARGEST_COEFFICIENT, LARGEST_COEFFICIENT, "write an integer, a name or a list [1,2]"
+        )
         if s.take("/"):
             return Fraction(number, s.integer("denominator", 1, LARGEST_COEFFICIENT, "write a fraction such as 1/2"))
         return number
@@ -156,7 +158,11 @@ def _node(s: Scanner, call: Call, names: dict[str, int]) -> Node:
         reads += 1
     inputs = tuple(_number(s, names, call.values[k], call.positions[k]) for k in range(reads))
     if kind.arity is not None and reads != kind.arity and kind is not Input:
-        s.fail(f"{call.word} reads {kind.arity} node, got {reads}", f"write {call.word}(x, …) with x an earlier name", call.position)
+        s.fail(
+            f"{call.word} reads {kind.arity} node, got {reads}",
+            f"write {call.word}(x, …) with x an earlier name",
+            call.position,
+        )
     shares = None
     if "shares" in call.named:
         shares = _number(s, names, call.named.pop("shares"), call.named_positions["shares"])

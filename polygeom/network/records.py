@@ -54,12 +54,17 @@ def read(text: str) -> Network:
     Raises
     ------
     FormatError
-        When ``text`` is not such JSON: unknown, missing or repeated keys, numbers that are not integers, wrong versions.
+        When ``text`` is not such JSON: unknown, missing or repeated keys, numbers that are not integers, wrong
+        versions.
     """
     text = ascii_text(text, "network", '{"format": "polygeom-network", …}')
     record = _decode(text)
     if not isinstance(record, dict) or record.keys() != {"format", "version", "nodes"}:
-        _fail(text, "expected an object with the keys format, version and nodes", 'write {"format": "polygeom-network", …}')
+        _fail(
+            text,
+            "expected an object with the keys format, version and nodes",
+            'write {"format": "polygeom-network", …}',
+        )
     if record["format"] != FORMAT:
         _fail(text, f"unknown format {shown(record['format'])}", f'write "format": "{FORMAT}"')
     if record["version"] != VERSION or type(record["version"]) is not int:
@@ -67,14 +72,18 @@ def read(text: str) -> Network:
         _fail(text, f"unknown version {shown(record['version'])}", hint)
     nodes = record["nodes"]
     if not isinstance(nodes, list) or not 1 <= len(nodes) <= MOST_SYMBOLS:
-        _fail(text, f"nodes must be a list of 1 to {MOST_SYMBOLS} objects", 'write [{"layer": "input", "dims": [2]}, …]')
+        _fail(
+            text, f"nodes must be a list of 1 to {MOST_SYMBOLS} objects", 'write [{"layer": "input", "dims": [2]}, …]'
+        )
     try:
         return Network(tuple(_node(text, number, node) for number, node in enumerate(nodes)))
     except FormatError:
         raise
     except PolygeomError as error:
         problem, _, hint = str(error).partition("; ")
-        raise FormatError(problem, text, 0, hint or "write the nodes in an order in which each reads earlier ones") from None
+        raise FormatError(
+            problem, text, 0, hint or "write the nodes in an order in which each reads earlier ones"
+        ) from None
 
 
 def _fail(text: str, problem: str, hint: str, position: int = 0) -> NoReturn:
@@ -97,7 +106,12 @@ def _decode(text: str) -> Any:
         return int(digits)
 
     def refuse(word: str) -> NoReturn:
-        _fail(text, f"the number {shown(word)} is not an integer", 'write digits only, or a fraction as "1/2"', text.find(word))
+        _fail(
+            text,
+            f"the number {shown(word)} is not an integer",
+            'write digits only, or a fraction as "1/2"',
+            text.find(word),
+        )
 
     try:
         return json.loads(text, object_pairs_hook=pairs, parse_int=integer, parse_float=refuse, parse_constant=refuse)
@@ -117,7 +131,11 @@ def _node(text: str, number: int, record: Any) -> Node:
     unknown = arguments.keys() - known.keys()
     missing = {name for name, needed in known.items() if needed} - arguments.keys()
     if unknown or missing:
-        problem = f"{where} ({kind.kind}) has no {min(unknown)!r}" if unknown else f"{where} ({kind.kind}) lacks {min(missing)!r}"
+        problem = (
+            f"{where} ({kind.kind}) has no {min(unknown)!r}"
+            if unknown
+            else f"{where} ({kind.kind}) lacks {min(missing)!r}"
+        )
         _fail(text, problem, f"write the keys {', '.join(['layer', 'inputs', *known])}")
     inputs = record.get("inputs", [])
     if not isinstance(inputs, list) or any(type(i) is not int for i in inputs):
@@ -132,7 +150,11 @@ def _layer(text: str, where: str, kind: type[Layer], arguments: dict[str, Any]) 
     for name, value in arguments.items():
         deep = {"dims": 1, "coefficients": 1, "pattern": 2}.get(name, 0)
         if not _is_list(value, deep):
-            _fail(text, f"{where}: {name} must be {('an integer', 'a list', 'a list of lists')[deep]}", f"got {shown(value)}")
+            _fail(
+                text,
+                f"{where}: {name} must be {('an integer', 'a list', 'a list of lists')[deep]}",
+                f"got {shown(value)}",
+            )
     return kind(**arguments)
 
 

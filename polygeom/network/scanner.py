@@ -12,6 +12,7 @@ from polygeom.network.limits import LARGEST_COEFFICIENT, LONGEST_TEXT, shown
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DIGITS = re.compile(r"[0-9]+")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_GUISE = re.compile(r"(?P<digits>[0-9]+(?:_[0-9]+)*)(?:\.0*)?(?:[eE]\+?(?P<exponent>[0-9]))?(?![0-9A-Za-z_.])")
 _LONGEST_WORD = 40
 
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"
@@ -144,12 +145,12 @@ class Scanner:
         self.fail(f"expected {name}, found {self.here}", example)
 
     def _plain(self, start: int, example: str) -> str:
-        match = re.compile(r"([0-9]+)(?:e\+?([0-9])|\.(0*)|(?:_[0-9]+)+)(?![0-9A-Za-z_.])").match(self.text, start)
+        """How to write the number at ``start`` with digits only, if it is an integer in another guise."""
+        match = _GUISE.match(self.text, start)
         if match is None or len(match.group()) > 20:
             return example
-        if match.group(2) is not None:
-            return f"write {int(match.group(1)) * 10 ** int(match.group(2))}"
-        return f"write {match.group().replace('_', '').rstrip('0').rstrip('.') if match.group(3) else match.group().replace('_', '')}"
+        digits, exponent = match.group("digits").replace("_", ""), match.group("exponent")
+        return f"write {int(digits) * 10 ** int(exponent or 0)}"
 
 
 def shown_digits(sign: int, digits: str) -> str:
