@@ -9,15 +9,33 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from polygeom.errors import PolygeomError
+from polygeom.errors import BudgetError, PolygeomError
 from polygeom.network.degrees import DegreeEngine, DegreeSet
 from polygeom.network.layers import Dense, Input, Layer, Power, Shape
-from polygeom.network.limits import MOST_SYMBOLS
+from polygeom.network.limits import MOST_SYMBOLS, shown
 
 if TYPE_CHECKING:
     import networkx
 
     from polygeom.engines.interface import Engine
+
+
+_MOST_BITS = 4_000_000
+
+
+def _monomials(n: int, low: int, high: int) -> int:
+    """Number of monomials in ``n`` variables of a degree from ``low`` to ``high``."""
+    return math.comb(n + high, n) - (math.comb(n + low - 1, n) if low else 0)
+
+
+def _monomials_up_to(n: int, degree: int, most: int) -> int:
+    """``min(most, C(n + degree, n))`` without large numbers: the partial products grow."""
+    total = 1
+    for i in range(1, min(n, degree) + 1):
+        total = total * (max(n, degree) + i) // i
+        if total >= most:
+            return most
+    return min(total, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +186,36 @@ class Network:
 
     @cached_property
     def ambient_dimension(self) -> int:
-        """Number of coefficients of the outputs: one for each output and each monomial of a degree that may occur."""
-        n = self.input_dimension
-        monomials = sum(math.comb(n + high, n) - math.comb(n + low - 1, n) for low, high in self.degrees)
-        return self.output_dimension * monomials
+        """Number of coefficients of the outputs: one for each output and each monomial of a degree that may occur.
+
+        Raises
+        ------
+        BudgetError
+            When the number would have millions of digits.
+        """
+        n, top = self.input_dimension, self.degree
+        if min(n, top) * (n + top).bit_length() > _MOST_BITS:
+            raise BudgetError(
+                f"ambient_dimension: {n} variables in degree {shown(top)} have too many monomials to count; "
+                "ask for expected_dimension, or write a smaller network"
+            )
+        return self.output_dimension * sum(_monomials(n, low, high) for low, high in self.degrees)
+
+    @cached_property
+    def gauge(self) -> int:
+        """How many parameters the continuous symmetries make redundant; see `polygeom.network.symmetry.gauge`."""
+        from polygeom.network.symmetry import gauge
+
+        return gauge(self)
+
+    @cached_property
+    def expected_dimension(self) -> int:
+        """``min(ambient_dimension, parameter_count - gauge)``, an upper bound for the dimension of the neurovariety."""
+        free = self.parameter_count - self.gauge
+        n, top = self.input_dimension, self.degree
+        if self.output_dimension * _monomials_up_to(n - 1, top, free) >= free:
+            return free
+        return min(free, self.ambient_dimension)
 
     @cached_property
     def _chain(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:

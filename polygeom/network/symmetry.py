@@ -1,0 +1,315 @@
+"""Continuous symmetries of a network's weights, and how many of its parameters they make redundant.
+
+The map from weights to functions is constant along the orbits of its symmetries, so the dimension of the neurovariety
+is at most the number of parameters minus the dimension of a generic orbit. Three kinds of symmetries are found:
+
+* **scalings** of features (`polygeom.network.scalings`), for a multilayer perceptron one for each hidden neuron;
+* **mixings**: the group GL(m) on a value of ``m`` features that is made by linear maps, ``W x`` with free ``W``, sums
+and
+  biases, and read by linear maps only: ``W ↦ g W`` before and ``W ↦ W g⁻¹`` after it;
+* **the product KᵀQ** of an attention layer, the only way in which its ``K`` and ``Q`` enter the function.
+
+At a chosen integer point the rank of the corresponding vector fields, modulo a prime, is a lower bound for the
+dimension of a generic orbit: the fields are tangent to the fibres at every point, and the rank is largest at a generic
+one.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from polygeom.network.graph import Network, Node
+from polygeom.network.layers import Attention, Bias, Convolution, Dense, Power, Sum
+from polygeom.network.scalings import Form, LinearSystem, combine, numbered_weights, weight_exponents
+
+MOST_ENTRIES = 1_000_000
+"""Largest matrix of vector fields whose rank is computed; beyond it mixings are left out, and the bound stays valid."""
+
+_PRIME = 33554393  # below 2^25: sums of 2^13 products of residues fit int64
+
+
+def scalings(network: Network) -> np.ndarray:
+    """A basis of the one-parameter scalings of the weights that leave the function unchanged.
+
+    Returns
+    -------
+    Integer matrix of shape ``(torus_rank(network), network.parameter_count)``: row ``e`` means that the weights
+    ``w_k t ** e_k``, numbered in the order of `Network.parameters`, give the same function for every ``t``.
+
+    Raises
+    ------
+    BudgetError
+        When the network has millions of weights.
+
+    Examples
+    --------
+    >>> from polygeom.network import parse
+    >>> scalings(parse("[1,2,1] r=3")).tolist()
+    [[1, 0, -3, 0], [0, 1, 0, -3]]
+    """
+    forms, _ = weight_exponents(network)
+    unknowns = sorted({i for form in forms for i in form})
+    chosen = LinearSystem()
+    rows: list[list[int]] = []
+    for i in unknowns:
+        column: list[int | Fraction] = [form.get(i, 0) for form in forms]
+        if chosen.require({k: c for k, c in enumerate(column) if c}):
+            scale = math.lcm(*(Fraction(c).denominator for c in column))
+            integers = [int(c * scale) for c in column]
+            common = math.gcd(*integers)
+            rows.append([c // common for c in integers])
+    large = max((abs(c) for row in rows for c in row), default=0) >= 2**63
+    return np.array(rows, dtype=object if large else np.int64).reshape(len(rows), network.parameter_count)
+
+
+def torus_rank(network: Network) -> int:
+    """Dimension of the torus of scalings; for a multilayer perceptron the number of hidden neurons, at no cost."""
+    if network.widths is not None:
+        return sum(network.widths[1:-1])
+    return _rank(*weight_exponents(network))
+
+
+def gauge(network: Network) -> int:
+    """A proved lower bound for the dimension of the generic fibre of weights ↦ function, from its symmetries.
+
+    ``network.parameter_count - gauge(network)`` is an upper bound for the dimension of the neurovariety. For multilayer
+    perceptrons the bound is exact on every stretch without activation: ``s`` consecutive matrices with least width
+    ``m`` give a matrix of rank at most ``m``, ``m (a + b - m)`` parameters for ``a`` inputs and ``b`` outputs, and
+    every neuron with an activation gives one scaling more.
+
+    Raises
+    ------
+    BudgetError
+        When the network is not a multilayer perceptron and has millions of weights.
+
+    Examples
+    --------
+    >>> from polygeom.network import parse
+    >>> [gauge(parse(text)) for text in ("[2,3,1] r=2", "[3,2,3] r=1")]
+    [3, 4]
+    """
+    if network.widths is not None and network.activation_degrees is not None:
+        return _chain_gauge(network.parameter_count, network.widths, network.activation_degrees)
+    forms, free = weight_exponents(network)
+    quotient = _Quotient(network, forms)
+    fields = _fields(network, MOST_ENTRIES // network.parameter_count - free)
+    if fields is None:
+        return quotient.fibre + _rank(quotient.forms, free)
+    values, rows = fields
+    everything = quotient.project(np.concatenate([_torus_fields(forms, values), rows]), values)
+    return quotient.fibre + _rank_mod_p(everything)
+
+
+def _chain_gauge(parameters: int, widths: Sequence[int], degrees: Sequence[int]) -> int:
+    dimension, first, least = 0, widths[0], widths[0]
+    for width, degree in zip(widths[1:], (*degrees, 2), strict=True):
+        least = min(least, width)
+        if degree > 1:
+            dimension += least * (first + width - least) - width
+            first = least = width
+    return parameters - (dimension + widths[-1])
+
+
+def _rank(forms: Sequence[Form], most: int) -> int:
+    """Rank of linear forms in ``most`` unknowns."""
+    system = LinearSystem()
+    for form in forms:
+        if system.rank == most:
+            break
+        system.require(form)
+    return system.rank
+
+
+def _rank_mod_p(rows: np.ndarray) -> int:
+    import flint
+
+    return int(flint.nmod_mat(*rows.shape, rows.ravel().tolist(), _PRIME).rank())
+
+
+class _Quotient:
+    """Coordinates through which the function factors: the weights, with ``K`` and ``Q`` of an attention replaced by
+    KᵀQ.
+
+    For ``Q, K`` of shape ``a × d`` the product has rank ``c = min(a, d)``, so it ranges over ``c (2 d - c)`` dimensions
+    and its fibres have dimension ``2 a d - c (2 d - c)``; `fibre` is their sum. An attention whose scalings do not
+    scale the entries of the product, which happens when some of its features vanish identically, keeps ``K`` and ``Q``.
+    """
+
+    def __init__(self, network: Network, forms: Sequence[Form]) -> None:
+        numbers = numbered_weights(network)
+        self.fibre = 0
+        self.forms: list[Form] = []
+        self._products: list[tuple[np.ndarray, np.ndarray]] = []
+        replaced: set[int] = set()
+        for number, node in enumerate(network.nodes):
+            if not isinstance(node.layer, Attention) or node.shares is not None:
+                continue
+            names = network.weight_names[number]
+            q, k = numbers[names["Q"]], numbers[names["K"]]
+            product = _product_forms(forms, q, k)
+            if product is not None:
+                self.forms += product
+                self._products.append((q, k))
+                replaced |= {*q.ravel().tolist(), *k.ravel().tolist()}
+                rank = min(q.shape)
+                self.fibre += 2 * q.size - rank * (2 * q.shape[1] - rank)
+        self._kept = [w for w in range(len(forms)) if w not in replaced]
+        self.forms += [forms[w] for w in self._kept]
+
+    def project(self, fields: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Vector fields ``(n, P)`` on the weights at ``values``, as fields ``(n, coordinates)`` modulo the prime."""
+        parts = [fields[:, self._kept]]
+        for q, k in self._products:
+            change = np.einsum("nsi,sj->nij", fields[:, k], values[q])
+            change += np.einsum("si,nsj->nij", values[k], fields[:, q])
+            parts.append(change.reshape(len(fields), -1))
+        return np.concatenate(parts, axis=1) % _PRIME
+
+
+def _product_forms(forms: Sequence[Form], q: np.ndarray, k: np.ndarray) -> list[Form] | None:
+    """Exponents of the entries of KᵀQ, or None when the terms of an entry have different ones."""
+    product: list[Form] = []
+    for i in range(q.shape[1]):
+        for j in range(q.shape[1]):
+            terms = [combine(forms[k[s, i]], 1, forms[q[s, j]]) for s in range(len(q))]
+            if any(term != terms[0] for term in terms):
+                return None
+            product.append(terms[0])
+    return product
+
+
+def _torus_fields(forms: Sequence[Form], values: np.ndarray) -> np.ndarray:
+    """One field for every free unknown exponent: ``e_k w_k``, modulo the prime."""
+    unknowns = sorted({i for form in forms for i in form})
+    rows = np.zeros((len(unknowns), len(forms)), dtype=np.int64)
+    scale = math.lcm(*(Fraction(c).denominator for form in forms for c in form.values()))
+    for k, form in enumerate(forms):
+        for i, c in form.items():
+            rows[unknowns.index(i), k] = int(c * scale) % _PRIME * int(values[k]) % _PRIME
+    return rows
+
+
+def _fields(network: Network, most: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Random weights modulo the prime and the fields of mixings and shifts there, at most about ``most`` of them."""
+    groups, shifts = list(_mixings(network)), list(_shifts(network))
+    groups.sort(key=lambda group: group[0])
+    while groups and sum(m * m for m, _, _ in groups) > most:
+        groups.pop()
+    if not groups and not shifts:
+        return None
+    rng = random.Random(network.parameter_count)
+    values = np.array([rng.randrange(1, _PRIME) for _ in range(network.parameter_count)], dtype=np.int64)
+    rows = [np.zeros((0, len(values)), dtype=np.int64)]
+    for m, made, read in groups:
+        field = np.zeros((m, m, len(values)), dtype=np.int64)
+        for a in range(m):
+            for b in range(m):
+                for w in made:
+                    field[a, b, w[a]] += values[w[b]]
+                for w in read:
+                    field[a, b, w[:, b]] -= values[w[:, a]]
+        rows.append(field.reshape(m * m, -1))
+    for before, after in shifts:
+        field = np.zeros((len(before), len(values)), dtype=np.int64)
+        field[np.arange(len(before)), before] = 1
+        for w, b in after:
+            field[:, b] -= values[w].T
+        rows.append(field)
+    return values, np.concatenate(rows)
+
+
+def _mixings(network: Network) -> Iterator[tuple[int, list[np.ndarray], list[np.ndarray]]]:
+    """Values on which GL(m), m > 1, acts: m, the numbers of the weights before, ``(m, …)``, and after, ``(…, m)``."""
+    group = list(range(len(network.nodes)))
+    for number, node in enumerate(network.nodes):
+        if _passes(node):
+            joined = {group[number], *(group[i] for i in node.inputs)}
+            group = [min(joined) if g in joined else g for g in group]
+    roots = dict.fromkeys(g for g in group if g not in (group[0], group[-1]) and network.shapes[g][-1] > 1)
+    weights = _FreeWeights(network)
+    for root in roots:
+        made = [weights.before(n) for n, g in enumerate(group) if g == root]
+        readers = {
+            n
+            for n, node in enumerate(network.nodes)
+            if any(group[i] == root for i in node.inputs) and not _passes(node)
+        }
+        read = [weights.after(n) for n in sorted(readers)]
+        if None not in made and None not in read:
+            yield network.shapes[root][-1], [w for ws in made for w in ws or ()], [w for ws in read for w in ws or ()]
+
+
+def _passes(node: Node) -> bool:
+    return isinstance(node.layer, Sum | Bias) or node.layer == Power(1)
+
+
+class _FreeWeights:
+    """Numbers of the weights of nodes whose matrices are full and serve one node only."""
+
+    def __init__(self, network: Network) -> None:
+        self._network, self._numbers = network, numbered_weights(network)
+        self._tied = {n for i, node in enumerate(network.nodes) if node.shares is not None for n in (i, node.shares)}
+
+    def of(self, number: int, local: str) -> np.ndarray:
+        """Numbers of one weight of the node."""
+        return self._numbers[self._network.weight_names[number][local]]
+
+    def free(self, number: int) -> bool:
+        """Whether the node's weights are full and its own."""
+        layer = self._network.nodes[number].layer
+        return number not in self._tied and not (isinstance(layer, Dense) and layer.pattern is not None)
+
+    def before(self, number: int) -> list[np.ndarray] | None:
+        """Weights whose rows make the features of the node, None when these cannot be mixed."""
+        layer = self._network.nodes[number].layer
+        if isinstance(layer, Sum) or layer == Power(1):
+            return []
+        if not self.free(number):
+            return None
+        if isinstance(layer, Bias):
+            return [self.of(number, "b")[:, None]]
+        if isinstance(layer, Convolution):
+            return [self.of(number, "w")] if len(self._network.shapes[number]) == 2 else None
+        local = {Dense: "W", Attention: "V"}.get(type(layer))
+        return None if local is None else [self.of(number, local)]
+
+    def after(self, number: int) -> list[np.ndarray] | None:
+        """Weights whose columns read the features that the node takes in, None when it does not read linearly."""
+        node = self._network.nodes[number]
+        if not self.free(number):
+            return None
+        if isinstance(node.layer, Dense):
+            return [self.of(number, "W")]
+        if isinstance(node.layer, Attention):
+            return [self.of(number, local) for local in ("Q", "K", "V")]
+        shape = self._network.shapes[node.inputs[0]]
+        if isinstance(node.layer, Convolution) and len(shape) == 2:
+            return [self.of(number, "w").reshape(-1, shape[1])]
+        return None
+
+
+def _shifts(network: Network) -> Iterator[tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]]:
+    """Biases read by dense layers with biases of their own: ``b ↦ b + v`` and, after each ``W``, ``b′ ↦ b′ - W v``."""
+    weights = _FreeWeights(network)
+    readers: dict[int, list[int]] = {}
+    for number, node in enumerate(network.nodes):
+        for i in node.inputs:
+            readers.setdefault(i, []).append(number)
+
+    def bias(number: int) -> bool:
+        return isinstance(network.nodes[number].layer, Bias) and weights.free(number)
+
+    for number in range(len(network.nodes) - 1):
+        if not bias(number):
+            continue
+        pairs = [(n, readers.get(n, [])) for n in readers[number]]
+        if all(weights.after(n) and isinstance(network.nodes[n].layer, Dense) for n, _ in pairs) and all(
+            len(next_) == 1 and bias(next_[0]) for _, next_ in pairs
+        ):
+            after = [(weights.of(n, "W"), weights.of(next_[0], "b")) for n, next_ in pairs]
+            yield weights.of(number, "b"), after
