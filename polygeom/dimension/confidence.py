@@ -1,0 +1,101 @@
+"""How likely a probable dimension is wrong: a proved bound for the probability that every trial missed it.
+
+A trial draws a prime p uniformly among the primes of 22 bits, then weights and points uniformly mod p. With ρ the true
+dimension (at most the proved upper bound U, which is used in its place), it can miss ρ in three ways:
+
+bad weights
+    A nonzero ρ × ρ minor of the Jacobian is a polynomial in the weights of degree at most ρ e, where e bounds the
+    degree of one entry: probability ≤ U e / p (Schwartz–Zippel).
+bad points
+    The rank is not final although s further points did not raise it. Some direction of the kernel is a nonzero
+    polynomial of degree δ in the inputs, and a random point is one of its zeros with probability ≤ δ / p: at most
+    (δ/p)^s for each elimination that was judged so.
+bad prime
+    The rank mod p is below ρ for all weights. Then p divides a fixed nonzero integer, a coefficient of a fixed minor,
+    whose logarithm is at most ρ (log ρ + log ℓ), ℓ bounding the sum of absolute coefficients of an entry. So few
+    primes are bad, and the drawn one is among them with probability at most that number over the number of primes.
+
+Independent trials multiply. The heights e, δ, ℓ are read off the network by an engine, like everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm, log2
+from typing import Any
+
+from polygeom.network import Network
+
+PRIMES_OF_22_BITS = 140336
+"""Number of primes in (2^21, 2^22)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Height:
+    """Size of a polynomial: degree in the weights, degree in the inputs, log2 of the sum of absolute coefficients."""
+
+    weights: int
+    inputs: int
+    norm: float
+
+
+class HeightEngine:
+    """Engine over `Height`; weight values are the number of weights a linear map sums (see `heights`)."""
+
+    def __init__(self, fan_in: int) -> None:
+        self._sum = log2(fan_in)
+
+    def linear(self, x: Height, w: Any) -> Height:
+        return Height(x.weights + 1, x.inputs, x.norm + self._sum)
+
+    def bias(self, x: Height, b: Any) -> Height:
+        return Height(max(x.weights, 1), x.inputs, x.norm + 1)
+
+    def add(self, x: Height, y: Height) -> Height:
+        return Height(max(x.weights, y.weights), max(x.inputs, y.inputs), max(x.norm, y.norm) + 1)
+
+    def multiply(self, x: Height, y: Height) -> Height:
+        return Height(x.weights + y.weights, x.inputs + y.inputs, x.norm + y.norm)
+
+    def power(self, x: Height, exponent: int) -> Height:
+        return Height(exponent * x.weights, exponent * x.inputs, exponent * x.norm)
+
+    def polynomial(self, x: Height, coefficients: Sequence[Fraction]) -> Height:
+        top = self.power(x, len(coefficients) - 1)
+        scale = lcm(*(c.denominator for c in coefficients))
+        total = sum(abs(c) for c in coefficients) * scale
+        return Height(top.weights, top.inputs, top.norm + log2(max(1, total)))
+
+    def matmul(self, x: Height, y: Height) -> Height:
+        product = self.multiply(x, y)
+        return Height(product.weights, product.inputs, product.norm + self._sum)
+
+    def reindex(self, x: Height, index: Any) -> Height:
+        return x
+
+    def arrange(self, w: Any, index: Any) -> Any:
+        return w
+
+
+def heights(network: Network) -> Height:
+    """Bounds for one entry of the Jacobian (weights → outputs): degrees and log2 of the sum of absolute coefficients.
+
+    >>> from polygeom.network import parse
+    >>> heights(parse("[4,5,3,1] r=2")).weights, heights(parse("[4,5,3,1] r=2")).inputs
+    (6, 4)
+    """
+    fan_in = max(max(shape) for shape in network.shapes)
+    value = network.evaluate(HeightEngine(fan_in), dict.fromkeys(network.parameters), Height(0, 1, 0.0))
+    return Height(max(0, value.weights - 1), value.inputs, value.norm + log2(max(1, value.weights)))
+
+
+def trial_failure(height: Height, upper: int, prime: int, tail: int, stages: int) -> float:
+    """Bound for the probability that one trial with a random prime of 22 bits misses the dimension; at most 1."""
+    if upper <= 0 or height.inputs >= prime:
+        return float(upper > 0)
+    weights = upper * height.weights / prime
+    points = stages * (height.inputs / prime) ** tail
+    primes = upper * (log2(max(upper, 2)) + height.norm) / 21 / PRIMES_OF_22_BITS
+    return min(1.0, weights + points + primes)

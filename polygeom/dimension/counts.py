@@ -1,0 +1,69 @@
+"""Integers that an architecture determines without any arithmetic mod p: parameters, ambient and expected dimension.
+
+Throughout the room a multilayer perceptron is its widths ``(d_0, …, d_L)`` and activation degrees ``(r_1, …,
+r_{L-1})``; the last layer is linear and there are no biases. Dimensions are affine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+Widths = tuple[int, ...]
+Degrees = tuple[int, ...]
+
+
+def output_degree(degrees: Sequence[int]) -> int:
+    """``D = r_1 ⋯ r_{L-1}``, the degree of the outputs."""
+    return math.prod(degrees)
+
+
+def monomials(variables: int, degree: int) -> int:
+    """Number of monomials of one degree: ``C(variables + degree - 1, degree)``."""
+    return math.comb(variables + degree - 1, degree)
+
+
+def capped_monomials(variables: int, degree: int, cap: int) -> int:
+    """``min(monomials(variables, degree), cap)`` without computing astronomically large binomials.
+
+    >>> capped_monomials(500, 2**100, 10**6)
+    1000000
+    """
+    if variables > 1 and (degree >= cap or (degree > 1 and variables >= cap)):
+        return cap
+    return min(monomials(variables, degree), cap)
+
+
+def ambient_dimension(widths: Sequence[int], degrees: Sequence[int]) -> int:
+    """``d_L · C(d_0 + D - 1, D)``: all coefficients of the outputs."""
+    return widths[-1] * monomials(widths[0], output_degree(degrees))
+
+
+def parameter_count(widths: Sequence[int]) -> int:
+    """``Σ d_{l-1} d_l``."""
+    return sum(a * b for a, b in pairwise(widths))
+
+
+def expected_dimension(widths: Sequence[int], degrees: Sequence[int]) -> int:
+    """``min(ambient, parameters - Σ hidden widths)``, as in arXiv 1905.12207; not meant for degree-1 activations.
+
+    >>> expected_dimension((3, 3, 3), (2,)), expected_dimension((5, 5, 5, 1), (2, 2))
+    (15, 45)
+    """
+    return min(ambient_dimension(widths, degrees), parameter_count(widths) - sum(widths[1:-1]))
+
+
+def without_idle_layers(widths: Widths, degrees: Degrees) -> tuple[Widths, Degrees]:
+    """The same variety without linear layers that restrict nothing.
+
+    A hidden layer with activation degree 1 makes its two matrices act as one of rank at most its width. If the width
+    is at least one of its neighbours' widths, every matrix is such a product, and the layer can be removed.
+
+    >>> without_idle_layers((3, 4, 2, 1), (1, 2))
+    ((3, 2, 1), (2,))
+    """
+    for k, r in enumerate(degrees, start=1):
+        if r == 1 and widths[k] >= min(widths[k - 1], widths[k + 1]):
+            return without_idle_layers(widths[:k] + widths[k + 1 :], degrees[: k - 1] + degrees[k:])
+    return widths, degrees
