@@ -1,6 +1,14 @@
 """What a polynomial network is: layers, graphs, families and their text. No arithmetic, no files."""
 
-from polygeom.network.families import linear, mlp
+from polygeom.network.families import (
+    ccp,
+    convolutional,
+    lightning_attention,
+    linear,
+    mlp,
+    ncp,
+    product_network,
+)
 from polygeom.network.graph import Builder, Network, Node
 from polygeom.network.layers import (
     LAYERS,
@@ -14,6 +22,7 @@ from polygeom.network.layers import (
     Polynomial,
     Power,
     Product,
+    Scale,
     Sum,
 )
 from polygeom.network.notation import parse, write
@@ -33,9 +42,15 @@ __all__ = [
     "Polynomial",
     "Power",
     "Product",
+    "Scale",
     "Sum",
+    "ccp",
+    "convolutional",
+    "lightning_attention",
     "linear",
     "mlp",
+    "ncp",
     "parse",
+    "product_network",
     "write",
 ]

@@ -83,28 +83,41 @@ class Network:
         _ = self.shapes
         unused = set(range(len(self.nodes) - 1)) - {i for node in self.nodes for i in node.inputs}
         if unused:
-            raise PolygeomError(f"network: nodes {sorted(unused)} lead nowhere; every node but the last must be used")
+            raise PolygeomError(
+                f"network: nodes {shown(sorted(unused))} lead nowhere; write every node but the last into another"
+            )
         for number, node in enumerate(self.nodes):
-            if node.shares is not None and self._weights_of(number) != self._weights_of(node.shares):
-                raise PolygeomError(
-                    f"network: node {number} shares the weights of node {node.shares}, but needs the shapes "
-                    f"{self._weights_of(number)}, not {self._weights_of(node.shares)}"
-                )
+            if node.shares is not None:
+                own, theirs = self._weights_of(number), self._weights_of(node.shares)
+                if own != theirs or not own:
+                    raise PolygeomError(
+                        f"network: node {number} shares the weights of node {node.shares}, but needs the shapes {own}, "
+                        f"not {theirs}; leave out shares, or write equal widths"
+                    )
 
     def _check_wiring(self, number: int, node: Node) -> None:
         arity, got = node.layer.arity, len(node.inputs)
         if (number > 0) == isinstance(node.layer, Input):
-            raise PolygeomError(f"network: node {number} is a second input; a network has one")
+            raise PolygeomError(f"network: node {number} is a second input; write one input and read it more than once")
         if (arity is None and got < 2) or (arity is not None and got != arity):
             wanted = "at least 2" if arity is None else str(arity)
-            raise PolygeomError(f"network: node {number} ({node.layer.kind}) needs {wanted} inputs, got {got}")
+            raise PolygeomError(
+                f"network: node {number} ({node.layer.kind}) needs {wanted} inputs, got {got}; add them"
+            )
         if any(not 0 <= i < number for i in node.inputs):
-            raise PolygeomError(f"network: node {number} must read earlier nodes, got {node.inputs}")
+            raise PolygeomError(
+                f"network: node {number} must read earlier nodes, got {shown(node.inputs)}; renumber it"
+            )
         if node.shares is not None:
             if not 0 <= node.shares < number or self.nodes[node.shares].shares is not None:
-                raise PolygeomError(f"network: node {number} must share the weights of an earlier node that owns them")
+                raise PolygeomError(
+                    f"network: node {number} must share the weights of an earlier node that owns them; "
+                    "write the first node with these weights"
+                )
             if self.nodes[node.shares].layer.kind != node.layer.kind:
-                raise PolygeomError(f"network: node {number} and node {node.shares} share weights but differ in kind")
+                raise PolygeomError(
+                    f"network: node {number} and node {node.shares} share weights but differ in kind; write equal layers"
+                )
 
     def _input_shapes(self, number: int) -> list[Shape]:
         return [self.shapes[i] for i in self.nodes[number].inputs]

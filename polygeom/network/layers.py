@@ -109,6 +109,10 @@ class Dense(Layer):
         _positive("dense", "width", self.width)
         if self.pattern is None:
             return
+        if not isinstance(self.pattern, list | tuple) or not all(isinstance(row, list | tuple) for row in self.pattern):
+            raise PolygeomError(
+                f"dense: pattern must be a list of rows, got {shown(self.pattern)}; write [[0,-1],[-1,1]]"
+            )
         pattern = tuple(tuple(row) for row in self.pattern)
         object.__setattr__(self, "pattern", pattern)
         if len(pattern) != self.width or len({len(row) for row in pattern}) != 1:
@@ -121,8 +125,10 @@ class Dense(Layer):
                 f"dense: pattern must have at most {MOST_SYMBOLS} entries, got {self.symbols}; "
                 "write a convolution or a full matrix instead"
             )
-        free = {entry for row in pattern for entry in row} - {-1}
-        if not free or free != set(range(len(free))) or any(type(entry) is not int for row in pattern for entry in row):
+        entries = [entry for row in pattern for entry in row]
+        integers = all(type(entry) is int for entry in entries)
+        free = set(entries) - {-1} if integers else set()
+        if not free or free != set(range(len(free))):
             raise PolygeomError(
                 "dense: pattern must number the free weights 0, 1, … without gaps (-1 for zero), got "
                 f"{shown(pattern, 60)}; write [[0,-1],[-1,1]] for a diagonal matrix"
@@ -167,6 +173,21 @@ class Bias(Layer):
 
 
 @dataclass(frozen=True, slots=True)
+class Scale(Layer):
+    """A learned factor for each feature, ``x ↦ s * x`` on the last axis: a diagonal matrix."""
+
+    kind: ClassVar[str] = "scale"
+
+    def parameters(self, *inputs: Shape) -> dict[str, Shape]:
+        return {"s": (inputs[0][-1],)}
+
+    def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
+        diagonal = np.full((shapes[0][-1],) * 2, -1)
+        np.fill_diagonal(diagonal, np.arange(shapes[0][-1]))
+        return engine.linear(inputs[0], engine.arrange(weights["s"], diagonal))
+
+
+@dataclass(frozen=True, slots=True)
 class Power(Layer):
     """The monomial activation ``x ↦ x ** degree``, elementwise."""
 
@@ -205,6 +226,10 @@ class Polynomial(Layer):
     kind: ClassVar[str] = "polynomial"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.coefficients, list | tuple):
+            raise PolygeomError(
+                f"polynomial: coefficients must be a list, got {shown(self.coefficients)}; write [0,1,1] for x + x^2"
+            )
         exact = tuple(_rational(c) for c in self.coefficients)
         object.__setattr__(self, "coefficients", exact)
         if len(exact) < 2 or exact[-1] == 0:
@@ -362,6 +387,6 @@ class Attention(Layer):
 
 LAYERS: dict[str, type[Layer]] = {
     layer.kind: layer
-    for layer in (Input, Dense, Bias, Power, Polynomial, Product, Sum, Convolution, Flatten, Attention)
+    for layer in (Input, Dense, Bias, Scale, Power, Polynomial, Product, Sum, Convolution, Flatten, Attention)
 }
 """Every layer by its word in text and JSON."""

@@ -12,8 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from polygeom.errors import FormatError, PolygeomError
-from polygeom.network import families, programs
+from polygeom.network import families, family_calls, programs
 from polygeom.network.graph import Network
 from polygeom.network.layers import Bias, Dense, Layer, Polynomial, Power
 from polygeom.network.limits import LARGEST_DEGREE, LARGEST_POLYNOMIAL_DEGREE, LARGEST_WIDTH, MOST_SYMBOLS
@@ -57,13 +56,14 @@ def _parse(text: str) -> Network:
         from polygeom.network.records import read
 
         return read(text)
-    try:
-        return _read_mlp(scanner) if scanner.peek("[") else programs.read(scanner)
-    except FormatError:
-        raise
-    except PolygeomError as error:
-        problem, _, hint = str(error).partition("; ")
-        scanner.fail(problem, hint or _EXAMPLE, 0)
+    with scanner.at(0):
+        if scanner.peek("["):
+            return _read_mlp(scanner)
+        start = scanner.position
+        word = scanner.word()
+        if word is not None and word in family_calls.FAMILIES and scanner.peek("("):
+            return family_calls.read(scanner, word, start)
+        return programs.read(Scanner(text))
 
 
 _parse_cached = lru_cache(maxsize=4096)(_parse)
@@ -79,10 +79,10 @@ def write(network: Network) -> str:
     >>> write(parse(" [2, 3, 3, 1]  r=2,2"))
     '[2,3,3,1] r=2'
     """
-    arguments = _recognise_mlp(network)
+    arguments = _guess_mlp(network)
     if arguments is not None and families.mlp(**arguments) == network:
         return _write_mlp(**arguments)
-    return programs.write(network)
+    return family_calls.recognise(network) or programs.write(network)
 
 
 def _read_mlp(s: Scanner) -> Network:
@@ -153,7 +153,7 @@ def _list(s: Scanner, item: Any, most: int = MOST_SYMBOLS // 2) -> list[Any]:
     return items
 
 
-def _recognise_mlp(network: Network) -> dict[str, Any] | None:
+def _guess_mlp(network: Network) -> dict[str, Any] | None:
     """The arguments with which `mlp` would give ``network``, if it does."""
     if len(network.input_shape) != 1:
         return None

@@ -139,9 +139,9 @@ class ScalingEngine:
         self._count(x.size)
         y = np.empty_like(x)
         for position in np.ndindex(x.shape):
-            number = int(b[position[-1]])
-            if x[position] is not None:
-                self._weight(number, x[position])
+            number, form = int(b[position[-1]]), x.item(position)
+            if form is not None:
+                self._weight(number, form)
             elif number not in self.exponents:
                 self._weight(number, self.unknown())
             y[position] = self.exponents[number]
@@ -177,10 +177,12 @@ class ScalingEngine:
     def reindex(self, x: np.ndarray, index: np.ndarray) -> np.ndarray:
         padded = np.empty((len(x), math.prod(x.shape[1:]) + 1), dtype=object)
         padded[:, :-1] = x.reshape(len(x), -1)
-        return padded[:, index]
+        taken: np.ndarray = padded[:, index]
+        return taken
 
     def arrange(self, w: np.ndarray, index: np.ndarray) -> np.ndarray:
-        return np.append(w.ravel(), -1)[index]
+        numbers: np.ndarray = np.append(w.ravel(), -1)[index]
+        return numbers
 
     def _elementwise(self, value: Any, *arrays: np.ndarray) -> np.ndarray:
         self._count(arrays[0].size)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import NoReturn
 
-from polygeom.errors import FormatError
-from polygeom.network.limits import LARGEST_COEFFICIENT, LONGEST_TEXT, shown
+from polygeom.errors import FormatError, PolygeomError
+from polygeom.network.limits import LARGEST_COEFFICIENT, LONGEST_TEXT, MOST_SYMBOLS, shown
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DIGITS = re.compile(r"[0-9]+")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _GUISE = re.compile(r"(?P<digits>[0-9]+(?:_[0-9]+)*)(?:\.0*)?(?:[eE]\+?(?P<exponent>[0-9]))?(?![0-9A-Za-z_.])")
 _LONGEST_WORD = 40
+
+MOST_TOKENS = 6 * MOST_SYMBOLS
+"""Largest number of numbers and words of a text; every network within the limits has fewer."""
 
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"
 _STRANGE = {
@@ -53,10 +58,10 @@ def ascii_text(text: object, name: str, example: str) -> str:
 class Scanner:
     """A position in a text and the few ways to move it forward. Blanks between tokens are skipped."""
 
-    __slots__ = ("position", "text")
+    __slots__ = ("_left", "position", "text")
 
     def __init__(self, text: str, position: int = 0) -> None:
-        self.text, self.position = text, position
+        self.text, self.position, self._left = text, position, MOST_TOKENS
         self.skip()
 
     def skip(self) -> None:
@@ -66,6 +71,23 @@ class Scanner:
     def fail(self, problem: str, hint: str, position: int | None = None) -> NoReturn:
         """Raise the `FormatError` for ``problem`` here, or at ``position``."""
         raise FormatError(problem, self.text, self.position if position is None else position, hint)
+
+    @contextmanager
+    def at(self, position: int) -> Iterator[None]:
+        """Let a `PolygeomError` raised inside point at ``position``."""
+        try:
+            yield
+        except FormatError:
+            raise
+        except PolygeomError as error:
+            problem, _, hint = str(error).partition("; ")
+            raise FormatError(problem, self.text, position, hint or "write a smaller network") from None
+
+    def spend(self) -> None:
+        """Count one more number, word or list; there is a limit."""
+        self._left -= 1
+        if self._left < 0:
+            self.fail(f"more than {MOST_TOKENS} numbers and words", "write a smaller network")
 
     @property
     def ended(self) -> bool:
@@ -102,6 +124,7 @@ class Scanner:
         match = _WORD.match(self.text, self.position)
         if match is None:
             return None
+        self.spend()
         if match.end() - match.start() > _LONGEST_WORD:
             self.fail(f"a word of {match.end() - match.start()} letters", f"write at most {_LONGEST_WORD} letters")
         self.position = match.end()
@@ -110,6 +133,7 @@ class Scanner:
 
     def integer(self, name: str, low: int, high: int, example: str) -> int:
         """Move over an integer from ``low`` to ``high``, digits only, with a sign only where ``low`` is negative."""
+        self.spend()
         start = self.position
         sign = -1 if low < 0 and self.text.startswith("-", start) else 1
         match = _DIGITS.match(self.text, start + (sign < 0))

@@ -128,7 +128,7 @@ def _rank(forms: Sequence[Form], most: int) -> int:
 def _rank_mod_p(rows: np.ndarray) -> int:
     import flint
 
-    return int(flint.nmod_mat(*rows.shape, rows.ravel().tolist(), _PRIME).rank())
+    return int(flint.nmod_mat(len(rows), rows.shape[1], rows.ravel().tolist(), _PRIME).rank())
 
 
 class _Quotient:
@@ -206,20 +206,20 @@ def _fields(network: Network, most: int) -> tuple[np.ndarray, np.ndarray] | None
     values = np.array([rng.randrange(1, _PRIME) for _ in range(network.parameter_count)], dtype=np.int64)
     rows = [np.zeros((0, len(values)), dtype=np.int64)]
     for m, made, read in groups:
-        field = np.zeros((m, m, len(values)), dtype=np.int64)
-        for a in range(m):
-            for b in range(m):
+        mixing = np.zeros((m, m, len(values)), dtype=np.int64)
+        for i in range(m):
+            for j in range(m):
                 for w in made:
-                    field[a, b, w[a]] += values[w[b]]
+                    mixing[i, j, w[i]] += values[w[j]]
                 for w in read:
-                    field[a, b, w[:, b]] -= values[w[:, a]]
-        rows.append(field.reshape(m * m, -1))
+                    mixing[i, j, w[:, j]] -= values[w[:, i]]
+        rows.append(mixing.reshape(m * m, -1))
     for before, after in shifts:
-        field = np.zeros((len(before), len(values)), dtype=np.int64)
-        field[np.arange(len(before)), before] = 1
-        for w, b in after:
-            field[:, b] -= values[w].T
-        rows.append(field)
+        shift = np.zeros((len(before), len(values)), dtype=np.int64)
+        shift[np.arange(len(before)), before] = 1
+        for w, bias in after:
+            shift[:, bias] -= values[w].T
+        rows.append(shift)
     return values, np.concatenate(rows)
 
 

@@ -17,7 +17,7 @@ CANONICAL = [
     "[2,3,3,1] p=0,1,1;-1,0,0,2",
     "input(3)",
     "x0=input(2); x1=dense(x0,3); x2=power(x1,1); dense(x2,1)",
-    "x0=input(2,3); attention(x0,2,3)",
+    "lightning_attention(tokens=2,features=3,rank=2,outputs=3)",
     "x0=input(2); x1=dense(x0,2,pattern=[[0,-1],[-1,0]]); x2=dense(x1,2); x3=dense(x2,2,shares=x2); sum(x1,x3)",
 ]
 
