@@ -1,0 +1,8 @@
+"""Which equations cut a neurovariety out, and what is proved about them."""
+
+from __future__ import annotations
+
+from polygeom.ideal.coordinates import Coordinates
+from polygeom.ideal.result import Generator, IdealResult
+
+__all__ = ["Coordinates", "Generator", "IdealResult"]

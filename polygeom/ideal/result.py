@@ -1,0 +1,133 @@
+"""What a search for equations answers: generators, how far they are complete, and what is proved about each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from polygeom.ideal.coordinates import Coordinates
+
+if TYPE_CHECKING:
+    from sympy.polys.rings import PolyElement
+
+FINISHED = "finished"
+TIMEOUT = "timeout"
+MEMORY = "memory"
+CANCELLED = "cancelled"
+STATUSES = (FINISHED, TIMEOUT, MEMORY, CANCELLED)
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """One equation of a neurovariety.
+
+    Attributes
+    ----------
+    polynomial:
+        In the plain coordinates of the network (`Coordinates.ring`), integer coefficients without common divisor; over
+        a prime field if the result says so.
+    degree:
+        Its degree, which is the largest one of its terms.
+    weight:
+        Its degrees for the torus that acts, see `polygeom.ideal.grading`; empty if the method computes none.
+    proved_member:
+        Whether it is proved to vanish on the neurovariety, over Q.
+    proof:
+        How, in a few words; empty if it is not.
+    """
+
+    polynomial: PolyElement
+    degree: int
+    weight: tuple[int, ...] = ()
+    proved_member: bool = False
+    proof: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IdealResult:
+    """Equations of a neurovariety, with what is known about their completeness.
+
+    Attributes
+    ----------
+    coordinates:
+        The coordinates the equations are written in; ``coordinates.network`` is the network.
+    generators:
+        Minimal generators found, by degree, then weight.
+    complete_to:
+        Degree up to which the generators are proved to generate every equation (0 if none).
+    completeness:
+        ``"complete because …"`` when the generators generate the whole ideal; else ``"unknown beyond degree d"``, or
+        why there is no such statement.
+    method:
+        ``"interpolation"`` or ``"elimination"``, with its variant.
+    status:
+        ``"finished"``, ``"timeout"``, ``"memory"`` or ``"cancelled"``; what is listed was found before.
+    hilbert_function:
+        Dimension of degree 0, 1, … of the coordinate ring, as far as computed; empty if not.
+    counts:
+        Degree → number of minimal generators, which may include some that were not written out over Q.
+    characteristic:
+        0 for equations over Q, else the prime.
+    seeds, primes:
+        What reproduces the computation.
+    elapsed:
+        Seconds of wall time.
+    message:
+        For a status other than finished: what stopped the computation and what to do.
+    """
+
+    coordinates: Coordinates
+    generators: tuple[Generator, ...]
+    complete_to: int
+    completeness: str
+    method: str
+    status: str = FINISHED
+    hilbert_function: tuple[int, ...] = ()
+    counts: tuple[tuple[int, int], ...] = ()
+    characteristic: int = 0
+    seeds: tuple[int, ...] = ()
+    primes: tuple[int, ...] = ()
+    elapsed: float = 0.0
+    message: str = ""
+    details: dict[str, Any] = field(default_factory=dict, compare=False, hash=False)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the generators are known to generate the whole ideal."""
+        return self.completeness.startswith("complete")
+
+    @property
+    def degrees(self) -> dict[int, int]:
+        """Degree → number of minimal generators of that degree."""
+        return dict(self.counts) or dict(sorted(Counter(g.degree for g in self.generators).items()))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; polynomials as text."""
+        return {
+            "network": self.coordinates.network.text,
+            "coordinates": list(self.coordinates.names),
+            "generators": [
+                {
+                    "polynomial": str(g.polynomial),
+                    "degree": g.degree,
+                    "weight": list(g.weight),
+                    "proved_member": g.proved_member,
+                    "proof": g.proof,
+                }
+                for g in self.generators
+            ],
+            "complete_to": self.complete_to,
+            "completeness": self.completeness,
+            "method": self.method,
+            "status": self.status,
+            "hilbert_function": list(self.hilbert_function),
+            "counts": {str(degree): number for degree, number in self.degrees.items()},
+            "characteristic": self.characteristic,
+            "seeds": list(self.seeds),
+            "primes": list(self.primes),
+            "elapsed": self.elapsed,
+            "message": self.message,
+        }
