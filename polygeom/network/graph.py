@@ -116,7 +116,7 @@ class Network:
                 )
             if self.nodes[node.shares].layer.kind != node.layer.kind:
                 raise PolygeomError(
-                    f"network: node {number} and node {node.shares} share weights but differ in kind; write equal layers"
+                    f"network: node {number} and node {node.shares} share weights but differ in kind; write one layer"
                 )
 
     def _input_shapes(self, number: int) -> list[Shape]:
