@@ -1,0 +1,5 @@
+"""``python -m polygeom`` is the command line."""
+
+from polygeom.cli import main
+
+main()

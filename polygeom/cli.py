@@ -1,0 +1,87 @@
+"""The command line: parse, call, print. Each command lives in its own module, imported when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from polygeom import __version__
+from polygeom.errors import PolygeomError
+
+COMMANDS = {
+    "dim": ("polygeom.commands.dim", "Dimension of the neurovariety of one or several networks."),
+    "sweep": ("polygeom.commands.sweep", "Dimensions of many networks, with deadlines, resumable, as a CSV table."),
+    "table": ("polygeom.commands.table", "Summarise, filter and question a table of a sweep."),
+    "verify": ("polygeom.commands.verify", "Check a certificate by an independent path."),
+    "info": ("polygeom.commands.info", "Versions, processor, BLAS and threads."),
+}
+"""Module and one-line help of every command; the module has a click command of the same name."""
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+class _LazyGroup(click.Group):
+    """Commands by name from `COMMANDS`, so that ``polygeom --help`` imports none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="A network is written as its widths and activation degree: [2,3,1] r=2. See polygeom dim --help.",
+)
+@click.version_option(__version__, "-V", "--version", prog_name="polygeom")
+def polygeom() -> None:
+    """Polynomial neural networks: how big is the set of functions they express?
+
+    \b
+    Exit status: 0 all done, 1 the answer is no (verify, table --check) or some networks of a list failed,
+    2 input that cannot be used, 130 interrupted.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit; errors a user can mend are one message on standard error, never a stack trace."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    try:
+        outcome: Any = polygeom.main(args=arguments, prog_name="polygeom", standalone_mode=False)
+        sys.stdout.flush()
+        return outcome if isinstance(outcome, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return BAD_INPUT
+    except PolygeomError as error:
+        click.echo(f"polygeom: {error}", err=True)
+        return BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("polygeom: interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe has gone; nothing is wrong, and the interpreter must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

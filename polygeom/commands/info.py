@@ -1,0 +1,60 @@
+"""``polygeom info``: what a bug report or a speed claim needs to say about the machine."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+
+import click
+
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "numba",
+    "sympy",
+    "python-flint",
+    "pandas",
+    "networkx",
+    "torch",
+    "matplotlib",
+    "distributed",
+)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def info(as_json: bool) -> None:
+    """Versions of polygeom and its dependencies, the processor, BLAS kernels and threads, sympy's ground types."""
+    facts = gather()
+    if as_json:
+        click.echo(json.dumps(facts))
+        return
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        click.echo(f"{name:<{width}}  {value}")
+
+
+def gather() -> dict[str, str]:
+    """The facts as text, in the order in which they are printed."""
+    import numpy.linalg  # noqa: F401  threadpoolctl sees the libraries that are loaded
+    import scipy.linalg  # noqa: F401
+    import threadpoolctl
+
+    from polygeom import __version__
+
+    facts = {"polygeom": __version__, "python": platform.python_version(), "system": platform.system()}
+    for package in PACKAGES:
+        try:
+            facts[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            facts[package] = "not installed"
+    for number, library in enumerate(threadpoolctl.threadpool_info(), start=1):
+        facts[f"threads {number}"] = (
+            f"{library.get('internal_api')} {library.get('version')} {library.get('architecture', '')} "
+            f"with {library.get('num_threads')} threads"
+        )
+    from sympy.external.gmpy import GROUND_TYPES
+
+    facts["sympy ground types"] = GROUND_TYPES
+    return facts

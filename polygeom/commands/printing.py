@@ -1,0 +1,65 @@
+"""Tables and summaries as plain text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import pandas
+
+SHOWN = (
+    "network",
+    "parameters",
+    "ambient_dimension",
+    "expected_dimension",
+    "dimension",
+    "defect",
+    "filling",
+    "identifiable",
+)
+"""Columns of the printed table, before the one that says what is proved."""
+_HEADS = {"ambient_dimension": "ambient", "expected_dimension": "expected"}
+
+
+def print_rows(table: pandas.DataFrame, limit: int) -> None:
+    """Print the first ``limit`` rows with the columns a reader looks for first; blank where a row has no result."""
+    shown = table.head(limit)
+    heads = [_HEADS.get(name, name) for name in SHOWN] + ["status"]
+    rows = [[_cell(row[name]) for name in SHOWN] + [_status(row)] for _, row in shown.iterrows()]
+    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
+    for row in [heads, *rows]:
+        cells = [row[0].ljust(widths[0])] + [cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)]
+        click.echo("  ".join(cells).rstrip())
+    if len(table) > len(shown):
+        click.echo(f"… and {len(table) - len(shown)} more rows")
+
+
+def _cell(value: object) -> str:
+    import pandas
+
+    if pandas.isna(value):  # type: ignore[call-overload]
+        return ""
+    return {"True": "yes", "False": "no"}.get(str(value), str(value))
+
+
+def _status(row: pandas.Series) -> str:
+    if row["status"] != "ok":
+        return str(row["status"])
+    return "proved" if row["proved"] else "probable"
+
+
+def overview(table: pandas.DataFrame) -> str:
+    """One line: how many rows, how many proved, defective, filling, identifiable, and what failed."""
+    done = table[table["status"] == "ok"]
+    parts = [
+        f"{len(table)} networks",
+        f"{int(done['proved'].sum())} proved",
+        f"{int((~done['proved'].astype(bool)).sum())} probable",
+        f"{int((done['defect'] > 0).sum())} defective",
+        f"{int(done['filling'].sum())} filling",
+        f"{int(done['identifiable'].sum())} identifiable",
+    ]
+    failed = table.loc[table["status"] != "ok", "status"].value_counts()
+    return ", ".join([*parts, *(f"{count} {status}" for status, count in failed.items())])

@@ -1,0 +1,108 @@
+"""``polygeom sweep``: many networks, each under a deadline, into a journal and a CSV table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from polygeom.commands.inputs import network_texts
+from polygeom.commands.printing import overview, print_rows
+
+if TYPE_CHECKING:
+    from polygeom.network import Network
+
+
+@click.command()
+@click.argument("families", nargs=-1, metavar="FAMILY... | -")
+@click.option("--from", "files", multiple=True, metavar="FILE", help="Read families from FILE, one a line.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Deadline of one network; compiled code is stopped.")
+@click.option("--memory", metavar="SIZE", help="Most memory for one network, such as 2GB.")
+@click.option("--workers", default=1, show_default=True, help="Networks computed at the same time.")
+@click.option("--out", metavar="FILE.csv", help="Write the table; results are kept in FILE.csv.journal as they come.")
+@click.option("--journal", metavar="FILE", help="Keep results here instead.")
+@click.option(
+    "--published-format", "published", metavar="PREFIX", help="Also write the files of the public batch runs."
+)
+@click.option("--method", default="auto", metavar="auto|generic", help="generic: the route that uses no structure.")
+@click.option("--error", default=1e-9, show_default=True, help="Stop when the proved error bound is this small.")
+@click.option("--seed", default=0, show_default=True, help="Seed of every network's random choices.")
+@click.option("--retry", multiple=True, metavar="STATUS", help="Compute rows of this status again, such as crashed.")
+@click.option("--limit", default=40, show_default=True, help="Print a table of at most this many rows.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no table.")
+def sweep(
+    families: tuple[str, ...],
+    files: tuple[str, ...],
+    timeout: float | None,
+    memory: str | None,
+    workers: int,
+    out: str | None,
+    journal: str | None,
+    published: str | None,
+    method: str,
+    error: float,
+    seed: int,
+    retry: tuple[str, ...],
+    limit: int,
+    quiet: bool,
+) -> int:
+    """Dimensions of all networks of each FAMILY.
+
+    \b
+    FAMILY is a network with ranges, for example
+      "[2..4,2..6,1..3] r=2"      every width in its range
+      "[3,2..5,1] r=2..4"         every activation degree in a range
+      "[2|5|9,4,1] r=2"           a choice of widths
+      -                           read families from standard input, one a line
+
+    Run the same command again to go on after an interruption: finished rows are not computed twice. Ctrl-C stops
+    within two seconds and loses nothing that was stored.
+    """
+    import polygeom.sweep as room
+    from polygeom.network.ranges import expand
+
+    if not families and not files:
+        raise click.UsageError('no family given; write for example polygeom sweep "[2..4,2..4,1] r=2"')
+    members = [expand(text) for text in network_texts(families, files)]
+    total = sum(map(len, members))
+    if not quiet:
+        click.echo(f"{total} networks", err=True)
+
+    table = room.sweep(
+        _Counted(members, total),
+        timeout=timeout,
+        memory=memory,
+        workers=workers,
+        journal=journal,
+        out=out,
+        progress=False if quiet else None,
+        rng=seed,
+        options={"method": method, "error": error},
+        retry=retry,
+    )
+    if published is not None:
+        room.write_published_format(table, published)
+    if not quiet:
+        print_rows(table, limit)
+        click.echo(overview(table))
+        if out is not None:
+            click.echo(f"table written to {out}", err=True)
+    sys.stdout.flush()
+    return 0 if table["status"].eq("ok").all() else 1
+
+
+class _Counted:
+    """All networks of several families, one after the other, with their number known beforehand."""
+
+    def __init__(self, members: Sequence[Sequence[Network]], total: int) -> None:
+        self._members, self._total = members, total
+
+    def __len__(self) -> int:
+        return self._total
+
+    def __iter__(self) -> Iterator[str]:
+        for family in self._members:
+            for network in family:
+                yield str(network)

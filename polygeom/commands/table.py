@@ -1,0 +1,85 @@
+"""``polygeom table``: look at a CSV of a sweep, filter it, and ask whether a conjecture holds on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from polygeom.commands.printing import overview, print_rows
+from polygeom.errors import PolygeomError
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@click.command()
+@click.argument("file", metavar="FILE.csv")
+@click.option("--where", multiple=True, metavar="CONDITION", help='Keep rows with, for example, "defect > 0".')
+@click.option(
+    "--check", multiple=True, metavar="CONDITION", help="Do all rows kept satisfy it? Print those that do not."
+)
+@click.option("--sort", multiple=True, metavar="COLUMN", help="Sort by a column; -COLUMN for the largest first.")
+@click.option("--by", multiple=True, metavar="COLUMN", help="Count rows for every value of a column.")
+@click.option("--limit", default=40, show_default=True, help="Print at most this many rows.")
+@click.option("--out", metavar="OUT.csv", help="Write the rows kept.")
+def table(
+    file: str,
+    where: tuple[str, ...],
+    check: tuple[str, ...],
+    sort: tuple[str, ...],
+    by: tuple[str, ...],
+    limit: int,
+    out: str | None,
+) -> int:
+    """Summarise the table FILE.csv of a sweep, filter its rows, or check a conjecture over them.
+
+    \b
+    CONDITION compares a column with a number, a word or another column:
+      "defect > 0"   "proved = yes"   "status != ok"   "dimension < expected_dimension"
+    Besides the columns of the table there are depth, degree, largest_width, non_increasing and unimodal,
+    computed from the widths of multilayer perceptrons.
+
+    \b
+    Is every network with non-increasing widths of the expected dimension?
+      polygeom table T.csv --where "non_increasing = yes" --where "status = ok" --check "defect = 0"
+
+    The exit status is 1 if a --check has counterexamples.
+    """
+    from polygeom.analysis import select, sorted_by, with_shape
+    from polygeom.sweep import read_table, write_table
+
+    rows = with_shape(read_table(file))
+    for condition in where:
+        rows = rows[select(rows, condition)]
+    rows = sorted_by(rows, sort)
+    if out is not None:
+        write_table(rows[list(read_table(file).columns)], out)
+    if check:
+        return _report(rows, check, limit)
+    for column in by:
+        _count(rows, column)
+    if not by:
+        print_rows(rows, limit)
+    click.echo(overview(rows))
+    return 0
+
+
+def _report(rows: pandas.DataFrame, checks: tuple[str, ...], limit: int) -> int:
+    from polygeom.analysis import select
+
+    contradicted = False
+    for condition in checks:
+        against = rows[~select(rows, condition)]
+        contradicted = contradicted or len(against) > 0
+        click.echo(f"{condition}: holds for {len(rows) - len(against)} of {len(rows)} rows")
+        if len(against):
+            print_rows(against, limit)
+    return 1 if contradicted else 0
+
+
+def _count(rows: pandas.DataFrame, column: str) -> None:
+    if column not in rows.columns:
+        raise PolygeomError(f"--by: {column!r} is no column; write one of {', '.join(rows.columns)}")
+    for value, count in rows[column].value_counts(dropna=False).sort_index().items():
+        click.echo(f"{column} = {value}: {count}")
