@@ -1,5 +1,6 @@
 """What a polynomial network is: layers, graphs, families and their text. No arithmetic, no files."""
 
+from polygeom.network.builder import Builder
 from polygeom.network.families import (
     ccp,
     convolutional,
@@ -9,7 +10,7 @@ from polygeom.network.families import (
     ncp,
     product_network,
 )
-from polygeom.network.graph import Builder, Network, Node
+from polygeom.network.graph import Network, Node
 from polygeom.network.layers import (
     LAYERS,
     Attention,

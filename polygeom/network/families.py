@@ -13,7 +13,8 @@ from polygeom.network.arguments import (
     exact_flag,
     exact_widths,
 )
-from polygeom.network.graph import Builder, Network, Node
+from polygeom.network.builder import Builder
+from polygeom.network.graph import Network, Node
 from polygeom.network.layers import (
     Attention,
     Bias,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -16,8 +16,10 @@ from polygeom.network.limits import MOST_SYMBOLS, shown
 
 if TYPE_CHECKING:
     import networkx
+    import torch
 
     from polygeom.engines.interface import Engine
+    from polygeom.engines.torch_module import NetworkModule
 
 
 _MOST_BITS = 4_000_000
@@ -303,6 +305,26 @@ class Network:
     def __reduce__(self) -> tuple[type[Network], tuple[tuple[Node, ...]]]:
         return Network, (self.nodes,)
 
+    def to_torch(
+        self,
+        *,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str = "cpu",
+        initialisation: str = "unit",
+        rng: int = 0,
+    ) -> NetworkModule:
+        """The network as a ``torch.nn.Module`` with its own weights; needs torch (``pip install polygeom[learn]``).
+
+        Parameters as for `polygeom.engines.torch_module.NetworkModule`; ``dtype`` is float64 if None.
+        """
+        try:
+            import torch
+        except ImportError as error:
+            raise PolygeomError('to_torch needs torch; write pip install "polygeom[learn]"') from error
+        from polygeom.engines.torch_module import NetworkModule
+
+        return NetworkModule(self, dtype=dtype or torch.float64, device=device, initialisation=initialisation, rng=rng)
+
     def evaluate(self, engine: Engine[Any], weights: Mapping[str, Any], points: Any) -> Any:
         """The value of the output over ``engine``.
 
@@ -325,57 +347,3 @@ class Network:
             inputs = [values[i] for i in node.inputs]
             values.append(node.layer.apply(engine, inputs, own, self._input_shapes(number)))
         return values[-1]
-
-
-class Builder:
-    """Put a network together node by node; `add` returns the number of the new node.
-
-    Parameters
-    ----------
-    dims:
-        Shape of an input point: an integer for vectors, or a tuple.
-
-    Examples
-    --------
-    >>> from polygeom.network import Builder, Dense, Product
-    >>> b = Builder(2)
-    >>> left, right = b.add(Dense(3), b.input), b.add(Dense(3), b.input)
-    >>> b.network(b.add(Dense(1), b.add(Product(), left, right))).degree
-    2
-    """
-
-    def __init__(self, dims: int | Sequence[int]) -> None:
-        self._nodes = [Node(Input((dims,) if isinstance(dims, int) else tuple(dims)))]
-        self.input = 0
-
-    def add(self, layer: Layer, *inputs: int, shares: int | None = None) -> int:
-        """Append ``layer`` reading the nodes ``inputs``; ``shares`` ties its weights to those of an earlier node."""
-        self._nodes.append(Node(layer, inputs, shares))
-        return len(self._nodes) - 1
-
-    def network(self, output: int) -> Network:
-        """The network that computes node ``output``, nodes renumbered in the order in which the output needs them."""
-        order: dict[int, int] = {0: 0}
-        stack: list[tuple[int, bool]] = [(output, False)]
-        while stack:
-            number, ready = stack.pop()
-            if number in order:
-                continue
-            node = self._nodes[number]
-            if ready:
-                order[number] = len(order)
-                continue
-            needs = node.inputs if node.shares is None else (*node.inputs, node.shares)
-            stack.append((number, True))
-            stack += [(i, False) for i in reversed(needs)]
-        ranked = sorted(order, key=order.__getitem__)
-        return Network(
-            tuple(
-                Node(
-                    self._nodes[n].layer,
-                    tuple(order[i] for i in self._nodes[n].inputs),
-                    None if (owner := self._nodes[n].shares) is None else order[owner],
-                )
-                for n in ranked
-            )
-        )
