@@ -27,6 +27,7 @@ from polygeom.network.layers import (
     Sum,
 )
 from polygeom.network.notation import parse, write
+from polygeom.network.ranges import Range, expand
 
 __all__ = [
     "LAYERS",
@@ -43,10 +44,12 @@ __all__ = [
     "Polynomial",
     "Power",
     "Product",
+    "Range",
     "Scale",
     "Sum",
     "ccp",
     "convolutional",
+    "expand",
     "lightning_attention",
     "linear",
     "mlp",

@@ -89,6 +89,8 @@ def _read_mlp(s: Scanner) -> Network:
     s.expect("[", _EXAMPLE)
     widths = _list(s, lambda: s.integer("width", 1, LARGEST_WIDTH, _EXAMPLE))
     if not s.take("]"):
+        if s.peek("..") or s.peek("|"):
+            s.fail("a range, which stands for several networks", "write one number here, or expand the text first")
         hint = "close the bracket with ]" if s.ended else "write , between widths and ] after the last one"
         s.fail(f"expected , or ], found {s.here}", hint)
     if len(widths) < 2:
