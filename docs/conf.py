@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import polygeom
 
 project = "polygeom"
@@ -21,6 +23,7 @@ myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 default_role = "py:obj"  # `name` in a docstring links to what it names
+autodoc_mock_imports = [name for name in ("torch", "sklearn", "matplotlib") if find_spec(name) is None]
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"

@@ -11,6 +11,23 @@ The names below are imported when they are first used, so ``import polygeom`` it
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from polygeom.dimension import DimensionResult, dimension, verify
+    from polygeom.errors import BudgetError, FormatError, PolygeomError
+    from polygeom.network import (
+        Network,
+        ccp,
+        convolutional,
+        lightning_attention,
+        linear,
+        mlp,
+        ncp,
+        parse,
+        product_network,
+    )
+    from polygeom.sweep import sweep
 
 __version__ = "0.1.0"
 
