@@ -15,23 +15,28 @@ from polygeom.modular.elimination import (
     rank_stable,
     solve,
 )
+from polygeom.modular.lifting import LiftError, crt, lift, rational_reconstruction
 
 __all__ = [
     "P22",
     "P23",
     "Echelon",
     "InconsistentError",
+    "LiftError",
     "PrimeField",
     "Residues",
     "as_field",
+    "crt",
     "echelon_form",
     "eliminate_columns",
     "eliminate_columns_stable",
     "is_prime",
+    "lift",
     "load_compiled",
     "nullspace",
     "random_prime",
     "rank",
     "rank_stable",
+    "rational_reconstruction",
     "solve",
 ]

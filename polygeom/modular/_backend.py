@@ -57,7 +57,7 @@ def _load() -> None:
     try:
         from numba import config
 
-        if config.DISABLE_JIT:
+        if getattr(config, "DISABLE_JIT", 0):
             _kernels.failure = "numba is switched off by NUMBA_DISABLE_JIT"
             return
         elementwise_kernels = importlib.import_module("polygeom.modular._elementwise_numba")

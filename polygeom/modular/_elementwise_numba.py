@@ -1,5 +1,8 @@
 """Elementwise kernels on balanced residues, compiled; same functions and bounds as ``_elementwise_numpy``."""
 
+# mypy: disable-error-code="no-untyped-def"
+# (numba infers the types of the kernels from their calls)
+
 from __future__ import annotations
 
 import numpy as np
@@ -76,7 +79,7 @@ def reduce_inplace(x: Residues, p: float) -> None:
 
 def is_balanced(x: Residues, half: int) -> bool:
     """Say whether all entries are integers of magnitude at most half."""
-    return _count_unbalanced(x.reshape(-1), half) == 0
+    return bool(_count_unbalanced(x.reshape(-1), half) == 0)
 
 
 def multiply(a: Residues, b: Residues, p: float) -> Residues:

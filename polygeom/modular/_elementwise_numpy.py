@@ -33,9 +33,14 @@ def reduce_inplace(x: Residues, p: float) -> None:
 
 def is_balanced(x: Residues, half: int) -> bool:
     """Say whether all entries are integers of magnitude at most half."""
-    if not x.size:
-        return True
-    return bool(x.max() <= half and x.min() >= -half and np.array_equal(x, np.rint(x)))
+    flat = x.reshape(-1)
+    rounded = np.empty(min(flat.size, CHUNK))
+    for start in range(0, flat.size, CHUNK):
+        part = flat[start : start + CHUNK]
+        r = np.rint(part, out=rounded[: part.size])
+        if not (part.max() <= half and part.min() >= -half and (r == part).all()):
+            return False
+    return True
 
 
 def multiply(a: Residues, b: Residues, p: float) -> Residues:

@@ -10,17 +10,25 @@ of columns, and every update first checks that the count stays at most ``kmax``,
 no wider than kmax, so that a panel column, and a row of a triangular base block, is reduced once per sweep.
 
 The pivot of a column is its first non-zero entry in the current order of rows, as in ``_elimination_numpy``.
+
+All compiled code of the elimination is in this file: numba's cache looks for changes in the file of the entry alone.
 """
+
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg"
+# (numba infers types from calls and supplies the first argument of an intrinsic)
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from numba.extending import get_cython_function_address
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import get_cython_function_address, intrinsic
 from numpy.typing import NDArray
 
-from polygeom.modular._blas_numba import subtract_product
+from polygeom.modular._elimination_numpy import check_bound
 from polygeom.modular._jit import entry, inner
 
 Residues = NDArray[np.float64]
@@ -30,8 +38,55 @@ BASE = 32
 """Rows of a triangular block solved without BLAS."""
 STRIP = 1024
 """Rows of a panel column treated together: eight multiplier columns of this length stay in the first-level cache."""
-WIDE = 3000
-"""Columns from which wider panels, 32 instead of 16, pay: products with a longer inner dimension."""
+PANELS = ((512, 8), (3000, 16), (1 << 62, 32))
+"""Width of the panels for up to so many columns: wide panels lengthen the products, narrow ones shorten the loops."""
+
+_SCALARS = (types.int32,) * 3 + (types.float64,)
+_SIGNATURE = types.void(
+    types.intp, *_SCALARS, types.intp, types.int32, types.intp, types.int32, types.float64, types.intp, types.int32
+)
+
+
+@intrinsic
+def _dgemm(typing, address, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
+    """Call Fortran's dgemm('N', 'N', ...), every argument by reference; the matrices come as addresses.
+
+    The address of dgemm is an ordinary argument too: as a constant in the code it would keep numba from caching it.
+    (np.dot is no substitute, it needs contiguous operands and cannot accumulate.)
+    """
+
+    def generate(context, builder, signature, arguments):
+        pointer = ir.IntType(8).as_pointer()
+        function = builder.inttoptr(arguments[0], ir.FunctionType(ir.VoidType(), [pointer] * 13).as_pointer())
+        no_transpose = cgutils.alloca_once_value(builder, ir.Constant(ir.IntType(8), ord("N")))
+        references = [no_transpose, no_transpose]
+        for argument, kind in zip(arguments[1:], signature.args[1:], strict=True):
+            if kind == types.intp:
+                references.append(builder.inttoptr(argument, pointer))
+            else:
+                references.append(builder.bitcast(cgutils.alloca_once_value(builder, argument), pointer))
+        builder.call(function, references)
+        return context.get_dummy_value()
+
+    return _SIGNATURE, generate
+
+
+@inner
+def _subtract_product(dgemm, a, row, col, m, n, pivot, k):
+    """a[row:row+m, col:col+n] -= a[row:row+m, pivot:pivot+k] @ a[pivot:pivot+k, col:col+n], not reduced.
+
+    A row-major matrix is the transpose of a column-major one, so the factors are swapped. LP64 interface: each
+    dimension must be below 2^31.
+    """
+    if m <= 0 or n <= 0 or k <= 0:
+        return
+    stride = a.shape[1]
+    start = a.ctypes.data
+    left = start + 8 * (row * stride + pivot)
+    right = start + 8 * (pivot * stride + col)
+    target = start + 8 * (row * stride + col)
+    ld = types.int32(stride)
+    _dgemm(dgemm, types.int32(n), types.int32(m), types.int32(k), -1.0, right, ld, left, ld, 1.0, target, ld)
 
 
 @inner
@@ -210,7 +265,7 @@ def _subtract(dgemm, a, row, row_end, pivot, pivot_end, col, col_end, p, kmax, p
             _reduce_block(a, row, row_end, col, col_end, p)
             pending = 0
         assert pending + count <= kmax
-        subtract_product(dgemm, a, row, col, row_end - row, col_end - col, start, count)
+        _subtract_product(dgemm, a, row, col, row_end - row, col_end - col, start, count)
         pending += count
         start += count
     return pending
@@ -242,12 +297,13 @@ def _propagate(dgemm, a, pivot, pivot_end, col, col_end, p, kmax, pending):
     return _subtract(dgemm, a, pivot_end, a.shape[0], pivot, pivot_end, col, col_end, p, kmax, pending)
 
 
-@entry("int64(intp, float64[:, ::1], int64, int64, int64, boolean, float64, int64, int64, int64[::1], int64[::1])")
-def _eliminate(dgemm, a, columns, rows, limit, complete, p, kmax, width, pivots, flag):
+@entry("UniTuple(int64, 2)(intp, float64[:, ::1], int64, int64, int64, boolean, float64, int64, int64, int64[::1])")
+def _eliminate(dgemm, a, columns, rows, limit, complete, p, kmax, width, pivots):
     panels = (columns + width - 1) // width
     starts = np.zeros(panels + 1, np.int64)
     pending = np.zeros(panels + 1, np.int64)
     panel = np.empty((width, a.shape[0]))
+    flag = np.zeros(1, np.int64)
     rank = 0
     for q in range(panels):
         col = q * width
@@ -267,15 +323,15 @@ def _eliminate(dgemm, a, columns, rows, limit, complete, p, kmax, width, pivots,
     if columns < a.shape[1] and 0 < rank < a.shape[0]:
         _propagate(dgemm, a, 0, rank, columns, a.shape[1], p, kmax, 0)
         _reduce_block(a, rank, a.shape[0], columns, a.shape[1], p)
-    return rank
+    return rank, flag[0]
 
 
 def eliminate(
     a: Residues, columns: int, rows: int, limit: int, complete: bool, p: int, kmax: int, width: int = 0
 ) -> tuple[int, bool, NDArray[np.int64], Sequence[int]]:
-    """Eliminate the first columns of a C-contiguous matrix in place: rank, instability, pivot columns, block borders."""
-    flag = np.zeros(1, np.int64)
+    """Eliminate the first columns of a C-contiguous matrix in place; results as in ``elimination._eliminate``."""
+    check_bound(p, kmax)
     pivots = np.empty(min(rows, columns), np.int64)
-    panel = min(width or (16 if columns <= WIDE else 32), kmax)
-    rank = _eliminate(DGEMM, a, columns, rows, limit, complete, float(p), kmax, panel, pivots, flag)
-    return rank, bool(flag[0]), pivots[:rank], range(rank + 1)
+    panel = min(width or next(wide for most, wide in PANELS if columns <= most), kmax)
+    rank, unstable = _eliminate(DGEMM, a, columns, rows, limit, complete, p, kmax, panel, pivots)
+    return rank, unstable != 0, pivots[:rank], range(rank + 1)

@@ -1,8 +1,8 @@
 """Blocked elimination of a matrix of balanced residues in numpy alone; the twin of ``_elimination_numba``.
 
-Same pivots, same order of rows, same remainder mod p as the compiled kernels. Within a panel only a small square block is
-handled entry by entry: if it is invertible with pivots S, the multipliers of all rows below are (panel) S^-1, one product.
-So the diagonal blocks of the lower factor are identities, and pivot rows stay as they were when their panel was reached.
+Same pivots, same order of rows, same remainder mod p as the compiled kernels. Of a panel only a small square block S is
+handled entry by entry: if it is invertible, the multipliers of all rows below are (panel) S^-1, one product. So the
+diagonal blocks of the lower factor are identities, and pivot rows stay as they were when their panel was reached.
 
 Overflow bound. An entry is a reduced number plus pending products of reduced numbers; ``pending`` counts them per panel
 of columns, and every update first checks that the count stays at most ``kmax``, where kmax H^2 + 2H <= 2^53
@@ -17,9 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 Residues = NDArray[np.float64]
+Inverted = tuple[list[int], list[tuple[int, int]], Residues]
 
 BLOCK = 1 << 19
 """Entries of a product computed at a time, so that it is subtracted while still in the cache."""
+
+
+def check_bound(p: int, kmax: int) -> None:
+    """The overflow bound of this file, asserted where a kernel starts: kmax H^2 + 2H <= 2^53 with H = (p+3)/2."""
+    half = (p + 3) // 2
+    assert kmax >= 1
+    assert kmax * half * half + 2 * half <= 2**53
 
 
 def _reduced(x: Residues, p: float) -> Residues:
@@ -51,7 +59,7 @@ def _inverse(x: float, p: float) -> float:
     return float(residue - int(p) if 2 * residue > p else residue)
 
 
-def _invert_top(top: Residues, p: float, kmax: int, whole: bool) -> tuple[list[int], list[tuple[int, int]], Residues] | None:
+def _invert_top(top: Residues, p: float, kmax: int, whole: bool) -> Inverted | None:
     """Gauss-Jordan on the top block of a panel: pivot columns, row swaps, inverse of the pivot block after the swaps.
 
     ``whole`` says that no other row could hold a pivot. Otherwise a column without pivot here proves nothing and the
@@ -133,7 +141,7 @@ class _Elimination:
         return rank
 
     def subtract(self, row: int, end: int, pivot: int, pivot_end: int, col: int, col_end: int, pending: int) -> int:
-        """a[row:end, col:col_end] -= a[row:end, pivot:pivot_end] @ a[pivot:pivot_end, col:col_end]; pending products."""
+        """a[row:end, col:col_end] -= a[row:end, pivot:pivot_end] @ a[pivot:pivot_end, col:col_end]; returns pending."""
         a = self.a
         target = a[row:end, col:col_end]
         step = max(64, BLOCK // max(col_end - col, 1))
@@ -195,9 +203,9 @@ class _Elimination:
         return rank + found
 
     def factor_columns(self, rank: int, col: int, end: int) -> tuple[list[int], Residues]:
-        """The same for any panel: column by column over all rows, left-looking, with the small inverse kept explicitly."""
+        """The same for any panel: column by column, all rows, keeping the inverse of the lower triangle up to date."""
         a, p, allowed = self.a, self.p, self.rows - rank
-        panel = np.ascontiguousarray(a[rank:, col:end].T)
+        panel = np.array(a[rank:, col:end].T, order="C")
         lower = np.zeros((end - col, panel.shape[1]))
         inverse = np.zeros((end - col, end - col))
         columns: list[int] = []
@@ -226,7 +234,8 @@ class _Elimination:
 def eliminate(
     a: Residues, columns: int, rows: int, limit: int, complete: bool, p: int, kmax: int, width: int = 32
 ) -> tuple[int, bool, NDArray[np.int64], Sequence[int]]:
-    """Eliminate the first columns of a C-contiguous matrix in place: rank, instability, pivot columns, block borders."""
+    """Eliminate the first columns of a C-contiguous matrix in place; results as in ``elimination._eliminate``."""
+    check_bound(p, kmax)
     state = _Elimination(a, columns, rows, float(p), kmax, width)
     rank = state.run(limit, complete)
     return rank, state.unstable, np.array(state.pivots, dtype=np.int64), sorted(set(state.starts) | {rank})
@@ -235,7 +244,8 @@ def eliminate(
 def inverse(a: Residues, p: int, kmax: int) -> Residues:
     """Inverse mod p of a small invertible matrix of balanced residues."""
     result = _invert_top(a, float(p), kmax, whole=True)
-    assert result is not None and len(result[0]) == a.shape[0], "the matrix is not invertible"
+    assert result is not None
+    assert len(result[0]) == a.shape[0], "the matrix is not invertible"
     _, swaps, block = result
     for i, k in reversed(swaps):
         block[:, [i, k]] = block[:, [k, i]]

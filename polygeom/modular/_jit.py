@@ -8,7 +8,8 @@ from typing import Any
 from numba import njit
 
 # contraction to fused multiply-add is exact under the bound of PrimeField.max_products; no other liberty is taken
-OPTIONS = {"nogil": True, "fastmath": {"contract"}}
+# (numba does not notice a change here: delete the cached kernels, __pycache__/*.nb*, after one)
+OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}}
 
 
 def inner(function: Callable[..., Any]) -> Any:
@@ -25,7 +26,7 @@ def entry(signature: str) -> Callable[[Callable[..., Any]], Any]:
     def compile_entry(function: Callable[..., Any]) -> Any:
         try:
             return njit(signature, cache=True, **OPTIONS)(function)
-        except Exception:  # an unwritable, full or damaged cache, in whatever way: the uncached compilation decides
+        except Exception:  # noqa: BLE001  # a cache can be broken in many ways; compiling without it decides
             return njit(signature, **OPTIONS)(function)
 
     return compile_entry

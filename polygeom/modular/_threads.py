@@ -1,30 +1,27 @@
 """One BLAS thread while a matrix is eliminated.
 
-Panels are small, so further threads mostly wait for each other; on a busy machine they make the elimination several times
-slower. POLYGEOM_BLAS_THREADS asks for another number of threads, 0 leaves BLAS as it is.
+Panels are small, so further threads mostly wait for each other; on a busy machine they make the elimination several
+times slower. POLYGEOM_BLAS_THREADS asks for another number of threads, 0 leaves BLAS as it is.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-SMALL = 1 << 18
-"""Below this many multiplications no product of the elimination is large enough for BLAS to share it out."""
+from polygeom.errors import PolygeomError
 
-
-def limited(multiplications: int, compiled: bool) -> AbstractContextManager[None]:
-    """A context with one BLAS thread, or an empty one where the matrix is too small for BLAS to use more."""
-    return nullcontext() if multiplications < SMALL else _limited(compiled)
+SMALL = 1 << 21
+"""Eliminations of fewer multiplications contain no product large enough for BLAS to share it out."""
 
 
 @contextmanager
-def _limited(compiled: bool) -> Iterator[None]:
-    wanted = int(os.environ.get("POLYGEOM_BLAS_THREADS", "1"))
+def limited(compiled: bool) -> Iterator[None]:
+    """One BLAS thread in this context; ``compiled`` says that scipy's BLAS is in use, besides numpy's."""
+    wanted = _wanted()
     before = [(library, library.num_threads) for library in _libraries(compiled)] if wanted else []
     changed = [(library, threads) for library, threads in before if threads != wanted]
     for library, _ in changed:
@@ -34,6 +31,13 @@ def _limited(compiled: bool) -> Iterator[None]:
     finally:
         for library, threads in changed:
             library.set_num_threads(threads)
+
+
+def _wanted() -> int:
+    text = os.environ.get("POLYGEOM_BLAS_THREADS", "1")
+    if not (text.isascii() and text.isdecimal() and len(text) < 5):
+        raise PolygeomError(f"POLYGEOM_BLAS_THREADS must be a number of threads, got {text!r}; write 1, or unset it")
+    return int(text)
 
 
 @lru_cache(maxsize=2)

@@ -2,8 +2,8 @@
 
 Every entry is an integer of magnitude at most H = (p+3)/2. A sum of k products of entries, added to an entry, stays an
 exact integer in float64 in any order of summation, with or without fused multiply-add, as long as k H^2 + 2H <= 2^53;
-``PrimeField.max_products`` is the largest such k. (One H is the entry itself, the other lets p rint(x/p) be exact in the
-reduction that follows.) Algorithms whose partial results are not such sums (Strassen's, emulated products) are not exact.
+``PrimeField.max_products`` is the largest such k. (One H is the entry itself, the other keeps p rint(x/p) exact in the
+reduction that follows.) Algorithms with other partial results (Strassen's, emulated products) are not exact.
 """
 
 from __future__ import annotations
@@ -63,11 +63,13 @@ class PrimeField:
 
     def __post_init__(self) -> None:
         p = self.p
-        if isinstance(p, bool) or not isinstance(p, int | np.integer) or not 3 <= p < 2**LARGEST_BITS or not is_prime(int(p)):
+        integer = isinstance(p, int | np.integer)
+        if not integer or not 3 <= p < 2**LARGEST_BITS or not is_prime(int(p)):
             raise PolygeomError(f"p must be an odd prime below 2**{LARGEST_BITS}, got {p!r}; write p={P22}")
         half = (int(p) + 3) // 2
         products = (EXACT - 2 * half) // (half * half)
-        assert products >= 1 and products * half * half + 2 * half <= EXACT
+        assert products >= 1
+        assert products * half * half + 2 * half <= EXACT
         object.__setattr__(self, "p", int(p))
         object.__setattr__(self, "half", half)
         object.__setattr__(self, "max_products", products)
@@ -103,7 +105,7 @@ class PrimeField:
 
     def multiply(self, a: Residues, b: Residues) -> Residues:
         """Entrywise product with numpy broadcasting, reduced."""
-        if a.shape == b.shape and a.flags.c_contiguous and b.flags.c_contiguous:
+        if a.shape == b.shape and a.flags.carray and b.flags.carray:
             product: Residues = _backend.elementwise().multiply(a, b, float(self.p))
             return product
         return self._reduced(np.multiply(a, b, order="C"))
@@ -122,7 +124,7 @@ class PrimeField:
             raise PolygeomError(f"exponent must be at least 0, got {exponent}; use inverse() first")
         if exponent == 0:
             return np.ones(a.shape)
-        base = np.ascontiguousarray(a)
+        base = a if a.flags.carray else np.array(a, order="C")
         result: Residues = _backend.elementwise().power(base, exponent, float(self.p))
         return result.reshape(a.shape)
 
@@ -153,7 +155,7 @@ class PrimeField:
         return self.power(a, self.p - 2)
 
     def encode(self, integers: ArrayLike) -> Residues:
-        """Balanced residues of integers or fractions of any size (array or nested sequences), as a new C-contiguous array.
+        """Balanced residues of integers or fractions of any size (array or nested lists), as a new C-contiguous array.
 
         Floating-point input must hold integers of magnitude at most 2^53 - H, where float64 is still exact.
 
@@ -182,8 +184,7 @@ class PrimeField:
         bound = EXACT - self.half
         if not np.all(np.abs(values) <= bound) or np.any(values != np.rint(values)):
             raise PolygeomError(
-                f"floating-point entries must be integers of magnitude at most {bound}, got an array with other entries; "
-                "round them, or pass integers"
+                f"floating-point entries must be integers of magnitude at most {bound}, got others; pass integers"
             )
         return values
 
@@ -209,8 +210,8 @@ class PrimeField:
     def outer_columns(self, d: Residues, f: Residues, out: Residues, row: int, column: int, skip: int = 0) -> None:
         """Write rowwise products of two matrices into a rectangle of a third.
 
-        out[row+k, column + j*w + i-skip] = d[k, j] * f[k, i] mod p for skip <= i < f.shape[1], where w = f.shape[1]-skip:
-        the Jacobian of the weights between two layers, with backpropagated derivatives d and features f at each point k.
+        out[row+k, column + j*w + i-skip] = d[k, j] * f[k, i] mod p for skip <= i < f.shape[1], w = f.shape[1] - skip:
+        the Jacobian of the weights between two layers, from backpropagated derivatives d and features f at each point.
 
         Parameters
         ----------
@@ -221,7 +222,10 @@ class PrimeField:
         """
         points, width = d.shape[0], d.shape[1] * (f.shape[1] - skip)
         if not (0 <= row <= out.shape[0] - points and 0 <= column <= out.shape[1] - width and 0 <= skip <= f.shape[1]):
-            raise PolygeomError(f"out must hold {points} rows from {row} and {width} columns from {column}, got {out.shape}")
+            raise PolygeomError(
+                f"out must have {points} rows from {row}, {width} columns from {column}; got {out.shape}"
+            )
+        d, f = (x if x.flags.writeable else x.copy() for x in (d, f))  # compiled kernels take no read-only arrays
         _backend.elementwise().outer_columns(d, f, out, row, column, skip, float(self.p))
 
     def _reduced(self, x: Any) -> Residues:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.modular import _backend, _elimination_numpy, _threads
 from polygeom.modular._backend import Method
 from polygeom.modular.arithmetic import PrimeField, Residues, as_field
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 
 class InconsistentError(PolygeomError):
@@ -64,7 +68,7 @@ def rank(
     field = as_field(p)
     work = _prepared(a, field, overwrite, memory)
     rows, columns = work.shape
-    bound = min(rows, columns) if limit is None else max(0, min(limit, rows, columns))
+    bound: int = min(rows, columns) if limit is None else max(0, min(limit, rows, columns))
     return min(_eliminate(work, columns, rows, bound, field, method)[0], bound)
 
 
@@ -92,15 +96,12 @@ def rank_stable(
     work = _prepared(a, field, overwrite, memory)
     _check_range("rows", rows, work.shape[0])
     columns = work.shape[1]
-    bound = min(rows, columns) if limit is None else max(0, min(limit, rows, columns))
-    found, unstable = _eliminate(work, columns, rows, bound if limit is not None else columns + 1, field, method)[:2]
-    reached = limit is not None and found >= limit
-    return min(found, bound), reached or not unstable
+    stop = columns + 1 if limit is None else limit
+    found, unstable = _eliminate(work, columns, rows, stop, field, method)[:2]
+    return min(found, max(stop, 0)), found >= stop or not unstable
 
 
-def eliminate_columns(
-    e: Residues, columns: int, rows: int, p: int | PrimeField, *, method: Method = "auto"
-) -> int:
+def eliminate_columns(e: Residues, columns: int, rows: int, p: int | PrimeField, *, method: Method = "auto") -> int:
     """Eliminate the first columns of a matrix in place and return their rank k.
 
     Afterwards the rows k.. of the remaining columns hold the Schur complement, reduced, with the rows possibly
@@ -165,9 +166,7 @@ class Echelon:
     rank: int
 
 
-def echelon_form(
-    a: ArrayLike, p: int | PrimeField, *, memory: int | None = None, method: Method = "auto"
-) -> Echelon:
+def echelon_form(a: ArrayLike, p: int | PrimeField, *, memory: int | None = None, method: Method = "auto") -> Echelon:
     """Reduced row echelon form mod p; parameters and errors as for ``rank``.
 
     Examples
@@ -178,7 +177,7 @@ def echelon_form(
            [0., 0., 1.]]))
     """
     field = as_field(p)
-    rows, columns = np.shape(a)[0], np.shape(a)[-1]
+    rows, columns = _shape(a)
     _check_memory(memory, 3 * 8 * rows * columns)
     pivots, free, entries = _solved_columns(_prepared(a, field, False, None), columns, field, method)
     matrix = np.zeros((len(pivots), columns))
@@ -188,9 +187,7 @@ def echelon_form(
     return Echelon(matrix, tuple(pivots.tolist()), len(pivots))
 
 
-def nullspace(
-    a: ArrayLike, p: int | PrimeField, *, memory: int | None = None, method: Method = "auto"
-) -> Residues:
+def nullspace(a: ArrayLike, p: int | PrimeField, *, memory: int | None = None, method: Method = "auto") -> Residues:
     """Basis of the vectors x with a x = 0 mod p, as the rows of a matrix (columns - rank, columns).
 
     The basis is the identity on the columns without pivot, so it is determined by ``a``. Parameters and errors as for
@@ -203,7 +200,7 @@ def nullspace(
            [-3.,  0.,  1.]])
     """
     field = as_field(p)
-    rows, columns = np.shape(a)[0], np.shape(a)[-1]
+    rows, columns = _shape(a)
     _check_memory(memory, 8 * (2 * rows * columns + columns * columns))
     pivots, free, entries = _solved_columns(_prepared(a, field, False, None), columns, field, method)
     basis = np.zeros((len(free), columns))
@@ -238,10 +235,10 @@ def solve(
     """
     field = as_field(p)
     left, right = _prepared(a, field, False, memory), field.encode(b)
-    sides = right.reshape(right.shape[0], -1) if right.ndim in (1, 2) else None
-    if sides is None or sides.shape[0] != left.shape[0]:
-        raise PolygeomError(f"b must have one entry or row per row of a ({left.shape[0]}), got shape {right.shape}")
-    columns = left.shape[1]
+    rows, columns = left.shape
+    if right.ndim not in (1, 2) or right.shape[0] != rows:
+        raise PolygeomError(f"b must have one entry or row per row of a ({rows}), got shape {right.shape}")
+    sides = right if right.ndim == 2 else right[:, None]
     work = np.concatenate([left, sides], axis=1)
     pivots, free, entries = _solved_columns(work, columns, field, method)
     if pivots.size and pivots[-1] >= columns:
@@ -253,16 +250,23 @@ def solve(
 
 def _prepared(a: ArrayLike, field: PrimeField, overwrite: bool, memory: int | None) -> Residues:
     """The matrix as a C-contiguous array of balanced residues that may be overwritten."""
-    ready = isinstance(a, np.ndarray) and a.dtype == np.float64
-    if np.ndim(a) != 2:
-        raise PolygeomError(f"a must be a matrix (two dimensions), got {np.ndim(a)}; write a.reshape(rows, columns)")
-    if ready and _backend.elementwise().is_balanced(a, field.half):
-        if overwrite and a.flags.carray:  # type: ignore[union-attr]
-            return a  # type: ignore[return-value]
-        _check_memory(memory, 8 * a.size)  # type: ignore[union-attr]
-        return np.array(a, order="C")
-    _check_memory(memory, 8 * np.size(a))
-    return field.encode(a)
+    rows, columns = _shape(a)
+    if not isinstance(a, np.ndarray) or a.dtype != np.float64:
+        _check_memory(memory, 8 * rows * columns)
+        return field.encode(a)
+    if not (overwrite and a.flags.carray):
+        _check_memory(memory, 8 * rows * columns)
+        a = np.array(a, order="C")
+    if not _backend.elementwise().is_balanced(a, field.half):
+        a[...] = field.encode(a)
+    return a
+
+
+def _shape(a: ArrayLike) -> tuple[int, int]:
+    shape = np.shape(a)
+    if len(shape) != 2:
+        raise PolygeomError(f"a must be a matrix (two dimensions), got shape {shape}; write a.reshape(rows, columns)")
+    return shape
 
 
 def _check_balanced(e: Residues, field: PrimeField) -> None:
@@ -297,22 +301,25 @@ def _eliminate(
     work = steps * height * width
     compiled = _backend.compiled_elimination(method, 2e-5 * steps + 2e-12 * work)
     kernels = compiled or _elimination_numpy
-    with _threads.limited(work, compiled is not None):
-        result: tuple[int, bool, NDArray[np.int64], Sequence[int]] = kernels.eliminate(
-            a, columns, rows, limit, complete, field.p, field.max_products
-        )
+    arguments = (a, columns, rows, limit, complete, field.p, field.max_products)
+    result: tuple[int, bool, NDArray[np.int64], Sequence[int]]
+    if work < _threads.SMALL:
+        result = kernels.eliminate(*arguments)
+    else:
+        with _threads.limited(compiled is not None):
+            result = kernels.eliminate(*arguments)
     return result
 
 
 def _solved_columns(
     work: Residues, columns: int, field: PrimeField, method: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Residues]:
-    """Pivot columns, other columns, and the entries of the reduced echelon form in those others; overwrites ``work``."""
+    """Pivot columns, other columns, entries of the reduced echelon form in those others; overwrites ``work``."""
     height, width = work.shape
     found, _, pivots, borders = _eliminate(work, width, height, width + 1, field, method, complete=True)
     free = np.setdiff1d(np.arange(width), pivots)
     upper = work[:found]
-    for start, stop in zip(borders[:-1], borders[1:], strict=True):
+    for start, stop in pairwise(borders):
         upper[start:stop, : pivots[start]] = 0.0
     entries = upper[:, free]
     if entries.size:
