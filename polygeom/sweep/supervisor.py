@@ -1,0 +1,163 @@
+"""One task at a time in a process that can be killed: whatever happens in there comes back as an `Outcome`.
+
+Why not a pool from elsewhere: pebble's pool kills, but on the wall clock, one worker after another, and lets the workers' own
+children live; the standard pools cannot stop a running task at all.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import weakref
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from polygeom.errors import PolygeomError
+from polygeom.sweep.process import StopSignal, WorkerProcess
+from polygeom.sweep.task import Outcome, Status, Task, kind_of
+
+DEATHS = 3
+"""After so many dead workers a task is `Status.CRASHED`."""
+
+START_LIMIT = 120.0
+"""Seconds a new worker has for its imports and for `prepare`; these do not count against a task's time."""
+
+GROWTH = 256 * 2**20
+"""A worker that keeps this many bytes more than when it was new is replaced after its task."""
+
+
+class Supervisor:
+    """Runs tasks one after another in a worker process, which is kept between tasks and replaced when a task spoils it.
+
+    Parameters
+    ----------
+    stop:
+        Ends the running task, and all later ones, with `Status.CANCELLED`.
+    idle:
+        Let the worker end by itself after so many seconds without a task.
+
+    Use it from one thread at a time, and as a context manager: leaving it ends the worker and all that the worker has started.
+
+    Examples
+    --------
+    >>> from polygeom.sweep import Supervisor, Task
+    >>> with Supervisor() as supervisor:
+    ...     print(supervisor.run(Task("os:abort", ""), timeout=10).message)
+    worker did not start: ...
+    """
+
+    def __init__(self, stop: StopSignal | None = None, *, idle: float | None = None) -> None:
+        if sys.platform == "win32":
+            raise PolygeomError("sweep: tasks with deadlines need Linux or macOS; on Windows run polygeom inside WSL")
+        self._stop, self._idle = stop, idle
+        self._process: WorkerProcess | None = None
+        self._finalizer: weakref.finalize[Any, Any] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def worker(self) -> int | None:
+        """Process id of the worker, if there is one."""
+        return None if self._process is None else self._process.pid
+
+    def run(self, task: Task, timeout: float | None = None, memory: int | None = None) -> Outcome:
+        """Run ``task`` and return what became of it; never raises for anything that the task does.
+
+        Parameters
+        ----------
+        task:
+            What to run.
+        timeout:
+            Seconds, by a clock that cannot be set, over all attempts together, without the start of a worker. Then SIGTERM,
+            0.2 s later SIGKILL, for the worker and all processes below it.
+        memory:
+            Bytes that the worker and the processes below it may use beyond what the worker uses at rest.
+
+        Returns
+        -------
+        The outcome. A worker that dies is replaced and the task is tried again, until `DEATHS` workers have died.
+        """
+        endings: list[str] = []
+        left = timeout
+        while True:
+            outcome = self._attempt(task, left, memory)
+            if outcome.status is Status.TIMEOUT:
+                return replace(outcome, message=f"stopped after {timeout:g} s", deaths=len(endings))
+            if outcome.deaths == 0:
+                return replace(outcome, deaths=len(endings))
+            endings.append(outcome.message)
+            if len(endings) == DEATHS:
+                return replace(outcome, deaths=DEATHS, message=_summary(endings))
+            if left is not None:
+                left = max(0.0, left - outcome.elapsed)
+
+    def close(self) -> None:
+        """End the worker and everything below it."""
+        self._end()
+
+    def _end(self) -> str:
+        process, self._process = self._process, None
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        return "" if process is None else process.end()
+
+    def _attempt(self, task: Task, timeout: float | None, memory: int | None) -> Outcome:
+        """One attempt; ``deaths=1`` in the answer says that it cost a worker its life."""
+        process = self._ready(kind_of(task.kind).target)
+        if isinstance(process, Outcome):
+            return process
+        start = time.monotonic()
+        deadline = None if timeout is None else start + timeout
+        reply = process.exchange({"task": task.as_dict(), "memory": memory}, deadline, memory, self._stop)
+        elapsed = time.monotonic() - start
+        if isinstance(reply, Status):
+            ending = self._end()
+            message = {
+                Status.CRASHED: ending,
+                Status.MEMORY: f"stopped for using more than {memory} bytes",
+                Status.CANCELLED: _CANCELLED,
+            }.get(reply, "")
+            return Outcome(reply, message=message, elapsed=elapsed, deaths=int(reply is Status.CRASHED))
+        if reply["spoiled"] or process.resting > process.at_rest + GROWTH:
+            self._end()
+        return Outcome(Status(reply["status"]), reply["result"], reply["message"], elapsed, reply["peak_memory"])
+
+    def _ready(self, target: str) -> WorkerProcess | Outcome:
+        """A worker that has imported ``target``, or why there is none."""
+        if self._stop is not None and self._stop.is_set():
+            self._end()
+            return Outcome(Status.CANCELLED, message=_CANCELLED)
+        if self._process is not None and (self._process.target != target or self._process.ended):
+            self._end()
+        if self._process is not None:
+            return self._process
+        process = self._process = WorkerProcess(target, idle=self._idle)
+        self._finalizer = weakref.finalize(self, process.end)
+        order = {"target": target, "path": [os.path.abspath(entry) for entry in sys.path], "idle": self._idle}
+        reply = process.exchange(order, time.monotonic() + START_LIMIT, None, self._stop)
+        if isinstance(reply, dict) and reply["status"] == "ready":
+            process.at_rest = reply["memory_now"]
+            return process
+        ending = self._end()
+        if reply is Status.CANCELLED:
+            return Outcome(Status.CANCELLED, message=_CANCELLED)
+        if isinstance(reply, dict):
+            return Outcome(Status.CRASHED, message=f"worker did not start: {reply['message']}")
+        if reply is Status.TIMEOUT:
+            ending = f"not ready after {START_LIMIT:g} s"
+        return Outcome(Status.CRASHED, message=f"worker did not start: {ending}", deaths=1)
+
+
+_CANCELLED = "stopped before it was finished; run the sweep again to compute it"
+
+
+def _summary(endings: list[str]) -> str:
+    if len(set(endings)) == 1:
+        return f"{len(endings)} times: {endings[0]}"
+    return "; ".join(endings)
