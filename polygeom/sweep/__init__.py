@@ -1,7 +1,43 @@
-"""Many tasks: each in a process that can be killed, results stored durably as they come, tables at the end."""
+"""Many tasks: each in a process that can be killed, results stored durably as they come, tables at the end.
 
+The package can be called like its main function: ``polygeom.sweep(["[2,3,1] r=2", "[3,3,3] r=2"], timeout=60)``.
+"""
+
+from polygeom._callable import make_callable
+from polygeom.sweep.crew import supervise
+from polygeom.sweep.entry import sweep, table_of_journal
+from polygeom.sweep.journal import Journal, read_journal, salvage_journal
 from polygeom.sweep.process import StopSignal
+from polygeom.sweep.published import published_paths, read_published_format, write_published_format
 from polygeom.sweep.supervisor import Supervisor
-from polygeom.sweep.task import Kind, Limits, Outcome, Status, Task
+from polygeom.sweep.table import COLUMNS, NAMES, SCHEMA, TIMINGS, Column, read_table, write_table
+from polygeom.sweep.task import KINDS, Kind, Limits, Outcome, Status, Task
 
-__all__ = ["Kind", "Limits", "Outcome", "Status", "StopSignal", "Supervisor", "Task"]
+__all__ = [
+    "sweep",
+    "Task",
+    "Kind",
+    "KINDS",
+    "Status",
+    "Limits",
+    "Outcome",
+    "Supervisor",
+    "StopSignal",
+    "supervise",
+    "Journal",
+    "read_journal",
+    "salvage_journal",
+    "table_of_journal",
+    "Column",
+    "COLUMNS",
+    "NAMES",
+    "TIMINGS",
+    "SCHEMA",
+    "read_table",
+    "write_table",
+    "read_published_format",
+    "write_published_format",
+    "published_paths",
+]
+
+make_callable(__name__)

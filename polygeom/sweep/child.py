@@ -1,16 +1,18 @@
 """The two processes behind one worker slot: a keeper, and the worker that runs tasks. Run as a script by `supervisor`.
 
-The *worker* imports the task's module, then answers orders on a socket, one frame in and one frame out, until the socket closes.
-It may loop in compiled code, crash, or start processes of its own. The *keeper* is its parent and runs no foreign code: when the
-worker ends, or when the process that started the keeper ends in whatever way, the keeper kills and reaps everything below it.
-Orphans of the worker come back to the keeper (it is a "child subreaper"), also those that left the worker's process group.
+The *worker* imports the task's module, then answers orders on a socket, one frame in and one frame out, until the
+socket closes. It may loop in compiled code, crash, or start processes of its own. The *keeper* is its parent and runs
+no foreign code: when the worker ends, or when the process that started the keeper ends in whatever way, the keeper
+kills and reaps everything below it. Orphans of the worker come back to the keeper (it is a "child subreaper"), also
+those that left the worker's process group.
 
-This file needs the standard library alone, so that the keeper is small and starts fast; environment variables that choose the
-number of BLAS threads are set by the parent before any of this runs.
+This file needs the standard library alone, so that the keeper is small and starts fast; environment variables that
+choose the number of BLAS threads are set by the parent before any of this runs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -72,8 +74,8 @@ def _prctl(option: int, value: int) -> None:
 def keep(link: int, life: int, parent: int) -> None:
     """Start the worker and stay until it ends or must end; then leave no process behind.
 
-    ``life`` is a socket to the parent. The worker's process id goes out first, its wait status last; end of file coming in,
-    a byte coming in, or a change of parent means: stop the worker now.
+    ``life`` is a socket to the parent. The worker's process id goes out first, its wait status last; end of file coming
+    in, a byte coming in, or a change of parent means: stop the worker now.
     """
     bell, clapper = os.pipe()
     for end in (bell, clapper):
@@ -84,7 +86,8 @@ def keep(link: int, life: int, parent: int) -> None:
         signal.signal(number, _only_wake)
     signal.set_wakeup_fd(clapper, warn_on_full_buffer=False)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    # The signal comes when the *thread* that started us ends, so it only asks us to look whether the parent is still there.
+    # The signal comes when the *thread* that started us ends, so it only asks us to look whether the parent is still
+    # there.
     _prctl(_PR_SET_PDEATHSIG, signal.SIGUSR1)
     keeper = os.getpid()
     worker = os.fork()
@@ -107,10 +110,8 @@ def _only_wake(*_: object) -> None:
 
 
 def _tell(life: int, text: str) -> None:
-    try:
+    with contextlib.suppress(OSError):  # the parent is gone, nobody wants to know
         os.write(life, text.encode())
-    except OSError:
-        pass  # the parent is gone, nobody wants to know
 
 
 def _wait(worker: int, bell: int, life: int, parent: int) -> int:
@@ -155,10 +156,8 @@ def _signal_group(leader: int, number: int) -> None:
 
 def _clean_up(worker: int) -> None:
     """Kill and reap whatever the worker left behind, for at most two seconds."""
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(worker, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
     listing = Path(f"/proc/self/task/{os.getpid()}/children")
     deadline = time.monotonic() + 2.0
     while time.monotonic() < deadline:
@@ -304,10 +303,8 @@ def _statm(field: int) -> int | None:
 
 
 def _reset_peak() -> None:
-    try:
+    with contextlib.suppress(OSError):  # not Linux: the peak is then that of the worker's whole life
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass  # not Linux: the peak is then that of the worker's whole life
 
 
 def _memory_use() -> dict[str, int]:

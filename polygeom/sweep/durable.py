@@ -37,8 +37,8 @@ def try_lock(descriptor: int) -> bool:
 def replace_file(path: Path, data: bytes) -> None:
     """Give the file ``path`` the content ``data``: whatever happens, it has afterwards the old content or the new one.
 
-    The new content is written next to it, to one file with a fixed name, so that a crash leaves at most that file behind
-    and the next write uses it up.
+    The new content is written next to it, to one file with a fixed name, so that a crash leaves at most that file
+    behind and the next write uses it up.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def replace_file(path: Path, data: bytes) -> None:
             os.ftruncate(descriptor, 0)
             write_all(descriptor, data)
             os.fsync(descriptor)
-            os.replace(partial, path)
+            partial.replace(path)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
@@ -67,7 +67,9 @@ def _open_locked(path: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             if not try_lock(descriptor):
-                raise PolygeomError(f"{path}: another process is writing this file; wait for it, or write to another file")
+                raise PolygeomError(
+                    f"{path}: another process is writing this file; wait for it, or write to another file"
+                )
             # Between opening and locking, the holder before us may have renamed this file to its final name.
             if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
                 return descriptor

@@ -1,10 +1,10 @@
 """An append-only file of results: one writer, every line with a checksum, every batch on the disk before it counts.
 
-Format 1: lines of JSON, each followed by a tab and the CRC-32 of the JSON in hexadecimal. The first line is the header. Line
-``n`` (the header is line 0) is ``{"n": n, "synced": m, "type": …, "data": …}`` and states that the lines before ``m`` were on
-the disk before it was written. So a reader can tell a torn end, which nobody was told about and which is cut off, from damage
-to lines that counted, which is refused: lines before the largest ``m`` in the file must all be whole.
-``cut -f1 FILE`` gives plain JSON lines.
+Format 1: lines of JSON, each followed by a tab and the CRC-32 of the JSON in hexadecimal. The first line is the header.
+Line ``n`` (the header is line 0) is ``{"n": n, "synced": m, "type": …, "data": …}`` and states that the lines before
+``m`` were on the disk before it was written. So a reader can tell a torn end, which nobody was told about and which is
+cut off, from damage to lines that counted, which is refused: lines before the largest ``m`` in the file must all be
+whole. ``cut -f1 FILE`` gives plain JSON lines.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Journal:
     Raises
     ------
     PolygeomError
-        When another writer has the file, when it is no journal or one of a newer format, or when lines that counted are damaged.
+        When another writer has the file, when it is no journal or one of a newer format, or when lines that counted are
+        damaged.
 
     Examples
     --------
@@ -64,11 +65,13 @@ class Journal:
         try:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
-            raise PolygeomError(f"journal: cannot open {self.path}: {error.strerror}; name a file in a folder that exists") from None
+            raise PolygeomError(
+                f"journal: cannot open {self.path}: {error.strerror}; name a file in a folder that exists"
+            ) from None
         try:
             if not durable.try_lock(self._file):
                 raise PolygeomError(
-                    f"journal: another process is writing {self.path}; wait until it ends, or give this sweep its own journal"
+                    f"journal: another process is writing {self.path}; wait until it ends, or name another journal"
                 )
             self._load()
             if created:
@@ -81,7 +84,9 @@ class Journal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def __contains__(self, key: object) -> bool:
@@ -99,13 +104,13 @@ class Journal:
         return None if body is None else json.loads(body)["data"]
 
     def append(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Add records, each with a ``"key"``; when this returns they are on the disk: "acknowledged" has this one meaning.
+        """Add records, each with a ``"key"``; when this returns they are on the disk: that is what "acknowledged" means.
 
         Raises
         ------
         OSError
-            When the disk is full or fails. None of the records counts then, the file is as before, and what was acknowledged
-            before is safe; the journal takes no more records.
+            When the disk is full or fails. None of the records counts then, the file is as before, and what was
+            acknowledged before is safe; the journal takes no more records.
         """
         self._write([("row", dict(record)) for record in records])
 
@@ -125,8 +130,7 @@ class Journal:
         self._file = -1
 
     def _load(self) -> None:
-        with open(os.dup(self._file), "rb") as stream:
-            stream.seek(0)
+        with os.fdopen(self._file, "rb", closefd=False) as stream:
             data = stream.read()
         if not data or _is_torn_header(data):
             self.repaired = len(data)
@@ -196,7 +200,7 @@ class _Scan:
 
 
 def read_journal(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """The records of a journal in the order in which their keys first came, the latest for each key; also while it is being written.
+    """The latest record for each key of a journal, in the order in which the keys first came; also while it is written.
 
     Raises
     ------
@@ -211,7 +215,7 @@ def read_journal(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
 
 
 def salvage_journal(source: str | os.PathLike[str], destination: str | os.PathLike[str]) -> int:
-    """Copy every whole line of a damaged journal to a new one and return the number of records; damaged lines are left out.
+    """Copy the whole lines of a damaged journal to a new one and return the number of records; the others are left out.
 
     Raises
     ------
@@ -256,7 +260,9 @@ def _is_torn_header(data: bytes) -> bool:
     if data.strip(b"\0") == b"":
         return True
     rest = data.rstrip(b"\0")
-    return _line({"format": FORMAT, "version": VERSION}).startswith(rest) and rest != _line({"format": FORMAT, "version": VERSION})
+    return _line({"format": FORMAT, "version": VERSION}).startswith(rest) and rest != _line(
+        {"format": FORMAT, "version": VERSION}
+    )
 
 
 def _check_header(line: bytes, path: Path) -> None:
@@ -265,18 +271,18 @@ def _check_header(line: bytes, path: Path) -> None:
         return
     if header is not None and header.get("format") == FORMAT:
         raise PolygeomError(
-            f"journal: {path} has format {header.get('version')}, this polygeom reads format {VERSION}; upgrade polygeom"
+            f"journal: {path} has format {header.get('version')}, but this polygeom reads {VERSION}; upgrade polygeom"
         )
     if line.startswith(_MAGIC):
         raise PolygeomError(f"journal: the first line of {path} is damaged; {_ADVICE}")
     raise PolygeomError(f"journal: {path} is not a polygeom journal, and was left as it is; name another file")
 
 
-_ADVICE = "restore a copy, or keep what is whole with polygeom.sweep.salvage_journal(damaged, new) and go on with the new file"
+_ADVICE = "restore a copy, or save what is whole with polygeom.sweep.salvage_journal(damaged, new) and use the new file"
 
 
 def _scan(data: bytes, path: Path) -> _Scan:
-    """Read the lines up to the first that is not whole or not the next one; refuse when one that counted is among the rest."""
+    """Read the lines up to the first that is not whole or out of turn; refuse when one that counted is among the rest."""
     lines = data.split(b"\n")
     _check_header(lines[0], path)
     entries: list[_Entry] = []
@@ -293,7 +299,8 @@ def _scan(data: bytes, path: Path) -> _Scan:
             good = False
     if synced > len(entries) + 1:
         raise PolygeomError(
-            f"journal: line {len(entries) + 2} of {path} is damaged, and lines after it are not, so this is no torn end; {_ADVICE}"
+            f"journal: line {len(entries) + 2} of {path} is damaged, though it had been stored safely (later lines say so); "
+            f"{_ADVICE}"
         )
     return _Scan(entries, len(entries) + 1, size, synced)
 

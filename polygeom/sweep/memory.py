@@ -23,8 +23,8 @@ def _lists_children() -> bool:
 def tree_memory(root: int, exact_above: int) -> int:
     """Bytes of memory of the process ``root`` and its descendants; 0 when it is gone.
 
-    The quick answer counts memory that several processes share once for each of them. When it exceeds ``exact_above``, the
-    slower proportional sizes decide, in which shared memory counts once.
+    The quick answer counts memory that several processes share once for each of them. When it exceeds ``exact_above``,
+    the slower proportional sizes decide, in which shared memory counts once.
     """
     if not _lists_children():
         return _portable_memory(root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -46,7 +47,7 @@ class StopSignal:
 
 
 class WorkerProcess:
-    """A keeper with its worker (see `polygeom.sweep.child`), started now, that imports ``target`` when asked to `prepare`."""
+    """A keeper with its worker (`polygeom.sweep.child`), started now; its first order makes it import ``target``."""
 
     def __init__(self, target: str, *, idle: float | None = None) -> None:
         self.target, self.idle = target, idle
@@ -60,7 +61,14 @@ class WorkerProcess:
         self._errors, their_errors = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", child.__file__, str(theirs.fileno()), str(their_life.fileno()), str(self._owner)],
+                [
+                    sys.executable,
+                    "-P",
+                    child.__file__,
+                    str(theirs.fileno()),
+                    str(their_life.fileno()),
+                    str(self._owner),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=their_errors,
@@ -152,17 +160,15 @@ class WorkerProcess:
                     return Status.MEMORY
 
     def end(self) -> str:
-        """End the worker and everything below it, and wait until nothing is left; says what it died of. Safe to repeat."""
+        """End the worker and everything below it, wait until all is gone, and say what it died of. Safe to repeat."""
         if self._ending is not None:
             return self._ending
         self._ending = "ended"
         if os.getpid() != self._owner:  # a copy made by fork: the worker is not ours to end
             self._close_channels()
             return self._ending
-        try:
+        with contextlib.suppress(OSError):  # the keeper has ended already
             self._life.send(b"k")
-        except OSError:
-            pass  # the keeper has ended already
         deadline = time.monotonic() + _PATIENCE
         while self._hear() or not self._keeper_gone():
             if not _readable(self._life.fileno(), max(0.0, deadline - time.monotonic())):

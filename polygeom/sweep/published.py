@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import io
+import itertools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,9 +45,9 @@ def published_paths(prefix: str | os.PathLike[str]) -> tuple[Path, Path]:
 def write_published_format(table: pandas.DataFrame, prefix: str | os.PathLike[str]) -> tuple[Path, Path]:
     """Write the files ``PREFIX.csv`` and ``PREFIX_timeouts.csv``, each atomically.
 
-    Widths are written as ``[2, 3, 1]``, which `ast.literal_eval` reads; the activation as an integer, or as such a list when
-    the degrees of the layers differ. An architecture without a result for whatever reason goes to the second file; rows of
-    status ``invalid`` and ``cancelled`` go to neither.
+    Widths are written as ``[2, 3, 1]``, which `ast.literal_eval` reads; the activation as an integer, or as such a list
+    when the degrees of the layers differ. An architecture without a result for whatever reason goes to the second file;
+    rows of status ``invalid`` and ``cancelled`` go to neither.
 
     Parameters
     ----------
@@ -84,9 +85,11 @@ def write_published_format(table: pandas.DataFrame, prefix: str | os.PathLike[st
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([header, *rows])
         try:
-            durable.replace_file(path, text.getvalue().encode())
+            durable.replace_file(path, text.getvalue().encode(errors="replace"))
         except OSError as error:
-            raise PolygeomError(f"cannot write {path}: {error.strerror}; name a prefix in a folder that exists") from error
+            raise PolygeomError(
+                f"cannot write {path}: {error.strerror}; name a prefix in a folder that exists"
+            ) from error
     return paths
 
 
@@ -112,7 +115,10 @@ def read_published_format(prefix: str | os.PathLike[str]) -> pandas.DataFrame:
         results, unfinished = published_paths(Path(prefix).with_suffix(""))
     rows = [
         _network(cells, f"{results}, line {number}")
-        | {name: _number(cells[title], f"{results}, line {number}") for name, title in zip(_SOURCES, RESULTS[2:], strict=True)}
+        | {
+            name: _number(cells[title], f"{results}, line {number}")
+            for name, title in zip(_SOURCES, RESULTS[2:], strict=True)
+        }
         | {"status": "ok"}
         for number, cells in _cells(results, RESULTS)
     ]
@@ -160,14 +166,16 @@ def _network(cells: dict[str, str], place: str) -> dict[str, Any]:
     hidden = max(0, len(widths) - 2)
     degrees = degrees * hidden if len(degrees) == 1 else degrees
     if len(widths) < 2 or len(degrees) != hidden:
-        raise PolygeomError(f"{place}: {len(widths)} widths need {hidden} activation degrees or one, got {cells['Activation']}")
+        raise PolygeomError(
+            f"{place}: {len(widths)} widths need {hidden} activation degrees or one, got {cells['Activation']}"
+        )
     activation = ",".join(str(degree) for degree in (degrees[:1] if len(set(degrees)) == 1 else degrees))
     written = "[" + ",".join(str(width) for width in widths) + "]"
     return {
         "network": f"{written} r={activation}" if activation else written,
         "widths": written,
         "activation": activation,
-        "parameters": sum(a * b for a, b in zip(widths, widths[1:], strict=False)),
+        "parameters": sum(a * b for a, b in itertools.pairwise(widths)),
     }
 
 

@@ -1,16 +1,16 @@
 """One task at a time in a process that can be killed: whatever happens in there comes back as an `Outcome`.
 
-Why not a pool from elsewhere: pebble's pool kills, but on the wall clock, one worker after another, and lets the workers' own
-children live; the standard pools cannot stop a running task at all.
+Why not a pool from elsewhere: pebble's pool kills, but on the wall clock, one worker after another, and lets the
+workers' own children live; the standard pools cannot stop a running task at all.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 import weakref
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -38,7 +38,8 @@ class Supervisor:
     idle:
         Let the worker end by itself after so many seconds without a task.
 
-    Use it from one thread at a time, and as a context manager: leaving it ends the worker and all that the worker has started.
+    Use it from one thread at a time, and as a context manager: leaving it ends the worker and all that the worker has
+    started.
 
     Examples
     --------
@@ -51,14 +52,16 @@ class Supervisor:
     def __init__(self, stop: StopSignal | None = None, *, idle: float | None = None) -> None:
         if sys.platform == "win32":
             raise PolygeomError("sweep: tasks with deadlines need Linux or macOS; on Windows run polygeom inside WSL")
-        self._stop, self._idle = stop, idle
+        self.stop, self._idle = stop, idle
         self._process: WorkerProcess | None = None
         self._finalizer: weakref.finalize[Any, Any] | None = None
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     @property
@@ -74,8 +77,8 @@ class Supervisor:
         task:
             What to run.
         timeout:
-            Seconds, by a clock that cannot be set, over all attempts together, without the start of a worker. Then SIGTERM,
-            0.2 s later SIGKILL, for the worker and all processes below it.
+            Seconds, by a clock that cannot be set, over all attempts together, without the start of a worker. Then
+            SIGTERM, 0.2 s later SIGKILL, for the worker and all processes below it.
         memory:
             Bytes that the worker and the processes below it may use beyond what the worker uses at rest.
 
@@ -114,7 +117,7 @@ class Supervisor:
             return process
         start = time.monotonic()
         deadline = None if timeout is None else start + timeout
-        reply = process.exchange({"task": task.as_dict(), "memory": memory}, deadline, memory, self._stop)
+        reply = process.exchange({"task": task.as_dict(), "memory": memory}, deadline, memory, self.stop)
         elapsed = time.monotonic() - start
         if isinstance(reply, Status):
             ending = self._end()
@@ -130,7 +133,7 @@ class Supervisor:
 
     def _ready(self, target: str) -> WorkerProcess | Outcome:
         """A worker that has imported ``target``, or why there is none."""
-        if self._stop is not None and self._stop.is_set():
+        if self.stop is not None and self.stop.is_set():
             self._end()
             return Outcome(Status.CANCELLED, message=_CANCELLED)
         if self._process is not None and (self._process.target != target or self._process.ended):
@@ -139,8 +142,8 @@ class Supervisor:
             return self._process
         process = self._process = WorkerProcess(target, idle=self._idle)
         self._finalizer = weakref.finalize(self, process.end)
-        order = {"target": target, "path": [os.path.abspath(entry) for entry in sys.path], "idle": self._idle}
-        reply = process.exchange(order, time.monotonic() + START_LIMIT, None, self._stop)
+        order = {"target": target, "path": [str(Path(entry).absolute()) for entry in sys.path], "idle": self._idle}
+        reply = process.exchange(order, time.monotonic() + START_LIMIT, None, self.stop)
         if isinstance(reply, dict) and reply["status"] == "ready":
             process.at_rest = reply["memory_now"]
             return process

@@ -1,7 +1,7 @@
 """The table of a sweep: its columns, as rows of plain data, as a CSV file and as a pandas frame.
 
-A file is written from rows of plain data without pandas, so that it can be written quickly at any moment; reading a file and
-building a frame use explicit types, so that an integer column with a blank stays one of integers.
+A file is written from rows of plain data without pandas, so that it can be written quickly at any moment; reading a
+file and building a frame use explicit types, so that an integer column with a blank stays one of integers.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import csv
 import io
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +37,20 @@ class Column:
 
 COLUMNS: tuple[Column, ...] = (
     Column("network", "text", "canonical text of the network"),
-    Column("widths", "text", "widths [d_0,…,d_L] of a multilayer perceptron with monomial activations and no biases, else empty"),
-    Column("activation", "text", "its activation degree, or degrees r_1,…,r_{L-1} separated by commas when they differ"),
+    Column(
+        "widths",
+        "text",
+        "widths [d_0,…,d_L] of a multilayer perceptron with monomial activations and no biases, else empty",
+    ),
+    Column(
+        "activation", "text", "its activation degree, or degrees r_1,…,r_{L-1} separated by commas when they differ"
+    ),
     Column("parameters", "integer", "number of weights"),
     Column("ambient_dimension", "integer", "number of coefficients of the outputs"),
     Column("expected_dimension", "integer", "the smaller of the ambient dimension and parameters minus symmetries"),
-    Column("dimension", "integer", "dimension (affine) of the neurovariety; the proved lower bound when `proved` is False"),
+    Column(
+        "dimension", "integer", "dimension (affine) of the neurovariety; the proved lower bound when `proved` is False"
+    ),
     Column("lower", "integer", "proved lower bound"),
     Column("upper", "integer", "proved upper bound"),
     Column("proved", "truth", "whether the bounds agree"),
@@ -70,6 +79,10 @@ TIMINGS: tuple[str, ...] = ("elapsed",)
 _KINDS = {column.name: column.kind for column in COLUMNS}
 _UNSAFE = re.compile(r"'*[=+\-@\t\r]")
 _INTEGER = re.compile(r"-?[0-9]{1,4000}", re.ASCII)
+_NUMBER = re.compile(
+    r"[-+]?([0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})(e[-+]?[0-9]{1,4})?|[-+]?inf", re.ASCII | re.IGNORECASE
+)
+_WANTED = {"text": "text", "integer": "an integer", "number": "a number", "truth": "True or False"}
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -83,8 +96,8 @@ def read_table(path: str | os.PathLike[str]) -> pandas.DataFrame:
 
     Returns
     -------
-    A frame with the columns of `NAMES`: text as ``string``, integers as ``Int64`` (``object`` with Python integers in a table
-    where one exceeds 2⁶³−1), numbers as ``Float64``, truth values as ``boolean``.
+    A frame with the columns of `NAMES`: text as ``string``, integers as ``Int64`` (``object`` with Python integers in a
+    table where one exceeds 2⁶³−1), numbers as ``Float64``, truth values as ``boolean``.
 
     Raises
     ------
@@ -102,7 +115,7 @@ def read_table(path: str | os.PathLike[str]) -> pandas.DataFrame:
     names, lines = _read_csv(path)
     if missing := [name for name in NAMES if name not in names]:
         raise PolygeomError(
-            f"{path}: the columns {', '.join(missing)} are missing; this is not a table of `polygeom sweep` (schema {SCHEMA})"
+            f"{path}: the columns {', '.join(missing)} are missing; this is no table of `polygeom sweep` (schema {SCHEMA})"
         )
     rows = []
     for number, line in lines:
@@ -119,7 +132,8 @@ def write_table(table: pandas.DataFrame, path: str | os.PathLike[str], *, timing
     Parameters
     ----------
     table:
-        As `sweep` or `read_table` returns it. Columns that the schema does not know are written after the others, as text.
+        As `sweep` or `read_table` returns it. Columns that the schema does not know are written after the others, as
+        text.
     path:
         The file to write or replace.
     timings:
@@ -133,7 +147,9 @@ def write_table(table: pandas.DataFrame, path: str | os.PathLike[str], *, timing
     import pandas as pd
 
     if missing := [name for name in NAMES if name not in table.columns]:
-        raise PolygeomError(f"write_table: the columns {', '.join(missing)} are missing; use a table that sweep returned")
+        raise PolygeomError(
+            f"write_table: the columns {', '.join(missing)} are missing; use a table that sweep returned"
+        )
     names = [*NAMES, *(str(name) for name in table.columns if name not in _KINDS)]
     columns = [[None if pd.isna(value) else value for value in table[name].tolist()] for name in names]
     rows = (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
@@ -155,9 +171,10 @@ def write_rows(
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([_format_cell(row.get(name)) for name in names] for row in rows)
+    kinds = [(name, _KINDS.get(name, "text")) for name in names]
+    writer.writerows([_format_cell(kind, row.get(name)) for name, kind in kinds] for row in rows)
     try:
-        durable.replace_file(Path(path), text.getvalue().encode())
+        durable.replace_file(Path(path), text.getvalue().encode(errors="replace"))
     except OSError as error:
         raise PolygeomError(f"cannot write {path}: {error.strerror}; name a file in a folder that exists") from error
 
@@ -167,7 +184,7 @@ def frame(rows: Iterable[Mapping[str, Any]], *, extra: Sequence[str] = ()) -> pa
     import pandas as pd
 
     rows = list(rows)
-    data = {}
+    data: dict[str, Any] = {}
     for name in (*NAMES, *extra):
         values = [row.get(name) for row in rows]
         kind = _KINDS.get(name, "text")
@@ -184,13 +201,29 @@ def frame(rows: Iterable[Mapping[str, Any]], *, extra: Sequence[str] = ()) -> pa
     return pd.DataFrame(data)
 
 
-def _format_cell(value: Any) -> str:
+def check_values(row: Mapping[str, Any]) -> str:
+    """What in a row of plain data does not fit the columns, as a message; empty when everything fits."""
+    types: dict[str, tuple[type, ...]] = {"text": (str,), "integer": (int,), "number": (int, float), "truth": (bool,)}
+    for name, value in row.items():
+        kind = _KINDS.get(name)
+        if kind is None or value is None:
+            continue
+        if not isinstance(value, types[kind]) or (kind != "truth" and isinstance(value, bool)):
+            return f"{name} must be {_WANTED[kind]}, got {value!r:.40}"
+    return ""
+
+
+def _format_cell(kind: str, value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, str):
-        text = value.replace("\0", "�")
-        return f"'{text}" if _UNSAFE.match(text) else text
-    return str(value)
+    if kind == "integer":
+        return str(int(value))
+    if kind == "number":
+        return repr(float(value))
+    if kind == "truth":
+        return str(bool(value))
+    text = str(value).replace("\0", "�")
+    return f"'{text}" if _UNSAFE.match(text) else text
 
 
 def _parse_cell(name: str, text: str) -> Any:
@@ -205,13 +238,9 @@ def _parse_cell(name: str, text: str) -> Any:
         return int(text)
     if kind == "truth" and text.lower() in _TRUTHS:
         return _TRUTHS[text.lower()]
-    if kind == "number":
-        try:
-            return float(text)
-        except ValueError:
-            pass
-    wanted = {"integer": "an integer", "number": "a number", "truth": "True or False"}[kind]
-    raise ValueError(f"{name} must be {wanted} or empty, got {text[:40]!r}")
+    if kind == "number" and _NUMBER.fullmatch(text):
+        return float(text)
+    raise ValueError(f"{name} must be {_WANTED[kind]} or empty, got {text[:40]!r}")
 
 
 def _read_csv(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -225,16 +254,14 @@ def _read_csv(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[int, 
     reader = csv.reader(io.StringIO(text, newline=""))
     lines: list[tuple[int, list[str]]] = []
     try:
-        for line in reader:
-            if line:
-                lines.append((reader.line_num, line))
+        lines += [(reader.line_num, line) for line in reader if line]
     except csv.Error as error:
         raise PolygeomError(f"{path}, line {reader.line_num}: {error}") from None
     if not lines:
         raise PolygeomError(f"{path} is empty; a table starts with the names of its columns")
     names = lines[0][1]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise PolygeomError(f"{path}: the columns {', '.join(repeated)} occur twice")
+    if repeated := [name for name, times in Counter(names).items() if times > 1]:
+        raise PolygeomError(f"{path}: the columns {', '.join(repeated)[:200]} occur more than once")
     for number, line in lines[1:]:
         if len(line) != len(names):
             raise PolygeomError(f"{path}, line {number}: {len(line)} cells, but the header names {len(names)} columns")

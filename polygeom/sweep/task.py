@@ -31,15 +31,15 @@ class Kind:
     Parameters
     ----------
     target:
-        ``"module:function"``, looked up in the worker: a function from the task as a dict to a dict of plain data. If the
-        module has a function ``prepare``, a new worker calls it once before its first task.
+        ``"module:function"``, looked up in the worker: a function from the task as a dict to a dict of plain data. If
+        the module has a function ``prepare``, a new worker calls it once before its first task.
     algorithm:
         Version of the algorithm. It is part of every key, so raising it makes a sweep compute again what an older
         version has stored.
     describe:
         ``"module:function"``, looked up in the calling process: from the text of a network to facts known without
-        computing (columns of the table; ``"network"`` replaces the text by its canonical form); raises `PolygeomError` for
-        text that is not a network.
+        computing (columns of the table; ``"network"`` replaces the text by its canonical form); raises `PolygeomError`
+        for text that is not a network.
     """
 
     target: str
@@ -191,7 +191,7 @@ SMALLEST_MEMORY = 10**6
 
 
 def parse_memory(value: int | str | None, name: str = "memory") -> int | None:
-    """A size in bytes from a number of bytes or text such as ``"2GB"`` (10⁹ bytes each) or ``"512 MiB"`` (2²⁰ bytes each).
+    """A size in bytes from a number, or text such as ``"2GB"`` (10⁹ bytes each) or ``"512 MiB"`` (2²⁰ bytes each).
 
     Raises
     ------
@@ -216,7 +216,9 @@ def parse_memory(value: int | str | None, name: str = "memory") -> int | None:
     if size is None:
         raise PolygeomError(f"{name} must be a number of bytes or text such as '2GB' or '512MiB'; got {value!r}")
     if not SMALLEST_MEMORY <= size < 2**60:
-        raise PolygeomError(f"{name} must be at least 1MB (and less than 1EiB) for one task; got {value!r}, write '500MB'")
+        raise PolygeomError(
+            f"{name} must be at least 1MB (and less than 1EiB) for one task; got {value!r}, write '500MB'"
+        )
     return int(size)
 
 
@@ -237,5 +239,7 @@ def parse_timeout(value: float | None, name: str = "timeout") -> float | None:
         return None
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not 0 < value <= 315_360_000:
-        raise PolygeomError(f"{name} must be a positive number of seconds, or None for no limit; got {value!r}, write 60")
+        raise PolygeomError(
+            f"{name} must be a positive number of seconds, or None for no limit; got {value!r}, write 60"
+        )
     return float(value)

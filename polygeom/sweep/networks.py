@@ -1,0 +1,35 @@
+"""What a table says about a network before anything is computed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+_MOST_BITS = 10_000
+
+
+def describe(text: str) -> dict[str, Any]:
+    """The columns of a table that follow from the text of a network alone, ``"network"`` being its canonical text.
+
+    Raises
+    ------
+    FormatError
+        When the text is not a network.
+
+    Examples
+    --------
+    >>> describe("[2, 3, 3, 1] r=2,3")["activation"]
+    '2,3'
+    """
+    from polygeom.network import parse
+
+    network = parse(text)
+    facts: dict[str, Any] = {"network": network.text, "parameters": network.parameter_count}
+    if network.widths is not None and network.activation_degrees is not None:
+        degrees = network.activation_degrees
+        facts["widths"] = "[" + ",".join(str(width) for width in network.widths) + "]"
+        facts["activation"] = ",".join(str(degree) for degree in (degrees[:1] if len(set(degrees)) == 1 else degrees))
+    inputs, degree = network.input_dimension, network.degree
+    if min(inputs, degree) * math.log2(inputs + degree + 1) < _MOST_BITS:
+        facts["ambient_dimension"] = network.ambient_dimension
+    return facts
