@@ -34,6 +34,9 @@ GRACE = 0.2
 MAX_FRAME = 64 * 2**20
 """Largest result in bytes; a table row is a few hundred."""
 
+SLACK = 512 * 2**20
+"""Addresses that a task may reserve beyond its memory limit: libraries do when they are loaded."""
+
 MESSAGE_LENGTH = 400
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _LENGTH = struct.Struct(">Q")
@@ -66,6 +69,11 @@ def plain(text: str, limit: int = MESSAGE_LENGTH) -> str:
 def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def too_much(memory: int | None) -> str:
+    """The message of a task over its memory limit: the same whether the task or its supervisor noticed."""
+    return f"needed more than {memory} bytes"
 
 
 # The keeper
@@ -155,11 +163,11 @@ def _signal_group(leader: int, number: int) -> None:
 
 
 def _clean_up(worker: int) -> None:
-    """Kill and reap whatever the worker left behind, for at most two seconds."""
+    """Kill and reap whatever the worker left behind, for at most one second."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(worker, signal.SIGKILL)
     listing = Path(f"/proc/self/task/{os.getpid()}/children")
-    deadline = time.monotonic() + 2.0
+    deadline = time.monotonic() + 1.0
     while time.monotonic() < deadline:
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
@@ -253,6 +261,8 @@ def _perform(function: Callable[[dict[str, Any]], Any], order: dict[str, Any]) -
         del reserve
         _limit_memory(None)
         reply = _failure(error)
+        if isinstance(error, MemoryError) and order["memory"] is not None:
+            reply["message"] = too_much(order["memory"])
     _limit_memory(None)
     return {**reply, **_memory_use(), "spoiled": _spoiled()}
 
@@ -287,11 +297,16 @@ def _failure(error: BaseException) -> dict[str, Any]:
 
 
 def _limit_memory(extra: int | None) -> None:
-    """Let the address space grow by ``extra`` bytes from here (None: as far as the system allows)."""
+    """Let the address space grow by ``extra`` and some from here (None: as far as the system allows).
+
+    Addresses are not memory: this makes an impossible allocation an exception in the task, and bounds what it can take
+    before its supervisor, which watches the memory itself, has looked.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     soft = hard
     if extra is not None and (size := _statm(0)) is not None:
-        soft = size + extra if hard == resource.RLIM_INFINITY else min(size + extra, hard)
+        soft = size + extra + SLACK
+        soft = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
     resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 

@@ -71,7 +71,7 @@ class LocalCrew:
 
 
 class ExecutorCrew:
-    """An executor of the caller's. `stop` reaches the tasks that it runs in this process; elsewhere their deadlines do."""
+    """An executor of the caller's. `stop` reaches the tasks it runs in this process; elsewhere their deadlines do."""
 
     _numbers = itertools.count()
 

@@ -128,6 +128,8 @@ def sweep(
             crew.stop()
             raise
         records = (store.get(key) for key in runner.order)
+        if not interrupts.stopping():
+            records = (record or runner.cancelled[key] for record, key in zip(records, runner.order, strict=True))
         rows = [row_of(record) for record in records if record is not None]
         if target is not None:
             write_rows(rows, target)

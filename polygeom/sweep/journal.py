@@ -104,7 +104,7 @@ class Journal:
         return None if body is None else json.loads(body)["data"]
 
     def append(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Add records, each with a ``"key"``; when this returns they are on the disk: that is what "acknowledged" means.
+        """Add records, each with a ``"key"``; when this returns they are on the disk, the meaning of "acknowledged".
 
         Raises
         ------
@@ -282,7 +282,7 @@ _ADVICE = "restore a copy, or save what is whole with polygeom.sweep.salvage_jou
 
 
 def _scan(data: bytes, path: Path) -> _Scan:
-    """Read the lines up to the first that is not whole or out of turn; refuse when one that counted is among the rest."""
+    """Read the lines up to the first that is not whole or out of turn; refuse when one that counted is in the rest."""
     lines = data.split(b"\n")
     _check_header(lines[0], path)
     entries: list[_Entry] = []
@@ -299,7 +299,7 @@ def _scan(data: bytes, path: Path) -> _Scan:
             good = False
     if synced > len(entries) + 1:
         raise PolygeomError(
-            f"journal: line {len(entries) + 2} of {path} is damaged, though it had been stored safely (later lines say so); "
+            f"journal: line {len(entries) + 2} of {path} is damaged, though a later line says that it counted; "
             f"{_ADVICE}"
         )
     return _Scan(entries, len(entries) + 1, size, synced)

@@ -18,7 +18,7 @@ from polygeom.sweep.memory import tree_memory
 from polygeom.sweep.task import Status
 
 _TICK = 0.05
-_PATIENCE = 3.0
+_PATIENCE = 1.5
 _THREADS = ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMEXPR", "NUMBA")
 
 

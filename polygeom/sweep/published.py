@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
 from polygeom.sweep import durable
-from polygeom.sweep.table import frame
+from polygeom.sweep.table import csv_bytes, frame, parse_cell
 
 if TYPE_CHECKING:
     import pandas
@@ -82,10 +82,8 @@ def write_published_format(table: pandas.DataFrame, prefix: str | os.PathLike[st
             unfinished.append(name)
     paths = published_paths(prefix)
     for path, header, rows in ((paths[0], RESULTS, results), (paths[1], UNFINISHED, unfinished)):
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([header, *rows])
         try:
-            durable.replace_file(path, text.getvalue().encode(errors="replace"))
+            durable.replace_file(path, csv_bytes([header, *rows]))
         except OSError as error:
             raise PolygeomError(
                 f"cannot write {path}: {error.strerror}; name a prefix in a folder that exists"
@@ -114,12 +112,7 @@ def read_published_format(prefix: str | os.PathLike[str]) -> pandas.DataFrame:
     if Path(prefix).suffix == ".csv" and Path(prefix).exists():
         results, unfinished = published_paths(Path(prefix).with_suffix(""))
     rows = [
-        _network(cells, f"{results}, line {number}")
-        | {
-            name: _number(cells[title], f"{results}, line {number}")
-            for name, title in zip(_SOURCES, RESULTS[2:], strict=True)
-        }
-        | {"status": "ok"}
+        _network(cells, f"{results}, line {number}") | _values(cells, f"{results}, line {number}") | {"status": "ok"}
         for number, cells in _cells(results, RESULTS)
     ]
     if unfinished.exists():
@@ -144,7 +137,7 @@ def _activation(text: str) -> str:
 
 def _cells(path: Path, header: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise PolygeomError(f"cannot read {path}: {error}") from None
     reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
@@ -186,8 +179,8 @@ def _integers(text: str, place: str, name: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _number(text: str, place: str) -> int | float:
+def _values(cells: dict[str, str], place: str) -> dict[str, Any]:
     try:
-        return int(text) if text.lstrip("-").isdigit() else float(text)
-    except ValueError:
-        raise PolygeomError(f"{place}: expected a number, got {text[:40]!r}") from None
+        return {name: parse_cell(name, cells[title]) for name, title in zip(_SOURCES, RESULTS[2:], strict=True)}
+    except ValueError as error:
+        raise PolygeomError(f"{place}: {error}") from None

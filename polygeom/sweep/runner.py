@@ -14,6 +14,7 @@ from polygeom.sweep.crew import Crew
 from polygeom.sweep.interrupts import Interrupts
 from polygeom.sweep.progress import Board
 from polygeom.sweep.records import is_settled, make_record
+from polygeom.sweep.supervisor import CANCELLED
 from polygeom.sweep.task import Limits, Outcome, Status, Task
 
 FAILURES = 3
@@ -63,6 +64,8 @@ class Runner:
     def __init__(self, crew: Crew, store: Store, board: Board, limits: Limits, retry: Collection[str] = ()) -> None:
         self.order: list[str] = []
         """Keys of the plans so far, in the order of the input, with repetitions."""
+        self.cancelled: dict[str, dict[str, Any]] = {}
+        """Records of tasks that somebody cancelled: they are in no store."""
         self._crew, self._store, self._board = crew, store, board
         self._limits, self._retry = limits, retry
         self._seen: set[str] = set()
@@ -152,10 +155,10 @@ class Runner:
 
     def _land(self, future: Future[dict[str, Any]]) -> dict[str, Any] | None:
         job = self._flying.pop(future)
+        error = None if future.cancelled() else future.exception()
         if future.cancelled():
-            return None
-        error = future.exception()
-        if error is None:
+            outcome = Outcome(Status.CANCELLED, message=CANCELLED)
+        elif error is None:
             outcome = Outcome.from_dict(future.result())
         elif isinstance(error, BrokenExecutor):
             self._broken = error
@@ -171,7 +174,12 @@ class Runner:
 
     def _keep(self, records: list[dict[str, Any]]) -> None:
         """Store records, and only then tell that they are done."""
-        finished = [record for record in records if record["outcome"]["status"] != Status.CANCELLED]
+        finished = []
+        for record in records:
+            if record["outcome"]["status"] == Status.CANCELLED:
+                self.cancelled[record["key"]] = record
+            else:
+                finished.append(record)
         self._store.append(finished)
         for record in finished:
             self._board.count(record)

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from polygeom.errors import PolygeomError
+from polygeom.sweep import child
 from polygeom.sweep.process import StopSignal, WorkerProcess
 from polygeom.sweep.task import Outcome, Status, Task, kind_of
 
@@ -123,8 +124,8 @@ class Supervisor:
             ending = self._end()
             message = {
                 Status.CRASHED: ending,
-                Status.MEMORY: f"stopped for using more than {memory} bytes",
-                Status.CANCELLED: _CANCELLED,
+                Status.MEMORY: child.too_much(memory),
+                Status.CANCELLED: CANCELLED,
             }.get(reply, "")
             return Outcome(reply, message=message, elapsed=elapsed, deaths=int(reply is Status.CRASHED))
         if reply["spoiled"] or process.resting > process.at_rest + GROWTH:
@@ -135,7 +136,7 @@ class Supervisor:
         """A worker that has imported ``target``, or why there is none."""
         if self.stop is not None and self.stop.is_set():
             self._end()
-            return Outcome(Status.CANCELLED, message=_CANCELLED)
+            return Outcome(Status.CANCELLED, message=CANCELLED)
         if self._process is not None and (self._process.target != target or self._process.ended):
             self._end()
         if self._process is not None:
@@ -149,7 +150,7 @@ class Supervisor:
             return process
         ending = self._end()
         if reply is Status.CANCELLED:
-            return Outcome(Status.CANCELLED, message=_CANCELLED)
+            return Outcome(Status.CANCELLED, message=CANCELLED)
         if isinstance(reply, dict):
             return Outcome(Status.CRASHED, message=f"worker did not start: {reply['message']}")
         if reply is Status.TIMEOUT:
@@ -157,7 +158,7 @@ class Supervisor:
         return Outcome(Status.CRASHED, message=f"worker did not start: {ending}", deaths=1)
 
 
-_CANCELLED = "stopped before it was finished; run the sweep again to compute it"
+CANCELLED = "stopped before it was finished; run the sweep again to compute it"
 
 
 def _summary(endings: list[str]) -> str:

@@ -78,6 +78,7 @@ TIMINGS: tuple[str, ...] = ("elapsed",)
 
 _KINDS = {column.name: column.kind for column in COLUMNS}
 _UNSAFE = re.compile(r"'*[=+\-@\t\r]")
+_SPECIAL = re.compile(r'[",\r\n]')
 _INTEGER = re.compile(r"-?[0-9]{1,4000}", re.ASCII)
 _NUMBER = re.compile(
     r"[-+]?([0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})(e[-+]?[0-9]{1,4})?|[-+]?inf", re.ASCII | re.IGNORECASE
@@ -115,12 +116,12 @@ def read_table(path: str | os.PathLike[str]) -> pandas.DataFrame:
     names, lines = _read_csv(path)
     if missing := [name for name in NAMES if name not in names]:
         raise PolygeomError(
-            f"{path}: the columns {', '.join(missing)} are missing; this is no table of `polygeom sweep` (schema {SCHEMA})"
+            f"{path}: the columns {', '.join(missing)} are missing; this is no table of a sweep (schema {SCHEMA})"
         )
     rows = []
     for number, line in lines:
         try:
-            rows.append({name: _parse_cell(name, text) for name, text in zip(names, line, strict=True)})
+            rows.append({name: parse_cell(name, text) for name, text in zip(names, line, strict=True)})
         except ValueError as error:
             raise PolygeomError(f"{path}, line {number}: {error}") from None
     return frame(rows, extra=[name for name in names if name not in _KINDS])
@@ -168,15 +169,22 @@ def write_rows(
     PolygeomError
         When the file cannot be written.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
     kinds = [(name, _KINDS.get(name, "text")) for name in names]
-    writer.writerows([_format_cell(kind, row.get(name)) for name, kind in kinds] for row in rows)
+    cells = ([_format_cell(kind, row.get(name)) for name, kind in kinds] for row in rows)
     try:
-        durable.replace_file(Path(path), text.getvalue().encode(errors="replace"))
+        durable.replace_file(Path(path), csv_bytes([list(names), *cells]))
     except OSError as error:
         raise PolygeomError(f"cannot write {path}: {error.strerror}; name a file in a folder that exists") from error
+
+
+def csv_bytes(lines: Iterable[Iterable[str]]) -> bytes:
+    """Cells as CSV in UTF-8. (The `csv` module leaves a lone carriage return unquoted, which then ends the line.)"""
+    text = "".join(",".join(map(_quote, line)) + "\n" for line in lines)
+    return text.encode(errors="replace")
+
+
+def _quote(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if _SPECIAL.search(cell) else cell
 
 
 def frame(rows: Iterable[Mapping[str, Any]], *, extra: Sequence[str] = ()) -> pandas.DataFrame:
@@ -226,8 +234,8 @@ def _format_cell(kind: str, value: Any) -> str:
     return f"'{text}" if _UNSAFE.match(text) else text
 
 
-def _parse_cell(name: str, text: str) -> Any:
-    """The value of a cell; `ValueError` says what is wrong with it."""
+def parse_cell(name: str, text: str) -> Any:
+    """The value of a cell of column ``name``; `ValueError` says what is wrong with it."""
     kind = _KINDS.get(name, "text")
     if kind == "text":
         return text[1:] if text.startswith("'") and _UNSAFE.match(text) else text
@@ -246,7 +254,7 @@ def _parse_cell(name: str, text: str) -> Any:
 def _read_csv(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Header and lines of a CSV file, with the number of the line in the file where each row ends."""
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise PolygeomError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:

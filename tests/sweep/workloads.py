@@ -28,6 +28,15 @@ def act(task: Data) -> Data:
     return globals()[name](task, *([float(argument)] if argument else []))  # type: ignore[no-any-return]
 
 
+def either(task: Data) -> Data:
+    """Some ordinary tasks, some ugly ones."""
+    return answer(task) if task["network"].startswith("net") else act(task)
+
+
+def wrong_type(task: Data) -> Data:
+    return {"dimension": "three"}
+
+
 def note(task: Data) -> Data:
     """Append a line to the file in the options, so that a test can count how often a task ran; then sleep."""
     with Path(task["options"]["file"]).open("a") as file:
@@ -38,6 +47,17 @@ def note(task: Data) -> Data:
 
 def sleep(task: Data, seconds: float) -> Data:
     time.sleep(seconds)
+    return answer(task)
+
+
+def sleep_and_die(task: Data, seconds: float) -> Data:
+    time.sleep(seconds)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return answer(task)
+
+
+def sleep_in_thread(task: Data) -> Data:
+    threading.Thread(target=time.sleep, args=(3600,)).start()
     return answer(task)
 
 
@@ -213,6 +233,13 @@ def shared_with_children(task: Data, megabytes: float) -> Data:
     for pid in children:
         os.waitpid(pid, 0)
     return {"dimension": len(data)}
+
+
+def load(task: Data) -> Data:
+    import numba
+    import scipy.linalg
+
+    return {"dimension": len(numba.__name__ + scipy.linalg.__name__)}
 
 
 def use(task: Data, megabytes: float) -> Data:

@@ -1,0 +1,404 @@
+"""Whatever a task does, its supervisor answers in time and leaves nothing behind (the leak check looks, too)."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from sweep.helpers import MARK, marked, wait_until
+
+from polygeom.sweep import Outcome, Status, StopSignal, Supervisor, Task
+
+ACT = "sweep.workloads:act"
+
+
+def act(
+    supervisor: Supervisor, text: str, timeout: float = 20.0, memory: int | None = None, **options: object
+) -> Outcome:
+    return supervisor.run(Task(ACT, text, options), timeout, memory)
+
+
+@pytest.fixture
+def supervisor() -> Iterator[Supervisor]:
+    with Supervisor() as one:
+        yield one
+
+
+@pytest.fixture
+def mark(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A mark on all processes started in this test."""
+    monkeypatch.setenv(MARK, name := os.urandom(8).hex())
+    return name
+
+
+def test_a_result_comes_back() -> None:
+    with Supervisor() as supervisor:
+        outcome = supervisor.run(Task("sweep.workloads:answer", "abc", {}, 7))
+    assert outcome.status is Status.OK
+    assert outcome.result == {"dimension": 301, "upper": 301, "proved": True, "seed": 7}
+    assert outcome.message == ""
+    assert 0 < outcome.elapsed < 5
+    assert 10**6 < (outcome.peak_memory or 0) < 10**9
+
+
+def test_the_worker_is_kept_between_tasks() -> None:
+    with Supervisor() as supervisor:
+        outcomes = [act(supervisor, "whoami") for _ in range(5)]
+        assert {outcome.result["dimension"] for outcome in outcomes if outcome.result} == {supervisor.worker}
+
+
+DEATHS = {
+    "segfault": "3 times: worker killed by SIGSEGV",
+    "abort": "3 times: worker killed by SIGABRT",
+    "leave": "3 times: worker exited with code 3: not enough coffee",
+    "killed": "3 times: worker killed by SIGKILL (from outside; the system does so when memory runs out)",
+    "breed_and_die": "3 times: worker killed by SIGKILL (from outside; the system does so when memory runs out)",
+}
+
+
+@pytest.mark.parametrize("name", DEATHS)
+def test_a_task_that_kills_its_worker_is_tried_three_times(name: str, mark: str) -> None:
+    with Supervisor() as supervisor:
+        outcome = act(supervisor, name)
+        assert (outcome.status, outcome.deaths, outcome.message) == (Status.CRASHED, 3, DEATHS[name])
+        assert marked(mark) == []
+        assert act(supervisor, "answer").status is Status.OK
+
+
+def test_a_task_whose_worker_died_by_accident_succeeds(tmp_path: Path) -> None:
+    with Supervisor() as supervisor:
+        outcome = act(supervisor, "killed_twice", file=str(tmp_path / "deaths"))
+    assert (outcome.status, outcome.deaths) == (Status.OK, 2)
+
+
+ERRORS = {
+    "exit_politely": (Status.CRASHED, "SystemExit: 3"),
+    "interrupt": (Status.CRASHED, "KeyboardInterrupt"),
+    "unpicklable": (Status.CRASHED, "Unpicklable: a lock and 1 2"),
+    "mute": (Status.CRASHED, "Mute"),
+    "strange_result": (Status.CRASHED, "TypeError: Object of type lock is not JSON serializable"),
+    "not_a_number": (Status.CRASHED, "ValueError: Out of range float values are not JSON compliant"),
+    "no_dict": (Status.CRASHED, "TypeError: a task returns a dict of plain data, got list"),
+    "refuse": (Status.INVALID, "widths must have at least 2 entries, got [3]; write [3, 1]"),
+    "over_budget": (Status.MEMORY, "BudgetError: a matrix of 80 GB would be needed"),
+    "huge_result 70e6": (
+        Status.CRASHED,
+        "ValueError: the result has 70000028 bytes as JSON, more than the 67108864 a row may have",
+    ),
+}
+
+
+@pytest.mark.parametrize("text", ERRORS)
+def test_an_error_is_a_row_and_costs_no_worker(supervisor: Supervisor, text: str) -> None:
+    act(supervisor, "answer")
+    worker = supervisor.worker
+    outcome = act(supervisor, text)
+    assert (outcome.status, outcome.message) == ERRORS[text]
+    assert (outcome.result, outcome.deaths) == (None, 0)
+    assert act(supervisor, "whoami").result == {"dimension": worker}
+
+
+@pytest.mark.parametrize("target", ["no.such.module:run", "math:nothing", "sys:exit"])
+def test_a_task_that_cannot_be_found_is_a_row(supervisor: Supervisor, target: str) -> None:
+    outcome = supervisor.run(Task(target, "x"), timeout=10)
+    assert outcome.status is Status.CRASHED
+    assert outcome.deaths == 0
+    assert outcome.message
+
+
+def test_large_results_and_much_output_arrive(supervisor: Supervisor) -> None:
+    outcome = act(supervisor, "huge_result 20e6")
+    assert len((outcome.result or {})["text"]) == 20_000_000
+    assert act(supervisor, "talkative").status is Status.OK
+    big = supervisor.run(Task("sweep.workloads:answer", "x" * 3_000_000), timeout=20)
+    assert (big.result or {})["dimension"] == 3_000_000 * ord("x")
+
+
+ENDLESS = ["spin", "spin_nogil", "sleep 3600", "c_sleep 3600", "deaf 3600", "stop_itself", "breed_and_hang"]
+
+
+@pytest.mark.parametrize("text", ENDLESS)
+def test_a_deadline_holds(text: str, mark: str) -> None:
+    """Compiled code with and without the interpreter's lock, a C call, deafness to SIGTERM, SIGSTOP, grandchildren."""
+    with Supervisor() as supervisor:
+        act(supervisor, "answer")
+        start = time.monotonic()
+        outcome = act(supervisor, text, timeout=0.4)
+        overrun = time.monotonic() - start - 0.4
+        assert (outcome.status, outcome.message) == (Status.TIMEOUT, "stopped after 0.4 s")
+        assert outcome.elapsed == pytest.approx(0.4, abs=0.3)
+        assert overrun < 1.5
+        assert marked(mark) == [], "the worker and everything below it is gone when the outcome is there"
+        assert act(supervisor, "answer").status is Status.OK
+
+
+def test_the_deadline_covers_all_attempts() -> None:
+    with Supervisor() as supervisor:
+        start = time.monotonic()
+        outcome = act(supervisor, "sleep_and_die 0.4", timeout=1.0)
+        assert time.monotonic() - start < 1.0 + 1.5
+        assert (outcome.status, outcome.message, outcome.deaths) == (Status.TIMEOUT, "stopped after 1 s", 2)
+
+
+def test_all_deadlines_at_once() -> None:
+    """Eight workers expire together: what one costs is not paid eight times."""
+    supervisors = [Supervisor() for _ in range(8)]
+    took: list[float] = []
+
+    def work(supervisor: Supervisor) -> None:
+        act(supervisor, "answer")
+        ready.wait()
+        start = time.monotonic()
+        assert act(supervisor, "deaf 3600", timeout=0.5).status is Status.TIMEOUT
+        took.append(time.monotonic() - start)
+        supervisor.close()
+
+    ready = threading.Barrier(8)
+    threads = [threading.Thread(target=work, args=(supervisor,)) for supervisor in supervisors]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(took) == 8
+    assert max(took) < 0.5 + 2.0
+
+
+def test_the_wall_clock_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + 86_400 * (-1) ** time.perf_counter_ns())
+    with Supervisor() as supervisor:
+        assert act(supervisor, "sleep 0.1", timeout=5).status is Status.OK
+        assert act(supervisor, "sleep 60", timeout=0.2).status is Status.TIMEOUT
+
+
+MEMORY = 150 * 10**6
+
+
+def test_allocating_without_bound_is_a_row(supervisor: Supervisor) -> None:
+    outcome = act(supervisor, "allocate", memory=MEMORY)
+    assert (outcome.status, outcome.message) == (Status.MEMORY, f"needed more than {MEMORY} bytes")
+    assert act(supervisor, "answer", memory=MEMORY).status is Status.OK
+
+
+def test_an_impossible_allocation_fails_without_harm(supervisor: Supervisor) -> None:
+    """Eight terabytes at once are an exception in the task, with a limit and without."""
+    act(supervisor, "answer")
+    worker = supervisor.worker
+    outcome = act(supervisor, "allocate_numpy", memory=MEMORY)
+    assert (outcome.status, outcome.message) == (Status.MEMORY, f"needed more than {MEMORY} bytes")
+    outcome = act(supervisor, "allocate_numpy")
+    assert (outcome.status, outcome.message[:39]) == (Status.MEMORY, "MemoryError: Unable to allocate 7.28 Ti")
+    assert supervisor.worker == worker
+
+
+def test_memory_is_not_exceeded_by_much(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even when nobody watches from outside."""
+    monkeypatch.setattr("polygeom.sweep.process.tree_memory", lambda *_, **__: 0)
+    outcome = act(supervisor, "allocate", memory=MEMORY)
+    assert (outcome.status, outcome.message) == (Status.MEMORY, f"needed more than {MEMORY} bytes")
+    assert MEMORY < (outcome.peak_memory or 0) < MEMORY + 600 * 2**20
+
+
+def test_libraries_can_be_loaded_under_a_limit(supervisor: Supervisor) -> None:
+    """They reserve far more addresses than they use memory."""
+    assert act(supervisor, "load", memory=MEMORY).status is Status.OK
+
+
+def test_memory_of_grandchildren_counts(supervisor: Supervisor, mark: str) -> None:
+    outcome = act(supervisor, "allocate_in_children 60", memory=MEMORY)
+    assert (outcome.status, outcome.message) == (Status.MEMORY, f"needed more than {MEMORY} bytes")
+    assert marked(mark) == []
+
+
+def test_shared_memory_counts_once(supervisor: Supervisor) -> None:
+    assert act(supervisor, "shared_with_children 60", memory=MEMORY).status is Status.OK
+
+
+def test_the_limit_is_per_task_and_can_be_lifted(supervisor: Supervisor) -> None:
+    assert act(supervisor, "use 200", memory=MEMORY).status is Status.MEMORY
+    assert act(supervisor, "use 200").status is Status.OK
+    for _ in range(5):
+        assert act(supervisor, "use 100", memory=MEMORY).status is Status.OK
+
+
+def test_a_worker_that_grows_is_replaced() -> None:
+    with Supervisor() as supervisor:
+        workers = {act(supervisor, "keep 100").result["dimension"] for _ in range(6)}  # type: ignore[index]
+    assert len(workers) == 2
+
+
+@pytest.mark.parametrize("text", ["breed", "spin_in_thread", "sleep_in_thread"])
+def test_a_worker_with_something_left_running_is_replaced(text: str, mark: str) -> None:
+    """Otherwise the next task would pay for this one."""
+    with Supervisor() as supervisor:
+        assert act(supervisor, text).status is Status.OK
+        assert act(supervisor, "sleep 0.1", timeout=5).status is Status.OK
+        assert not [line for line in marked(mark) if "3600" in line]
+
+
+def test_closing_takes_everything_along(mark: str) -> None:
+    """Twenty grandchildren, half of them in sessions of their own."""
+    supervisor = Supervisor()
+    thread = threading.Thread(target=act, args=(supervisor, "breed_and_hang", 1.5))
+    thread.start()
+    wait_until(lambda: sum("3600" in line for line in marked(mark)) == 20, 10, "20 grandchildren")
+    thread.join()
+    supervisor.close()
+    assert marked(mark) == []
+
+
+def test_a_worker_without_its_supervisor_ends(mark: str) -> None:
+    supervisor = Supervisor()
+    act(supervisor, "answer")
+    assert len(marked(mark)) == 2
+    del supervisor
+    gc.collect()
+    assert marked(mark) == []
+
+
+def test_closing_twice_and_using_again() -> None:
+    supervisor = Supervisor()
+    supervisor.close()
+    assert act(supervisor, "answer").status is Status.OK
+    supervisor.close()
+    supervisor.close()
+    assert supervisor.worker is None
+
+
+def test_an_idle_worker_ends_by_itself(mark: str) -> None:
+    supervisor = Supervisor(idle=0.3)
+    act(supervisor, "answer")
+    wait_until(lambda: not marked(mark), 3, "the idle worker ends")
+    outcome = act(supervisor, "answer")
+    assert (outcome.status, outcome.deaths) == (Status.OK, 0)
+    supervisor.close()
+
+
+@pytest.mark.parametrize("victim", ["worker", "keeper"])
+def test_a_worker_killed_from_outside_is_replaced(victim: str, mark: str) -> None:
+    with Supervisor() as supervisor:
+        act(supervisor, "answer")
+        assert supervisor.worker is not None
+        worker = psutil.Process(supervisor.worker)
+        killed = worker if victim == "worker" else worker.parent()
+        assert killed is not None
+        threading.Timer(0.3, killed.kill).start()
+        outcome = act(supervisor, "sleep 0.6")
+        assert (outcome.status, outcome.deaths) == (Status.OK, 1)
+    assert marked(mark) == []
+
+
+def test_a_stopped_keeper_cannot_keep_a_worker_alive(mark: str) -> None:
+    with Supervisor() as supervisor:
+        act(supervisor, "answer")
+        assert supervisor.worker is not None
+        parent = psutil.Process(supervisor.worker).parent()
+        assert parent is not None
+        parent.suspend()
+        start = time.monotonic()
+        assert act(supervisor, "spin", timeout=0.2).status is Status.TIMEOUT
+        assert time.monotonic() - start < 0.2 + 2.0
+    wait_until(lambda: not marked(mark), 1, "all gone")
+
+
+def test_a_worker_killed_at_rest_costs_no_attempt() -> None:
+    with Supervisor() as supervisor:
+        act(supervisor, "answer")
+        assert supervisor.worker is not None
+        os.kill(supervisor.worker, signal.SIGKILL)
+        time.sleep(0.2)
+        outcome = act(supervisor, "answer")
+        assert (outcome.status, outcome.deaths) == (Status.OK, 0)
+
+
+def test_a_stop_signal_ends_running_and_later_tasks() -> None:
+    stop = StopSignal()
+    with Supervisor(stop) as supervisor:
+        act(supervisor, "answer")
+        threading.Timer(0.2, stop.set).start()
+        start = time.monotonic()
+        assert act(supervisor, "sleep 60").status is Status.CANCELLED
+        assert act(supervisor, "answer").status is Status.CANCELLED
+        assert time.monotonic() - start < 1.5
+    stop.close()
+
+
+def test_numerical_libraries_have_one_thread(supervisor: Supervisor) -> None:
+    assert act(supervisor, "threads").result == {"dimension": 1, "text": "1"}
+
+
+def test_workers_hold_none_of_our_files(tmp_path: Path) -> None:
+    """A worker must not keep a lock or a connection of its parent."""
+    with (tmp_path / "open").open("w") as file, socket.socket() as listener:
+        os.set_inheritable(file.fileno(), True)
+        os.set_inheritable(listener.fileno(), True)
+        with Supervisor() as supervisor:
+            act(supervisor, "answer")
+            assert supervisor.worker is not None
+            assert psutil.Process(supervisor.worker).open_files() == []
+
+
+def test_a_fork_of_this_process_leaves_the_worker_alone() -> None:
+    with Supervisor() as supervisor:
+        act(supervisor, "answer")
+        worker = supervisor.worker
+        if (pid := os.fork()) == 0:
+            supervisor.close()
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert act(supervisor, "whoami").result == {"dimension": worker}
+
+
+ORPHAN = """
+import os, sys
+sys.path[:0] = [{root!r}, {tests!r}]
+from polygeom.sweep import Supervisor, Task
+supervisor = Supervisor()
+supervisor.run(Task("sweep.workloads:act", "answer"))
+{before}
+print("ready", flush=True)
+supervisor.run(Task("sweep.workloads:act", {task!r}))
+"""
+
+
+@pytest.mark.parametrize("task", ["spin", "deaf 3600", "breed_and_hang"])
+@pytest.mark.parametrize(
+    "before", ["", "if os.fork() == 0: import time; time.sleep(1.5); os._exit(0)"], ids=["", "fork"]
+)
+def test_kill_9_of_the_parent_leaves_nothing(task: str, before: str, mark: str) -> None:
+    """Also when a fork of the parent lives on and holds copies of all its channels."""
+    root = Path(__file__).parents[2]
+    code = ORPHAN.format(root=str(root), tests=str(root / "tests"), task=task, before=before)
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == b"ready\n"
+    time.sleep(0.3)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    limit = 1.0 if not before else 2.5  # the fork itself carries the mark, too
+    wait_until(lambda: not [line for line in marked(mark) if not before or "child.py" in line], limit, "all gone")
+    wait_until(lambda: not marked(mark), 3, "the fork gone")
+
+
+@pytest.mark.slow
+def test_ten_thousand_tasks_use_no_more_memory_than_a_hundred() -> None:
+    with Supervisor() as supervisor:
+        sizes = []
+        for number in range(10_000):
+            assert supervisor.run(Task("sweep.workloads:answer", str(number)), 10, 10**9).status is Status.OK
+            if number in (100, 9_999):
+                assert supervisor.worker is not None
+                sizes.append((psutil.Process(supervisor.worker).memory_info().rss, psutil.Process().memory_info().rss))
+    assert sizes[1][0] - sizes[0][0] < 4 * 10**6
+    assert sizes[1][1] - sizes[0][1] < 20 * 10**6
