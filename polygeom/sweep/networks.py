@@ -29,6 +29,7 @@ def describe(text: str) -> dict[str, Any]:
         degrees = network.activation_degrees
         facts["widths"] = "[" + ",".join(str(width) for width in network.widths) + "]"
         facts["activation"] = ",".join(str(degree) for degree in (degrees[:1] if len(set(degrees)) == 1 else degrees))
+        facts |= {"gauge": network.gauge, "expected_dimension": network.expected_dimension}  # costly for other networks
     inputs, degree = network.input_dimension, network.degree
     if min(inputs, degree) * math.log2(inputs + degree + 1) < _MOST_BITS:
         facts["ambient_dimension"] = network.ambient_dimension

@@ -85,7 +85,9 @@ def test_every_torn_end_is_cut_off_and_nothing_acknowledged_with_it(path: Path) 
         found = content(path)
         assert after(acknowledged).keys() <= found.keys()
         assert all(found[key] == after(3)[key] for key in found.keys() - {"a"})
-        assert found.get("a") in ([BATCHES[2][0]] if acknowledged == 3 else [BATCHES[0][0], after(acknowledged).get("a")])
+        assert found.get("a") in (
+            [BATCHES[2][0]] if acknowledged == 3 else [BATCHES[0][0], after(acknowledged).get("a")]
+        )
         with Journal(path) as journal:
             assert journal.repaired == 0, "the repair is lasting"
             journal.append([{"key": "new"}])

@@ -332,9 +332,7 @@ def test_a_broken_executor_ends_the_sweep_with_advice_and_it_can_go_on(tmp_path:
     arguments: dict[str, Any] = {"kind": ANSWER, "journal": tmp_path / "journal"}
     with (
         Moody(BrokenExecutor("gone"), 30) as executor,
-        pytest.raises(
-            PolygeomError, match=r"takes no more tasks \(BrokenExecutor: gone\); finished rows are"
-        ),
+        pytest.raises(PolygeomError, match=r"takes no more tasks \(BrokenExecutor: gone\); finished rows are"),
     ):
         sweep(NETWORKS, executor=executor, **arguments)
     assert read_journal(tmp_path / "journal")
