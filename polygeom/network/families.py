@@ -273,12 +273,14 @@ def convolutional(
     """
     length, sizes = exact_count("length", length), exact_counts("kernels", kernels)
     activations = activation_layers(len(sizes) - 1, degrees, activation)
+    if not sizes:
+        raise PolygeomError("kernels must have at least one entry, got []; write kernels=[3,2]")
     steps = (
         exact_counts("strides", strides)
         if isinstance(strides, list | tuple)
         else (exact_count("strides", strides),) * len(sizes)
     )
-    if not sizes or len(steps) != len(sizes):
+    if len(steps) != len(sizes):
         raise PolygeomError(
             f"strides: {len(sizes)} kernel(s) need as many strides or one for all, got {len(steps)}; "
             "write kernels=[3,2], strides=[1,2]"

@@ -9,30 +9,26 @@ needs to know a layer: a new one is a class in this file.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from numbers import Rational
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 
 from polygeom.errors import PolygeomError
 from polygeom.network.limits import (
-    LARGEST_COEFFICIENT,
     LARGEST_DEGREE,
     LARGEST_POLYNOMIAL_DEGREE,
-    LARGEST_WIDTH,
     MOST_AXES,
     MOST_SYMBOLS,
+    positive,
+    rational,
     shown,
 )
 
 if TYPE_CHECKING:
     from polygeom.engines.interface import Engine
-
-_RATIONAL = re.compile(r"-?[0-9]{1,20}(/[0-9]{1,20})?")
 
 Shape = tuple[int, ...]
 V = TypeVar("V")
@@ -48,7 +44,7 @@ class Layer:
 
     @property
     def symbols(self) -> int:
-        """Size of the description of the layer, for the limit on the size of a network."""
+        """Size of the layer's description, for the limit on networks; its text has at most 3 numbers and words each."""
         return 1
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -64,15 +60,6 @@ class Layer:
         raise TypeError(f"layer {type(self).__name__} must define apply")
 
 
-def _positive(layer: str, name: str, value: int, largest: int = LARGEST_WIDTH) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise PolygeomError(
-            f"{layer}: {name} must be a positive integer, got {shown(value)}; write for example {name}=2"
-        )
-    if value > largest:
-        raise PolygeomError(f"{layer}: {name} must be at most {largest}; write a smaller number")
-
-
 @dataclass(frozen=True, slots=True)
 class Input(Layer):
     """The input of the network, a point of shape ``dims``: ``(d,)`` for vectors, ``(t, d)`` for ``t`` tokens."""
@@ -86,7 +73,7 @@ class Input(Layer):
         if not 1 <= len(self.dims) <= MOST_AXES:
             raise PolygeomError(f"input: dims must have 1 to {MOST_AXES} entries, got {len(self.dims)}; write input(3)")
         for d in self.dims:
-            _positive("input", "dims", d)
+            positive("input", "dims", d)
 
     def shape(self, *inputs: Shape) -> Shape:
         return self.dims
@@ -106,7 +93,7 @@ class Dense(Layer):
     kind: ClassVar[str] = "dense"
 
     def __post_init__(self) -> None:
-        _positive("dense", "width", self.width)
+        positive("dense", "width", self.width)
         if self.pattern is None:
             return
         if not isinstance(self.pattern, list | tuple) or not all(isinstance(row, list | tuple) for row in self.pattern):
@@ -195,27 +182,10 @@ class Power(Layer):
     kind: ClassVar[str] = "power"
 
     def __post_init__(self) -> None:
-        _positive("power", "degree", self.degree, LARGEST_DEGREE)
+        positive("power", "degree", self.degree, LARGEST_DEGREE)
 
     def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
         return engine.power(inputs[0], self.degree)
-
-
-def _rational(c: object) -> Fraction:
-    if isinstance(c, str) and _RATIONAL.fullmatch(c):
-        numerator, _, denominator = c.partition("/")
-        c = Fraction(int(numerator), int(denominator or 1)) if int(denominator or 1) else c
-    if isinstance(c, bool) or not isinstance(c, Rational):
-        raise PolygeomError(
-            f"polynomial: coefficients must be integers or fractions, got {shown(c)}; write 1/2 for one half, "
-            "in Python Fraction(1, 2)"
-        )
-    exact = Fraction(int(c.numerator), int(c.denominator))
-    if max(abs(exact.numerator), exact.denominator) > LARGEST_COEFFICIENT:
-        raise PolygeomError(
-            f"polynomial: numerators and denominators must be at most {LARGEST_COEFFICIENT}; write a shorter fraction"
-        )
-    return exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +200,7 @@ class Polynomial(Layer):
             raise PolygeomError(
                 f"polynomial: coefficients must be a list, got {shown(self.coefficients)}; write [0,1,1] for x + x^2"
             )
-        exact = tuple(_rational(c) for c in self.coefficients)
+        exact = tuple(rational(c) for c in self.coefficients)
         object.__setattr__(self, "coefficients", exact)
         if len(exact) < 2 or exact[-1] == 0:
             raise PolygeomError(
@@ -306,10 +276,14 @@ class Convolution(Layer):
     channels: int = 1
     kind: ClassVar[str] = "convolution"
 
+    @property
+    def symbols(self) -> int:
+        return 3
+
     def __post_init__(self) -> None:
-        _positive("convolution", "size", self.size)
-        _positive("convolution", "stride", self.stride)
-        _positive("convolution", "channels", self.channels)
+        positive("convolution", "size", self.size)
+        positive("convolution", "stride", self.stride)
+        positive("convolution", "channels", self.channels)
 
     def shape(self, *inputs: Shape) -> Shape:
         (x,) = inputs
@@ -362,9 +336,13 @@ class Attention(Layer):
     width: int
     kind: ClassVar[str] = "attention"
 
+    @property
+    def symbols(self) -> int:
+        return 2
+
     def __post_init__(self) -> None:
-        _positive("attention", "rank", self.rank)
-        _positive("attention", "width", self.width)
+        positive("attention", "rank", self.rank)
+        positive("attention", "width", self.width)
 
     def shape(self, *inputs: Shape) -> Shape:
         (x,) = inputs

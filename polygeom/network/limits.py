@@ -1,6 +1,12 @@
-"""How large a network may be: a network is a small description, and reading one must stay cheap."""
+"""How large a network may be, and the checks of numbers: a network is a small description, cheap to read."""
 
 from __future__ import annotations
+
+import re
+from fractions import Fraction
+from numbers import Rational
+
+from polygeom.errors import PolygeomError
 
 LARGEST_WIDTH = 10**6
 """Largest number of features, tokens, positions, channels or filter entries of one layer."""
@@ -23,6 +29,8 @@ MOST_SYMBOLS = 20_000
 LONGEST_TEXT = 1_000_000
 """Largest number of characters of a text or JSON; every network within the other limits is shorter."""
 
+_RATIONAL = re.compile(r"-?[0-9]{1,20}(/[0-9]{1,20})?")
+
 
 def shown(value: object, most: int = 40) -> str:
     """``repr(value)`` cut to ``most`` characters, also for integers that Python refuses to print."""
@@ -31,3 +39,31 @@ def shown(value: object, most: int = 40) -> str:
     except ValueError:
         return "a number of thousands of digits"
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def positive(layer: str, name: str, value: int, largest: int = LARGEST_WIDTH) -> None:
+    """Refuse a ``value`` that is not an int from 1 to ``largest``."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise PolygeomError(
+            f"{layer}: {name} must be a positive integer, got {shown(value)}; write for example {name}=2"
+        )
+    if value > largest:
+        raise PolygeomError(f"{layer}: {name} must be at most {largest}; write a smaller number")
+
+
+def rational(c: object) -> Fraction:
+    """A coefficient of a polynomial activation as a fraction; floats are refused, since they are not what was meant."""
+    if isinstance(c, str) and _RATIONAL.fullmatch(c):
+        numerator, _, denominator = c.partition("/")
+        c = Fraction(int(numerator), int(denominator or 1)) if int(denominator or 1) else c
+    if isinstance(c, bool) or not isinstance(c, Rational):
+        raise PolygeomError(
+            f"polynomial: coefficients must be integers or fractions, got {shown(c)}; write 1/2 for one half, "
+            "in Python Fraction(1, 2)"
+        )
+    exact = Fraction(int(c.numerator), int(c.denominator))
+    if max(abs(exact.numerator), exact.denominator) > LARGEST_COEFFICIENT:
+        raise PolygeomError(
+            f"polynomial: numerators and denominators must be at most {LARGEST_COEFFICIENT}; write a shorter fraction"
+        )
+    return exact

@@ -138,7 +138,7 @@ def _read_option(s: Scanner, options: dict[str, Any], hidden: int) -> None:
 def _read_coefficients(s: Scanner) -> list[Fraction]:
     start = s.position
     coefficients = _list(
-        s, lambda: s.rational("coefficient", "write p=0,1,1 for x + x^2"), LARGEST_POLYNOMIAL_DEGREE + 1
+        s, lambda: s.rational("coefficient", "write fractions as 1/2, in p=0,1,1/2"), LARGEST_POLYNOMIAL_DEGREE + 1
     )
     if len(coefficients) < 2 or not coefficients[-1]:
         hint = "write the coefficients from the constant to a nonzero leading one, p=0,1,1 for x + x^2"

@@ -96,7 +96,8 @@ def _decode(text: str) -> Any:
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(items)
         if len(result) < len(items):
-            key = next(k for i, (k, _) in enumerate(items) if k in dict(items[:i]))
+            seen: set[str] = set()
+            key = next(k for k, _ in items if k in seen or seen.add(k))  # type: ignore[func-returns-value]
             _fail(text, f"the key {shown(key)} comes twice", "write each key once", max(0, text.find(f'"{key}"')))
         return result
 
@@ -116,7 +117,8 @@ def _decode(text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=pairs, parse_int=integer, parse_float=refuse, parse_constant=refuse)
     except json.JSONDecodeError as error:
-        _fail(text, f"not JSON: {error.msg}", "write JSON as Network.to_json gives it", error.pos)
+        hint = "write JSON as Network.to_json gives it, or widths in square brackets, [2,3,1] r=2"
+        _fail(text, f"not JSON: {error.msg}", hint, error.pos)
     except RecursionError:
         _fail(text, "lists or objects nested too deep", "write JSON as Network.to_json gives it")
 
@@ -150,11 +152,8 @@ def _layer(text: str, where: str, kind: type[Layer], arguments: dict[str, Any]) 
     for name, value in arguments.items():
         deep = {"dims": 1, "coefficients": 1, "pattern": 2}.get(name, 0)
         if not _is_list(value, deep):
-            _fail(
-                text,
-                f"{where}: {name} must be {('an integer', 'a list', 'a list of lists')[deep]}",
-                f"got {shown(value)}",
-            )
+            example = ("2", "[2,3]", "[[0,-1],[-1,1]]")[deep]
+            _fail(text, f"{where}: {name} is {shown(value)}", f'write "{name}": {example}')
     return kind(**arguments)
 
 

@@ -17,7 +17,7 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _GUISE = re.compile(r"(?P<digits>[0-9]+(?:_[0-9]+)*)(?:\.0*)?(?:[eE]\+?(?P<exponent>[0-9]))?(?![0-9A-Za-z_.])")
 _LONGEST_WORD = 40
 
-MOST_TOKENS = 6 * MOST_SYMBOLS
+MOST_TOKENS = 3 * MOST_SYMBOLS
 """Largest number of numbers and words of a text; every network within the limits has fewer."""
 
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"
