@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -41,10 +42,8 @@ def dim(
     """
     from polygeom.dimension import dimension
 
-    if certificate is not None and (len(networks) != 1 or networks[0] == "-"):
-        raise PolygeomError(
-            f"--certificate is for one network, got {len(networks)}; write polygeom dim NETWORK --certificate FILE"
-        )
+    if certificate is not None:
+        _check_certificate(networks, certificate)
     limit = None if memory is None else _bytes(memory)
     failed = 0
     for text in network_texts(networks):
@@ -63,6 +62,15 @@ def dim(
         write_certificate(certify(networks[0], result=result, rng=seed), certificate)
         click.echo(f"certificate written to {certificate}; check it with polygeom verify {certificate}", err=True)
     return 1 if failed else 0
+
+
+def _check_certificate(networks: tuple[str, ...], path: str) -> None:
+    if len(networks) != 1 or networks[0] == "-":
+        raise PolygeomError(
+            f"--certificate is for one network, got {len(networks)}; write polygeom dim NETWORK --certificate FILE"
+        )
+    if not Path(path).resolve().parent.is_dir():
+        raise PolygeomError(f"--certificate: no folder {Path(path).parent}; write a path in a folder that exists")
 
 
 def _bytes(memory: str) -> int | None:

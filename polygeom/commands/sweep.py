@@ -10,9 +10,12 @@ import click
 
 from polygeom.commands.inputs import network_texts
 from polygeom.commands.printing import overview, print_rows
+from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
-    from polygeom.network import Network
+    from polygeom.network.ranges import Range
+
+MOST_NETWORKS = 10_000_000
 
 
 @click.command()
@@ -66,7 +69,9 @@ def sweep(
     if not families and not files:
         raise click.UsageError('no family given; write for example polygeom sweep "[2..4,2..4,1] r=2"')
     members = [expand(text) for text in network_texts(families, files)]
-    total = sum(map(len, members))
+    total = sum(family.count() for family in members)
+    if total > MOST_NETWORKS:
+        raise PolygeomError(f"sweep: {total} networks are more than {MOST_NETWORKS}; write narrower ranges")
     if not quiet:
         click.echo(f"{total} networks", err=True)
 
@@ -96,7 +101,7 @@ def sweep(
 class _Counted:
     """All networks of several families, one after the other, with their number known beforehand."""
 
-    def __init__(self, members: Sequence[Sequence[Network]], total: int) -> None:
+    def __init__(self, members: Sequence[Range], total: int) -> None:
         self._members, self._total = members, total
 
     def __len__(self) -> int:
@@ -104,5 +109,4 @@ class _Counted:
 
     def __iter__(self) -> Iterator[str]:
         for family in self._members:
-            for network in family:
-                yield str(network)
+            yield from family.texts()

@@ -88,8 +88,19 @@ def certify(network: Network | str, *, result: DimensionResult | None = None, rn
 
 
 def write_certificate(certificate: Mapping[str, Any], path: str | Path) -> None:
-    """Write a certificate as JSON text."""
-    Path(path).write_text(json.dumps(certificate, separators=(",", ":")) + "\n", encoding="ascii")
+    """Write a certificate as JSON text.
+
+    Raises
+    ------
+    PolygeomError
+        If the file cannot be written.
+    """
+    try:
+        Path(path).write_text(json.dumps(certificate, separators=(",", ":")) + "\n", encoding="ascii")
+    except OSError as error:
+        raise PolygeomError(
+            f"certificate: cannot write {path}: {error.strerror}; write a path in a folder that exists"
+        ) from error
 
 
 def _integers(array: Array) -> Any:

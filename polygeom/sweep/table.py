@@ -256,7 +256,7 @@ def _read_csv(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[int, 
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise PolygeomError(f"cannot read {path}: {error.strerror}") from None
+        raise PolygeomError(f"cannot read {path}: {error.strerror}; write the path of a table made by a sweep") from None
     except UnicodeDecodeError as error:
         raise PolygeomError(f"{path}: not UTF-8 text (byte {error.start}); save the table as CSV in UTF-8") from None
     reader = csv.reader(io.StringIO(text, newline=""))
