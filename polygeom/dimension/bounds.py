@@ -39,10 +39,12 @@ rotations
     unchanged, and acts with finite stabilisers when q_1..q_s are linearly independent, which they are for generic
     weights by the span condition.
 hypersurface
-    d_1 = d_0 + 1: the d_1 forms ℓ_i^{r_1} satisfy an equation of degree δ ≤ r_1^{d_0 - 1} (they have no common
-    zero, so the degree of their image times that of the map is r_1^{d_0-1}). For fixed first layer the
-    pre-activations of layer k ≥ 2 therefore lie in a space of dimension h = M(d_1, t) - M(d_1, t - δ), t = r_2 ⋯
-    r_{k-1}, and dim ≤ d_1 (d_0 - 1) + dim(h, d_k, …, d_L).
+    The features of layer k ≥ 1 (its activations) are forms of degree e = r_{i+1} ⋯ r_k in the features of a layer i <
+    k (i = 0: the inputs). If d_k = n + 1 with n = d_i, they satisfy an equation of degree δ ≤ e^{n-1}: the image of a
+    rational map from P^{n-1} to P^n by forms of degree e lies on a hypersurface of at most that degree (Bézout). For
+    fixed features of layer k the pre-activations of layer j > k therefore lie in a space of dimension h = M(d_k, t) -
+    M(d_k, t - δ), t = r_{k+1} ⋯ r_{j-1}. So dim ≤ dim(d_0..d_k) - d_k + dim(h, d_j, …, d_L); scaling the
+    pre-activations of layer k does not change which functions its features reach.
 
 All cut, lift, outputs, inputs and hypersurface bounds are used with the bounds of their parts in place of dim.
 """
@@ -247,16 +249,26 @@ def _useful_space(widths: Widths, degrees: Degrees, k: int) -> int:
 
 
 def _hypersurface_rules(widths: Widths, degrees: Degrees) -> Iterator[Reduction]:
-    n, features = widths[0], widths[1]
-    if features != n + 1 or n < 2 or degrees[0] == 1:
-        return
-    relation = degrees[0] ** (n - 1)
     limit = parameters_bound(widths, degrees)
-    for k in range(2, len(widths)):
-        t = output_degree(degrees[1 : k - 1])
-        if relation <= t < limit:
-            space = monomials(features, t) - monomials(features, t - relation)
-            yield "hypersurface", k, features * (n - 1), (((space, *widths[k:]), degrees[k - 1 :]),)
+    for k in range(1, len(widths) - 1):
+        relation = _relation_degree(widths, degrees, k)
+        if not relation:
+            continue
+        features = widths[k]
+        below = (widths[: k + 1], degrees[: k - 1])
+        for j in range(k + 1, len(widths)):
+            t = output_degree(degrees[k : j - 1])
+            if relation <= t < limit:
+                space = monomials(features, t) - monomials(features, t - relation)
+                if space < limit:
+                    yield "hypersurface", k, -features, (below, ((space, *widths[j:]), degrees[j - 1 :]))
+
+
+def _relation_degree(widths: Widths, degrees: Degrees, k: int) -> int:
+    """The degree of an equation between the features of layer k; 0 if the rule *hypersurface* gives none."""
+    n = widths[k] - 1
+    powers = [output_degree(degrees[i:k]) for i in range(k) if widths[i] == n]
+    return min(powers) ** (n - 1) if n >= 2 and powers and min(powers) > 1 else 0
 
 
 def check(bound: Bound) -> bool:
