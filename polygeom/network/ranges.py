@@ -150,4 +150,4 @@ def _no_loose_ends(text: str, start: int, end: int) -> None:
     loose = _LOOSE.search(text, start, end)
     if loose:
         hint = "write 2..4 with a number on both sides, or 2|5"
-        raise FormatError(f"{loose.group()!r} without a number before it", text, loose.start(), hint)
+        raise FormatError(f"{loose.group()[:2]!r} without a number before it", text, loose.start(), hint)

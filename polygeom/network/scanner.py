@@ -13,6 +13,7 @@ from polygeom.network.limits import LARGEST_COEFFICIENT, LONGEST_TEXT, MOST_SYMB
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DIGITS = re.compile(r"[0-9]+")
+_INTEGER = re.compile(r"(-?(?:0|[1-9][0-9]*+))(?![0-9A-Za-z_]|\.(?!\.))[ \t\r\n]*")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _GUISE = re.compile(r"(?P<digits>[0-9]+(?:_[0-9]+)*)(?:\.0*)?(?:[eE]\+?(?P<exponent>[0-9]))?(?![0-9A-Za-z_.])")
 _LONGEST_WORD = 40
@@ -134,21 +135,11 @@ class Scanner:
     def integer(self, name: str, low: int, high: int, example: str) -> int:
         """Move over an integer from ``low`` to ``high``, digits only, with a sign only where ``low`` is negative."""
         self.spend()
-        start = self.position
-        sign = -1 if low < 0 and self.text.startswith("-", start) else 1
-        match = _DIGITS.match(self.text, start + (sign < 0))
-        if match is None:
+        match = _INTEGER.match(self.text, self.position)
+        short = match is not None and match.end(1) - match.start(1) <= len(str(high)) + 1
+        if match is None or not short or not low <= (value := int(match.group(1))) <= high:
             self._not_an_integer(name, low, high, example)
-        digits, end = match.group(), match.end()
-        if digits[0] == "0" and len(digits) > 1:
-            self.fail(f"{name} has leading zeros", f"write {digits.lstrip('0')[:20] or '0'}", start)
-        if len(digits) > len(str(high)) + 1 or not low <= (value := sign * int(digits)) <= high:
-            self.fail(f"{name} must be from {low} to {high}, got {shown_digits(sign, digits)}", example, start)
-        follows = self.text[end : end + 1]
-        if follows.isalpha() or follows == "_" or (follows == "." and not self.text.startswith("..", end)):
-            self.fail(f"{name} must be an integer, written with digits only", self._plain(start, example), start)
-        self.position = end
-        self.skip()
+        self.position = match.end()
         return value
 
     def rational(self, name: str, example: str) -> Fraction:
@@ -159,14 +150,22 @@ class Scanner:
         return Fraction(numerator, self.integer("denominator", 1, LARGEST_COEFFICIENT, example))
 
     def _not_an_integer(self, name: str, low: int, high: int, example: str) -> NoReturn:
-        follows = _DIGITS.match(self.text, self.position + 1)
-        if self.peek("+") and follows:
-            self.fail(f"{name} has a plus sign", f"write {follows.group()[:20]}")
-        if self.peek("-") and follows:
-            self.fail(f"{name} must be from {low} to {high}, got {shown_digits(-1, follows.group())}", example)
-        if self.peek("["):
-            self.fail(f"expected {name}, found another '['", f"brackets do not nest here; {example}")
-        self.fail(f"expected {name}, found {self.here}", example)
+        """Say why no integer from ``low`` to ``high`` stands here."""
+        sign = -1 if self.peek("-") else 1
+        signed = sign < 0 or self.peek("+")
+        match = _DIGITS.match(self.text, self.position + signed)
+        if match is None:
+            if self.peek("["):
+                self.fail(f"expected {name}, found another '['", f"brackets do not nest here; {example}")
+            self.fail(f"expected {name}, found {self.here}", example)
+        digits, follows = match.group(), self.text[match.end() : match.end() + 2]
+        if self.peek("+"):
+            self.fail(f"{name} has a plus sign", f"write {digits[:20]}")
+        if follows[:1].isalpha() or follows[:1] == "_" or (follows[:1] == "." and follows != ".."):
+            self.fail(f"{name} must be an integer, written with digits only", self._plain(self.position, example))
+        if len(digits) > 1 and digits[0] == "0":
+            self.fail(f"{name} has leading zeros", f"write {digits.lstrip('0')[:20] or '0'}")
+        self.fail(f"{name} must be from {low} to {high}, got {shown_digits(sign, digits)}", example)
 
     def _plain(self, start: int, example: str) -> str:
         """How to write the number at ``start`` with digits only, if it is an integer in another guise."""
