@@ -246,7 +246,8 @@ def _prepare(order: dict[str, Any]) -> tuple[Callable[[dict[str, Any]], Any] | N
 
 def _perform(function: Callable[[dict[str, Any]], Any], order: dict[str, Any]) -> dict[str, Any]:
     """Run one task under its memory limit and describe what came of it."""
-    _reset_peak()
+    fresh = _reset_peak()
+    before = _memory_use()["memory_now"]
     reserve = bytearray(1 << 20)  # given back before the error is described: that, too, needs memory
     try:
         _limit_memory(order["memory"])
@@ -264,7 +265,10 @@ def _perform(function: Callable[[dict[str, Any]], Any], order: dict[str, Any]) -
         if isinstance(error, MemoryError) and order["memory"] is not None:
             reply["message"] = too_much(order["memory"])
     _limit_memory(None)
-    return {**reply, **_memory_use(), "spoiled": _spoiled()}
+    use = _memory_use()
+    if fresh and order["memory"] is not None and use["peak_memory"] > before + order["memory"]:
+        reply = {"status": "memory", "message": too_much(order["memory"]), "result": None}  # a peak nobody saw
+    return {**reply, **use, "spoiled": _spoiled()}
 
 
 def _spoiled() -> bool:
@@ -317,9 +321,13 @@ def _statm(field: int) -> int | None:
         return None
 
 
-def _reset_peak() -> None:
-    with contextlib.suppress(OSError):  # not Linux: the peak is then that of the worker's whole life
+def _reset_peak() -> bool:
+    """Forget the largest memory use so far; False where that is impossible, outside Linux."""
+    try:
         Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
 
 
 def _memory_use() -> dict[str, int]:

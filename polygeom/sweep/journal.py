@@ -76,6 +76,11 @@ class Journal:
             self._load()
             if created:
                 durable.sync_folder(self.path.resolve().parent)
+        except OSError as error:
+            os.close(self._file)
+            raise PolygeomError(
+                f"journal: cannot use {self.path}: {error.strerror}; its rows are as they were"
+            ) from error
         except BaseException:
             os.close(self._file)
             raise

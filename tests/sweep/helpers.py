@@ -20,6 +20,7 @@ PROGRAM = """
 import json, sys
 import polygeom.sweep
 networks, arguments = json.loads(sys.argv[1])
+polygeom.sweep.entry.frame = list  # saves the time to load pandas
 polygeom.sweep.sweep(networks, **arguments)
 print("finished", flush=True)
 """
