@@ -28,7 +28,7 @@ quadrics
     (d_0, s, 1; 2), s ≤ d_0: dim ≤ s d_0 - s(s-1)/2, quadratic forms of rank ≤ s.
 Veronese
     (d_0, s, 1; r): the four defective cases of Alexander and Hirschowitz (J. Algebraic Geom. 4, 1995; list in
-    Brambilla, Ottaviani, arXiv 0705.4419).
+    Brambilla, Ottaviani, arXiv math/0701409).
 Segre–Veronese
     (d_0, s, d_2; r): (3, 5, 2; 3) (London 1890), (4, 6, 5; 2) and (2k+2, 3k+2, 3; 2) (Ottaviani; see Abo,
     Brambilla, arXiv 0912.4342): one less than the count.

@@ -46,8 +46,9 @@ class Supervisor:
     --------
     >>> from polygeom.sweep import Supervisor, Task
     >>> with Supervisor() as supervisor:
-    ...     print(supervisor.run(Task("os:abort", ""), timeout=10).message)
-    worker did not start: ...
+    ...     outcome = supervisor.run(Task("dimension", "[2,3,1] r=2"), timeout=60)
+    >>> outcome.status.value, outcome.result["dimension"]
+    ('ok', 3)
     """
 
     def __init__(self, stop: StopSignal | None = None, *, idle: float | None = None) -> None:

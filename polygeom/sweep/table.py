@@ -110,8 +110,8 @@ def read_table(path: str | os.PathLike[str]) -> pandas.DataFrame:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_rows([{"network": "[2,3,1] r=2", "dimension": 3, "status": "ok"}], f"{folder}/table.csv")
-    ...     read_table(f"{folder}/table.csv").loc[0, ["network", "dimension", "lower"]].tolist()
-    ['[2,3,1] r=2', 3, <NA>]
+    ...     read_table(f"{folder}/table.csv")[["dimension", "lower"]].dtypes.astype(str).tolist()
+    ['Int64', 'Int64']
     """
     names, lines = _read_csv(path)
     if missing := [name for name in NAMES if name not in names]:
@@ -256,7 +256,7 @@ def _read_csv(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[int, 
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise PolygeomError(f"cannot read {path}: {error.strerror}; write the path of a table made by a sweep") from None
+        raise PolygeomError(f"cannot read {path}: {error.strerror}; write the path of a table of a sweep") from None
     except UnicodeDecodeError as error:
         raise PolygeomError(f"{path}: not UTF-8 text (byte {error.start}); save the table as CSV in UTF-8") from None
     reader = csv.reader(io.StringIO(text, newline=""))
