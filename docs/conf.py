@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import polygeom
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 project = "polygeom"
 author = "The polygeom developers"
@@ -33,3 +38,18 @@ copybutton_prompt_is_regexp = True
 
 html_theme = "furo"
 html_title = f"polygeom {release}"
+
+
+def describe_returns(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Put the annotated type above a Returns section written as prose, the form that napoleon expects."""
+    for start, line in enumerate(lines[:-1]):
+        if line == "Returns" and lines[start + 1].startswith("---"):
+            end = next((i for i in range(start, len(lines)) if not lines[i].strip()), len(lines))
+            prose = [f"    {part}" for part in lines[start + 2 : end]]
+            lines[start + 2 : end] = [str(inspect.signature(obj).return_annotation), *prose]
+            return
+
+
+def setup(app: Sphinx) -> None:
+    """Connect ahead of napoleon, whose priority is the default of 500."""
+    app.connect("autodoc-process-docstring", describe_returns, priority=400)
