@@ -262,15 +262,17 @@ def _read_csv(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[int, 
     reader = csv.reader(io.StringIO(text, newline=""))
     lines: list[tuple[int, list[str]]] = []
     try:
-        lines += [(reader.line_num, line) for line in reader if line]
+        names = next(reader, [])
+        if repeated := [name for name, times in Counter(names).items() if times > 1]:
+            raise PolygeomError(f"{path}: the columns {', '.join(repeated)[:200]} occur more than once")
+        for line in filter(None, reader):
+            if len(line) != len(names):
+                raise PolygeomError(
+                    f"{path}, line {reader.line_num}: {len(line)} cells, but the header names {len(names)} columns"
+                )
+            lines.append((reader.line_num, line))
     except csv.Error as error:
         raise PolygeomError(f"{path}, line {reader.line_num}: {error}") from None
-    if not lines:
+    if not names:
         raise PolygeomError(f"{path} is empty; a table starts with the names of its columns")
-    names = lines[0][1]
-    if repeated := [name for name, times in Counter(names).items() if times > 1]:
-        raise PolygeomError(f"{path}: the columns {', '.join(repeated)[:200]} occur more than once")
-    for number, line in lines[1:]:
-        if len(line) != len(names):
-            raise PolygeomError(f"{path}, line {number}: {len(line)} cells, but the header names {len(names)} columns")
-    return names, lines[1:]
+    return names, lines
