@@ -69,6 +69,73 @@ def test_the_columns_of_schema_1() -> None:
     assert all(column.meaning for column in COLUMNS)
 
 
+def test_a_table_comes_back_with_its_types(path: Path) -> None:
+    table = frame([ROW, FAILED])
+    write_table(table, path)
+    again = read_table(path)
+    pd.testing.assert_frame_equal(again, table)
+    types = {"text": "string", "integer": "Int64", "number": "Float64", "truth": "boolean"}
+    assert [str(dtype) for dtype in again.dtypes] == [types[column.kind] for column in COLUMNS]
+    assert again["dimension"].tolist() == [3, pd.NA]
+    assert again["message"].tolist() == ["", "stopped after 1 s"]
+
+
+def test_rows_and_frames_are_written_alike(path: Path, tmp_path: Path) -> None:
+    write_rows([ROW, FAILED], path)
+    write_table(frame([ROW, FAILED]), tmp_path / "other.csv")
+    assert path.read_bytes() == (tmp_path / "other.csv").read_bytes()
+    write_table(read_table(path), tmp_path / "again.csv")
+    assert path.read_bytes() == (tmp_path / "again.csv").read_bytes()
+
+
+def test_the_stable_table_has_no_timings(path: Path) -> None:
+    write_table(frame([ROW]), path, timings=False)
+    assert path.read_text().splitlines()[0].split(",") == [name for name in NAMES if name not in TIMINGS]
+
+
+def test_plain_pandas_and_csv_read_it(path: Path) -> None:
+    write_rows([ROW, FAILED], path)
+    assert pd.read_csv(path).columns.tolist() == list(NAMES)
+    with path.open(newline="") as file:
+        assert next(csv.DictReader(file))["widths"] == "[2,3,1]"
+
+
+def test_an_empty_table_keeps_its_types(path: Path) -> None:
+    write_table(frame([]), path)
+    pd.testing.assert_frame_equal(read_table(path), frame([]))
+
+
+def test_huge_integers_stay_exact(path: Path) -> None:
+    table = frame([{**ROW, "ambient_dimension": 2**63}, FAILED])
+    write_table(table, path)
+    again = read_table(path)
+    assert again["ambient_dimension"].tolist() == [2**63, pd.NA]
+    assert again["ambient_dimension"].dtype == object
+    assert str(frame([{**ROW, "ambient_dimension": 2**63 - 1}])["ambient_dimension"].dtype) == "Int64"
+
+
+NASTY = [
+    "=cmd()",
+    "+1",
+    "-1",
+    "@x",
+    "\tx",
+    "\rx",
+    "'=x",
+    "''-x",
+    "'x",
+    "'",
+    "",
+    "NA",
+    "nan",
+    "a,b",
+    'a"b',
+    "a\nb",
+    "ü",
+    " x ",
+]
+
+
 @pytest.mark.parametrize("text", NASTY)
 def test_text_comes_back_as_it_was_and_is_no_formula(path: Path, text: str) -> None:
     write_table(frame([{**ROW, "message": text, "bound": text}]), path)
