@@ -3,7 +3,7 @@
 The map from weights to functions is constant along the orbits of its symmetries, so the dimension of the neurovariety
 is at most the number of parameters minus the dimension of a generic orbit. Three kinds of symmetries are found:
 
-* **scalings** of features (`polygeom.network.scalings`), for a multilayer perceptron one for each hidden neuron;
+* **scalings** of features (`polygeom.network.exponents`), for a multilayer perceptron one for each hidden neuron;
 * **mixings**: the group GL(m) on a value of ``m`` features that is made by linear maps, ``W x`` with free ``W``, sums
 and
   biases, and read by linear maps only: ``W ↦ g W`` before and ``W ↦ W g⁻¹`` after it;
@@ -23,9 +23,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from polygeom.network.exponents import Form, LinearSystem, combine, numbered_weights, weight_exponents
 from polygeom.network.graph import Network, Node
 from polygeom.network.layers import Attention, Bias, Convolution, Dense, Power, Sum
-from polygeom.network.scalings import Form, LinearSystem, combine, numbered_weights, weight_exponents
 
 MOST_ENTRIES = 1_000_000
 """Largest matrix of vector fields whose rank is computed; beyond it mixings are left out, and the bound stays valid."""
@@ -95,6 +95,8 @@ def gauge(network: Network) -> int:
     """
     if network.widths is not None and network.activation_degrees is not None:
         return _chain_gauge(network.parameter_count, network.widths, network.activation_degrees)
+    if network.parameter_count == 0:
+        return 0
     forms, free = weight_exponents(network)
     quotient = _Quotient(network, forms)
     fields = _fields(network, MOST_ENTRIES // network.parameter_count - free)
