@@ -15,9 +15,18 @@ Coefficients = Sequence[int | str | Fraction]
 """Coefficients of a polynomial activation, constant term first."""
 
 
+def is_integer(value: Any) -> bool:
+    """Whether ``value`` is an integer of Python or numpy, and not a bool."""
+    try:
+        index(value)
+    except TypeError:
+        return False
+    return not isinstance(value, bool)
+
+
 def exact_count(name: str, value: Any, most: int = LARGEST_WIDTH) -> int:
     """``value`` as an int from 1 to ``most``."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or not 1 <= index(value) <= most:
+    if not is_integer(value) or not 1 <= index(value) <= most:
         raise PolygeomError(f"{name} must be an integer from 1 to {most}, got {shown(value)}; write {name}=2")
     return index(value)
 
@@ -44,7 +53,7 @@ def exact_widths(widths: Any) -> tuple[int, ...]:
     if len(exact) < 2:
         raise PolygeomError(f"widths must have at least 2 entries, got {shown(list(exact))}; write [3,1]")
     for d in exact:
-        if isinstance(d, bool) or not hasattr(d, "__index__") or not 1 <= index(d) <= LARGEST_WIDTH:
+        if not is_integer(d) or not 1 <= index(d) <= LARGEST_WIDTH:
             raise PolygeomError(f"widths must be integers from 1 to {LARGEST_WIDTH}, got {shown(d)}; write [2,3,1]")
     return tuple(map(index, exact))
 
@@ -61,7 +70,7 @@ def activation_layers(hidden: int, degrees: Any, activation: Any) -> list[Layer 
         return _one_each("activation", hidden, *_polynomials(activation))
     if degrees is None:
         return []
-    single = hasattr(degrees, "__index__")
+    single = is_integer(degrees)
     exact = (exact_count("degrees", degrees),) if single else exact_counts("degrees", degrees)
     return _one_each("degrees", hidden, [None if r == 1 else Power(r) for r in exact], single)
 

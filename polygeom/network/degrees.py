@@ -9,13 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, NoReturn
 
-from polygeom.errors import PolygeomError
+from polygeom.errors import BudgetError
 
 DegreeSet = tuple[tuple[int, int], ...]
 
-_MOST_INTERVALS = 4096
+_MOST_INTERVALS = 1024
+_MOST_PAIRS = 50_000
+
+
+def _refuse() -> NoReturn:
+    raise BudgetError(
+        "network: the degrees of its output form too many separate intervals; "
+        "write an activation with fewer gaps or fewer layers"
+    )
 
 
 def _merge(intervals: Iterable[tuple[int, int]]) -> DegreeSet:
@@ -26,10 +34,7 @@ def _merge(intervals: Iterable[tuple[int, int]]) -> DegreeSet:
         else:
             merged.append((low, high))
     if len(merged) > _MOST_INTERVALS:
-        raise PolygeomError(
-            f"network: the degrees of its output form more than {_MOST_INTERVALS} separate intervals; "
-            "write an activation with fewer gaps or fewer layers"
-        )
+        _refuse()
     return tuple(merged)
 
 
@@ -46,6 +51,8 @@ class DegreeEngine:
         return _merge((*x, *y))
 
     def multiply(self, x: DegreeSet, y: DegreeSet) -> DegreeSet:
+        if len(x) * len(y) > _MOST_PAIRS:
+            _refuse()
         return _merge((a + c, b + d) for a, b in x for c, d in y)
 
     def power(self, x: DegreeSet, exponent: int) -> DegreeSet:

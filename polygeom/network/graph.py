@@ -266,14 +266,14 @@ class Network:
 
     @cached_property
     def graph(self) -> networkx.DiGraph[int]:
-        """The graph, frozen: nodes carry ``layer`` and ``shape``, an edge carries the ``slot`` it feeds."""
+        """The graph, frozen: nodes carry ``layer`` and ``shape``, an edge the ``slots`` it feeds."""
         import networkx
 
         graph: networkx.DiGraph[int] = networkx.DiGraph()
         for number, node in enumerate(self.nodes):
             graph.add_node(number, layer=node.layer, shape=self.shapes[number])
-            for slot, source in enumerate(node.inputs):
-                graph.add_edge(source, number, slot=slot)
+            for source in node.inputs:
+                graph.add_edge(source, number, slots=tuple(s for s, i in enumerate(node.inputs) if i == source))
         return networkx.freeze(graph)
 
     @cached_property
