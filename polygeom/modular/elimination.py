@@ -187,6 +187,29 @@ def echelon_form(a: ArrayLike, p: int | PrimeField, *, memory: int | None = None
     return Echelon(matrix, tuple(pivots.tolist()), len(pivots))
 
 
+def pivot_columns(
+    a: ArrayLike,
+    p: int | PrimeField,
+    *,
+    overwrite: bool = False,
+    memory: int | None = None,
+    method: Method = "auto",
+) -> tuple[int, ...]:
+    """The columns that raise the rank, from the left: the pivots of ``echelon_form``, without the rest of it.
+
+    Parameters and errors as for ``rank``.
+
+    Examples
+    --------
+    >>> pivot_columns([[0, 2, 4], [0, 1, 3]], 7)
+    (1, 2)
+    """
+    field = as_field(p)
+    work = _prepared(a, field, overwrite, memory)
+    rows, columns = work.shape
+    return tuple(_eliminate(work, columns, rows, columns + 1, field, method)[2].tolist())
+
+
 def nullspace(a: ArrayLike, p: int | PrimeField, *, memory: int | None = None, method: Method = "auto") -> Residues:
     """Basis of the vectors x with a x = 0 mod p, as the rows of a matrix (columns - rank, columns).
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from matrices import P26, families, flint_echelon, flint_rank, python_echelon, scrambled
 
 from polygeom.errors import BudgetError, PolygeomError
-from polygeom.modular import P22, P23, InconsistentError, PrimeField, echelon_form, nullspace, solve
+from polygeom.modular import P22, P23, InconsistentError, PrimeField, echelon_form, nullspace, pivot_columns, solve
 from polygeom.modular._backend import Method
 
 PRIMES = [3, 7, 101, 32003, P22, P26]
@@ -28,6 +28,7 @@ def test_echelon_forms_are_those_of_flint(p: int, method: Method, rng: np.random
             assert form.matrix.shape == (form.rank, a.shape[1]) == expected.shape, name
             assert np.array_equal(field.decode(form.matrix), expected), name
             assert form.pivots == tuple(int(np.flatnonzero(row)[0]) for row in expected)
+            assert pivot_columns(a, p, method=method) == form.pivots
             assert np.all(np.abs(form.matrix) <= field.half)
 
 
