@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from polygeom.ideal.coordinates import Coordinates
 from polygeom.ideal.result import Generator, IdealResult
+from polygeom.ideal.search import Search, interpolate
 
-__all__ = ["Coordinates", "Generator", "IdealResult"]
+__all__ = ["Coordinates", "Generator", "IdealResult", "Search", "interpolate"]

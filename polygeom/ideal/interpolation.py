@@ -1,0 +1,237 @@
+"""Equations degree by degree: linear algebra mod p in every weight space, minimal generators lifted to the integers.
+
+In one weight space the monomials are evaluated at random points of the neurovariety mod p; the relations among the
+values are the equations of that weight. What multiples of equations of lower degree account for is computed first and
+divided out, so that the relations that remain are minimal generators.
+
+Two numbers bound the equations over Q from both sides whatever the random choices: the rank of the values mod p is at
+most the rank over Q, so it bounds them from above, and multiples of proved equations bound them from below, by their
+rank mod p. Where the bounds meet, nothing is missing.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.pool import Pool
+from typing import Any
+
+from polygeom.errors import PolygeomError
+from polygeom.ideal.coordinates import Coordinates
+from polygeom.ideal.equations import Equation
+from polygeom.ideal.grading import Grading, Weight
+from polygeom.ideal.journal import Journal
+from polygeom.ideal.weightspace import Problem, SpaceReport, solve_spaces
+from polygeom.modular import P22
+from polygeom.network import Network
+
+TASKS = 8
+"""Tasks for every worker and degree."""
+
+
+@dataclass(frozen=True)
+class DegreeReport:
+    """What was found in one degree.
+
+    Attributes
+    ----------
+    degree:
+        The degree.
+    spaces:
+        Every weight space that was looked at, one for each orbit.
+    equations:
+        Minimal generators of dominant weight.
+    variables:
+        Number of coordinates in use.
+    elapsed:
+        Seconds of wall time.
+    """
+
+    degree: int
+    spaces: tuple[SpaceReport, ...]
+    equations: tuple[Equation, ...]
+    variables: int
+    elapsed: float
+
+    @property
+    def hilbert(self) -> int:
+        """Dimension of the coordinate ring in this degree; weights that were not looked at have no equations."""
+        monomials = math.comb(self.variables + self.degree - 1, self.degree)
+        return monomials - sum(s.orbit * (s.monomials - s.rank) for s in self.spaces)
+
+    @property
+    def new(self) -> int:
+        """Number of minimal generators."""
+        return sum(s.orbit * s.new for s in self.spaces)
+
+
+class Interpolation:
+    """A search for equations that goes up degree by degree and can be interrupted between two degrees.
+
+    Parameters
+    ----------
+    network:
+        A `Network` or its text.
+    prime:
+        The prime of the linear algebra; it must exceed the degree of the outputs.
+    seed:
+        Seed of the random points.
+    workers:
+        Processes that share the weight spaces; the numbers do not depend on it.
+    journal:
+        File that keeps every finished degree; if it exists, its degrees are taken over.
+    lift:
+        Largest degree whose equations are lifted to the integers; None for all.
+    memory:
+        Bytes that the matrices of one weight space may take.
+    only:
+        Which weights to look at, given the degree and the weight, when the others are known to be empty.
+
+    Examples
+    --------
+    >>> search = Interpolation("[3,2,1] r=2")
+    >>> [search.advance().new for _ in range(4)]
+    [0, 0, 1, 0]
+    """
+
+    def __init__(
+        self,
+        network: Network | str,
+        *,
+        prime: int = P22,
+        seed: int = 0,
+        workers: int = 1,
+        journal: str | None = None,
+        lift: int | None = None,
+        memory: int | None = None,
+        only: Callable[[int, Weight], bool] | None = None,
+    ) -> None:
+        _positive("workers", workers)
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise PolygeomError(f"seed must be an integer from 0, got {seed!r:.40}; write seed=0")
+        self.coordinates = Coordinates(network)  # type: ignore[arg-type]
+        self.grading = Grading.of(self.coordinates)
+        self.prime, self.seed, self.workers = int(prime), seed, workers
+        self.lift, self.memory, self.only = lift, memory, only
+        self.reports: list[DegreeReport] = []
+        self._pool: Pool | None = None
+        self._journal = None if journal is None else Journal(journal, self._header())
+        if self._journal is not None:
+            self.reports += self._journal.read()
+
+    def _header(self) -> dict[str, Any]:
+        return {"network": self.coordinates.network.text, "prime": self.prime, "seed": self.seed}
+
+    @property
+    def degree(self) -> int:
+        """The last finished degree."""
+        return len(self.reports)
+
+    @property
+    def equations(self) -> tuple[Equation, ...]:
+        """The minimal generators of dominant weight so far."""
+        return tuple(e for report in self.reports for e in report.equations)
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Coordinates that are linearly independent on the neurovariety and span the others."""
+        dropped = set()
+        for equation in self.reports[0].equations if self.reports else ():
+            for _, move in self.grading.copies(equation.weight):
+                dropped.add(int(move[_dropped(equation, self.grading)]))
+        return tuple(k for k in range(self.grading.size) if k not in dropped)
+
+    @property
+    def hilbert_function(self) -> tuple[int, ...]:
+        """Dimensions of the homogeneous parts of the coordinate ring, from degree 0."""
+        return (1, *(report.hilbert for report in self.reports))
+
+    def advance(self, deadline: float | None = None) -> DegreeReport:
+        """Compute the next degree.
+
+        Parameters
+        ----------
+        deadline:
+            Time (of `time.monotonic`) after which no further weight space is begun.
+
+        Raises
+        ------
+        BudgetError
+            If the deadline passes or the memory does not suffice; finished degrees are kept.
+        """
+        started = time.monotonic()
+        degree = self.degree + 1
+        kept = self.kept
+        weights = self.grading.dominant_weights(degree, kept)
+        if self.only is not None:
+            weights = [w for w in weights if self.only(degree, w)]
+        floors = {s.weight: s.rank for s in self.reports[-1].spaces} if self.reports else {}
+        problem = Problem(
+            grading=self.grading,
+            kept=kept,
+            prime=self.prime,
+            seed=self.seed,
+            degree=degree,
+            equations=tuple(e for e in self.equations if e.degree > 1),
+            floors=floors,
+            lift=self.lift is None or degree <= self.lift,
+            deadline=deadline,
+            memory=self.memory,
+        )
+        results = [result for part in self._solved(problem, weights) for result in part]
+        report = DegreeReport(
+            degree,
+            tuple(space for space, _ in results),
+            tuple(equation for _, equations in results for equation in equations),
+            len(kept),
+            time.monotonic() - started,
+        )
+        self.reports.append(report)
+        if self._journal is not None:
+            self._journal.append(report)
+        return report
+
+    def _solved(
+        self, problem: Problem, weights: Sequence[Weight]
+    ) -> Iterator[list[tuple[SpaceReport, list[Equation]]]]:
+        if self.workers == 1 or len(weights) < 2 * self.workers:
+            yield solve_spaces(problem, weights)
+            return
+        tasks = min(len(weights), TASKS * self.workers)
+        parts = [(problem, weights[k::tasks]) for k in range(tasks)]
+        if self._pool is None:
+            self._pool = multiprocessing.get_context("spawn").Pool(self.workers)
+        solved = {
+            space.weight: (space, equations)
+            for part in self._pool.starmap(solve_spaces, parts, chunksize=1)
+            for space, equations in part
+        }
+        yield [solved[weight] for weight in weights]
+
+    def close(self) -> None:
+        """End the worker processes."""
+        if self._pool is not None:
+            self._pool.terminate()
+            self._pool.join()
+            self._pool = None
+
+    def __enter__(self) -> Interpolation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _dropped(equation: Equation, grading: Grading) -> int:
+    """The coordinate that a linear equation expresses by the others; never the homogenising one."""
+    numbers = equation.monomials[:, 0].tolist()
+    proper = [k for k in numbers if grading.cone or k != grading.size - 1]
+    return int(proper[-1])
+
+
+def _positive(name: str, value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise PolygeomError(f"{name} must be a positive integer, got {value!r:.40}; write {name}=1")
