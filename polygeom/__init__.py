@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Network,
         ccp,
         convolutional,
+        expand,
         lightning_attention,
         linear,
         mlp,
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Network": "polygeom.network",
     "parse": "polygeom.network",
+    "expand": "polygeom.network",
     "mlp": "polygeom.network",
     "linear": "polygeom.network",
     "ccp": "polygeom.network",
@@ -55,6 +57,7 @@ _HOMES = {
 __all__ = [
     "Network",
     "parse",
+    "expand",
     "mlp",
     "linear",
     "ccp",

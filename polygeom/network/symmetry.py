@@ -1,17 +1,19 @@
 """Continuous symmetries of a network's weights, and how many of its parameters they make redundant.
 
-The map from weights to functions is constant along the orbits of its symmetries, so the dimension of the neurovariety
-is at most the number of parameters minus the dimension of a generic orbit. Three kinds of symmetries are found:
+The map from weights to functions is constant along the orbits of its symmetries, so the dimension of the neurovariety is
+at most the number of parameters minus the dimension of a generic orbit. Three kinds of symmetries are found.
 
-* **scalings** of features (`polygeom.network.exponents`), for a multilayer perceptron one for each hidden neuron;
-* **mixings**: the group GL(m) on a value of ``m`` features that is made by linear maps, ``W x`` with free ``W``, sums
-and
-  biases, and read by linear maps only: ``W ↦ g W`` before and ``W ↦ W g⁻¹`` after it;
-* **the product KᵀQ** of an attention layer, the only way in which its ``K`` and ``Q`` enter the function.
+Scalings
+    of features (`polygeom.network.exponents`), for a multilayer perceptron one for each hidden neuron.
+Mixings
+    the group GL(m) on a value of ``m`` features that is made by linear maps, ``W x`` with free ``W``, sums and biases,
+    and read by linear maps only: ``W ↦ g W`` before and ``W ↦ W g⁻¹`` after it. Where both sides of a linear map have
+    biases, also shifts ``b ↦ b + v``, ``b′ ↦ b′ - W v``.
+The product KᵀQ
+    of an attention layer is the only way in which its ``K`` and ``Q`` enter the function.
 
-At a chosen integer point the rank of the corresponding vector fields, modulo a prime, is a lower bound for the
-dimension of a generic orbit: the fields are tangent to the fibres at every point, and the rank is largest at a generic
-one.
+At a chosen integer point the rank of the corresponding vector fields, modulo a prime, is a lower bound for the dimension
+of a generic fibre: the fields are tangent to the fibres at every point, and the rank is largest at a generic one.
 """
 
 from __future__ import annotations

@@ -83,11 +83,29 @@ def tape_subject() -> Subject:
     )
 
 
+def torch_subject() -> Subject:
+    torch = pytest.importorskip("torch", reason="the torch engine needs the extra polygeom[learn]")
+    from polygeom.engines.torch_module import TorchEngine
+
+    def encode(numbers: np.ndarray) -> Any:
+        return torch.tensor(numbers.astype(float), dtype=torch.float64)
+
+    def compare(value: Any, expected: np.ndarray) -> None:
+        exact = expected.astype(float)
+        assert value.dtype == torch.float64
+        assert tuple(value.shape) == exact.shape
+        size = max(1.0, float(np.abs(exact).max(initial=0)))
+        np.testing.assert_allclose(value.numpy(), exact, rtol=0, atol=1e-12 * size)
+
+    return Subject(TorchEngine(), encode, compare)
+
+
 SUBJECTS: dict[str, Callable[[], Subject]] = {
     "exact": exact_subject,
     "symbolic": symbolic_subject,
     "prime_field": prime_field_subject,
     "tape": tape_subject,
+    "torch": torch_subject,
 }
 
 
