@@ -106,9 +106,7 @@ def test_layers_of_mixed_degrees_agree_with_the_generic_route(widths: list[int],
     assert dimension(network).dimension == dimension(network, method="generic").dimension
 
 
-@pytest.mark.parametrize(
-    "text", ["[1,2,1] r=4194301", "[2,2,1] r=5000000", "[1,1,1,1] r=2000,3000", "[2,2,2,1] r=999,999"]
-)
+@pytest.mark.parametrize("text", ["[2,2,1] r=999999", "[1,1,1,1] r=2000,3000", "[2,2,2,1] r=3000,3000"])
 def test_output_degrees_near_and_above_the_prime(text: str) -> None:
     """The lower bound needs no relation between degree and prime."""
     network = parse(text)
