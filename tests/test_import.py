@@ -35,3 +35,11 @@ def test_everything_public_is_listed_once_and_in_dir() -> None:
 def test_an_unknown_name_is_refused_with_what_there_is() -> None:
     with pytest.raises(AttributeError, match=r"no attribute 'dimensions'; it offers .*dimension"):
         _ = polygeom.dimensions
+
+
+def test_every_public_name_is_there_and_rooms_named_after_their_verb_can_be_called() -> None:
+    values = {name: getattr(polygeom, name) for name in polygeom.__all__}
+    assert callable(values["dimension"])
+    assert callable(values["sweep"])
+    assert values["dimension"]("[3,3,3] r=2").dimension == 15
+    assert values["dimension"].DimensionResult is values["DimensionResult"]
