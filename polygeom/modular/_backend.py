@@ -3,13 +3,15 @@
 Both sets of kernels compute the same numbers, so the choice changes speed alone. Loading the compiled kernels costs
 about half a second per process (and some ten seconds once per installation, to compile them), which a single small
 matrix never earns back, while a loop over thousands of them does. So ``auto`` rents before it buys: calls run on numpy
-until the time they are estimated to have lost against compiled kernels exceeds the price of loading those.
+until the time they are estimated to have lost against compiled kernels exceeds the price of those.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import threading
+from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
@@ -20,6 +22,8 @@ Method = Literal["auto", "numba", "numpy"]
 
 PRICE = 0.5
 """Seconds it takes to import numba and scipy.linalg and to load the compiled kernels from their cache."""
+COMPILATION = 10.0
+"""Seconds it takes to compile them, once, where the cache is empty."""
 
 
 class _Kernels:
@@ -30,6 +34,7 @@ class _Kernels:
         self.elimination: ModuleType | None = None
         self.failure: str | None = None
         self.lost = 0.0
+        self.price: float | None = None
         self.lock = threading.Lock()
 
 
@@ -67,6 +72,18 @@ def _load() -> None:
         _kernels.failure = f"{problem}"
 
 
+def _price() -> float:
+    """What loading costs here: more where no compiled kernels are found in the places numba keeps them."""
+    if _kernels.price is None:
+        name = "_elimination_numba._eliminate-*.nbi"
+        chosen = os.environ.get("NUMBA_CACHE_DIR")
+        user = os.environ.get("XDG_CACHE_HOME") or Path(os.environ.get("HOME", "/"), ".cache")
+        folders = [Path(chosen)] if chosen else [Path(__file__).parent, Path(user, "numba")]
+        compiled = any(any(folder.glob(f"*/{name}")) for folder in folders)
+        _kernels.price = PRICE if compiled else COMPILATION
+    return _kernels.price
+
+
 def compiled_elimination(method: str, loss: float) -> ModuleType | None:
     """The compiled elimination kernels if they are to be used for this call, else None.
 
@@ -81,7 +98,7 @@ def compiled_elimination(method: str, loss: float) -> ModuleType | None:
         if _kernels.elimination is not None:
             return _kernels.elimination
         _kernels.lost += loss
-        if _kernels.lost > PRICE and _kernels.failure is None:
+        if _kernels.lost > PRICE and _kernels.failure is None and _kernels.lost > _price():
             load_compiled()
         return _kernels.elimination
     if method == "numba":

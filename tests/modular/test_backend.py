@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +38,7 @@ small = PrimeField(P22).random(0, (30, 30))
 
 
 def test_small_problems_load_nothing_and_loops_load_the_compiled_kernels() -> None:
+    assert load_compiled()  # so that they are in the cache
     code = """
 for _ in range(20):
     assert rank(small, P22) == 30
@@ -51,11 +53,24 @@ print(100 < calls < 5000, loaded(), rank(small, P22), rank(small, P22, method="n
 
 
 def test_one_large_matrix_loads_them_at_once() -> None:
+    assert load_compiled()
     code = """
 _backend.PRICE = 1e-3
 print(rank(PrimeField(P22).random(0, (200, 200)), P22), "numba" in loaded())
 """
     assert run(SETUP + code) == "200 True"
+
+
+def test_compiling_for_the_first_time_has_to_pay_as_well(tmp_path: Path) -> None:
+    code = """
+_backend._kernels.lost = _backend.COMPILATION - 1.0
+print(rank(small, P22), loaded())
+_backend.load_compiled = lambda: print("would compile now")
+_backend._kernels.lost = _backend.COMPILATION
+print(rank(small, P22))
+"""
+    lines = run(SETUP + code, NUMBA_CACHE_DIR=str(tmp_path)).splitlines()
+    assert lines == ["30 []", "would compile now", "30"]
 
 
 @pytest.mark.parametrize("missing", ["numba", "scipy"])
