@@ -1,7 +1,7 @@
 """Continuous symmetries of a network's weights, and how many of its parameters they make redundant.
 
-The map from weights to functions is constant along the orbits of its symmetries, so the dimension of the neurovariety is
-at most the number of parameters minus the dimension of a generic orbit. Three kinds of symmetries are found.
+The map from weights to functions is constant along the orbits of its symmetries, so the dimension of the neurovariety
+is at most the number of parameters minus the dimension of a generic orbit. Three kinds of symmetries are found.
 
 Scalings
     of features (`polygeom.network.exponents`), for a multilayer perceptron one for each hidden neuron.
@@ -12,8 +12,9 @@ Mixings
 The product KᵀQ
     of an attention layer is the only way in which its ``K`` and ``Q`` enter the function.
 
-At a chosen integer point the rank of the corresponding vector fields, modulo a prime, is a lower bound for the dimension
-of a generic fibre: the fields are tangent to the fibres at every point, and the rank is largest at a generic one.
+At a chosen integer point the rank of the corresponding vector fields, modulo a prime, is a lower bound for the
+dimension of a generic fibre: the fields are tangent to the fibres at every point, and the rank is largest at a generic
+one.
 """
 
 from __future__ import annotations
@@ -79,10 +80,16 @@ def torus_rank(network: Network) -> int:
 def gauge(network: Network) -> int:
     """A proved lower bound for the dimension of the generic fibre of weights ↦ function, from its symmetries.
 
-    ``network.parameter_count - gauge(network)`` is an upper bound for the dimension of the neurovariety. For multilayer
-    perceptrons the bound is exact on every stretch without activation: ``s`` consecutive matrices with least width
-    ``m`` give a matrix of rank at most ``m``, ``m (a + b - m)`` parameters for ``a`` inputs and ``b`` outputs, and
-    every neuron with an activation gives one scaling more.
+    ``network.parameter_count - gauge(network)`` is an upper bound for the dimension of the neurovariety.
+
+    For a multilayer perceptron: consecutive matrices without activation between them enter by their product, any matrix
+    of rank at most their least width ``m``, which makes ``m (a + b - m)`` dimensions for ``a`` inputs and ``b``
+    outputs. On the products the scalings of neurons with an activation act, and where no entry vanishes their exponents
+    are independent: those of the first product determine the scalings of its rows, those of the second the next, ….
+
+    For any other network: the function factors through the coordinates in which ``KᵀQ`` replaces ``K`` and ``Q``; there
+    the rank of scalings, mixings and shifts is taken, or of scalings alone where the matrix would have more than
+    `MOST_ENTRIES` entries.
 
     Raises
     ------
@@ -189,22 +196,23 @@ def _product_forms(forms: Sequence[Form], q: np.ndarray, k: np.ndarray) -> list[
 
 def _torus_fields(forms: Sequence[Form], values: np.ndarray) -> np.ndarray:
     """One field for every free unknown exponent: ``e_k w_k``, modulo the prime."""
-    unknowns = sorted({i for form in forms for i in form})
-    rows = np.zeros((len(unknowns), len(forms)), dtype=np.int64)
+    row = {i: number for number, i in enumerate(sorted({i for form in forms for i in form}))}
+    rows = np.zeros((len(row), len(forms)), dtype=np.int64)
     scale = math.lcm(*(Fraction(c).denominator for form in forms for c in form.values()))
     for k, form in enumerate(forms):
         for i, c in form.items():
-            rows[unknowns.index(i), k] = int(c * scale) % _PRIME * int(values[k]) % _PRIME
+            rows[row[i], k] = int(c * scale) % _PRIME * int(values[k]) % _PRIME
     return rows
 
 
 def _fields(network: Network, most: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Random weights modulo the prime and the fields of mixings and shifts there, at most about ``most`` of them."""
-    groups, shifts = list(_mixings(network)), list(_shifts(network))
-    groups.sort(key=lambda group: group[0])
+    """Random weights modulo the prime and at most ``most`` fields of mixings and shifts there; None without any."""
+    shifts = list(_shifts(network))
+    most -= sum(len(before) for before, _ in shifts)
+    groups = sorted(_mixings(network), key=lambda group: group[0])
     while groups and sum(m * m for m, _, _ in groups) > most:
         groups.pop()
-    if not groups and not shifts:
+    if most < 0 or not (groups or shifts):
         return None
     rng = random.Random(network.parameter_count)
     values = np.array([rng.randrange(1, _PRIME) for _ in range(network.parameter_count)], dtype=np.int64)
@@ -229,23 +237,46 @@ def _fields(network: Network, most: int) -> tuple[np.ndarray, np.ndarray] | None
 
 def _mixings(network: Network) -> Iterator[tuple[int, list[np.ndarray], list[np.ndarray]]]:
     """Values on which GL(m), m > 1, acts: m, the numbers of the weights before, ``(m, …)``, and after, ``(…, m)``."""
-    group = list(range(len(network.nodes)))
+    group, readers = _linear_groups(network), _readers(network)
+    weights = _FreeWeights(network)
+    members: dict[int, list[int]] = {}
+    for number, root in enumerate(group):
+        members.setdefault(root, []).append(number)
+    for root, numbers in members.items():
+        m = network.shapes[root][-1]
+        if m == 1 or root in (group[0], group[-1]):
+            continue
+        outside = dict.fromkeys(n for number in numbers for n in readers[number] if not _passes(network.nodes[n]))
+        made, read = [weights.before(n) for n in numbers], [weights.after(n) for n in outside]
+        if None not in made and None not in read:
+            yield m, [w for ws in made for w in ws or ()], [w for ws in read for w in ws or ()]
+
+
+def _linear_groups(network: Network) -> list[int]:
+    """For every node the first node whose features are mixed together with its own, across sums and biases."""
+    parent = list(range(len(network.nodes)))
+
+    def root(number: int) -> int:
+        while parent[number] != number:
+            parent[number] = parent[parent[number]]
+            number = parent[number]
+        return number
+
     for number, node in enumerate(network.nodes):
         if _passes(node):
-            joined = {group[number], *(group[i] for i in node.inputs)}
-            group = [min(joined) if g in joined else g for g in group]
-    roots = dict.fromkeys(g for g in group if g not in (group[0], group[-1]) and network.shapes[g][-1] > 1)
-    weights = _FreeWeights(network)
-    for root in roots:
-        made = [weights.before(n) for n, g in enumerate(group) if g == root]
-        readers = {
-            n
-            for n, node in enumerate(network.nodes)
-            if any(group[i] == root for i in node.inputs) and not _passes(node)
-        }
-        read = [weights.after(n) for n in sorted(readers)]
-        if None not in made and None not in read:
-            yield network.shapes[root][-1], [w for ws in made for w in ws or ()], [w for ws in read for w in ws or ()]
+            joined = [root(i) for i in (*node.inputs, number)]
+            for i in joined:
+                parent[i] = min(joined)
+    return [root(number) for number in range(len(parent))]
+
+
+def _readers(network: Network) -> list[list[int]]:
+    """For every node the nodes that read it."""
+    readers: list[list[int]] = [[] for _ in network.nodes]
+    for number, node in enumerate(network.nodes):
+        for i in dict.fromkeys(node.inputs):
+            readers[i].append(number)
+    return readers
 
 
 def _passes(node: Node) -> bool:
@@ -299,11 +330,7 @@ class _FreeWeights:
 
 def _shifts(network: Network) -> Iterator[tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]]:
     """Biases read by dense layers with biases of their own: ``b ↦ b + v`` and, after each ``W``, ``b′ ↦ b′ - W v``."""
-    weights = _FreeWeights(network)
-    readers: dict[int, list[int]] = {}
-    for number, node in enumerate(network.nodes):
-        for i in node.inputs:
-            readers.setdefault(i, []).append(number)
+    weights, readers = _FreeWeights(network), _readers(network)
 
     def bias(number: int) -> bool:
         return isinstance(network.nodes[number].layer, Bias) and weights.free(number)
@@ -311,7 +338,7 @@ def _shifts(network: Network) -> Iterator[tuple[np.ndarray, list[tuple[np.ndarra
     for number in range(len(network.nodes) - 1):
         if not bias(number):
             continue
-        pairs = [(n, readers.get(n, [])) for n in readers[number]]
+        pairs = [(n, readers[n]) for n in readers[number]]
         if all(weights.after(n) and isinstance(network.nodes[n].layer, Dense) for n, _ in pairs) and all(
             len(next_) == 1 and bias(next_[0]) for _, next_ in pairs
         ):

@@ -38,6 +38,7 @@ TEXTS = (
     "convolutional(5,kernels=[2,2,2],activation=[1,1,1/2])",
     "lightning_attention(tokens=2,features=2,rank=1,outputs=2)",
     "lightning_attention(tokens=1,features=3,rank=2,outputs=2)",
+    "lightning_attention(tokens=3,features=2,rank=2,outputs=1)",
     "lightning_attention(tokens=2,features=2,rank=1,outputs=1,layers=2)",
     # sparse and tied matrices
     "x=input(3); a=dense(x,pattern=[[0,-1,1],[1,0,-1]]); b=power(a,2); dense(b,1)",

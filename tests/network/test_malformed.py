@@ -261,6 +261,11 @@ def test_a_megabyte_is_read_or_refused_at_once(name: str) -> None:
     assert time.process_time() - start < 1.0
 
 
+def test_long_lists_are_cut_short() -> None:
+    with pytest.raises(FormatError, match="more than 60000 numbers and words"):
+        parse(HOSTILE["sum"])
+
+
 @pytest.mark.parametrize("name", ["dots", "choices", "stretches", "digits", "blanks", "sum", "json objects"])
 def test_a_megabyte_of_ranges_is_read_or_refused_at_once(name: str) -> None:
     start = time.process_time()
