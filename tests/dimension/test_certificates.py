@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 from engines.zoo import ZOO
 
 from polygeom.dimension import certify, dimension, read_certificate, upper_bound, verify, write_certificate
+from polygeom.dimension.bounds import check
 from polygeom.dimension.tangent import jacobian, random_weights
 from polygeom.dimension.verification import dual_jacobian
 from polygeom.errors import BudgetError, PolygeomError
@@ -92,14 +93,15 @@ def test_an_unproved_claim_must_not_be_called_proved() -> None:
     assert verify(certificate).valid
 
 
-def test_a_bound_is_checked_down_to_its_leaves() -> None:
-    certificate = certify("[4,5,3,1] r=2")
-    assert certificate["upper"]["parts"]
-    forged = copy.deepcopy(certificate)
-    forged["upper"]["parts"][0]["value"] -= 1
-    forged["upper"]["value"] -= 1
-    forged["claim"]["upper"] -= 1
-    assert not verify(forged).valid
+@pytest.mark.parametrize("change", [{"value": 28}, {"rule": "quadrics"}, {"rule": "ambient"}, {"widths": (4, 6, 3)}])
+def test_a_bound_is_checked_down_to_its_leaves(change: dict[str, Any]) -> None:
+    """A forged leaf makes the tree false, although every step above it is an instance of its rule."""
+    tree = upper_bound((4, 5, 3, 1), (2, 2))
+    (leaf,) = tree.parts
+    forged = dataclasses.replace(leaf, **change)
+    below = tree.value - leaf.value + forged.value
+    assert check(tree)
+    assert not check(dataclasses.replace(tree, value=below, parts=(forged,)))
 
 
 MALFORMED = {

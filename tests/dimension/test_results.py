@@ -16,7 +16,8 @@ import polygeom
 from polygeom.dimension import compute as engine
 from polygeom.dimension import dimension
 from polygeom.dimension.bounds import Bound
-from polygeom.dimension.witness import field_for, generator
+from polygeom.dimension.compute import Trial
+from polygeom.dimension.witness import Rank, field_for, generator
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.modular import P22
 from polygeom.network import mlp, parse
@@ -138,6 +139,16 @@ def test_a_result_that_is_not_proved_says_so(monkeypatch: pytest.MonkeyPatch) ->
     looser = dimension("[3,3,3] r=2", error=0.5)
     assert looser.trials < result.trials
     assert looser.error_bound <= 0.5
+
+
+def test_the_best_of_several_trials_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unlucky trial costs nothing: 13, 15, 14 is 15, whichever came first."""
+    ranks = iter([13, 15, 14])
+    attempts = (Trial(i, "generic tangent", P22, Rank(r, True, 5)) for i, r in enumerate(ranks))
+    monkeypatch.setattr(engine, "proved_bound", lambda network: Bound(16, "raised", (), ()))
+    monkeypatch.setattr(engine, "perceptron_trials", lambda *arguments: attempts)
+    result = dimension("[3,3,3] r=2")
+    assert (result.dimension, result.lower, result.witness) == (15, 15, 1)
 
 
 def test_a_rank_above_a_proved_bound_is_never_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
