@@ -2,7 +2,7 @@
 
 Random weights mod p, backpropagation at twice as many random points as the outputs have monomials, the rank of the
 matrix of all derivatives (the method of arXiv 1905.12207, with enough points), for two primes; the larger rank.
-Importing this module needs Sage: ``pip install passagemath-linbox passagemath-pari passagemath-flint passagemath-modules``.
+Needs Sage: ``pip install passagemath-linbox passagemath-pari passagemath-flint passagemath-modules``.
 """
 
 from __future__ import annotations
