@@ -3,6 +3,11 @@
 The package can be called like its main function: ``polygeom.sweep(["[2,3,1] r=2", "[3,3,3] r=2"], timeout=60)``.
 """
 
+import sys
+
+if sys.platform == "win32":
+    raise ImportError("polygeom.sweep needs processes of Linux or macOS; on Windows run polygeom inside WSL")
+
 from polygeom._callable import make_callable
 from polygeom.sweep.crew import supervise
 from polygeom.sweep.entry import sweep, table_of_journal

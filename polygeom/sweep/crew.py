@@ -16,6 +16,8 @@ from polygeom.sweep.process import StopSignal
 from polygeom.sweep.supervisor import Supervisor
 from polygeom.sweep.task import Limits, Task
 
+_LEAST_CAPACITY = 16  # how many tasks an executor runs at once is not part of its interface
+
 IDLE = 10.0
 """Seconds after which a worker started through a foreign executor ends by itself when no task comes."""
 
@@ -76,7 +78,7 @@ class ExecutorCrew:
     _numbers = itertools.count()
 
     def __init__(self, executor: Executor, capacity: int, limits: Limits) -> None:
-        self.capacity = capacity
+        self.capacity = max(capacity, _LEAST_CAPACITY)
         self._executor, self._limits = executor, limits
         self._name = f"{os.getpid()}-{next(self._numbers)}"
         self._stop = _signals[self._name] = StopSignal()

@@ -47,7 +47,7 @@ class Board:
     def refresh(self) -> None:
         """Show the counts, if it is time to."""
         if self._bar is not None:
-            self._bar.initial = self.resumed
+            self._bar.initial, self._bar.total = self.resumed, self.total
             self._bar.set_postfix_str(self._words(), refresh=False)
             self._bar.update(self.done - self._bar.n)
         elif self._show is not False and time.monotonic() - self._told >= EVERY:

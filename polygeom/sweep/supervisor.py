@@ -14,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from polygeom.errors import PolygeomError
 from polygeom.sweep import child
 from polygeom.sweep.process import StopSignal, WorkerProcess
 from polygeom.sweep.task import Outcome, Status, Task, kind_of
@@ -52,8 +51,6 @@ class Supervisor:
     """
 
     def __init__(self, stop: StopSignal | None = None, *, idle: float | None = None) -> None:
-        if sys.platform == "win32":
-            raise PolygeomError("sweep: tasks with deadlines need Linux or macOS; on Windows run polygeom inside WSL")
         self.stop, self._idle = stop, idle
         self._process: WorkerProcess | None = None
         self._finalizer: weakref.finalize[Any, Any] | None = None
