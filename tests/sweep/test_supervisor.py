@@ -379,11 +379,11 @@ print("ready", flush=True)
 supervisor.run(Task("sweep.workloads:act", {task!r}))
 """
 
+FORK = "if os.fork() == 0: import time; time.sleep(60); os._exit(0)"
+
 
 @pytest.mark.parametrize("task", ["spin", "deaf 3600", "breed_and_hang"])
-@pytest.mark.parametrize(
-    "before", ["", "if os.fork() == 0: import time; time.sleep(1.5); os._exit(0)"], ids=["", "fork"]
-)
+@pytest.mark.parametrize("before", ["", FORK], ids=["", "fork"])
 def test_kill_9_of_the_parent_leaves_nothing(task: str, before: str, mark: str) -> None:
     """Also when a fork of the parent lives on and holds copies of all its channels."""
     root = Path(__file__).parents[2]
@@ -395,9 +395,10 @@ def test_kill_9_of_the_parent_leaves_nothing(task: str, before: str, mark: str) 
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    limit = 1.0 if not before else 2.5  # the fork itself carries the mark, too
-    wait_until(lambda: not [line for line in marked(mark) if not before or "child.py" in line], limit, "all gone")
-    wait_until(lambda: not marked(mark), 3, "the fork gone")
+    wait_until(lambda: all("supervisor.run" in line for line in marked(mark)), 1.5, "all gone but the fork")
+    for line in marked(mark):
+        os.kill(int(line.split()[0]), signal.SIGKILL)
+    wait_until(lambda: not marked(mark), 1, "the fork gone")
 
 
 @pytest.mark.slow

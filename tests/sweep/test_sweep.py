@@ -42,11 +42,11 @@ def notes(tmp_path: Path) -> Path:
 UGLY = {
     "answer": ("ok", ""),
     "segfault": ("crashed", "3 times: worker killed by SIGSEGV"),
-    "spin": ("timeout", "stopped after 1.2 s"),
+    "spin": ("timeout", "stopped after 2.5 s"),
     "allocate": ("memory", "needed more than 200000000 bytes"),
     "unpicklable": ("crashed", "Unpicklable: a lock and 1 2"),
     "refuse": ("invalid", "widths must have at least 2 entries, got [3]; write [3, 1]"),
-    "breed_and_hang": ("timeout", "stopped after 1.2 s"),
+    "breed_and_hang": ("timeout", "stopped after 2.5 s"),
     "wrong_type": (
         "crashed",
         "the task returned what does not fit the table: dimension must be an integer, got 'three'",
@@ -56,7 +56,7 @@ UGLY = {
 
 
 def test_every_ugly_task_is_a_row_and_the_sweep_goes_on(tmp_path: Path) -> None:
-    table = sweep([*UGLY], kind=ACT, workers=3, timeout=1.2, memory="200MB", out=tmp_path / "table.csv")
+    table = sweep([*UGLY], kind=ACT, workers=3, timeout=2.5, memory="200MB", out=tmp_path / "table.csv")
     assert table["network"].tolist() == [*UGLY]
     assert dict(zip(table["network"], zip(table["status"], table["message"], strict=True), strict=True)) == UGLY
     assert table["dimension"].isna().tolist() == [status != "ok" for status, _ in UGLY.values()]
