@@ -243,10 +243,9 @@ def crash_at(number: int, kind: str, table: Path) -> subprocess.CompletedProcess
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-SLOW = pytest.mark.slow
-
-
-@pytest.mark.parametrize("kind", ["kill", "ENOSPC", pytest.param("short", marks=SLOW), pytest.param("EIO", marks=SLOW)])
+@pytest.mark.parametrize(
+    "kind", ["kill", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("short", "ENOSPC", "EIO"))]
+)
 def test_a_crash_at_every_write_is_survived(tmp_path: Path, kind: str) -> None:
     """Fault number n strikes a sweep that goes on from an older one, for every n until the sweep completes."""
     networks = [f"net {number}" for number in range(4)]

@@ -321,7 +321,7 @@ class Moody(ThreadPoolExecutor):
 
 
 def test_failures_of_the_executor_are_tried_again() -> None:
-    with Moody(ConnectionError("lost"), 3) as executor:
+    with Moody(ConnectionError("lost"), 9) as executor:
         assert sweep(NETWORKS, kind=ANSWER, executor=executor)["status"].tolist() == ["ok"] * 40
     with Moody(ConnectionError("lost"), 1) as executor:
         row = sweep(["a"], kind=ANSWER, executor=executor).loc[0]
@@ -331,10 +331,10 @@ def test_failures_of_the_executor_are_tried_again() -> None:
 def test_a_broken_executor_ends_the_sweep_with_advice_and_it_can_go_on(tmp_path: Path) -> None:
     arguments: dict[str, Any] = {"kind": ANSWER, "journal": tmp_path / "journal"}
     with (
-        Moody(BrokenExecutor("gone"), 30) as executor,
+        Moody(BrokenExecutor("gone"), 100) as executor,
         pytest.raises(PolygeomError, match=r"takes no more tasks \(BrokenExecutor: gone\); finished rows are"),
     ):
-        sweep(NETWORKS, executor=executor, **arguments)
+        sweep([f"net {number}" for number in range(200)], executor=executor, **arguments)
     assert read_journal(tmp_path / "journal")
     executor = ThreadPoolExecutor(1)
     executor.shutdown()
