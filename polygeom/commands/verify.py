@@ -8,7 +8,10 @@ import click
 
 from polygeom.errors import PolygeomError
 
-CHECKERS = {"dimension": "polygeom.dimension.verification:verify"}
+CHECKERS = {
+    "dimension": "polygeom.dimension.verification:verify",
+    "ideal": "polygeom.ideal.verification:verify",
+}
 """For each kind of certificate the function that checks it; it returns an object with ``valid`` and ``checks``."""
 
 
@@ -16,7 +19,7 @@ CHECKERS = {"dimension": "polygeom.dimension.verification:verify"}
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("-q", "--quiet", is_flag=True, help="Only the exit status: 0 if every certificate is valid, 1 if not.")
 def verify(files: tuple[str, ...], quiet: bool) -> int:
-    """Check each certificate FILE, made by polygeom dim --certificate, by other arithmetic (FLINT)."""
+    """Check each certificate FILE, made with the option --certificate, by other arithmetic (FLINT)."""
     from polygeom.dimension.certificate import read_certificate
 
     valid = True

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from polygeom.ideal.coordinates import Coordinates
+from polygeom.ideal.inclusion import Inclusion
+from polygeom.ideal.neurovariety import Neurovariety
 from polygeom.ideal.result import Generator, IdealResult
 from polygeom.ideal.search import Search, interpolate
 
-__all__ = ["Coordinates", "Generator", "IdealResult", "Search", "interpolate"]
+__all__ = ["Coordinates", "Generator", "IdealResult", "Inclusion", "Neurovariety", "Search", "interpolate"]

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from polygeom.ideal.coordinates import Coordinates
 from polygeom.network import Network
-from polygeom.network.layers import Bias, Dense, Sum
 from polygeom.network.exponents import Form, LinearSystem, ScalingEngine, numbered_weights
+from polygeom.network.layers import Bias, Dense, Sum
 
 Weight = tuple[int, ...]
 Integers = NDArray[np.int64]

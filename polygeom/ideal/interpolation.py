@@ -109,18 +109,25 @@ class Interpolation:
         memory: int | None = None,
         only: Callable[[int, Weight], bool] | None = None,
     ) -> None:
-        _positive("workers", workers)
         if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
             raise PolygeomError(f"seed must be an integer from 0, got {seed!r:.40}; write seed=0")
         self.coordinates = Coordinates(network)  # type: ignore[arg-type]
         self.grading = Grading.of(self.coordinates)
-        self.prime, self.seed, self.workers = int(prime), seed, workers
-        self.lift, self.memory, self.only = lift, memory, only
+        self.prime, self.seed, self.only = int(prime), seed, only
+        self.configure(workers=workers, lift=lift, memory=memory)
         self.reports: list[DegreeReport] = []
         self._pool: Pool | None = None
         self._journal = None if journal is None else Journal(journal, self._header())
         if self._journal is not None:
             self.reports += self._journal.read()
+
+    def configure(self, *, workers: int, lift: int | None, memory: int | None) -> None:
+        """Change how the next degrees are computed; the numbers that come out do not depend on it."""
+        if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
+            raise PolygeomError(f"workers must be a positive integer, got {workers!r:.40}; write workers=1")
+        if memory is not None and (not isinstance(memory, int) or isinstance(memory, bool) or memory < 1):
+            raise PolygeomError(f"memory must be a positive number of bytes, got {memory!r:.40}; write memory=2*10**9")
+        self.workers, self.lift, self.memory = workers, lift, memory
 
     def _header(self) -> dict[str, Any]:
         return {"network": self.coordinates.network.text, "prime": self.prime, "seed": self.seed}
@@ -230,8 +237,3 @@ def _dropped(equation: Equation, grading: Grading) -> int:
     numbers = equation.monomials[:, 0].tolist()
     proper = [k for k in numbers if grading.cone or k != grading.size - 1]
     return int(proper[-1])
-
-
-def _positive(name: str, value: Any) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise PolygeomError(f"{name} must be a positive integer, got {value!r:.40}; write {name}=1")

@@ -21,8 +21,8 @@ from polygeom.ideal.coordinates import Coordinates
 from polygeom.ideal.equations import Equation
 from polygeom.ideal.grading import torus_exponents
 from polygeom.ideal.lifting import primitive
-from polygeom.network.layers import Polynomial
 from polygeom.network.exponents import LinearSystem
+from polygeom.network.layers import Polynomial
 
 MOST_PRODUCTS = 200_000_000
 """Products of two terms that the proof of one equation may need unless the caller allows more: some seconds."""

@@ -80,6 +80,7 @@ def interpolate(
     journal: str | None = None,
     lift: int | None = None,
     progress: Progress | None = None,
+    resume: Search | None = None,
 ) -> Search:
     """Search for the equations of a neurovariety, degree by degree.
 
@@ -130,10 +131,15 @@ def interpolate(
         raise PolygeomError(f"timeout must be a positive number of seconds, got {timeout!r:.40}; write timeout=60")
     seconds = DEFAULT_TIMEOUT if timeout is None and max_degree is None else timeout
     deadline = None if seconds is None else started + seconds
-    with Interpolation(
-        network, prime=prime, seed=rng, workers=workers, journal=journal, lift=lift, memory=memory
-    ) as search:
+    if resume is None:
+        search = Interpolation(
+            network, prime=prime, seed=rng, workers=workers, journal=journal, lift=lift, memory=memory
+        )
         size = compute_dimension(search.coordinates.network, rng=rng)
+    else:
+        search, size = resume.interpolation, resume.dimension
+        search.configure(workers=workers, lift=lift, memory=memory)
+    with search:
         runner = _Runner(search, size, deadline, progress)
         status, message = runner.run(max_degree)
     result = runner.result(status, message, time.monotonic() - started)
@@ -239,6 +245,8 @@ def generators_of(coordinates: Coordinates, search: Interpolation) -> Iterator[G
                 counts = Counter(k for k in monomial if k < size)
                 terms[tuple(counts[k] for k in range(size))] += c
             polynomial = ring.from_dict({m: ring.domain(c) for m, c in terms.items()})
+            if polynomial.LC < 0:
+                polynomial = -polynomial
             proof = _proof(equation, weight)
             yield Generator(polynomial, equation.degree, weight, equation.proved, proof)
 

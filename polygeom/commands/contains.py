@@ -1,0 +1,33 @@
+"""``polygeom contains``: does a function belong to a neurovariety?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+EXIT = {True: 0, False: 1, None: 3}
+"""Exit status for yes, no, unknown."""
+
+
+@click.command()
+@click.argument("network", metavar="NETWORK")
+@click.argument("function", metavar="FUNCTION")
+@click.option("--max-degree", type=int, help="Use equations up to this degree.")
+@click.option("--timeout", type=float, help="Seconds for the search for equations; 60 if there is no --max-degree.")
+@click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
+@click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
+def contains(
+    network: str, function: str, max_degree: int | None, timeout: float | None, seed: int, as_json: bool
+) -> int:
+    """Say whether FUNCTION is in the neurovariety of NETWORK, the closure of what it computes over the complex numbers.
+
+    FUNCTION is one polynomial in x1, x2, … for each output, separated by semicolons: "x1^2 + 3*x1*x2; x2^2/2". The
+    exit status is 0 for yes, 1 for no, 3 for unknown.
+    """
+    from polygeom.ideal import Neurovariety
+
+    answer = Neurovariety(network, rng=seed).contains(function, max_degree=max_degree, timeout=timeout)
+    click.echo(json.dumps(asdict(answer)) if as_json else str(answer))
+    return EXIT[answer.answer]

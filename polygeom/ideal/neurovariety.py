@@ -1,0 +1,232 @@
+"""`Neurovariety`: equations, dimension, degree and membership of a neurovariety, computed when asked for."""
+
+from __future__ import annotations
+
+import importlib
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from polygeom.dimension import DimensionResult
+from polygeom.errors import PolygeomError
+from polygeom.ideal.certificate import certify
+from polygeom.ideal.coordinates import Coordinates
+from polygeom.ideal.inclusion import Inclusion, contains, integer_point
+from polygeom.ideal.points import Points
+from polygeom.ideal.result import TIMEOUT, IdealResult
+from polygeom.ideal.search import Progress, Search, interpolate
+from polygeom.network import Network, parse
+
+if TYPE_CHECKING:
+    from sympy.polys.rings import PolyElement
+
+METHODS = ("auto", "interpolation", "elimination")
+
+
+class Neurovariety:
+    """The Zariski closure of the functions of a network, in the space of their coefficients.
+
+    Nothing is computed before it is asked for, and what was computed is kept: a search for equations goes on where an
+    earlier one ended.
+
+    Parameters
+    ----------
+    network:
+        A `Network` or its text.
+    rng:
+        Seed of all random choices.
+    workers:
+        Processes that share a search.
+
+    Examples
+    --------
+    >>> variety = Neurovariety("[2,2,1] r=4")
+    >>> print(variety.equations()[0])
+    2*c1x22**3 - 9*c1x31*c1x22*c1x13 + 27*c1x40*c1x13**2 + 27*c1x31**2*c1x04 - 72*c1x40*c1x22*c1x04
+    >>> variety.degree, variety.dimension.dimension, variety.hilbert_function(10)
+    (3, 4, 671)
+    >>> print(variety.contains("x1^4 + x2^4"))
+    yes (proved): all 1 equations vanish, and they are complete
+    """
+
+    def __init__(self, network: Network | str, *, rng: int = 0, workers: int = 1) -> None:
+        self.network = parse(network) if isinstance(network, str) else network
+        self.coordinates = Coordinates(self.network)
+        self.rng, self.workers = rng, workers
+        self._search: Search | None = None
+
+    def __repr__(self) -> str:
+        return f"Neurovariety({self.network.text!r})"
+
+    @cached_property
+    def dimension(self) -> DimensionResult:
+        """The affine dimension, see `polygeom.dimension.dimension`."""
+        from polygeom.dimension import dimension
+
+        return dimension(self.network, rng=self.rng)
+
+    def search(
+        self,
+        max_degree: int | None = None,
+        *,
+        timeout: float | None = None,
+        memory: int | None = None,
+        journal: str | None = None,
+        lift: int | None = None,
+        progress: Progress | None = None,
+    ) -> Search:
+        """The search for equations, continued up to ``max_degree``; see `polygeom.ideal.search.interpolate`."""
+        known = self._search
+        enough = known is not None and (
+            known.completeness is not None or (max_degree is not None and known.interpolation.degree >= max_degree)
+        )
+        if known is None or not enough:
+            self._search = interpolate(
+                self.network,
+                max_degree,
+                timeout=timeout,
+                memory=memory,
+                workers=self.workers,
+                rng=self.rng,
+                journal=journal,
+                lift=lift,
+                progress=progress,
+                resume=known,
+            )
+        assert self._search is not None
+        return self._search
+
+    @property
+    def found(self) -> Search | None:
+        """The search so far, None if there was none."""
+        return self._search
+
+    def ideal(self, method: str = "auto", *, max_degree: int | None = None, **options: Any) -> IdealResult:
+        """The ideal of all equations, as far as the budget goes.
+
+        Parameters
+        ----------
+        method:
+            ``"interpolation"``, ``"elimination"``, or ``"auto"``: interpolation, which is faster wherever both finish.
+        max_degree:
+            Last degree of the interpolation; without it the search ends when the equations are proved complete.
+        options:
+            Further arguments of `polygeom.ideal.search.interpolate` or `polygeom.ideal.elimination.eliminate`, such as
+            ``timeout`` and ``memory``.
+        """
+        if method not in METHODS:
+            raise PolygeomError(f"method must be one of {', '.join(METHODS)}, got {method!r:.40}; write method='auto'")
+        if method == "elimination":
+            if max_degree is not None:
+                raise PolygeomError("max_degree belongs to interpolation; leave it out or write method='interpolation'")
+            eliminate = importlib.import_module("polygeom.ideal.elimination").eliminate
+            result: IdealResult = eliminate(self.network, **options)
+            return result
+        return self.search(max_degree, **options).result
+
+    def equations(self, max_degree: int | None = None, **options: Any) -> tuple[PolyElement, ...]:
+        """Minimal generators over Q of degree at most ``max_degree``, in the plain coordinates.
+
+        Without ``max_degree`` all of them, if they can be proved complete within the time.
+        """
+        generators = self.search(max_degree, **options).result.generators
+        return tuple(g.polynomial for g in generators if max_degree is None or g.degree <= max_degree)
+
+    def hilbert_function(self, degree: int, **options: Any) -> int:
+        """Dimension of the homogeneous part of the coordinate ring in a degree.
+
+        If the neurovariety is not a cone, of polynomials of at most this degree, as functions on the neurovariety.
+
+        Raises
+        ------
+        BudgetError
+            If the time or memory did not suffice.
+        """
+        if not isinstance(degree, int) or isinstance(degree, bool) or degree < 0:
+            raise PolygeomError(f"degree must be an integer from 0, got {degree!r:.40}; write degree=3")
+        search = self.search(max(degree, 1), **options)
+        value = search.hilbert_function(degree)
+        if value is None:
+            raise self._unfinished(search)
+        return value
+
+    @property
+    def degree(self) -> int | None:
+        """The proved degree of the neurovariety (of its projective closure), None if there is no proof.
+
+        It is known when the equations are proved complete; `polygeom.ideal.invariants` counts it numerically.
+        """
+        completeness = self.search().completeness
+        return None if completeness is None else completeness.degree
+
+    @property
+    def h_vector(self) -> tuple[int, ...] | None:
+        """The numerator of the Hilbert series over ``(1 - t)^dimension``, None if it is not proved."""
+        completeness = self.search().completeness
+        return None if completeness is None else completeness.h_vector
+
+    def contains(self, function: Any, **options: Any) -> Inclusion:
+        """Whether a function belongs to the neurovariety.
+
+        Parameters
+        ----------
+        function:
+            Coefficients, or polynomials in ``x1, x2, …``; see `polygeom.ideal.reading.read_function`.
+        options:
+            Arguments of `search` for the equations that are used.
+        """
+        return contains(function, self.search(**options).result, self.rng)
+
+    def random_point(self, field: str | int = "Q", *, rng: int | None = None, largest: int = 10) -> list[Any]:
+        """The coefficients of the network with random weights, in plain coordinates.
+
+        Parameters
+        ----------
+        field:
+            ``"Q"``: integer weights from ``-largest`` to ``largest``, exactly. ``"R"``, ``"C"``: standard normal
+            weights, floats. A prime: residues from 0.
+        rng:
+            Seed; that of the neurovariety if None.
+
+        Examples
+        --------
+        >>> Neurovariety("[2,1,1] r=2").random_point(7)
+        [4, 2, 2]
+        """
+        seed = self.rng if rng is None else rng
+        if field == "Q":
+            return integer_point(self.coordinates, np.random.default_rng(seed), largest)
+        if field in ("R", "C"):
+            return self._floating_point(complex if field == "C" else float, np.random.default_rng(seed))
+        if not isinstance(field, int) or isinstance(field, bool):
+            raise PolygeomError(f"field must be 'Q', 'R', 'C' or a prime, got {field!r:.40}; write field='Q'")
+        points = Points(self.coordinates, field, seed)
+        divided = points.field.decode(points.first(1)[0, :-1]).tolist()
+        return [int(c) * factor % field for c, factor in zip(divided, self.coordinates.factors, strict=True)]
+
+    def _floating_point(self, kind: type, rng: np.random.Generator) -> list[Any]:
+        from polygeom.engines.symbolic import coefficient_map
+
+        count = self.network.parameter_count
+        w = rng.standard_normal(count) + (1j * rng.standard_normal(count) if kind is complex else 0)
+        known = coefficient_map(self.network)
+        return [
+            kind(sum(kind(Fraction(c.numerator, c.denominator)) * np.prod(w**e) for e, c in known.get(k, {}).items()))
+            for k in self.coordinates.entries
+        ]
+
+    @property
+    def certificate(self) -> dict[str, Any]:
+        """A certificate of what is proved so far, see `polygeom.ideal.certificate`."""
+        return certify(self.search())
+
+    def _unfinished(self, search: Search) -> Exception:
+        from polygeom.errors import BudgetError
+
+        status = search.result.status
+        limit = "timeout=" if status == TIMEOUT else "memory="
+        return BudgetError(
+            f"the search reached degree {search.interpolation.degree} ({status}); raise {limit} to go further"
+        )
