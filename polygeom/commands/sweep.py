@@ -75,18 +75,24 @@ def sweep(
     if not quiet:
         click.echo(f"{total} networks", err=True)
 
-    table = room.sweep(
-        _Counted(members, total),
-        timeout=timeout,
-        memory=memory,
-        workers=workers,
-        journal=journal,
-        out=out,
-        progress=False if quiet else None,
-        rng=seed,
-        options={"method": method, "error": error},
-        retry=retry,
-    )
+    try:
+        table = room.sweep(
+            _Counted(members, total),
+            timeout=timeout,
+            memory=memory,
+            workers=workers,
+            journal=journal,
+            out=out,
+            progress=False if quiet else None,
+            rng=seed,
+            options={"method": method, "error": error},
+            retry=retry,
+        )
+    except KeyboardInterrupt:
+        if journal is not None or out is not None:
+            kept = journal if journal is not None else f"{out}.journal"
+            click.echo(f"what is finished is stored in {kept}; run the same command again to go on", err=True)
+        raise
     if published is not None:
         room.write_published_format(table, published)
     if not quiet:

@@ -108,6 +108,16 @@ def test_sweep_writes_prints_and_resumes(tmp_path: Path, capsys: Capture) -> Non
     assert out.read_bytes() == first
 
 
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("polygeom.sweep.sweep", interrupted)
+    assert run(["sweep", "[2,2,1] r=2", "--out", str(tmp_path / "t.csv")]) == 130
+    err = capsys.readouterr().err
+    assert f"{tmp_path / 't.csv'}.journal; run the same command again" in err
+
+
 def test_sweep_status_tells_of_rows_without_a_result(tmp_path: Path, capsys: Capture) -> None:
     file = tmp_path / "networks.txt"
     file.write_text("convolutional(5|2, kernels=[3,2], degrees=2)\n")
