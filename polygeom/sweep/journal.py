@@ -25,6 +25,7 @@ from polygeom.sweep import durable
 
 FORMAT = "polygeom journal"
 VERSION = 1
+_HEADER = {"format": FORMAT, "version": VERSION}
 _MAGIC = b'{"format":"polygeom journal"'
 
 _open_journals: weakref.WeakSet[Journal] = weakref.WeakSet()
@@ -140,9 +141,8 @@ class Journal:
         if not data or _is_torn_header(data):
             self.repaired = len(data)
             os.ftruncate(self._file, 0)
-            header = {"format": FORMAT, "version": VERSION}
             self._lines = self._synced = self._size = 0
-            self._put(_line(header), lines=1)
+            self._put(_line(_HEADER), lines=1)
             return
         scan = _scan(data, self.path)
         self.repaired = len(data) - scan.size
@@ -265,9 +265,8 @@ def _is_torn_header(data: bytes) -> bool:
     if data.strip(b"\0") == b"":
         return True
     rest = data.rstrip(b"\0")
-    return _line({"format": FORMAT, "version": VERSION}).startswith(rest) and rest != _line(
-        {"format": FORMAT, "version": VERSION}
-    )
+    header = _line(_HEADER)
+    return header.startswith(rest) and rest != header
 
 
 def _check_header(line: bytes, path: Path) -> None:

@@ -186,6 +186,16 @@ def test_handlers_of_the_program_are_respected() -> None:
         interrupts.deliver()
 
 
+def test_a_stop_that_takes_too_long_can_be_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Interrupts(lambda: None) as interrupts:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        monkeypatch.setattr("polygeom.sweep.interrupts.PATIENCE", 0.0)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert interrupts.stopping()
+
+
 def test_a_sweep_in_another_thread_leaves_signals_alone() -> None:
     handlers = []
 

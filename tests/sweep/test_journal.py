@@ -250,6 +250,23 @@ def test_files_that_cannot_be_opened_are_refused(tmp_path: Path) -> None:
             read_journal(place)
 
 
+def test_a_disk_that_fails_at_once_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        with pytest.raises(PolygeomError, match=r"cannot use .*: Input/output error"):
+            Journal(path)
+    assert content(path) == after(3)
+
+
+def test_a_checksum_alone_makes_no_line(path: Path) -> None:
+    write(path)
+    for body in (b"[1]", b"{", b"\xff", b"7"):
+        with path.open("ab") as file:
+            file.write(b"%s\t%08x\n" % (body, zlib.crc32(body)))
+        assert content(path) == after(3)
+
+
 def test_a_closed_journal_takes_nothing(path: Path) -> None:
     journal = Journal(path)
     journal.close()

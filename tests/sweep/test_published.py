@@ -103,6 +103,12 @@ def test_other_files_are_refused(tmp_path: Path, text: str, message: str) -> Non
         read_published_format(tmp_path / "x")
 
 
+def test_a_cell_without_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(HEADER + '"' + "x" * 200_000)
+    with pytest.raises(PolygeomError, match="field larger than field limit"):
+        read_published_format(tmp_path / "x")
+
+
 def test_files_in_no_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PolygeomError, match="cannot read"):
         read_published_format(tmp_path / "x")

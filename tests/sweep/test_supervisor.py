@@ -18,6 +18,7 @@ import pytest
 from sweep.helpers import MARK, marked, wait_until
 
 from polygeom.sweep import Outcome, Status, StopSignal, Supervisor, Task
+from polygeom.sweep.memory import tree_memory
 
 ACT = "sweep.workloads:act"
 
@@ -366,6 +367,60 @@ def test_a_fork_of_this_process_leaves_the_worker_alone() -> None:
             os._exit(0)
         assert os.waitpid(pid, 0)[1] == 0
         assert act(supervisor, "whoami").result == {"dimension": worker}
+
+
+def module(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> str:
+    """A target in a module with this text, found through the path of this process alone."""
+    name = f"module_{os.urandom(4).hex()}"
+    (folder / f"{name}.py").write_text(text + "\ndef run(task):\n    return {'dimension': state}\n")
+    monkeypatch.syspath_prepend(str(folder))
+    return f"{name}:run"
+
+
+def test_a_new_worker_prepares_outside_the_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (
+        "import time\nstate = 0\ntime.sleep(0.3)\ndef prepare():\n    global state\n    state += 1\n    time.sleep(0.3)"
+    )
+    target = module(tmp_path, monkeypatch, text)
+    with Supervisor() as supervisor:
+        for _ in range(3):
+            outcome = supervisor.run(Task(target, "x"), timeout=0.25)
+            assert (outcome.status, outcome.result) == (Status.OK, {"dimension": 1})
+
+
+@pytest.mark.parametrize("text", ["import time; time.sleep(60)", "import os; os._exit(3)"])
+def test_a_worker_that_never_gets_ready_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("polygeom.sweep.supervisor.START_LIMIT", 0.4)
+    with Supervisor() as supervisor:
+        outcome = supervisor.run(Task(module(tmp_path, monkeypatch, text), "x"))
+    expected = "not ready after 0.4 s" if "sleep" in text else "worker exited with code 3"
+    assert (outcome.status, outcome.message) == (Status.CRASHED, f"3 times: worker did not start: {expected}")
+
+
+def test_a_worker_can_be_stopped_before_it_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = StopSignal()
+    threading.Timer(0.3, stop.set).start()
+    with Supervisor(stop) as supervisor:
+        outcome = supervisor.run(Task(module(tmp_path, monkeypatch, "import time; time.sleep(60)"), "x"))
+    assert outcome.status is Status.CANCELLED
+    stop.close()
+
+
+def test_a_machine_that_starts_no_process_is_an_error_and_leaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with Supervisor() as supervisor, pytest.raises(FileNotFoundError):
+        act(supervisor, "answer")
+
+
+def test_memory_is_seen_where_the_kernel_lists_no_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another route to the same number, for systems without those lists."""
+    child = subprocess.Popen(["sleep", "60"])
+    usual = tree_memory(os.getpid(), 2**60)
+    monkeypatch.setattr("polygeom.sweep.memory._lists_children", lambda: False)
+    assert tree_memory(os.getpid(), 2**60) == pytest.approx(usual, rel=0.02)
+    child.kill()
+    child.wait()
+    assert tree_memory(child.pid, 2**60) == 0
 
 
 ORPHAN = """
