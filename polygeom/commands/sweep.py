@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -24,6 +25,9 @@ MOST_NETWORKS = 10_000_000
 @click.option("--timeout", type=float, metavar="SECONDS", help="Deadline of one network; compiled code is stopped.")
 @click.option("--memory", metavar="SIZE", help="Most memory for one network, such as 2GB.")
 @click.option("--workers", default=1, show_default=True, help="Networks computed at the same time.")
+@click.option(
+    "--dask", metavar="ADDRESS", help="Run on a dask cluster: its scheduler, or local for one on this machine."
+)
 @click.option("--out", metavar="FILE.csv", help="Write the table; results are kept in FILE.csv.journal as they come.")
 @click.option("--journal", metavar="FILE", help="Keep results here instead.")
 @click.option(
@@ -41,6 +45,7 @@ def sweep(
     timeout: float | None,
     memory: str | None,
     workers: int,
+    dask: str | None,
     out: str | None,
     journal: str | None,
     published: str | None,
@@ -65,6 +70,7 @@ def sweep(
     """
     import polygeom.sweep as room
     from polygeom.network.ranges import expand
+    from polygeom.sweep.cluster import dask_executor
 
     if not families and not files:
         raise click.UsageError('no family given; write for example polygeom sweep "[2..4,2..4,1] r=2"')
@@ -76,18 +82,23 @@ def sweep(
         click.echo(f"{total} networks", err=True)
 
     try:
-        table = room.sweep(
-            _Counted(members, total),
-            timeout=timeout,
-            memory=memory,
-            workers=workers,
-            journal=journal,
-            out=out,
-            progress=False if quiet else None,
-            rng=seed,
-            options={"method": method, "error": error},
-            retry=retry,
-        )
+        with contextlib.ExitStack() as stack:
+            executor = None
+            if dask is not None:
+                executor, workers = stack.enter_context(dask_executor(dask, workers))
+            table = room.sweep(
+                _Counted(members, total),
+                timeout=timeout,
+                memory=memory,
+                workers=workers,
+                journal=journal,
+                out=out,
+                progress=False if quiet else None,
+                rng=seed,
+                executor=executor,
+                options={"method": method, "error": error},
+                retry=retry,
+            )
     except KeyboardInterrupt:
         if journal is not None or out is not None:
             kept = journal if journal is not None else f"{out}.journal"
