@@ -54,7 +54,7 @@ def crt(residues: Sequence[int], primes: Sequence[int]) -> int:
 def rational_reconstruction(
     a: int, m: int, *, numerator: int | None = None, denominator: int | None = None
 ) -> Fraction:
-    """The fraction n/d with |n| <= numerator, 0 < d <= denominator and n = a d mod m.
+    """The fraction ``n/d`` with ``|n| <= numerator``, ``0 < d <= denominator`` and ``n = a d mod m``.
 
     There is at most one if 2 * numerator * denominator < m, which is required; it is found by the extended Euclidean
     algorithm (Wang's method; von zur Gathen and Gerhard, Modern Computer Algebra, theorem 5.26).

@@ -8,6 +8,7 @@ journal. A task that has killed three dask workers is given up as ``crashed``.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import socket
 import urllib.parse
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ def dask_executor(address: str, workers: int = 1, *, connect_timeout: float = 10
         If dask is not installed, or no scheduler answers.
     """
     try:
-        import distributed
+        distributed: Any = importlib.import_module("distributed")  # untyped
     except ImportError as error:
         raise PolygeomError('--dask needs dask; write pip install "polygeom[cluster]"') from error
     with contextlib.ExitStack() as stack:
