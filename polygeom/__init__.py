@@ -14,7 +14,11 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from polygeom.atlas import load_atlas
     from polygeom.dimension import DimensionResult, dimension, verify
+    from polygeom.dimension.explain import explain
+    from polygeom.dimension.frontier import frontier
+    from polygeom.dimension.identifiability import identifiability, threshold
     from polygeom.errors import BudgetError, FormatError, PolygeomError
     from polygeom.network import (
         Network,
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
         parse,
         product_network,
     )
+    from polygeom.network.selection import architectures
     from polygeom.sweep import sweep
 
 __version__ = "0.1.0"
@@ -48,6 +53,12 @@ _HOMES = {
     "dimension": "polygeom.dimension",
     "DimensionResult": "polygeom.dimension",
     "verify": "polygeom.dimension",
+    "architectures": "polygeom.network.selection",
+    "frontier": "polygeom.dimension.frontier",
+    "threshold": "polygeom.dimension.identifiability",
+    "identifiability": "polygeom.dimension.identifiability",
+    "explain": "polygeom.dimension.explain",
+    "load_atlas": "polygeom.atlas",
     "sweep": "polygeom.sweep",
     "PolygeomError": "polygeom.errors",
     "FormatError": "polygeom.errors",
@@ -68,6 +79,12 @@ __all__ = [
     "dimension",
     "DimensionResult",
     "verify",
+    "architectures",
+    "frontier",
+    "threshold",
+    "identifiability",
+    "explain",
+    "load_atlas",
     "sweep",
     "PolygeomError",
     "FormatError",

@@ -20,6 +20,11 @@ COMMANDS = {
     "contains": ("polygeom.commands.contains", "Whether a function belongs to the neurovariety of a network."),
     "sweep": ("polygeom.commands.sweep", "Dimensions of many networks, with deadlines, resumable, as a CSV table."),
     "table": ("polygeom.commands.table", "Summarise, filter and question a table of a sweep."),
+    "frontier": ("polygeom.commands.frontier", "All minimal filling architectures, with a proof of completeness."),
+    "threshold": ("polygeom.commands.threshold", "For which activation degrees an architecture is defective."),
+    "identifiability": ("polygeom.commands.identifiability", "Are the weights determined by the function, and why?"),
+    "explain": ("polygeom.commands.explain", "Why a network is smaller than expected."),
+    "atlas": ("polygeom.commands.atlas", "A ready table of all small architectures: read, check, rebuild."),
     "verify": ("polygeom.commands.verify", "Check a certificate by an independent path."),
     "info": ("polygeom.commands.info", "Versions, processor, BLAS and threads."),
 }

@@ -27,7 +27,7 @@ def print_rows(table: pandas.DataFrame, limit: int) -> None:
     """Print the first ``limit`` rows with the columns a reader looks for first; blank where a row has no result."""
     shown = table.head(limit)
     heads = [_HEADS.get(name, name) for name in SHOWN] + ["status"]
-    rows = [[_cell(row[name]) for name in SHOWN] + [_status(row)] for _, row in shown.iterrows()]
+    rows = [[cell(row[name]) for name in SHOWN] + [_status(row)] for _, row in shown.iterrows()]
     widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
     for row in [heads, *rows]:
         cells = [row[0].ljust(widths[0])] + [cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)]
@@ -36,7 +36,8 @@ def print_rows(table: pandas.DataFrame, limit: int) -> None:
         click.echo(f"… and {len(table) - len(shown)} more rows")
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value as text: yes, no, blank where it is missing."""
     import pandas
 
     if pandas.isna(value):  # type: ignore[call-overload]

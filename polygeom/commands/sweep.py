@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +14,7 @@ from polygeom.commands.printing import overview, print_rows
 from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
-    from polygeom.network.ranges import Range
+    from polygeom.network.selection import Selection
 
 MOST_NETWORKS = 10_000_000
 
@@ -22,6 +22,9 @@ MOST_NETWORKS = 10_000_000
 @click.command()
 @click.argument("families", nargs=-1, metavar="FAMILY... | -")
 @click.option("--from", "files", multiple=True, metavar="FILE", help="Read families from FILE, one a line.")
+@click.option("--shape", metavar="SHAPE", help="Keep pyramidal, non-decreasing, monotone or unimodal widths only.")
+@click.option("--max-parameters", type=int, metavar="N", help="Keep networks with at most N weights.")
+@click.option("--max-ambient", type=int, metavar="N", help="Keep networks with ambient dimension at most N.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Deadline of one network; compiled code is stopped.")
 @click.option("--memory", metavar="SIZE", help="Most memory for one network, such as 2GB.")
 @click.option("--workers", default=1, show_default=True, help="Networks computed at the same time.")
@@ -42,6 +45,9 @@ MOST_NETWORKS = 10_000_000
 def sweep(
     families: tuple[str, ...],
     files: tuple[str, ...],
+    shape: str | None,
+    max_parameters: int | None,
+    max_ambient: int | None,
     timeout: float | None,
     memory: str | None,
     workers: int,
@@ -63,19 +69,22 @@ def sweep(
       "[2..4,2..6,1..3] r=2"      every width in its range
       "[3,2..5,1] r=2..4"         every activation degree in a range
       "[2|5|9,4,1] r=2"           a choice of widths
+      "[3,2..5^1..3,1] r=2"       one to three hidden layers
       -                           read families from standard input, one a line
 
     Run the same command again to go on after an interruption: finished rows are not computed twice. Ctrl-C stops
     within two seconds and loses nothing that was stored.
     """
     import polygeom.sweep as room
-    from polygeom.network.ranges import expand
+    from polygeom.network.selection import architectures
     from polygeom.sweep.cluster import dask_executor
 
     if not families and not files:
         raise click.UsageError('no family given; write for example polygeom sweep "[2..4,2..4,1] r=2"')
-    members = [expand(text) for text in network_texts(families, files)]
-    total = sum(family.count() for family in members)
+    chosen = architectures(
+        list(network_texts(families, files)), shape=shape, max_parameters=max_parameters, max_ambient=max_ambient
+    )
+    total = chosen.count()
     if total > MOST_NETWORKS:
         raise PolygeomError(f"sweep: {total} networks are more than {MOST_NETWORKS}; write narrower ranges")
     if not quiet:
@@ -87,7 +96,7 @@ def sweep(
             if dask is not None:
                 executor, workers = stack.enter_context(dask_executor(dask, workers))
             table = room.sweep(
-                _Counted(members, total),
+                _Counted(chosen, total),
                 timeout=timeout,
                 memory=memory,
                 workers=workers,
@@ -116,14 +125,13 @@ def sweep(
 
 
 class _Counted:
-    """All networks of several families, one after the other, with their number known beforehand."""
+    """The texts of a selection, with their number known beforehand."""
 
-    def __init__(self, members: Sequence[Range], total: int) -> None:
-        self._members, self._total = members, total
+    def __init__(self, chosen: Selection, total: int) -> None:
+        self._chosen, self._total = chosen, total
 
     def __len__(self) -> int:
         return self._total
 
     def __iter__(self) -> Iterator[str]:
-        for family in self._members:
-            yield from family.texts()
+        return self._chosen.texts()

@@ -11,6 +11,7 @@ from polygeom.errors import PolygeomError
 CHECKERS = {
     "dimension": "polygeom.dimension.verification:verify",
     "ideal": "polygeom.ideal.verification:verify",
+    "frontier": "polygeom.dimension.frontier_check:verify_frontier",
 }
 """For each kind of certificate the function that checks it; it returns an object with ``valid`` and ``checks``."""
 

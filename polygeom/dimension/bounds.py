@@ -12,6 +12,9 @@ parameters
     both neighbours: g_l = d_l², all of GL(d_l)): orbits of a group that leaves the function unchanged.
 idle layer
     A hidden layer with r_l = 1 that is not narrower than a neighbour can be removed (equality).
+surplus
+    A hidden layer with more neurons than its features can span, ``min(M(d_{k-1}, r_k), M(d_0, r_1 ⋯ r_k))``, can be
+    narrowed to that width (equality).
 cut
     dim ≤ dim(d_0..d_k) + dim(d_k..d_L) - d_k: compose the two parts; the scalings of layer k act on the pairs with
     orbits of dimension d_k (arXiv 1905.12207, arXiv 2605.09609).
@@ -46,6 +49,13 @@ hypersurface
     M(d_k, t - δ), t = r_{k+1} ⋯ r_{j-1}. So dim ≤ dim(d_0..d_k) - d_k + dim(h, d_j, …, d_L); scaling the
     pre-activations of layer k does not change which functions its features reach.
 
+identifications
+    d_0 + 2 ≤ d_1 < 2 d_0: there are points x ≠ y with ℓ_i(x)^{r_1} = ℓ_i(y)^{r_1} for all first-layer forms ℓ_i, and
+    every polynomial in the features takes the same value at both. This gives c conditions on forms of degree r_1 t, c
+    counted by a rank mod p (`polygeom.dimension._identifications`). For fixed first layer the pre-activations of layer
+    j > 1 therefore lie in a space of dimension h = M(d_0, r_1 t) - c, t = r_2 ⋯ r_{j-1}, and dim ≤ d_1 (d_0 - 1) +
+    dim(h, d_j, …, d_L).
+
 All cut, lift, outputs, inputs and hypersurface bounds are used with the bounds of their parts in place of dim.
 """
 
@@ -56,6 +66,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from polygeom.dimension._identifications import conditions, possible_conditions
 from polygeom.dimension.counts import (
     Degrees,
     Widths,
@@ -64,6 +75,7 @@ from polygeom.dimension.counts import (
     output_degree,
     parameter_count,
     without_idle_layers,
+    without_surplus,
 )
 
 DEFECTIVE_VERONESE = {(5, 7, 3): 34, (3, 5, 4): 14, (4, 9, 4): 34, (5, 14, 4): 69}
@@ -210,6 +222,10 @@ def recursive_rules(widths: Widths, degrees: Degrees) -> Iterator[Reduction]:
     if shorter[0] != widths:
         yield "idle layer", 0, 0, (shorter,)
         return
+    narrower = without_surplus(widths, degrees)
+    if narrower != widths:
+        yield "surplus", 0, 0, ((narrower, degrees),)
+        return
     last = len(widths) - 1
     if last < 2:
         return
@@ -228,6 +244,7 @@ def recursive_rules(widths: Widths, degrees: Degrees) -> Iterator[Reduction]:
         if k >= 2 and (space := _useful_space(widths, degrees, k)):
             yield "lift", k, 0, (((space, *widths[k:]), degrees[k - 1 :]),)
     yield from _hypersurface_rules(widths, degrees)
+    yield from _identification_rules(widths, degrees)
 
 
 _DEEP = 16
@@ -269,6 +286,23 @@ def _relation_degree(widths: Widths, degrees: Degrees, k: int) -> int:
     n = widths[k] - 1
     powers = [output_degree(degrees[i:k]) for i in range(k) if widths[i] == n]
     return min(powers) ** (n - 1) if n >= 2 and powers and min(powers) > 1 else 0
+
+
+def _identification_rules(widths: Widths, degrees: Degrees) -> Iterator[Reduction]:
+    n, m, r = widths[0], widths[1], degrees[0]
+    if not n + 2 <= m < 2 * n:
+        return
+    limit = parameters_bound(widths, degrees)
+    for j in range(3, len(widths)):
+        t = output_degree(degrees[1 : j - 1])
+        if not 2 <= t < limit:
+            continue
+        most = possible_conditions(n, m, r, t)
+        useful = capped_monomials(m, t, limit)
+        if most and monomials(n, r * t) - most < useful:
+            space = monomials(n, r * t) - conditions(n, m, r, t)
+            if space < useful:
+                yield "identifications", 1, -m, (((n, m), ()), ((space, *widths[j:]), degrees[j - 1 :]))
 
 
 def check(bound: Bound) -> bool:

@@ -67,3 +67,32 @@ def without_idle_layers(widths: Widths, degrees: Degrees) -> tuple[Widths, Degre
         if r == 1 and widths[k] >= min(widths[k - 1], widths[k + 1]):
             return without_idle_layers(widths[:k] + widths[k + 1 :], degrees[: k - 1] + degrees[k:])
     return widths, degrees
+
+
+def saturated_widths(inputs: int, degrees: Sequence[int]) -> Widths:
+    """For each hidden layer the width beyond which further neurons add nothing, whatever the other widths are.
+
+    The features of layer ``k`` are forms of degree ``e = r_1 ⋯ r_k``, so ``C(d_0 + e - 1, e)`` of them span everything.
+
+    >>> saturated_widths(2, (2, 2, 2))
+    (3, 5, 9)
+    """
+    return tuple(monomials(inputs, output_degree(degrees[: k + 1])) for k in range(len(degrees)))
+
+
+def without_surplus(widths: Widths, degrees: Degrees) -> Widths:
+    """The widths of a network with the same functions and no more neurons in a layer than its features can span.
+
+    Pre-activations of layer ``k`` lie in the span of the ``d_{k-1}`` features below, so their ``r_k``-th powers span at
+    most ``c = min(M(d_{k-1}, r_k), M(d_0, r_1 ⋯ r_k))`` dimensions, ``M(n, e) = C(n+e-1, e)``. If ``d_k > c``, some
+    ``c`` neurons have features with the same span as all of them, and what follows is linear in them: the others can
+    be removed.
+
+    >>> without_surplus((2, 3, 9, 2), (2, 2))
+    (2, 3, 5, 2)
+    """
+    kept = [widths[0]]
+    for k, r in enumerate(degrees, start=1):
+        width = capped_monomials(kept[-1], r, widths[k])
+        kept.append(capped_monomials(widths[0], output_degree(degrees[:k]), width))
+    return (*kept, widths[-1])

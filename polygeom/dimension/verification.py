@@ -117,6 +117,8 @@ def dual_jacobian(network: Network, p: int, weights: Mapping[str, Array], points
 def verify(certificate: Mapping[str, Any]) -> Verification:
     """Check every claim of a certificate made by `polygeom.dimension.certificate.certify`.
 
+    Certificates of frontiers are handed to `polygeom.dimension.frontier_check.verify_frontier`.
+
     Raises
     ------
     PolygeomError
@@ -129,6 +131,10 @@ def verify(certificate: Mapping[str, Any]) -> Verification:
     >>> verify(certify("[2,2,1] r=2")).valid
     True
     """
+    if certificate.get("kind") == "frontier":
+        from polygeom.dimension.frontier_check import verify_frontier
+
+        return verify_frontier(certificate)
     if certificate.get("kind") != KIND or certificate.get("format") != FORMAT:
         raise PolygeomError(
             f"certificate: kind and format must be {KIND!r} and {FORMAT}, got {certificate.get('kind')!r} and "
@@ -145,7 +151,7 @@ def verify(certificate: Mapping[str, Any]) -> Verification:
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise PolygeomError(f"certificate: a field is missing or malformed ({error!r}); write it again") from error
     _check_shapes(network, p, weights, points)
-    found = _flint_rank(dual_jacobian(network, p, weights, points), p)
+    found = flint_rank(dual_jacobian(network, p, weights, points), p)
     outcomes = [
         (found >= rank, f"rank of the Jacobian mod {p} is {found}, claimed {rank}"),
         (claimed["lower"] <= rank, f"lower bound {claimed['lower']} follows from rank {rank}"),
@@ -177,7 +183,8 @@ def _check_shapes(network: Network, p: int, weights: Mapping[str, Array], points
         raise PolygeomError(f"certificate: points must have shape (N, {network.input_shape}), got {points.shape}")
 
 
-def _flint_rank(rows: Array, p: int) -> int:
+def flint_rank(rows: Array, p: int) -> int:
+    """Rank mod p of residues, by FLINT."""
     import flint
 
     return int(flint.nmod_mat(rows.shape[0], rows.shape[1], rows.ravel().tolist(), p).rank())

@@ -1,0 +1,105 @@
+"""The shipped table: what it contains, and how it is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polygeom.errors import PolygeomError
+
+if TYPE_CHECKING:
+    import pandas
+
+BOX = {2: 10, 3: 7, 4: 6, 5: 4, 6: 4}
+"""For each depth (number of weight matrices) the largest width: the atlas has all widths from 1 to this, everywhere."""
+
+DEGREES = (2, 3, 4, 5)
+"""The activation degrees, the same in every hidden layer."""
+
+FILE = Path(__file__).with_name("atlas.csv.gz")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the atlas and the type that pandas gives it."""
+
+    name: str
+    kind: str
+    meaning: str
+
+
+COLUMNS = (
+    Column("widths", "string", "[d_0,…,d_L], inputs first"),
+    Column("activation", "Int64", "activation degree r"),
+    Column("depth", "Int64", "number of weight matrices L"),
+    Column("parameters", "Int64", "number of weights"),
+    Column("ambient_dimension", "Int64", "number of coefficients of the outputs"),
+    Column("expected_dimension", "Int64", "the smaller of that and parameters minus hidden neurons"),
+    Column("dimension", "Int64", "affine dimension of the neurovariety; a lower bound where not proved"),
+    Column("upper", "Int64", "proved upper bound"),
+    Column("defect", "Int64", "expected dimension minus dimension"),
+    Column("proved", "boolean", "whether the dimension meets the upper bound"),
+    Column("bound", "string", "name of the rule that gives the upper bound"),
+    Column("explanation", "string", "for defective rows the special rules of the bound's proof, or unexplained"),
+    Column("identifiable", "boolean", "whether the weights are finitely identifiable; missing where not proved"),
+    Column("filling", "boolean", "whether the dimension is the ambient one"),
+    Column("minimal_filling", "boolean", "filling, and not so when any one hidden width is lowered"),
+)
+"""The columns of the file, in order. `load_atlas` adds ``network``, the text, as the first."""
+
+NAMES = tuple(column.name for column in COLUMNS)
+
+
+def architectures(box: dict[int, int] = BOX) -> Iterator[tuple[int, ...]]:
+    """The widths of all architectures of a box, in the order of the table.
+
+    >>> len(list(architectures({2: 2, 3: 1})))
+    9
+    """
+    for depth in sorted(box):
+        yield from product(range(1, box[depth] + 1), repeat=depth + 1)
+
+
+def load_atlas(path: str | os.PathLike[str] | None = None) -> pandas.DataFrame:
+    """The atlas as a pandas frame: one row for each architecture and activation degree.
+
+    Parameters
+    ----------
+    path:
+        A file that ``polygeom atlas --rebuild`` wrote; the one that comes with the package if None.
+
+    Returns
+    -------
+    A frame with the columns ``network`` and `COLUMNS`. All multilayer perceptrons with widths up to ``BOX[depth]`` and
+    activation degrees `DEGREES`.
+
+    Raises
+    ------
+    PolygeomError
+        If the file cannot be read or is no atlas.
+
+    Examples
+    --------
+    >>> atlas = load_atlas()
+    >>> len(atlas) >= 50_000, float(atlas["proved"].mean()) >= 0.97
+    (True, True)
+    >>> atlas.set_index("network").loc["[5,5,5,1] r=2", ["dimension", "defect", "explanation"]].tolist()
+    [35, 10, 'rotations']
+    """
+    import pandas as pd
+
+    source = FILE if path is None else Path(path)
+    try:
+        table = pd.read_csv(
+            source, dtype={c.name: c.kind for c in COLUMNS}, keep_default_na=False, na_values={"identifiable": [""]}
+        )
+    except (OSError, ValueError, EOFError) as error:
+        raise PolygeomError(f"atlas: cannot read {source}: {error}; write it with polygeom atlas --rebuild") from error
+    if tuple(table.columns) != NAMES:
+        raise PolygeomError(f"atlas: {source} has other columns than an atlas; write it with polygeom atlas --rebuild")
+    table.insert(0, "network", table["widths"] + " r=" + table["activation"].astype("string"))
+    return table

@@ -1,0 +1,76 @@
+"""Explanations: their chain is the proof of the bound, and what no bound reaches is called unexplained."""
+
+from __future__ import annotations
+
+import pytest
+
+from polygeom.dimension import bounds, network_bounds
+from polygeom.dimension.bounds import Bound, recursive_rules, two_layer_theorem, upper_bound
+from polygeom.dimension.compute import dimension
+from polygeom.dimension.explain import MEANINGS, explain, explain_known, steps
+from polygeom.errors import FormatError, PolygeomError
+from polygeom.network import parse
+
+
+@pytest.mark.parametrize(
+    ("network", "causes"),
+    [
+        ("[5,5,5,1] r=2", ("rotations",)),
+        ("[2,3,4,5,4,6,3,1] r=2", ("rotations", "cut at layer 4")),
+        ("[2,3,5,3,6,15,45,129,1] r=2", ("hypersurface at layer 3",)),
+        ("[4,6,5] r=2", ("Segre–Veronese",)),
+        ("[5,7,1] r=3", ("Veronese",)),
+        ("[4,3,1] r=2", ("quadrics",)),
+        ("[2,1,3,6] r=2", ("surplus",)),
+    ],
+)
+def test_known_defects_are_explained(network: str, causes: tuple[str, ...]) -> None:
+    found = explain(network)
+    assert (found.status, found.causes, found.bound) == ("explained", causes, found.dimension)
+    assert found.defect == found.expected_dimension - found.dimension > 0
+    assert all(cause.split(" at ")[0] in str(found) for cause in causes)
+
+
+def test_the_chain_is_the_tree_of_the_bound_in_reading_order() -> None:
+    bound = upper_bound((2, 3, 4, 5, 4, 6, 3, 1), (2,) * 6)
+    chain = list(steps(bound))
+
+    def flat(node: Bound, level: int) -> list[tuple[int, str, int]]:
+        return [(level, node.rule, node.value), *(entry for part in node.parts for entry in flat(part, level + 1))]
+
+    assert [(step.level, step.rule, step.value) for step in chain] == flat(bound, 0)
+    assert chain[0].widths == bound.widths
+
+
+def test_a_dimension_below_every_bound_is_unexplained() -> None:
+    network = parse("[5,5,5,1] r=2")
+    found = explain_known(network, 34, 45)
+    assert (found.status, found.bound) == ("unexplained", 35)
+    assert "unexplained, the smallest bound is 35" in str(found)
+
+
+def test_no_defect_is_said() -> None:
+    assert explain("[3,3,3] r=2").status == "no defect"
+    assert str(explain("[3,3,3] r=2")) == "[3,3,3] r=2: no defect, dimension 15 as expected"
+
+
+def test_a_result_is_taken_over_without_computing_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = dimension("[5,5,5,1] r=2")
+    monkeypatch.setattr("polygeom.dimension.explain.dimension", None)
+    assert explain(result).dimension == 35
+    assert explain(result).as_dict()["causes"] == ["rotations"]
+
+
+def test_every_rule_has_a_meaning() -> None:
+    text = (bounds.__doc__ or "") + (network_bounds.network_bound.__doc__ or "")
+    assert {name for name in MEANINGS if name not in text} == set()
+    rules = {rule[0] for widths in [(9, 3, 4, 7, 1), (2, 3, 9, 3, 1)] for rule in recursive_rules(widths, (2, 2, 2))}
+    assert rules <= set(MEANINGS)
+    assert two_layer_theorem((4, 5, 3), 2)[1] in MEANINGS  # type: ignore[index]
+
+
+def test_other_input_is_refused() -> None:
+    with pytest.raises(FormatError):
+        explain("[5,5")
+    with pytest.raises(PolygeomError, match="DimensionResult"):
+        explain(5)  # type: ignore[arg-type]
