@@ -69,7 +69,7 @@ def width_map(table: pandas.DataFrame, pattern: str, degree: int | str, value: s
     --------
     >>> from polygeom.atlas import load_atlas
     >>> width_map(load_atlas(), "[2,*,*,1]", 2, "dimension").loc[1:3, 1:3].values.tolist()
-    [[2, 2, 2], [4, 5, 5], [4, 5, 5]]
+    [[2, 2, 2], [3, 5, 5], [3, 5, 5]]
     """
     if not _PATTERN.fullmatch(pattern) or pattern.count("*") != 2:
         raise FormatError("not widths with two stars", pattern, 0, "write for example [2,*,*,1]")

@@ -87,8 +87,9 @@ def load_atlas(path: str | os.PathLike[str] | None = None) -> pandas.DataFrame:
     >>> atlas = load_atlas()
     >>> len(atlas) >= 50_000, float(atlas["proved"].mean()) >= 0.97
     (True, True)
-    >>> atlas.set_index("network").loc["[5,5,5,1] r=2", ["dimension", "defect", "explanation"]].tolist()
-    [35, 10, 'rotations']
+    >>> row = atlas.set_index("network").loc["[5,5,5,1] r=2"]
+    >>> int(row["dimension"]), int(row["defect"]), row["explanation"]
+    (35, 10, 'rotations')
     """
     import pandas as pd
 

@@ -86,7 +86,8 @@ def _pairs(forms: Array, w: tuple[int, ...], root: int, p: int, field: PrimeFiel
 
 
 def _functional(pair: Array, n: int, exponents: Array, p: int) -> Array:
-    return (_monomials(pair[:n], exponents, p) - _monomials(pair[n:], exponents, p)) % p
+    values: Array = (_monomials(pair[:n], exponents, p) - _monomials(pair[n:], exponents, p)) % p
+    return values
 
 
 def _monomials(point: Array, exponents: Array, p: int) -> Array:
@@ -95,8 +96,8 @@ def _monomials(point: Array, exponents: Array, p: int) -> Array:
         powers = np.ones(int(column.max()) + 1, dtype=np.int64)
         for e in range(1, len(powers)):
             powers[e] = powers[e - 1] * int(coordinate) % p
-        value *= powers[column]
-        value %= p
+        np.multiply(value, powers[column], out=value)
+        np.mod(value, p, out=value)
     return value
 
 

@@ -56,7 +56,17 @@ identifications
     j > 1 therefore lie in a space of dimension h = M(d_0, r_1 t) - c, t = r_2 ⋯ r_{j-1}, and dim ≤ d_1 (d_0 - 1) +
     dim(h, d_j, …, d_L).
 
-All cut, lift, outputs, inputs and hypersurface bounds are used with the bounds of their parts in place of dim.
+span
+    d_k < M = M(d_0, r_1 ⋯ r_k): dim ≤ d_k (M - d_k) + dim(d_k, d_{k+1}, …, d_L). What follows layer k depends only on
+    the space that its features span, a point of a Grassmannian of subspaces of the forms of degree r_1 ⋯ r_k.
+pencil
+    (4, 8, d_2, …), r_1 = r_2 = 2: dim ≤ 15 + dim(34, d_3, …, d_L). Eight squares span the quadrics W apolar to a pencil
+    of dual quadrics. In coordinates that make the pencil diagonal, W is spanned by the x_i x_j, i < j, and a plane of
+    combinations Σ c_i x_i². Some g ≠ 0 in C^4 has Σ g_i c_i c'_i = 0 for all c, c' in the plane, three equations. So
+    the functional Σ g_i coefficient(x_i^4) vanishes on W·W, which therefore lies in a hyperplane of the 35 quartics:
+    those apolar to Σ g_i X_i^4. Sums of four fourth powers have dimension 16, such hyperplanes 15.
+
+All these bounds are used with the bounds of their parts in place of dim.
 """
 
 from __future__ import annotations
@@ -245,6 +255,7 @@ def recursive_rules(widths: Widths, degrees: Degrees) -> Iterator[Reduction]:
             yield "lift", k, 0, (((space, *widths[k:]), degrees[k - 1 :]),)
     yield from _hypersurface_rules(widths, degrees)
     yield from _identification_rules(widths, degrees)
+    yield from _span_rules(widths, degrees)
 
 
 _DEEP = 16
@@ -303,6 +314,17 @@ def _identification_rules(widths: Widths, degrees: Degrees) -> Iterator[Reductio
             space = monomials(n, r * t) - conditions(n, m, r, t)
             if space < useful:
                 yield "identifications", 1, -m, (((n, m), ()), ((space, *widths[j:]), degrees[j - 1 :]))
+
+
+def _span_rules(widths: Widths, degrees: Degrees) -> Iterator[Reduction]:
+    limit = parameters_bound(widths, degrees)
+    for k in range(1, len(widths) - 1):
+        m = widths[k]
+        space = capped_monomials(widths[0], output_degree(degrees[:k]), limit + m)
+        if m < space and m * (space - m) < limit:
+            yield "span", k, m * (space - m), ((widths[k:], degrees[k:]),)
+    if widths[:2] == (4, 8) and degrees[:2] == (2, 2):
+        yield "pencil", 1, 15, (((34, *widths[3:]), degrees[2:]),)
 
 
 def check(bound: Bound) -> bool:

@@ -33,6 +33,8 @@ MEANINGS = {
     "Segre–Veronese": "Ottaviani, London, Abo and Brambilla: one less than counted",
     "rotations": "a sum of squares is unchanged by rotations of what is squared",
     "hypersurface": "the features of the layer satisfy an equation",
+    "span": "only the space spanned by the features of the layer matters",
+    "pencil": "products of the features miss one quartic",
     "identifications": "the features of the layer do not tell certain points apart",
 }
 """For each rule of `polygeom.dimension.bounds` and `polygeom.dimension.network_bounds` its reason in a few words."""

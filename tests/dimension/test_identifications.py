@@ -90,3 +90,29 @@ def test_the_rule_is_named_and_a_wrong_step_refused() -> None:
 def test_roots_of_unity_have_their_order(r: int) -> None:
     field, root = _field_with_root(r)
     assert [d for d in range(1, r + 1) if pow(root, d, field.p) == 1] == [r]
+
+
+def test_products_of_eight_squares_miss_a_quartic_apolar_to_four_fourth_powers(rng: np.random.Generator) -> None:
+    """The rule *pencil*: 34 of 35 quartics, although there are 36 products."""
+    assert span(4, 8, 2, 2, rng) == 34
+    assert span(4, 7, 2, 2, rng) == 28
+    assert span(4, 9, 2, 2, rng) == 35
+
+
+@pytest.mark.parametrize(
+    ("network", "value"), [("[4,8,35,22] r=2", 763), ("[4,8,35,22,15] r=2", 1071), ("[4,8,35,22,15,1] r=2", 966)]
+)
+def test_networks_over_eight_squares_reach_the_bound_of_the_pencil(network: str, value: int) -> None:
+    result = dimension(network)
+    assert (result.dimension, result.proved) == (value, True)
+    assert any("pencil" in cause for cause in explain(result).causes)
+
+
+def test_only_the_span_of_the_features_matters() -> None:
+    """The rule *span*: five of six quadrics in three variables, then a wide network."""
+    bound = upper_bound((3, 5, 40), (2,))
+    assert bound.value == 5 * 40 + 5 * (6 - 5)
+    wide = upper_bound((3, 5, 12, 40), (2, 2))
+    found = dimension("[3,5,12,40] r=2")
+    assert (found.dimension, found.proved) == (wide.value, True)
+    assert check(wide)
