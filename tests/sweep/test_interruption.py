@@ -59,7 +59,7 @@ def test_ctrl_c_stops_within_two_seconds(tmp_path: Path, expected: bytes, networ
         _, errors = process.communicate(timeout=10)
         assert time.monotonic() - start < 2.0
         assert process.returncode == -signal.SIGINT, errors
-        assert errors.splitlines()[-1] == "KeyboardInterrupt"
+        assert errors.splitlines()[-1].startswith("KeyboardInterrupt")  # a second press may add an empty message
         wait_until(lambda: not marked(mark), 0.5, "all gone")
     stored = {record["key"] for record in read_journal(tmp_path / "table.csv.journal")}
     assert known <= stored
