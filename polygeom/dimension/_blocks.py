@@ -176,31 +176,37 @@ def block_rank(
     _check_memory(memory, 8 * (count + TAIL) * (max(private) + shared + outputs * shared + sum(widths)))
     features = _Features(weights, degrees, field.random(rng, (count + TAIL, widths[0])), field)
     lowest = min(group.layer for groups in (*partition.private, partition.shared) for group in groups)
-    total, stable = 0, True
-    main: list[Array] = []
-    tail: list[Array] = []
+    total, stable, filled = 0, True, 0
+    rest = np.empty((outputs * (count + TAIL), shared))
+    tails: list[Array] = []
+    block = np.empty((0, 0))
     for o in range(outputs):
-        deltas = features.backward(o, lowest)
-        block = np.empty((count + TAIL, private[o] + shared))
-        block[:, : widths[-2]] = features.activations[-1]
-        column = widths[-2]
-        for group in (*partition.private[o], *partition.shared):
-            delta = deltas[group.layer][:, group.neurons]
-            inputs = features.into(group.layer, group.dropped)
-            field.outer_columns(np.ascontiguousarray(delta), inputs, block, 0, column, 1)
-            column += delta.shape[1] * (inputs.shape[1] - 1)
+        if block.shape[1] != private[o] + shared:
+            block = np.empty((count + TAIL, private[o] + shared))
+        _fill(block, features, (*partition.private[o], *partition.shared), features.backward(o, lowest))
         found, settled = eliminate_columns_stable(block, private[o], count, field)
-        total += found
-        stable = stable and settled
-        if shared:
-            main.append(block[found:count, private[o] :])
-            tail.append(block[count:, private[o] :])
+        total, stable = total + found, stable and settled
+        rest[filled : filled + count - found] = block[found:count, private[o] :]
+        filled += count - found
+        tails.append(block[count:, private[o] :].copy())
     if not shared:
         return Rank(total, stable, count, outputs)
-    rest = np.concatenate(main + tail)
-    rows = len(rest) - outputs * TAIL
-    found, settled = rank_stable(rest, rows, field, limit=max(0, target - total) + 1, overwrite=True)
+    rest[filled : filled + outputs * TAIL] = np.concatenate(tails)
+    rest = rest[: filled + outputs * TAIL]
+    found, settled = rank_stable(rest, filled, field, limit=max(0, target - total) + 1, overwrite=True)
     return Rank(total + found, stable and settled, count, outputs + 1)
+
+
+def _fill(block: Array, features: _Features, groups: Sequence[Group], deltas: dict[int, Array]) -> None:
+    """Columns of one output at all points: the last hidden activations, then the incoming weights of each group."""
+    last = features.activations[-1]
+    column = last.shape[1]
+    block[:, :column] = last
+    for group in groups:
+        delta = np.ascontiguousarray(deltas[group.layer][:, group.neurons])
+        inputs = features.into(group.layer, group.dropped)
+        features.field.outer_columns(delta, inputs, block, 0, column, 1)
+        column += delta.shape[1] * (inputs.shape[1] - 1)
 
 
 def single_block_rank(
