@@ -85,8 +85,6 @@ class Frontier:
     ----------
     inputs, outputs, degrees:
         The question: ``d_0``, ``d_L`` and ``(r_1, …, r_{L-1})``.
-    ambient_dimension:
-        The dimension that filling architectures have.
     architectures:
         The minimal filling architectures found, sorted. They are filling by proof, and minimal by proof where their
         ``proved`` says so.
@@ -95,8 +93,6 @@ class Frontier:
     open:
         Architectures not yet decided, when the search was stopped: every further minimal filling architecture is at
         least one of them.
-    complete:
-        Whether the list is a theorem: nothing is open, and every box is excluded by a named bound.
     ranks, bounds, elapsed:
         Exact dimensions and upper bounds computed; seconds.
     """
