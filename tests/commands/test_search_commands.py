@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -45,6 +49,25 @@ def test_an_interrupted_frontier_says_how_to_go_on(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("polygeom.dimension.frontier.frontier", interrupt)
     assert run(["frontier", "2", "1", "-r", "2", "-L", "6", "--state", "x.jsonl"]) == 130
     assert "go on from x.jsonl" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_process_leaves_a_state_to_go_on_from(sign: signal.Signals, tmp_path: Path, capsys: Capture) -> None:
+    state = tmp_path / "state.jsonl"
+    options = ["frontier", "2", "2", "-r", "2", "-L", "7", "--state", str(state), "--json"]
+    process = subprocess.Popen([sys.executable, "-m", "polygeom", *options], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and (not state.exists() or state.stat().st_size < 400):
+        time.sleep(0.005)
+    process.send_signal(sign)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == (130 if sign == signal.SIGINT else -sign)
+    assert (f"go on from {state}" in err) == (sign == signal.SIGINT)
+    before = len(state.read_bytes().splitlines())
+    assert run(options) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["claim"] == {"complete": True, "count": 38}
+    assert len(state.read_bytes().splitlines()) == 1 + 38 + len(found["excluded"]) > before
 
 
 def test_threshold_prints_one_line_each(capsys: Capture) -> None:

@@ -171,6 +171,15 @@ def test_a_torn_line_is_cut_off_wherever_it_ends(tmp_path: Path) -> None:
         assert path.read_bytes() == data
 
 
+def test_a_long_torn_line_does_not_shine_through_later_ones(tmp_path: Path) -> None:
+    path = tmp_path / "search.jsonl"
+    whole = frontier(2, 1, 2, 5, state=path).certificate()
+    data = path.read_bytes()
+    path.write_bytes(b"".join(data.splitlines(keepends=True)[:-1]) + b"{" * 500)
+    assert frontier(2, 1, 2, 5, state=path).certificate() == whole
+    assert path.read_bytes() == data
+
+
 def test_a_state_file_of_another_search_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "search.jsonl"
     frontier(2, 1, 2, 4, state=path)
