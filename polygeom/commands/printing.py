@@ -28,6 +28,9 @@ def print_rows(table: pandas.DataFrame, limit: int) -> None:
     shown = table.head(limit)
     heads = [_HEADS.get(name, name) for name in SHOWN] + ["status"]
     rows = [[cell(row[name]) for name in SHOWN] + [_status(row)] for _, row in shown.iterrows()]
+    if "explanation" in shown.columns:
+        heads.append("explanation")
+        rows = [[*row, cell(why)] for row, why in zip(rows, shown["explanation"], strict=True)]
     widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
     for row in [heads, *rows]:
         cells = [row[0].ljust(widths[0])] + [cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 )
 @click.option("--sort", multiple=True, metavar="COLUMN", help="Sort by a column; -COLUMN for the largest first.")
 @click.option("--by", multiple=True, metavar="COLUMN", help="Count rows for every value of a column.")
+@click.option("--explain", "explained", is_flag=True, help="Add a column that says why a network is defective.")
+@click.option("--conjectures", is_flag=True, help="Say which conjectures of the literature the rows contradict.")
 @click.option("--limit", default=40, show_default=True, help="Print at most this many rows.")
 @click.option("--out", metavar="OUT.csv", help="Write the rows kept.")
 def table(
@@ -29,6 +31,8 @@ def table(
     check: tuple[str, ...],
     sort: tuple[str, ...],
     by: tuple[str, ...],
+    explained: bool,
+    conjectures: bool,
     limit: int,
     out: str | None,
 ) -> int:
@@ -46,15 +50,23 @@ def table(
 
     The exit status is 1 if a --check has counterexamples.
     """
-    from polygeom.analysis import select, sorted_by, with_shape
+    from polygeom.analysis import select, sorted_by, with_explanation, with_shape
     from polygeom.sweep import read_table, write_table
 
-    rows = with_shape(read_table(file))
+    given = read_table(file)
+    written = list(given.columns)
+    rows = with_shape(given)
     for condition in where:
         rows = rows[select(rows, condition)]
     rows = sorted_by(rows, sort)
+    if explained:
+        rows = with_explanation(rows)
+        written = [*(name for name in written if name != "explanation"), "explanation"]
     if out is not None:
-        write_table(rows[list(read_table(file).columns)], out)
+        write_table(rows[written], out)
+    if conjectures:
+        _survey(rows)
+        return 0
     if check:
         return _report(rows, check, limit)
     for column in by:
@@ -63,6 +75,13 @@ def table(
         print_rows(rows, limit)
     click.echo(overview(rows))
     return 0
+
+
+def _survey(rows: pandas.DataFrame) -> None:
+    from polygeom.analysis import survey
+
+    for _, row in survey(rows[rows["status"] == "ok"]).iterrows():
+        click.echo(f"{row['conjecture']}: {row['against']} of {row['rows']} rows against it ({row['statement']})")
 
 
 def _report(rows: pandas.DataFrame, checks: tuple[str, ...], limit: int) -> int:

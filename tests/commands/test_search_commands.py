@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from polygeom.analysis import CONJECTURES
 from polygeom.atlas.build import build_atlas
 from polygeom.cli import run
+from polygeom.sweep import read_table
 
 Capture = pytest.CaptureFixture[str]
 
@@ -123,6 +125,21 @@ def test_sweep_filters_its_families(tmp_path: Path, capsys: Capture) -> None:
     command = ["sweep", "[2,1..3^1..2,1] r=2", "--shape", "unimodal", "--max-parameters", "9", "--limit", "0"]
     assert run(command) == 0
     assert capsys.readouterr().err.startswith("5 networks")
+
+
+def test_a_table_is_explained_and_confronted_with_conjectures(tmp_path: Path, capsys: Capture) -> None:
+    path, explained = tmp_path / "table.csv", tmp_path / "explained.csv"
+    assert run(["sweep", "[2..3,2..3^1..2,1] r=2", "--out", str(path), "-q"]) == 0
+    capsys.readouterr()
+    assert run(["table", str(path), "--where", "defect > 0", "--explain", "--out", str(explained)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("status  explanation")
+    assert any(line.startswith("[3,2,1] r=2") and line.endswith("quadrics") for line in lines)
+    assert read_table(explained)["explanation"].ne("").all()
+    assert run(["table", str(path), "--conjectures"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == list(CONJECTURES)
+    assert lines[1].startswith("non-increasing to one output: 4 of 7 rows against it")
 
 
 @pytest.mark.parametrize(
