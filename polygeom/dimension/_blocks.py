@@ -21,10 +21,10 @@ from operator import or_
 
 import numpy as np
 
-from polygeom.dimension.counts import Degrees, Widths, capped_monomials, output_degree
-from polygeom.dimension.witness import Rank
-from polygeom.errors import BudgetError
-from polygeom.modular import PrimeField, eliminate_columns_stable, rank, rank_stable
+from polygeom.dimension.budget import require_memory
+from polygeom.dimension.counts import Degrees, Widths, capped_monomials, output_degree, parameter_count
+from polygeom.dimension.witness import Rank, structured_weights
+from polygeom.modular import PrimeField, eliminate_columns_stable, rank_stable
 
 Array = np.ndarray
 
@@ -90,7 +90,7 @@ class _Features:
         self.activations, self.slopes = [points], [np.empty(0)]
         for w, r in zip(weights, degrees, strict=False):
             z = field.matmul(self.activations[-1], np.ascontiguousarray(w.T))
-            slope = field.power(z, r - 1) if r > 1 else np.ones_like(z)
+            slope = z if r == 2 else field.power(z, r - 1)
             self.slopes.append(slope)
             self.activations.append(field.multiply(slope, z) if r > 1 else z)
         self._ordered: dict[tuple[int, int], Array] = {}
@@ -125,6 +125,12 @@ def _size(group: Group) -> int:
     return group.neurons.stop - group.neurons.start if isinstance(group.neurons, slice) else len(group.neurons)
 
 
+def _feature_columns(widths: Widths, partition: Partition) -> int:
+    """Columns that `_Features` keeps for each point: inputs, slopes and derivatives, and inputs in another order."""
+    moved = {(g.layer, g.dropped) for groups in (*partition.private, partition.shared) for g in groups if g.dropped}
+    return 3 * sum(widths) + sum(widths[layer - 1] for layer, _ in moved)
+
+
 def _points_needed(widths: Widths, degrees: Degrees, private: Sequence[int], shared: int, target: int) -> int:
     """Points that suffice generically: every output has rows for its private columns and a share of the others."""
     outputs = widths[-1]
@@ -133,6 +139,31 @@ def _points_needed(widths: Widths, degrees: Degrees, private: Sequence[int], sha
     own = [min(c, forms) for c in private]
     rest = max(0, min(shared, target - sum(own)))
     return min(max(*own, -(-(sum(own) + rest) // outputs)), forms) if outputs > 1 else min(own[0] + rest, forms)
+
+
+class _Rows:
+    """Rows gathered from several blocks in one array, made as large as they are expected to need."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self.size, self._shape, self._used = rows * columns, (rows, columns), 0
+        self._rows = np.empty((0, columns))
+
+    @property
+    def array(self) -> Array:
+        """The rows so far."""
+        return self._rows[: self._used]
+
+    def append(self, *blocks: Array) -> int:
+        """Copy rows to the end; returns how many there are then."""
+        for block in blocks:
+            end = self._used + len(block)
+            if end > len(self._rows):
+                room = np.empty((max(end, self._shape[0]), self._shape[1]))
+                room[: self._used] = self.array
+                self._rows = room
+            self._rows[self._used : end] = block
+            self._used = end
+        return self._used
 
 
 def block_rank(
@@ -173,11 +204,12 @@ def block_rank(
     private = [widths[-2] + _columns(groups, widths) for groups in partition.private]
     shared = _columns(partition.shared, widths)
     count = _points_needed(widths, degrees, private, shared, target) + extra
-    _check_memory(memory, 8 * (count + TAIL) * (max(private) + shared + outputs * shared + sum(widths)))
+    rest = _Rows(sum(max(0, count - c) for c in private) + outputs * TAIL, shared)
+    own = (count + TAIL) * (2 * (max(private) + shared) + _feature_columns(widths, partition))
+    require_memory(memory, 8 * (own + 2 * rest.size + 2 * parameter_count(widths)))
     features = _Features(weights, degrees, field.random(rng, (count + TAIL, widths[0])), field)
     lowest = min(group.layer for groups in (*partition.private, partition.shared) for group in groups)
-    total, stable, filled = 0, True, 0
-    rest = np.empty((outputs * (count + TAIL), shared))
+    total, stable = 0, True
     tails: list[Array] = []
     block = np.empty((0, 0))
     for o in range(outputs):
@@ -186,14 +218,12 @@ def block_rank(
         _fill(block, features, (*partition.private[o], *partition.shared), features.backward(o, lowest))
         found, settled = eliminate_columns_stable(block, private[o], count, field)
         total, stable = total + found, stable and settled
-        rest[filled : filled + count - found] = block[found:count, private[o] :]
-        filled += count - found
+        rest.append(block[found:count, private[o] :])
         tails.append(block[count:, private[o] :].copy())
     if not shared:
         return Rank(total, stable, count, outputs)
-    rest[filled : filled + outputs * TAIL] = np.concatenate(tails)
-    rest = rest[: filled + outputs * TAIL]
-    found, settled = rank_stable(rest, filled, field, limit=max(0, target - total) + 1, overwrite=True)
+    rows = rest.append(*tails) - outputs * TAIL
+    found, settled = rank_stable(rest.array, rows, field, limit=max(0, target - total) + 1, overwrite=True)
     return Rank(total + found, stable and settled, count, outputs + 1)
 
 
@@ -210,17 +240,24 @@ def _fill(block: Array, features: _Features, groups: Sequence[Group], deltas: di
 
 
 def single_block_rank(
-    widths: Widths, degrees: Degrees, field: PrimeField, rng: np.random.Generator, *, extra: int = 0
+    widths: Widths,
+    degrees: Degrees,
+    field: PrimeField,
+    rng: np.random.Generator,
+    *,
+    extra: int = 0,
+    memory: int | None = None,
 ) -> Rank:
     """One hidden layer and ``d_2 = d_1`` outputs: ``d_1`` times the rank of one output's block.
 
     At ``W_2 = I`` there are no shared columns, and exchanging hidden neurons together with outputs carries the generic
     block of one output to that of any other. The rank of one computed block bounds the generic one from below.
     """
-    weight = field.random(rng, (widths[1], widths[0]))
-    weight[:, 0] = 1.0
     columns = widths[1] + widths[0] - 1
     count = capped_monomials(widths[0], degrees[0], columns) + extra
+    require_memory(memory, 8 * ((count + TAIL) * (2 * columns + 3 * sum(widths)) + 2 * widths[1] * widths[0]))
+    weight = field.random(rng, (widths[1], widths[0]))
+    weight[:, 0] = 1.0
     features = _Features([weight], degrees, field.random(rng, (count + TAIL, widths[0])), field)
     block = np.empty((count + TAIL, columns))
     block[:, : widths[1]] = features.activations[1]
@@ -230,14 +267,13 @@ def single_block_rank(
     return Rank(widths[1] * value, stable, count)
 
 
-def feature_rank(widths: Widths, degrees: Degrees, weights: Sequence[Array], field: PrimeField, points: Array) -> int:
-    """Rank of the activations of the last hidden layer at ``points``: what each surplus output adds."""
-    return rank(_Features(weights, degrees, points, field).activations[-1], field, overwrite=True)
-
-
-def _check_memory(memory: int | None, needed: int) -> None:
-    if memory is not None and needed > memory:
-        raise BudgetError(
-            f"memory: the Jacobian needs {needed / 2**30:.2f} GiB, allowed are {memory / 2**30:.2f} GiB; "
-            f'write memory="{needed // 2**30 + 1}GB" or more'
-        )
+def feature_rank(
+    widths: Widths, degrees: Degrees, field: PrimeField, rng: np.random.Generator, *, extra: int = 0
+) -> Rank:
+    """Rank of the last hidden layer's activations at random weights: what each output beyond its width adds."""
+    weights = structured_weights(widths, field, rng)
+    count = capped_monomials(widths[0], output_degree(degrees), widths[-2]) + extra
+    points = field.random(rng, (count + TAIL, widths[0]))
+    activations = _Features(weights, degrees, points, field).activations[-1]
+    value, stable = rank_stable(activations, count, field, overwrite=True)
+    return Rank(value, stable, count)

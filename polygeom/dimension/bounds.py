@@ -17,7 +17,8 @@ surplus
     narrowed to that width (equality).
 cut
     dim ≤ dim(d_0..d_k) + dim(d_k..d_L) - d_k: compose the two parts; the scalings of layer k act on the pairs with
-    orbits of dimension d_k (arXiv 1905.12207, arXiv 2605.09609).
+    orbits of dimension d_k (arXiv 1905.12207, arXiv 2605.09609). Where r_k = 1 and the d_k functions are linearly
+    independent (`feature_span`), all of GL(d_k) acts and d_k² is subtracted.
 lift
     dim ≤ dim(M(d_0, e), d_k, …, d_L), e = r_1 ⋯ r_{k-1}, k ≥ 2: pre-activations of layer k are linear in the
     monomials of degree e.
@@ -47,7 +48,7 @@ hypersurface
     rational map from P^{n-1} to P^n by forms of degree e lies on a hypersurface of at most that degree (Bézout). For
     fixed features of layer k the pre-activations of layer j > k therefore lie in a space of dimension h = M(d_k, t) -
     M(d_k, t - δ), t = r_{k+1} ⋯ r_{j-1}. So dim ≤ dim(d_0..d_k) - d_k + dim(h, d_j, …, d_L); scaling the
-    pre-activations of layer k does not change which functions its features reach.
+    pre-activations of layer k does not change which functions its features reach. For r_k = 1 as in *cut*.
 
 identifications
     d_0 + 2 ≤ d_1 < 2 d_0: there are points x ≠ y with ℓ_i(x)^{r_1} = ℓ_i(y)^{r_1} for all first-layer forms ℓ_i, and
@@ -88,6 +89,8 @@ from polygeom.dimension.counts import (
     without_surplus,
 )
 
+_LONGEST_TEXT = 300
+
 DEFECTIVE_VERONESE = {(5, 7, 3): 34, (3, 5, 4): 14, (4, 9, 4): 34, (5, 14, 4): 69}
 """Alexander–Hirschowitz: (d_0, d_1, r) → affine dimension of sums of d_1 r-th powers, one less than counted."""
 
@@ -118,16 +121,13 @@ class Bound:
     parts: tuple[Bound, ...] = ()
 
     def __str__(self) -> str:
-        """One line: ``26: rotations, from (4,5,3) r=2 ≤ 29: Segre–Veronese``."""
+        """One line of at most a few hundred characters: ``rotations, from (4,5,3) ≤ 29 [Segre–Veronese]``."""
         text = f"{self.rule} at layer {self.layer}" if self.layer else self.rule
         if self.parts:
             text += ", from " + " and ".join(
-                f"({','.join(map(str, p.widths))}) ≤ {p.value} [{p}]"
-                if p.parts
-                else f"({','.join(map(str, p.widths))}) ≤ {p.value} [{p.rule}]"
-                for p in self.parts
+                f"({','.join(map(str, part.widths))}) ≤ {part.value} [{part}]" for part in self.parts
             )
-        return text
+        return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `bound_from_dict` reads it back."""
@@ -160,18 +160,20 @@ def feature_span(widths: Widths, degrees: Degrees) -> int:
     return span
 
 
-def upper_bound(widths: Widths, degrees: Degrees) -> Bound:
+def upper_bound(widths: Widths, degrees: Degrees, *, thorough: bool = True) -> Bound:
     """The smallest upper bound that the rules of this module give for ``dim V(widths; degrees)``, with its proof tree.
+
+    Without ``thorough`` the rule *identifications*, which may take seconds, is left out; the others take milliseconds.
 
     >>> print(upper_bound((5, 5, 5, 1), (2, 2)).value, upper_bound((4, 5, 3, 1), (2, 2)))
     35 rotations, from (4,5,3) ≤ 29 [Segre–Veronese]
     """
-    return _upper_bound(widths, degrees)
+    return _upper_bound(widths, degrees, thorough)
 
 
 @lru_cache(maxsize=1 << 16)
-def _upper_bound(widths: Widths, degrees: Degrees) -> Bound:
-    closed, recursive = _closed_forms(widths, degrees), _smallest_recursive(widths, degrees)
+def _upper_bound(widths: Widths, degrees: Degrees, thorough: bool) -> Bound:
+    closed, recursive = _closed_forms(widths, degrees), _smallest_recursive(widths, degrees, thorough)
     return recursive if recursive is not None and recursive.value < closed.value else closed
 
 
@@ -210,10 +212,10 @@ def two_layer_theorem(widths: Widths, r: int) -> tuple[int, str] | None:
     return None
 
 
-def _smallest_recursive(widths: Widths, degrees: Degrees) -> Bound | None:
+def _smallest_recursive(widths: Widths, degrees: Degrees, thorough: bool) -> Bound | None:
     best: Bound | None = None
-    for rule, layer, constant, parts in recursive_rules(widths, degrees):
-        bounds = tuple(_upper_bound(w, r) for w, r in parts)
+    for rule, layer, constant, parts in recursive_rules(widths, degrees, thorough=thorough):
+        bounds = tuple(_upper_bound(w, r, thorough) for w, r in parts)
         value = constant + sum(b.value for b in bounds)
         if best is None or value < best.value:
             best = Bound(value, rule, widths, degrees, layer, bounds)
@@ -223,7 +225,7 @@ def _smallest_recursive(widths: Widths, degrees: Degrees) -> Bound | None:
 Reduction = tuple[str, int, int, tuple[tuple[Widths, Degrees], ...]]
 
 
-def recursive_rules(widths: Widths, degrees: Degrees) -> Iterator[Reduction]:
+def recursive_rules(widths: Widths, degrees: Degrees, *, thorough: bool = True) -> Iterator[Reduction]:
     """Every way in which a rule bounds this architecture by smaller ones: rule, layer, constant and the smaller ones.
 
     Each says ``dim V(widths; degrees) ≤ constant + Σ dim V(part)``.
@@ -250,15 +252,29 @@ def recursive_rules(widths: Widths, degrees: Degrees) -> Iterator[Reduction]:
         yield "rotations", 0, -(s * (s - 1) // 2), ((widths[:-1], degrees[:-1]),)
     for k in _layers_to_try(widths):
         if last > 2:
-            yield "cut", k, -widths[k], ((widths[: k + 1], degrees[: k - 1]), (widths[k:], degrees[k:]))
+            yield "cut", k, -_orbit(widths, degrees, k), (_below(widths, degrees, k), (widths[k:], degrees[k:]))
         if k >= 2 and (space := _useful_space(widths, degrees, k)):
             yield "lift", k, 0, (((space, *widths[k:]), degrees[k - 1 :]),)
     yield from _hypersurface_rules(widths, degrees)
-    yield from _identification_rules(widths, degrees)
     yield from _span_rules(widths, degrees)
+    if thorough:
+        yield from _identification_rules(widths, degrees)
+
+
+def _below(widths: Widths, degrees: Degrees, k: int) -> tuple[Widths, Degrees]:
+    """The network that computes the pre-activations of layer k."""
+    return widths[: k + 1], degrees[: k - 1]
+
+
+def _orbit(widths: Widths, degrees: Degrees, k: int) -> int:
+    """Dimension of the orbits of what layer k lets pass: its torus, or GL(d_k) where it has no activation."""
+    mixed = degrees[k - 1] == 1 and widths[k] <= feature_span(*_below(widths, degrees, k))
+    return widths[k] ** 2 if mixed else widths[k]
 
 
 _DEEP = 16
+_MOST_VARIABLES = 64
+"""Beyond it the equation of rule *hypersurface* has too large a degree to matter."""
 
 
 def _layers_to_try(widths: Widths) -> Sequence[int]:
@@ -278,25 +294,33 @@ def _useful_space(widths: Widths, degrees: Degrees, k: int) -> int:
 
 def _hypersurface_rules(widths: Widths, degrees: Degrees) -> Iterator[Reduction]:
     limit = parameters_bound(widths, degrees)
-    for k in range(1, len(widths) - 1):
-        relation = _relation_degree(widths, degrees, k)
-        if not relation:
+    for k in _layers_to_try(widths):
+        relation = _relation_degree(widths, degrees, k, limit)
+        if relation == limit:
             continue
-        features = widths[k]
-        below = (widths[: k + 1], degrees[: k - 1])
-        for j in range(k + 1, len(widths)):
-            t = output_degree(degrees[k : j - 1])
-            if relation <= t < limit:
-                space = monomials(features, t) - monomials(features, t - relation)
-                if space < limit:
-                    yield "hypersurface", k, -features, (below, ((space, *widths[j:]), degrees[j - 1 :]))
+        t = 1
+        for j in range(k + 2, len(widths)):
+            t *= degrees[j - 2]
+            if t >= limit:
+                break
+            space = monomials(widths[k], t) - monomials(widths[k], t - relation) if t >= relation else limit
+            if space < limit:
+                parts = (_below(widths, degrees, k), ((space, *widths[j:]), degrees[j - 1 :]))
+                yield "hypersurface", k, -_orbit(widths, degrees, k), parts
 
 
-def _relation_degree(widths: Widths, degrees: Degrees, k: int) -> int:
-    """The degree of an equation between the features of layer k; 0 if the rule *hypersurface* gives none."""
-    n = widths[k] - 1
-    powers = [output_degree(degrees[i:k]) for i in range(k) if widths[i] == n]
-    return min(powers) ** (n - 1) if n >= 2 and powers and min(powers) > 1 else 0
+def _relation_degree(widths: Widths, degrees: Degrees, k: int, limit: int) -> int:
+    """The degree of an equation between the features of layer k; ``limit`` if the rule gives none below it."""
+    n, product = widths[k] - 1, 1
+    if 2 <= n <= _MOST_VARIABLES:
+        for i in reversed(range(k)):
+            product *= degrees[i]
+            if product >= limit:
+                break
+            if widths[i] == n:
+                relation: int = product ** (n - 1)
+                return min(relation, limit)
+    return limit
 
 
 def _identification_rules(widths: Widths, degrees: Degrees) -> Iterator[Reduction]:
@@ -333,19 +357,19 @@ def check(bound: Bound) -> bool:
     >>> check(upper_bound((5, 5, 5, 1), (2, 2)))
     True
     """
-    if not all(check(part) for part in bound.parts):
-        return False
     widths, degrees = bound.widths, bound.degrees
     if len(widths) != len(degrees) + 2 or min(widths + degrees) < 1:
         return False
     if bound.parts:
         parts = tuple((part.widths, part.degrees) for part in bound.parts)
-        total = sum(part.value for part in bound.parts)
-        return (bound.rule, bound.layer, bound.value - total, parts) in set(recursive_rules(widths, degrees))
+        constant = bound.value - sum(part.value for part in bound.parts)
+        step = (bound.rule, bound.layer, constant, parts)
+        return any(step == rule for rule in recursive_rules(widths, degrees)) and all(map(check, bound.parts))
     if bound.rule == "parameters":
         return bound.value == parameters_bound(widths, degrees)
     if bound.rule == "ambient":
-        return bound.value == widths[-1] * monomials(widths[0], output_degree(degrees))
+        most = bound.value // widths[-1] + 1
+        return bound.value == widths[-1] * capped_monomials(widths[0], output_degree(degrees), most)
     return len(widths) == 3 and (bound.value, bound.rule) == two_layer_theorem(widths, degrees[0])
 
 

@@ -27,12 +27,16 @@ from polygeom.dimension.witness import (
     sparse_weights,
     structured_weights,
 )
-from polygeom.errors import PolygeomError
+from polygeom.errors import BudgetError, PolygeomError
 from polygeom.modular import PrimeField
 from polygeom.network import Network, parse
 
 METHODS = ("auto", "generic")
 MOST_TRIALS = 16
+_MOST_BITS = 10_000
+"""Ambient dimensions of more bits are not reported: JSON readers and Python's ``int`` refuse thousands of digits."""
+_HOPELESS_TRIALS = 2
+"""Trials to make when none of them gives a statement about the error."""
 _DENSE_ENOUGH = 300
 """Shared columns beyond which a sparse point is tried first."""
 
@@ -104,27 +108,34 @@ def _checked(network: Network, method: str, error: float, rng: int | np.random.G
         raise PolygeomError(f'network must be a Network or text, got {type(network).__name__}; write "[3,3,3] r=2"')
     if method not in METHODS:
         raise PolygeomError(f'method must be one of {", ".join(METHODS)}, got {method!r}; write method="auto"')
-    if not 0 < error <= 1:
+    if type(error) not in (int, float) or not 0 < error <= 1:
         raise PolygeomError(f"error must be a probability above 0, got {error!r}; write error=1e-9")
-    if memory is not None and (not isinstance(memory, int) or memory < 1):
+    if memory is not None and _whole(memory) < 1:
         raise PolygeomError(f"memory must be a positive number of bytes, got {memory!r}; write memory=2*10**9")
     if isinstance(rng, np.random.Generator):
         return int(rng.integers(2**62))
-    if not isinstance(rng, int) or isinstance(rng, bool) or rng < 0:
-        raise PolygeomError(f"rng must be a seed (an integer from 0) or a numpy Generator, got {rng!r}; write rng=0")
-    return rng
+    if not 0 <= _whole(rng) < 2**63:
+        raise PolygeomError(
+            f"rng must be a seed (an integer from 0 to 2**63 - 1) or a numpy Generator, got {rng!r:.40}; write rng=0"
+        )
+    return int(rng)
 
 
-def proved_bound(network: Network) -> Bound:
-    """The smallest proved upper bound for the dimension, with its rule."""
+def _whole(value: object) -> int:
+    """A value as an integer; -1 for what is none."""
+    return int(value) if isinstance(value, int | np.integer) and not isinstance(value, bool) else -1
+
+
+def proved_bound(network: Network, *, thorough: bool = True) -> Bound:
+    """The smallest proved upper bound for the dimension, with its rule; see `polygeom.dimension.bounds.upper_bound`."""
     if network.widths is not None and network.activation_degrees is not None:
-        return upper_bound(network.widths, network.activation_degrees)
-    return network_bound(network)
+        return upper_bound(network.widths, network.activation_degrees, thorough=thorough)
+    return network_bound(network, thorough=thorough)
 
 
 def _best(network: Network, method: str, error: float, seed: int, memory: int | None) -> tuple[Bound, list[Trial]]:
     """The upper bound, and trials until one meets it or enough independent ones are done."""
-    bound = proved_bound(network)
+    bound, thorough = proved_bound(network, thorough=False), False
     if network.widths is not None and network.activation_degrees is not None:
         if len(without_idle_layers(network.widths, network.activation_degrees)[0]) == 2:
             return bound, []
@@ -134,6 +145,8 @@ def _best(network: Network, method: str, error: float, seed: int, memory: int | 
     height = None
     for trial in attempts(network, bound.value, seed, memory):
         trials.append(trial)
+        if trial.rank.value < bound.value and trial.method != SPARSE and not thorough:
+            bound, thorough = proved_bound(network), True
         if trial.rank.value > bound.value:
             raise AssertionError(
                 f"{network}: rank {trial.rank.value} exceeds the bound {bound.value} ({bound}); please report"
@@ -142,8 +155,9 @@ def _best(network: Network, method: str, error: float, seed: int, memory: int | 
             break
         if trial.number > 0:
             height = height or heights(network)
-            failure *= trial_failure(height, bound.value, trial.prime, TAIL, trial.rank.stages)
-            if failure <= error or trial.number >= MOST_TRIALS:
+            miss = trial_failure(height, bound.value, trial.prime, TAIL, trial.rank.stages)
+            failure *= miss
+            if failure <= error or trial.number >= (MOST_TRIALS if miss < 1 else _HOPELESS_TRIALS):
                 break
     return bound, trials
 
@@ -182,20 +196,19 @@ def perceptron_trial(
 
     def attempt(field: PrimeField, rng: np.random.Generator, extra: int) -> Rank:
         if len(core) == 3 and outputs == core[1]:
-            found = _blocks.single_block_rank(core, degrees, field, rng, extra=extra)
+            found = _blocks.single_block_rank(core, degrees, field, rng, extra=extra, memory=memory)
         else:
             draw = sparse_weights if method == SPARSE else structured_weights
             weights = draw(core, field, rng)
             partition = _blocks.sparse_partition(weights) if method == SPARSE else _blocks.structured_partition(core)
-            goal = upper_bound(core, degrees).value
+            goal = upper_bound(core, degrees, thorough=False).value
             found = _blocks.block_rank(core, degrees, weights, partition, field, rng, goal, extra=extra, memory=memory)
         surplus = widths[-1] - outputs
         if surplus == 0:
             return found
-        weights = structured_weights(core, field, rng)
-        points = field.random(rng, (core[-2] + TAIL, widths[0]))
-        features = _blocks.feature_rank(core, degrees, weights, field, points)
-        return Rank(found.value + surplus * features, found.stable, found.points, found.stages)
+        features = _blocks.feature_rank(core, degrees, field, rng, extra=extra)
+        value, stable = found.value + surplus * features.value, found.stable and features.stable
+        return Rank(value, stable, max(found.points, features.points), found.stages + features.stages)
 
     return _stabilised(number, method, attempt, seed, degrees, target)
 
@@ -236,8 +249,8 @@ def _result(network: Network, bound: Bound, trials: list[Trial], seed: int, elap
         height = heights(network)
         for trial in independent:
             error_bound *= trial_failure(height, bound.value, trial.prime, TAIL, trial.rank.stages)
-    ambient, parameters, gauge = network.ambient_dimension, network.parameter_count, network.gauge
-    expected = min(ambient, parameters - gauge)
+    ambient, expected = _ambient_dimension(network), network.expected_dimension
+    parameters, gauge = network.parameter_count, network.gauge
     scalings = gauge if network.widths is None else sum(network.widths[1:-1])
     return DimensionResult(
         network=network.text,
@@ -264,6 +277,14 @@ def _result(network: Network, bound: Bound, trials: list[Trial], seed: int, elap
         version=__version__,
         elapsed=elapsed,
     )
+
+
+def _ambient_dimension(network: Network) -> int | None:
+    try:
+        ambient = network.ambient_dimension
+    except BudgetError:
+        return None
+    return ambient if ambient.bit_length() <= _MOST_BITS else None
 
 
 def _identifiable(lower: int, upper: int, free: int) -> bool | None:

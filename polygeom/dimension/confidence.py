@@ -34,43 +34,56 @@ PRIMES_OF_22_BITS = 140336
 
 @dataclass(frozen=True, slots=True)
 class Height:
-    """Size of a polynomial: degree in the weights, degree in the inputs, log2 of the sum of absolute coefficients."""
+    """Bounds for a polynomial with rational coefficients.
+
+    Attributes
+    ----------
+    weights, inputs:
+        Degrees in the weights and in the inputs.
+    norm:
+        log2 of the sum of absolute coefficients, after multiplication with a common denominator, and at least `scale`.
+    scale:
+        log2 of that common denominator.
+    """
 
     weights: int
     inputs: int
     norm: float
+    scale: float = 0.0
 
 
 class HeightEngine:
-    """Engine over `Height`; weight values are the number of weights a linear map sums (see `heights`)."""
+    """Engine over `Height`; no linear map sums more than ``fan_in`` terms. Weight values are not looked at."""
 
     def __init__(self, fan_in: int) -> None:
         self._sum = log2(fan_in)
 
     def linear(self, x: Height, w: Any) -> Height:
-        return Height(x.weights + 1, x.inputs, x.norm + self._sum)
+        return Height(x.weights + 1, x.inputs, x.norm + self._sum, x.scale)
 
     def bias(self, x: Height, b: Any) -> Height:
-        return Height(max(x.weights, 1), x.inputs, x.norm + 1)
+        return self.add(x, Height(1, 0, 0.0))
 
     def add(self, x: Height, y: Height) -> Height:
-        return Height(max(x.weights, y.weights), max(x.inputs, y.inputs), max(x.norm, y.norm) + 1)
+        norm = max(x.norm + y.scale, y.norm + x.scale) + 1
+        return Height(max(x.weights, y.weights), max(x.inputs, y.inputs), norm, x.scale + y.scale)
 
     def multiply(self, x: Height, y: Height) -> Height:
-        return Height(x.weights + y.weights, x.inputs + y.inputs, x.norm + y.norm)
+        return Height(x.weights + y.weights, x.inputs + y.inputs, x.norm + y.norm, x.scale + y.scale)
 
     def power(self, x: Height, exponent: int) -> Height:
-        return Height(exponent * x.weights, exponent * x.inputs, exponent * x.norm)
+        return Height(exponent * x.weights, exponent * x.inputs, exponent * x.norm, exponent * x.scale)
 
     def polynomial(self, x: Height, coefficients: Sequence[Fraction]) -> Height:
         top = self.power(x, len(coefficients) - 1)
-        scale = lcm(*(c.denominator for c in coefficients))
-        total = sum(abs(c) for c in coefficients) * scale
-        return Height(top.weights, top.inputs, top.norm + log2(max(1, total)))
+        denominator = lcm(*(c.denominator for c in coefficients))
+        total = sum(abs(c) for c in coefficients) * denominator
+        scale = log2(denominator)
+        return Height(top.weights, top.inputs, top.norm + max(scale, log2(total)), top.scale + scale)
 
     def matmul(self, x: Height, y: Height) -> Height:
         product = self.multiply(x, y)
-        return Height(product.weights, product.inputs, product.norm + self._sum)
+        return Height(product.weights, product.inputs, product.norm + self._sum, product.scale)
 
     def reindex(self, x: Height, index: Any) -> Height:
         return x
@@ -86,7 +99,7 @@ def heights(network: Network) -> Height:
     >>> heights(parse("[4,5,3,1] r=2")).weights, heights(parse("[4,5,3,1] r=2")).inputs
     (6, 4)
     """
-    fan_in = max(max(shape) for shape in network.shapes)
+    fan_in = max(max(shape) for shape in (*network.shapes, *network.parameters.values()))
     value = network.evaluate(HeightEngine(fan_in), dict.fromkeys(network.parameters), Height(0, 1, 0.0))
     return Height(max(0, value.weights - 1), value.inputs, value.norm + log2(max(1, value.weights)))
 

@@ -30,9 +30,13 @@ def capped_monomials(variables: int, degree: int, cap: int) -> int:
     >>> capped_monomials(500, 2**100, 10**6)
     1000000
     """
-    if variables > 1 and (degree >= cap or (degree > 1 and variables >= cap)):
-        return cap
-    return min(monomials(variables, degree), cap)
+    few, many = sorted((variables - 1, degree))
+    total = 1
+    for i in range(1, few + 1):
+        total = total * (many + i) // i  # C(many + i, i), at least doubled
+        if total >= cap:
+            return cap
+    return min(total, cap)
 
 
 def ambient_dimension(widths: Sequence[int], degrees: Sequence[int]) -> int:

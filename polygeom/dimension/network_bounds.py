@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from polygeom.dimension.bounds import Bound, upper_bound
+from polygeom.errors import BudgetError
 from polygeom.network import Attention, Bias, Dense, Network, Power
 
 
-def network_bound(network: Network) -> Bound:
+def network_bound(network: Network, *, thorough: bool = True) -> Bound:
     """The smallest proved upper bound for the dimension of the neurovariety of ``network``.
 
     ``ambient``
@@ -27,18 +28,25 @@ def network_bound(network: Network) -> Bound:
     >>> network_bound(parse("[2,2,1] r=2 bias")).value
     6
     """
-    return min(network_rules(network), key=lambda bound: bound.value)
+    return min(network_rules(network, thorough=thorough), key=lambda bound: bound.value)
 
 
-def network_rules(network: Network) -> list[Bound]:
+def network_rules(network: Network, *, thorough: bool = True) -> list[Bound]:
     """Every bound of the rules in `network_bound` that applies."""
     rules = [
-        Bound(network.ambient_dimension, "ambient", (), ()),
+        _ambient(network),
         Bound(network.parameter_count - network.gauge, "symmetries", (), ()),
         _one_token(network),
-        _homogenised(network),
+        _homogenised(network, thorough),
     ]
     return [bound for bound in rules if bound is not None]
+
+
+def _ambient(network: Network) -> Bound | None:
+    try:
+        return Bound(network.ambient_dimension, "ambient", (), ())
+    except BudgetError:  # so many coefficients bound nothing
+        return None
 
 
 def _one_token(network: Network) -> Bound | None:
@@ -53,7 +61,7 @@ def _one_token(network: Network) -> Bound | None:
     return Bound(s * d - s * (s - 1) // 2 + d * layer.width - 1, "one token", (), ())
 
 
-def _homogenised(network: Network) -> Bound | None:
+def _homogenised(network: Network, thorough: bool) -> Bound | None:
     widths: list[int] = [network.input_dimension + 1]
     degrees: list[int] = []
     biased = False
@@ -73,5 +81,5 @@ def _homogenised(network: Network) -> Bound | None:
     if not biased or len(widths) != len(degrees) + 2 or len(network.input_shape) != 1:
         return None
     widths[-1] -= 1
-    part = upper_bound(tuple(widths), tuple(degrees))
+    part = upper_bound(tuple(widths), tuple(degrees), thorough=thorough)
     return Bound(part.value, "homogenised", (), (), 0, (part,))

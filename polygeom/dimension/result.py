@@ -33,7 +33,8 @@ class DimensionResult:
     bound:
         The rule that gives `upper` and what it rests on, in one line.
     parameters, ambient_dimension, expected_dimension:
-        Number of weights; number of coefficients of the outputs; ``min(ambient, parameters - gauge)``.
+        Number of weights; number of coefficients of the outputs, None if it has thousands of digits; ``min(ambient,
+        parameters - gauge)``.
     defect:
         ``expected_dimension - dimension``.
     filling:
@@ -61,7 +62,7 @@ class DimensionResult:
     trials: int
     bound: str
     parameters: int
-    ambient_dimension: int
+    ambient_dimension: int | None
     expected_dimension: int
     defect: int
     filling: bool
@@ -89,7 +90,7 @@ class DimensionResult:
             else f"probable, error ≤ {self.error_bound:.0e}, between {self.lower} and {self.upper}"
         )
         flags = [
-            "filling" if self.filling else f"ambient {self.ambient_dimension}",
+            "filling" if self.filling else f"ambient {self.ambient_dimension or 'huge'}",
             f"defect {self.defect}" if self.defect else "of expected dimension",
             {True: "finitely identifiable", False: "not identifiable", None: "identifiability unknown"}[
                 self.identifiable

@@ -14,10 +14,10 @@ import math
 
 import numpy as np
 
+from polygeom.dimension.budget import require_memory
 from polygeom.dimension.counts import Degrees
 from polygeom.dimension.witness import Rank
 from polygeom.engines.prime_field import Tape
-from polygeom.errors import BudgetError
 from polygeom.modular import PrimeField, rank_stable
 from polygeom.network import Network
 
@@ -42,7 +42,7 @@ def jacobian(network: Network, field: PrimeField, weights: dict[str, Array], poi
 
     Returns
     -------
-    Residues ``(output_dimension, N, parameter_count)``; weights in the order of ``network.parameters``, each row-major.
+    Residues ``(N, output_dimension, parameter_count)``; weights in the order of ``network.parameters``, each row-major.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def jacobian(network: Network, field: PrimeField, weights: dict[str, Array], poi
     tape = Tape(field)
     leaves = {name: tape.leaf(value) for name, value in weights.items()}
     output = network.evaluate(tape, leaves, tape.leaf(points))
-    rows = np.empty((network.output_dimension, len(points), network.parameter_count))
+    rows = np.empty((len(points), network.output_dimension, network.parameter_count))
     for o in range(network.output_dimension):
         seed = np.zeros((len(points), network.output_dimension))
         seed[:, o] = 1.0
@@ -63,7 +63,7 @@ def jacobian(network: Network, field: PrimeField, weights: dict[str, Array], poi
         start = 0
         for name, shape in network.parameters.items():
             size = math.prod(shape)
-            rows[o, :, start : start + size] = gradients[name].reshape(len(points), size)
+            rows[:, o, start : start + size] = gradients[name].reshape(len(points), size)
             start += size
     return rows
 
@@ -92,20 +92,13 @@ def generic_rank(
         As for `polygeom.dimension._blocks.block_rank`.
     """
     outputs = network.output_dimension
-    forms = -(-network.ambient_dimension // outputs)
-    count = min(-(-target // outputs), forms) + extra
-    needed = 8 * outputs * (count + TAIL) * network.parameter_count * 2
-    if memory is not None and needed > memory:
-        raise BudgetError(
-            f"memory: the Jacobian needs {needed / 2**30:.2f} GiB, allowed are {memory / 2**30:.2f} GiB; "
-            f'write memory="{needed // 2**30 + 1}GB" or more'
-        )
+    count = -(-target // outputs) + extra
+    features = sum(math.prod(shape) for shape in network.shapes)
+    require_memory(memory, 8 * (count + TAIL) * (2 * outputs * network.parameter_count + 4 * features))
     weights = random_weights(network, field, rng)
     points = field.random(rng, (count + TAIL, *network.input_shape))
-    rows = jacobian(network, field, weights, points)
-    main, tail = rows[:, :count], rows[:, count:]
-    stacked = np.concatenate([main.reshape(outputs * count, -1), tail.reshape(outputs * TAIL, -1)])
-    value, stable = rank_stable(stacked, outputs * count, field, limit=target + 1, overwrite=True)
+    rows = jacobian(network, field, weights, points).reshape(outputs * len(points), -1)
+    value, stable = rank_stable(rows, outputs * count, field, limit=target + 1, overwrite=True)
     return Rank(value, stable, count)
 
 

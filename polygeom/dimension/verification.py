@@ -135,40 +135,90 @@ def verify(certificate: Mapping[str, Any]) -> Verification:
         from polygeom.dimension.frontier_check import verify_frontier
 
         return verify_frontier(certificate)
-    if certificate.get("kind") != KIND or certificate.get("format") != FORMAT:
-        raise PolygeomError(
-            f"certificate: kind and format must be {KIND!r} and {FORMAT}, got {certificate.get('kind')!r} and "
-            f"{certificate.get('format')!r}; a newer format needs a newer polygeom"
-        )
-    try:
-        network = parse(certificate["network"])
-        claim, lower = certificate["claim"], certificate["lower"]
-        bound = bound_from_dict(certificate["upper"])
-        p, rank = int(lower["prime"]), int(lower["rank"])
-        weights = {name: np.array(lower["weights"][name], dtype=np.int64) for name in network.parameters}
-        points = np.array(lower["points"], dtype=np.int64)
-        claimed = {key: claim[key] for key in ("dimension", "lower", "upper", "proved")}
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise PolygeomError(f"certificate: a field is missing or malformed ({error!r}); write it again") from error
+    claim, lower, network, bound = _read(certificate)
+    p, rank = lower["prime"], lower["rank"]
+    weights = {name: _integers(value, f"weights {name}") for name, value in lower["weights"].items()}
+    points = _integers(lower["points"], "points")
     _check_shapes(network, p, weights, points)
     found = flint_rank(dual_jacobian(network, p, weights, points), p)
+    proved = claim["lower"] == claim["upper"]
+    stated = claim["lower"] if proved else f"{claim['lower']} to {claim['upper']}, not proved"
     outcomes = [
         (found >= rank, f"rank of the Jacobian mod {p} is {found}, claimed {rank}"),
-        (claimed["lower"] <= rank, f"lower bound {claimed['lower']} follows from rank {rank}"),
+        (claim["lower"] <= rank, f"lower bound {claim['lower']} follows from rank {rank}"),
         (_bound_holds(network, bound), f"upper bound {bound.value} follows by {bound}"),
-        (claimed["upper"] >= bound.value, f"claimed upper bound {claimed['upper']} follows from {bound.value}"),
-        (
-            claimed["lower"] <= claimed["dimension"] <= claimed["upper"],
-            f"dimension {claimed['dimension']} is in the bounds",
-        ),
-        (
-            not claimed["proved"] or claimed["lower"] == claimed["upper"],
-            "called proved and the bounds meet" if claimed["proved"] else "not called proved",
-        ),
+        (claim["upper"] >= bound.value, f"claimed upper bound {claim['upper']} follows from {bound.value}"),
+        (claim["dimension"] == claim["lower"], f"dimension {claim['dimension']} is the lower bound"),
+        (claim["proved"] is proved, f"called {'proved' if claim['proved'] else 'probable'}, the bounds say {stated}"),
     ]
     return Verification(
         all(ok for ok, _ in outcomes), tuple(f"{'ok' if ok else 'FALSE'}: {text}" for ok, text in outcomes)
     )
+
+
+_FIELDS: dict[str, dict[str, type]] = {
+    "certificate": {
+        "kind": str,
+        "format": int,
+        "version": str,
+        "network": str,
+        "claim": dict,
+        "lower": dict,
+        "upper": dict,
+    },
+    "claim": {"dimension": int, "lower": int, "upper": int, "proved": bool},
+    "lower": {"rank": int, "prime": int, "weights": dict, "points": list},
+    "upper": {"value": int, "rule": str, "widths": list, "degrees": list, "layer": int, "parts": list},
+}
+"""The fields of each part of a certificate and their types; no other field is allowed."""
+
+
+def _read(certificate: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], Network, Bound]:
+    if certificate.get("kind") != KIND or certificate.get("format") != FORMAT:
+        raise PolygeomError(
+            f"certificate: kind and format must be {KIND!r} and {FORMAT}, got {certificate.get('kind')!r:.40} and "
+            f"{certificate.get('format')!r:.40}; a newer format needs a newer polygeom"
+        )
+    _check_fields("certificate", certificate)
+    _check_fields("claim", certificate["claim"])
+    _check_fields("lower", certificate["lower"])
+    bounds = [certificate["upper"]]
+    while bounds:
+        part = bounds.pop()
+        _check_fields("upper", part)
+        if not all(type(n) is int for n in (*part["widths"], *part["degrees"])):
+            raise PolygeomError(f"certificate: widths and degrees of a bound must be integers; {_AGAIN}")
+        bounds += part["parts"]
+    try:
+        bound = bound_from_dict(certificate["upper"])
+    except RecursionError:
+        raise PolygeomError(f"certificate: the bounds are nested too deeply; {_AGAIN}") from None
+    return certificate["claim"], certificate["lower"], parse(certificate["network"]), bound
+
+
+_AGAIN = "write the certificate again"
+
+
+def _check_fields(part: str, data: Any) -> None:
+    types = _FIELDS[part]
+    if not isinstance(data, Mapping) or set(data) != set(types):
+        got = ", ".join(map(str, data)) if isinstance(data, Mapping) else type(data).__name__
+        raise PolygeomError(f"certificate: {part} must have the fields {', '.join(types)}, got {got:.100}; {_AGAIN}")
+    for name, kind in types.items():
+        if type(data[name]) is not kind:
+            raise PolygeomError(
+                f"certificate: {name} in {part} must be of type {kind.__name__}, got {data[name]!r:.40}; {_AGAIN}"
+            )
+
+
+def _integers(numbers: Any, name: str) -> Array:
+    try:
+        array = np.array(numbers)
+    except ValueError:
+        array = np.array(0.5)
+    if array.dtype.kind != "i":
+        raise PolygeomError(f"certificate: {name} must be an array of integers below 2^63; {_AGAIN}")
+    return array.astype(np.int64)
 
 
 def _check_shapes(network: Network, p: int, weights: Mapping[str, Array], points: Array) -> None:
@@ -176,6 +226,11 @@ def _check_shapes(network: Network, p: int, weights: Mapping[str, Array], points
 
     if not 2 < p < 2**26 or not flint.fmpz(p).is_prime():
         raise PolygeomError(f"certificate: prime must be an odd prime below 2^26, got {p}")
+    if set(weights) != set(network.parameters):
+        raise PolygeomError(
+            f"certificate: weights must be those of the network, {', '.join(network.parameters)}, got "
+            f"{', '.join(weights):.100}; {_AGAIN}"
+        )
     for name, shape in network.parameters.items():
         if weights[name].shape != shape:
             raise PolygeomError(f"certificate: weights {name} must have shape {shape}, got {weights[name].shape}")

@@ -57,9 +57,12 @@ def structured_weights(widths: Sequence[int], field: PrimeField, rng: np.random.
     Requires ``d_L ≤ d_{L-1}``. The scalings of hidden neurons and GL(d_L) bring generic weights into this form, so the
     rank of the Jacobian at a generic such point is the generic rank.
     """
-    weights = [field.random(rng, (m, n)) for n, m in pairwise(widths)]
-    for w in weights[:-1]:
-        w[:, 0] = 1.0
+    entries = field.random(rng, sum(m * n for n, m in pairwise(widths)))  # one draw costs less than one for each layer
+    weights, start = [], 0
+    for n, m in pairwise(widths):
+        weights.append(entries[start : start + m * n].reshape(m, n))
+        weights[-1][:, 0] = 1.0
+        start += m * n
     outputs = widths[-1]
     weights[-1][:, :outputs] = np.eye(outputs)
     return weights

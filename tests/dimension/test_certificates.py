@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from engines.zoo import ZOO
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from polygeom.dimension import certify, dimension, read_certificate, upper_bound, verify, write_certificate
 from polygeom.dimension.bounds import check
@@ -72,6 +74,8 @@ FALSE = {
     "bound value": _set("upper", "value", value=lambda v: v - 1),
     "bound rule": _set("upper", "rule", value="ambient"),
     "bound of something else": _set("upper", "widths", value=[2, 3, 3]),
+    "bound parts": _set("upper", "parts", value=lambda parts: [*parts, certify("[3,3] ")["upper"]]),
+    "proved flag": _set("claim", "proved", value=False),
     "network": _other_network,
 }
 
@@ -91,6 +95,8 @@ def test_an_unproved_claim_must_not_be_called_proved() -> None:
     assert not verify(certificate).valid
     certificate["claim"]["proved"] = False
     assert verify(certificate).valid
+    certificate["claim"]["dimension"] = 15
+    assert not verify(certificate).valid
 
 
 @pytest.mark.parametrize("change", [{"value": 28}, {"rule": "quadrics"}, {"rule": "ambient"}, {"widths": (4, 6, 3)}])
@@ -105,16 +111,33 @@ def test_a_bound_is_checked_down_to_its_leaves(change: dict[str, Any]) -> None:
 
 
 MALFORMED = {
-    "prime": (_set("lower", "prime", value=4194303), "must be an odd prime"),
+    "composite": (_set("lower", "prime", value=4194303), "must be an odd prime"),
     "even prime": (_set("lower", "prime", value=2), "must be an odd prime"),
+    "large prime": (_set("lower", "prime", value=2**31 - 1), "must be an odd prime below 2^26"),
+    "prime as text": (_set("lower", "prime", value="4194301"), "prime in lower must be of type int"),
+    "rank as float": (_set("lower", "rank", value=15.0), "rank in lower must be of type int"),
+    "nan": (_set("claim", "upper", value=float("nan")), "upper in claim must be of type int"),
+    "proved as number": (_set("claim", "proved", value=1), "proved in claim must be of type bool"),
     "shape": (_set("lower", "weights", "W1", value=[[1, 2], [3, 4]]), "must have shape (3, 3), got (2, 2)"),
     "point shape": (_set("lower", "points", value=[[1, 2]]), "points must have shape"),
-    "text for numbers": (_set("lower", "points", value=[["a", "b", "c"]]), "missing or malformed"),
-    "ragged": (_set("lower", "weights", "W1", value=[[1], [2, 3]]), "missing or malformed"),
-    "huge": (_set("lower", "points", value=[[10**30, 1, 1]]), "missing or malformed"),
-    "missing": (lambda c: c["lower"].pop("points"), "missing or malformed"),
+    "no points": (_set("lower", "points", value=[]), "points must be an array of integers"),
+    "text for numbers": (_set("lower", "points", value=[["a", "b", "c"]]), "points must be an array of integers"),
+    "floats for numbers": (_set("lower", "points", value=[[1.5, 2, 3]]), "points must be an array of integers"),
+    "booleans for numbers": (_set("lower", "points", value=[[True] * 3]), "points must be an array of integers"),
+    "ragged": (_set("lower", "weights", "W1", value=[[1], [2, 3]]), "weights W1 must be an array of integers"),
+    "huge": (_set("lower", "points", value=[[10**30, 1, 1]]), "points must be an array of integers"),
+    "missing": (lambda c: c["lower"].pop("points"), "lower must have the fields rank, prime, weights, points"),
+    "missing weight": (lambda c: c["lower"]["weights"].pop("W2"), "weights must be those of the network, W1, W2"),
+    "extra weight": (_set("lower", "weights", "W3", value=[[1]]), "weights must be those of the network, W1, W2"),
+    "extra claim": (_set("claim", "filling", value=True), "claim must have the fields dimension, lower"),
+    "extra field": (_set("comment", value="true"), "certificate must have the fields kind, format"),
     "format": (_set("format", value=2), "a newer format needs a newer polygeom"),
-    "bound": (_set("upper", value=[]), "missing or malformed"),
+    "kind": (_set("kind", value="ideal"), "kind and format must be"),
+    "bound": (_set("upper", value=[]), "upper in certificate must be of type dict"),
+    "bound without rule": (lambda c: c["upper"].pop("rule"), "upper must have the fields value, rule"),
+    "bound part": (_set("upper", "parts", value=[1]), "upper must have the fields value, rule"),
+    "bound widths": (_set("upper", "widths", value=[3.0, 3, 3]), "must be integers"),
+    "network": (_set("network", value="[3,3,3]"), "r=2"),
 }
 
 
@@ -149,8 +172,102 @@ def test_dual_numbers_and_reverse_mode_give_one_jacobian(network: Network, rng: 
     reverse = field.decode(jacobian(network, field, weights, points))
     integers = {name: field.decode(w) for name, w in weights.items()}
     dual = dual_jacobian(network, field.p, integers, field.decode(points))
-    assert np.array_equal(reverse.transpose(1, 0, 2).reshape(dual.shape), dual)
+    assert np.array_equal(reverse.reshape(dual.shape), dual)
 
 
 def test_parse_is_all_that_verification_takes_from_the_text() -> None:
     assert parse(certify("[2,2,1] r=2")["network"]) == parse("[2,2,1] r=2")
+
+
+def test_bounds_nested_without_end_are_refused() -> None:
+    certificate = certify("[3,3,3] r=2")
+    for _ in range(5000):
+        certificate["upper"] = {**certificate["upper"], "parts": [certificate["upper"]]}
+    with pytest.raises(PolygeomError, match="nested too deeply"):
+        verify(certificate)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"kind": "dimension", "kind": "dimension"}', "a key occurs twice"),
+        ('{"kind": "dimension", "rank": NaN}', "NaN is not a number"),
+        ('{"kind": "dimension", "rank": -Infinity}', "-Infinity is not a number"),
+        ("[" * 100_000, "is not JSON"),
+        ("{}", "has no field kind"),
+        ("[3,3,3] r=2", "is not JSON"),
+        ("", "is not JSON"),
+        ("\x00", "is not JSON"),
+        ('{"kind": 1' + "0" * 5000 + "}", "is not JSON"),
+    ],
+)
+def test_files_that_are_no_certificates(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    path.write_text(text)
+    with pytest.raises(PolygeomError) as caught:
+        read_certificate(path)
+    assert message in str(caught.value)
+
+
+def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    for path in (tmp_path / "none.json", tmp_path, tmp_path / "binary"):
+        with pytest.raises(PolygeomError, match="cannot read"):
+            read_certificate(path)
+    with pytest.raises(PolygeomError, match="cannot write"):
+        write_certificate(certify("[2,1]"), tmp_path / "no folder" / "c.json")
+
+
+def test_verification_uses_neither_the_kernels_nor_reverse_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = certify("[4,5,3,1] r=2")
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("verification must not come here")
+
+    for place in ("polygeom.modular.elimination._eliminate", "polygeom.engines.prime_field.Tape.__init__"):
+        monkeypatch.setattr(place, refuse)
+    monkeypatch.setattr("polygeom.modular.PrimeField.matmul", refuse)
+    assert verify(certificate).valid
+
+
+PROBABLE = ["x=input(2,2); a=dense(x,3); b=power(a,2); dense(b,1)", "ncp(3,rank=3,degree=3,outputs=2)"]
+
+
+@pytest.mark.parametrize("text", PROBABLE)
+def test_a_probable_result_is_certified_as_such(text: str) -> None:
+    certificate = certify(text)
+    assert certificate["claim"]["proved"] is False
+    assert verify(certificate).valid
+    certificate["claim"].update(proved=True, upper=certificate["claim"]["lower"])
+    assert not verify(certificate).valid
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_no_change_of_one_number_passes_unless_it_claims_less(data: st.DataObject) -> None:
+    original = certify("[4,5,3,1] r=2")
+    certificate = json.loads(json.dumps(original))
+    place, path = _some_number(certificate, data)
+    change = data.draw(st.sampled_from([-2, -1, 1, 2]))
+    place[path] += change
+    try:
+        outcome = verify(certificate)
+    except PolygeomError:
+        return
+    if outcome.valid:
+        assert certificate["claim"] == original["claim"]
+        assert certificate["lower"]["rank"] <= certificate["claim"]["lower"]
+
+
+def _some_number(certificate: Certificate, data: st.DataObject) -> tuple[Any, Any]:
+    """A place in the certificate where an integer stands; never one of the claim, which other tests change."""
+    places: list[tuple[Any, Any]] = []
+    stack: list[Any] = [certificate["lower"], certificate["upper"]]
+    while stack:
+        part = stack.pop()
+        for key in part if isinstance(part, dict) else range(len(part)):
+            if type(part[key]) is int:
+                places.append((part, key))
+            elif isinstance(part[key], list | dict):
+                stack.append(part[key])
+    return data.draw(st.sampled_from(places))

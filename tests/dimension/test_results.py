@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -62,12 +63,19 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
     ("[3,3,3] r=2", {"error": 0}, "error=1e-9"),
     ("[3,3,3] r=2", {"error": 2}, "error=1e-9"),
     ("[3,3,3] r=2", {"error": math.nan}, "error=1e-9"),
+    ("[3,3,3] r=2", {"error": "1e-9"}, "error=1e-9"),
+    ("[3,3,3] r=2", {"error": True}, "error=1e-9"),
+    ("[3,3,3] r=2", {"error": 1e-9j}, "error=1e-9"),
     ("[3,3,3] r=2", {"rng": -1}, "rng=0"),
+    ("[3,3,3] r=2", {"rng": 2**63}, "rng=0"),
+    ("[3,3,3] r=2", {"rng": None}, "rng=0"),
     ("[3,3,3] r=2", {"rng": 1.5}, "rng=0"),
     ("[3,3,3] r=2", {"rng": True}, "rng=0"),
     ("[3,3,3] r=2", {"rng": "0"}, "rng=0"),
     ("[3,3,3] r=2", {"memory": 0}, "memory=2*10**9"),
     ("[3,3,3] r=2", {"memory": "2GB"}, "memory=2*10**9"),
+    ("[3,3,3] r=2", {"memory": True}, "memory=2*10**9"),
+    ("[3,3,3] r=2", {"memory": 1.5e9}, "memory=2*10**9"),
 ]
 
 
@@ -80,8 +88,46 @@ def test_arguments_that_cannot_be_used(network: Any, options: dict[str, Any], ad
 
 @pytest.mark.parametrize("method", ["auto", "generic"])
 def test_memory_is_asked_for_before_it_is_taken(method: str) -> None:
-    with pytest.raises(BudgetError, match=r"memory: the Jacobian needs .* GiB; write memory="):
+    with pytest.raises(BudgetError, match=r"needs [0-9.]+ MB, allowed are 100.0 kB; write memory=[0-9]+ or more"):
         dimension("[40,40,40,8] r=2", method=method, memory=10**5)
+
+
+@pytest.mark.parametrize(
+    ("text", "method"),
+    [
+        ("[30,30,30,10] r=2", "auto"),
+        ("[16,16,16,16] r=2", "auto"),
+        ("[24,24,12,24] r=2", "auto"),
+        ("[200,200,200] r=2", "auto"),
+        ("[5,50,50,1] r=3", "auto"),
+        ("[10,10,10,20] r=2", "generic"),
+        ("x=input(30); a=dense(x,30); b=power(a,2); dense(b,4)", "generic"),
+        ("ccp(6,rank=9,degree=4,outputs=3,bias=True)", "auto"),
+    ],
+)
+def test_no_more_memory_is_taken_than_was_asked_for(text: str, method: str) -> None:
+    """The least memory that is not refused is enough, and not many times too much."""
+    dimension("[3,3,3] r=2")  # what is loaded once does not count
+    memory = 1
+    for _ in range(20):
+        tracemalloc.start()
+        try:
+            dimension(text, method=method, memory=memory)
+            break
+        except BudgetError as refusal:
+            memory = int(str(refusal).split("memory=")[1].split()[0])
+        finally:
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+    assert peak <= 1.1 * memory + 300_000 <= 6 * peak + 10**6
+
+
+def test_counts_of_thousands_of_digits_are_left_out() -> None:
+    result = dimension("[900,1,1] r=1000000")
+    assert (result.dimension, result.proved, result.filling) == (900, True, False)
+    assert result.ambient_dimension is None
+    assert json.loads(json.dumps(result.as_dict()))["ambient_dimension"] is None
+    assert "ambient huge" in str(result)
 
 
 @given(SMALL_WIDTHS, st.integers(2, 3), st.data())
@@ -128,7 +174,7 @@ def test_a_prime_that_divides_a_degree_is_not_used() -> None:
 
 def test_a_result_that_is_not_proved_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the upper bound raised by one, the same ranks must be called probable, with trials and an error bound."""
-    monkeypatch.setattr(engine, "proved_bound", lambda network: Bound(16, "raised", (), ()))
+    monkeypatch.setattr(engine, "proved_bound", lambda network, **_: Bound(16, "raised", (), ()))
     result = dimension("[3,3,3] r=2", error=1e-6)
     assert (result.dimension, result.lower, result.upper) == (15, 15, 16)
     assert (result.proved, result.status) == (False, "probable")
@@ -145,13 +191,13 @@ def test_the_best_of_several_trials_is_reported(monkeypatch: pytest.MonkeyPatch)
     """An unlucky trial costs nothing: 13, 15, 14 is 15, whichever came first."""
     ranks = iter([13, 15, 14])
     attempts = (Trial(i, "generic tangent", P22, Rank(r, True, 5)) for i, r in enumerate(ranks))
-    monkeypatch.setattr(engine, "proved_bound", lambda network: Bound(16, "raised", (), ()))
+    monkeypatch.setattr(engine, "proved_bound", lambda network, **_: Bound(16, "raised", (), ()))
     monkeypatch.setattr(engine, "perceptron_trials", lambda *arguments: attempts)
     result = dimension("[3,3,3] r=2")
     assert (result.dimension, result.lower, result.witness) == (15, 15, 1)
 
 
 def test_a_rank_above_a_proved_bound_is_never_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "proved_bound", lambda network: Bound(14, "lowered", (), ()))
+    monkeypatch.setattr(engine, "proved_bound", lambda network, **_: Bound(14, "lowered", (), ()))
     with pytest.raises(AssertionError, match="please report"):
         dimension("[3,3,3] r=2", method="generic")

@@ -48,7 +48,7 @@ def compare_with_flint(cases: list[tuple[tuple[int, ...], int]], rng: np.random.
 
 
 def test_small_grid_is_proved_and_equals_flint(rng: np.random.Generator) -> None:
-    compare_with_flint(architectures(3, 3), rng)
+    compare_with_flint(architectures(4, 3), rng)
 
 
 def test_samples_of_the_large_grid_equal_flint(rng: np.random.Generator, multiplier: int) -> None:
@@ -66,6 +66,16 @@ def test_large_grid_is_settled() -> None:
     """Widths ≤ 6, up to three layers, r = 2 and 3: 3096 architectures, all proved."""
     results = [dimension(mlp(widths, r)) for widths, r in architectures(6, 3)]
     assert (len(results), sum(result.proved for result in results)) == (3096, 3096)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_larger_grids_are_settled() -> None:
+    """Widths ≤ 7 with r = 2, 3, 4, and widths ≤ 5 with four layers and r = 2, 3: all proved."""
+    cases = [(w, r) for d in (1, 2, 3) for w in itertools.product(range(1, 8), repeat=d + 1) for r in (2, 3, 4)]
+    cases += [(w, r) for w in itertools.product(range(1, 6), repeat=5) for r in (2, 3)]
+    assert len(cases) == 8379 + 6250
+    assert [case for case in cases if not dimension(mlp(*case)).proved] == []
 
 
 @pytest.mark.parametrize(
