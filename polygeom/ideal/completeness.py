@@ -70,12 +70,14 @@ def prove_complete(
         return Completeness("the network is filling: there is no equation", 1, (1,), "filling")
     if not equations:
         return None
-    if codimension == 1:
+    if codimension == 1 and sum(spaces.grading.orbit_size(e.weight) for e in equations) == 1:
         degree = min(e.degree for e in equations)
         reason = (
             f"the neurovariety is a hypersurface and its equation of least degree, {degree}, generates a prime ideal"
         )
         return Completeness(reason, degree, (1,) * degree, "hypersurface")
+    if codimension < 2:
+        return None
     try:
         return _by_sections(equations, spaces, codimension, dimension, field, hilbert, seed)
     except TooLargeError:

@@ -19,6 +19,8 @@ from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.spaces import Monomials, Spaces, evaluate
 from polygeom.modular import LiftError, PrimeField, Residues, as_field, is_prime, lift, nullspace
 
+SPARE = 12
+"""Points beyond those that the relations need."""
 MOST_PRIMES = 400
 """Primes after which an equation is left unlifted: numerators and denominators of more than a thousand digits."""
 
@@ -47,7 +49,7 @@ def lift_relations(
     spaces:
         Where the monomials come from.
     values:
-        ``values(prime, count)`` gives the coordinates of ``count`` random points mod a prime.
+        ``values(prime, count)`` gives the coordinates of random points mod a prime, ``(coordinates, count)``.
     deadline:
         Time (of `time.monotonic`) at which to give up.
 
@@ -61,8 +63,8 @@ def lift_relations(
     attempt = 2
     for q in primes_below(prime):
         field = as_field(q)
-        points = values(q, len(used) + 12)
-        found = nullspace(evaluate(monomials[used], points, spaces, field), field)
+        points = values(q, len(used) + SPARE)
+        found = nullspace(evaluate(monomials[used], points, spaces, field).T, field)
         if found.shape == (len(relations), len(used)) and _same_pivots(found, relations[:, used]):
             vectors[q] = found.ravel()
         if len(vectors) >= attempt:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -19,10 +19,11 @@ from polygeom.engines.exact import ExactEngine, Objects
 from polygeom.errors import BudgetError
 from polygeom.ideal.coordinates import Coordinates
 from polygeom.ideal.equations import Equation
-from polygeom.ideal.grading import torus_exponents
+from polygeom.ideal.grading import Integers, torus_exponents
 from polygeom.ideal.lifting import primitive
-from polygeom.network.exponents import LinearSystem
-from polygeom.network.layers import Polynomial
+from polygeom.network import Network
+from polygeom.network.exponents import LinearSystem, numbered_weights
+from polygeom.network.layers import Bias, Dense, Polynomial, Sum
 
 MOST_PRODUCTS = 200_000_000
 """Products of two terms that the proof of one equation may need unless the caller allows more: some seconds."""
@@ -62,12 +63,14 @@ def _number(c: Fraction) -> Any:
 
 
 class Substitution:
-    """The coefficients of a network as polynomials in its weights, with the weights that scalings allow set to one.
+    """The coefficients of a network as polynomials in its weights, in a normal form of the weights.
 
     Parameters
     ----------
     coordinates:
         The coordinates of the network.
+    outputs, inputs:
+        Whether the equations to be tried are semi-invariants of GL(outputs), GL(inputs), see `fixed_weights`.
     most_products:
         Products of two terms that making the coefficients may need, and again the proof of each equation.
 
@@ -77,9 +80,16 @@ class Substitution:
         If making them needs more.
     """
 
-    def __init__(self, coordinates: Coordinates, most_products: int = MOST_PRODUCTS) -> None:
+    def __init__(
+        self,
+        coordinates: Coordinates,
+        outputs: bool = False,
+        inputs: bool = False,
+        most_products: int = MOST_PRODUCTS,
+    ) -> None:
         self.coordinates, self.most_products = coordinates, most_products
-        self.values = list(_coefficients(coordinates, most_products))
+        fixed = fixed_weights(coordinates, outputs, inputs)
+        self.values = list(_coefficients(coordinates, fixed, most_products))
 
     def vanishes(self, equation: Equation, deadline: float | None = None) -> bool:
         """Whether an equation over the integers is zero on the neurovariety; the answer is a proof.
@@ -130,7 +140,7 @@ def plain_integers(equation: Equation, coordinates: Coordinates) -> list[int]:
     )
 
 
-def _coefficients(coordinates: Coordinates, most_products: int) -> Iterator[Any]:
+def _coefficients(coordinates: Coordinates, fixed: Mapping[int, int], most_products: int) -> Iterator[Any]:
     """The plain coordinates, and a last one for the homogenising coordinate, as FLINT polynomials."""
     import flint
 
@@ -141,7 +151,6 @@ def _coefficients(coordinates: Coordinates, most_products: int) -> Iterator[Any]
         if isinstance(node.layer, Polynomial)
         for c in node.layer.coefficients
     )
-    fixed = fixed_weights(coordinates)
     inputs = network.input_dimension
     free = [k for k in range(network.parameter_count) if k not in fixed]
     names = [f"x{j}" for j in range(inputs)] + [f"w{k}" for k in free]
@@ -151,7 +160,7 @@ def _coefficients(coordinates: Coordinates, most_products: int) -> Iterator[Any]
     generators = joint.gens()
     numbers = np.empty(network.parameter_count, dtype=object)
     for k in range(network.parameter_count):
-        numbers[k] = joint.constant(1) if k in fixed else generators[inputs + free.index(k)]
+        numbers[k] = joint.constant(fixed[k]) if k in fixed else generators[inputs + free.index(k)]
     weights, start = {}, 0
     for name, shape in network.parameters.items():
         weights[name] = numbers[start : start + math.prod(shape)].reshape(shape)
@@ -171,13 +180,63 @@ def _coefficients(coordinates: Coordinates, most_products: int) -> Iterator[Any]
     yield context.constant(1)
 
 
-def fixed_weights(coordinates: Coordinates) -> frozenset[int]:
-    """Numbers of weights that the torus brings to one, as many as it has dimensions, from the first layer on.
+def fixed_weights(coordinates: Coordinates, outputs: bool = False, inputs: bool = False) -> dict[int, int]:
+    """Weights that symmetries of the network bring to zero or one on a dense set, by their numbers.
+
+    Scalings alone bring as many weights to one as their torus has dimensions, here from the first layer on. For an
+    equation that GL(outputs) or GL(inputs) only scales, a largest square block of the last or first matrix becomes
+    the identity, and what the group has left over brings the rows or columns outside the block to zero where there
+    are any.
+
+    Parameters
+    ----------
+    outputs, inputs:
+        Whether that group acts and only scales the equation.
 
     Examples
     --------
-    >>> sorted(fixed_weights(Coordinates("[2,3,1] r=2")))
-    [0, 1, 2, 4, 6]
+    >>> fixed_weights(Coordinates("[2,3,1] r=2"))
+    {0: 1, 1: 1, 2: 1, 4: 1, 6: 1}
+    >>> fixed_weights(Coordinates("[2,2,1] r=2"), inputs=True)
+    {0: 1, 1: 0, 2: 0, 3: 1, 4: 1, 5: 1}
     """
+    network = coordinates.network
+    numbers = numbered_weights(network)
+    fixed: dict[int, int] = {}
+    first, last = _first_matrix(network), _last_matrix(network)
+    if inputs and first is not None:
+        fixed.update(_identity(numbers[first]))
+    if outputs and last is not None and not (inputs and last == first):
+        fixed.update(_identity(numbers[last].T))
     system = LinearSystem()
-    return frozenset(k for k, form in enumerate(torus_exponents(coordinates.network)) if system.require(form))
+    forms = torus_exponents(network)
+    for k, value in fixed.items():
+        if value:
+            system.require(forms[k])
+    for k, form in enumerate(forms):
+        if k not in fixed and system.require(form):
+            fixed[k] = 1
+    return fixed
+
+
+def _identity(matrix: Integers) -> dict[int, int]:
+    """A normal form of a generic matrix ``(h, n)`` under column operations: identity above, zero beside it."""
+    side = min(matrix.shape)
+    return {int(matrix[i, j]): int(i == j) for i in range(side) for j in range(matrix.shape[1])}
+
+
+def _first_matrix(network: Network) -> str | None:
+    """The name of a full matrix that reads the inputs."""
+    for number, node in enumerate(network.nodes):
+        if node.inputs == (0,) and isinstance(node.layer, Dense) and node.layer.pattern is None:
+            return network.weight_names[number]["W"]
+    return None
+
+
+def _last_matrix(network: Network) -> str | None:
+    """The name of a full matrix whose rows make the outputs, below biases and sums."""
+    number = len(network.nodes) - 1
+    while isinstance(network.nodes[number].layer, Bias | Sum):
+        number = network.nodes[number].inputs[0]
+    layer = network.nodes[number].layer
+    return network.weight_names[number]["W"] if isinstance(layer, Dense) and layer.pattern is None else None

@@ -212,10 +212,14 @@ class Neurovariety:
         count = self.network.parameter_count
         w = rng.standard_normal(count) + (1j * rng.standard_normal(count) if kind is complex else 0)
         known = coefficient_map(self.network)
-        return [
-            kind(sum(kind(Fraction(c.numerator, c.denominator)) * np.prod(w**e) for e, c in known.get(k, {}).items()))
-            for k in self.coordinates.entries
-        ]
+        values = []
+        for entry in self.coordinates.entries:
+            terms = [
+                float(Fraction(int(c.numerator), int(c.denominator))) * np.prod(w**e)
+                for e, c in known.get(entry, {}).items()
+            ]
+            values.append(kind(sum(terms)))
+        return values
 
     @property
     def certificate(self) -> dict[str, Any]:

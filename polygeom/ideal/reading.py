@@ -19,8 +19,8 @@ LONGEST = 100_000
 """Largest number of characters of a polynomial."""
 LARGEST_POWER = 10_000
 """Largest exponent in a polynomial."""
-MOST_TERMS = 200_000
-"""Largest number of terms that a power or product may have."""
+MOST_PRODUCTS = 300_000
+"""Largest number of products of two terms that expanding a polynomial may need."""
 
 Number = Fraction | float
 Sparse = dict[tuple[int, ...], Number]
@@ -141,7 +141,7 @@ class _Reader:
     """Evaluates a syntax tree of sums, products and powers; nothing else is looked up or called."""
 
     def __init__(self, variables: int) -> None:
-        self.variables = variables
+        self.variables, self._left = variables, MOST_PRODUCTS
 
     def read(self, node: ast.expr) -> Sparse:
         """The polynomial of a subtree, without zero terms."""
@@ -180,8 +180,9 @@ class _Reader:
         raise PolygeomError("a polynomial may be divided by a number other than zero only; write x1/2")
 
     def _product(self, a: Sparse, b: Sparse) -> Sparse:
-        if len(a) * len(b) > MOST_TERMS:
-            raise PolygeomError(f"a product has more than {MOST_TERMS} terms; pass the coefficients instead")
+        self._left -= len(a) * len(b)
+        if self._left < 0:
+            raise PolygeomError(f"expanding needs more than {MOST_PRODUCTS} products of terms; pass the coefficients")
         total: Sparse = {}
         for e, c in a.items():
             for f, d in b.items():

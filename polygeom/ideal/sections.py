@@ -163,12 +163,12 @@ def _restricted(
         matrix = np.ones((len(y), len(exponents)))
         for i in range(len(subspace)):
             matrix = field.multiply(matrix, np.stack([powers[alpha[i]][:, i] for alpha in exponents], axis=1))
-        points = field.matmul(y, subspace)
+        points = np.ascontiguousarray(field.matmul(y, subspace).T)
         values = []
         for equation in equations:
             for _, move in spaces.grading.copies(equation.weight):
-                terms = evaluate(equation.monomials, np.ascontiguousarray(points[:, move]), spaces, field)
-                values.append(field.matmul(terms, equation.coefficients[:, None])[:, 0])
+                terms = evaluate(equation.monomials, points[move], spaces, field)
+                values.append(field.matmul(equation.coefficients[None, :], terms)[0])
         try:
             return np.ascontiguousarray(solve(matrix, np.stack(values, axis=1), field).T)
         except InconsistentError:

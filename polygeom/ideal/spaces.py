@@ -113,16 +113,16 @@ class Index:
 
 
 def evaluate(monomials: Monomials, points: Residues, spaces: Spaces, field: PrimeField) -> Residues:
-    """Values ``(points, N)`` of monomials; halves that several of them share are evaluated once."""
+    """Values ``(N, P)`` of monomials at points ``(coordinates, P)``; halves that several share are evaluated once."""
     degree = monomials.shape[1]
     if degree == 0:
-        return np.ones((len(points), len(monomials)))
+        return np.ones((len(monomials), points.shape[1]))
     if degree == 1:
-        return np.ascontiguousarray(points[:, monomials[:, 0]])
+        return points[monomials[:, 0]]
     factors = []
     for a, b in itertools.pairwise([0, degree // 2, degree]):
         half = monomials[:, a:b]
         _, first, inverse = np.unique(spaces.keys(half), return_index=True, return_inverse=True)
         values = evaluate(half[first], points, spaces, field)
-        factors.append(np.ascontiguousarray(values[:, inverse]))
+        factors.append(values[inverse])
     return field.multiply(factors[0], factors[1])

@@ -13,6 +13,7 @@ import numpy as np
 from polygeom.errors import BudgetError
 from polygeom.ideal.equations import Equation, generated
 from polygeom.ideal.grading import Grading, Integers, Weight
+from polygeom.ideal.lie import semi_invariant
 from polygeom.ideal.lifting import lift_relations
 from polygeom.ideal.membership import Substitution
 from polygeom.ideal.points import Points
@@ -87,18 +88,25 @@ class Problem:
         return {}
 
     def values(self, prime: int, count: int) -> Residues:
-        """The coordinates of random points mod a prime."""
+        """The coordinates of random points mod a prime, ``(coordinates, count)``."""
         if prime not in self._points:
             self._points[prime] = Points(self.grading.coordinates, prime, self.seed)
-        return self._points[prime].first(count)
+        return np.ascontiguousarray(self._points[prime].first(count).T)
 
     @cached_property
-    def substitution(self) -> Substitution | None:
-        """The coefficients as polynomials in the weights, None if these are too large."""
-        try:
-            return Substitution(self.grading.coordinates)
-        except BudgetError:
-            return None
+    def _substitutions(self) -> dict[tuple[bool, bool], Substitution | None]:
+        return {}
+
+    def substitution(self, equation: Equation) -> Substitution | None:
+        """The coefficients in the normal form that suits an equation, None if they are too large."""
+        outputs, inputs = (semi_invariant(equation, self.grading, side) for side in (0, 1))
+        if (outputs, inputs) not in self._substitutions:
+            try:
+                made = Substitution(self.grading.coordinates, outputs, inputs)
+            except BudgetError:
+                made = None
+            self._substitutions[outputs, inputs] = made
+        return self._substitutions[outputs, inputs]
 
     def check_memory(self, rows: int, columns: int) -> None:
         """Raise `BudgetError` if two matrices of this size are more than may be used."""
@@ -162,7 +170,7 @@ def _relations(problem: Problem, monomials: Monomials) -> Residues:
     values = evaluate(monomials, points, problem.spaces, problem.field)
     if rank(values, problem.field) == size:
         return np.zeros((0, size))
-    return nullspace(values, problem.field)
+    return nullspace(values.T, problem.field)
 
 
 def _equations(problem: Problem, weight: Weight, monomials: Monomials, relations: Residues) -> list[Equation]:
@@ -185,10 +193,13 @@ def _equations(problem: Problem, weight: Weight, monomials: Monomials, relations
 
 def _with_proof(problem: Problem, equation: Equation) -> Equation:
     """The equation with the outcome of its substitution; one that does not vanish loses its integers."""
-    if equation.integers is None or problem.substitution is None:
+    if equation.integers is None:
+        return equation
+    substitution = problem.substitution(equation)
+    if substitution is None:
         return equation
     try:
-        vanishes = problem.substitution.vanishes(equation, problem.deadline)
+        vanishes = substitution.vanishes(equation, problem.deadline)
     except BudgetError:
         return equation
     return replace(equation, proved=vanishes, integers=equation.integers if vanishes else None)
