@@ -157,7 +157,7 @@ def verify(certificate: Mapping[str, Any]) -> Verification:
 
 
 _FIELDS: dict[str, dict[str, type]] = {
-    "certificate": {
+    "the file": {
         "kind": str,
         "format": int,
         "version": str,
@@ -179,7 +179,7 @@ def _read(certificate: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any
             f"certificate: kind and format must be {KIND!r} and {FORMAT}, got {certificate.get('kind')!r:.40} and "
             f"{certificate.get('format')!r:.40}; a newer format needs a newer polygeom"
         )
-    _check_fields("certificate", certificate)
+    _check_fields("the file", certificate)
     _check_fields("claim", certificate["claim"])
     _check_fields("lower", certificate["lower"])
     bounds = [certificate["upper"]]

@@ -236,7 +236,7 @@ CERTIFICATES = [
     ('{"kind": "horoscope"}', "known kinds: dimension"),
     ('{"kind": "dimension", "kind": "dimension"}', "a key occurs twice"),
     ('{"kind": "dimension", "format": 99}', "newer polygeom"),
-    ('{"kind": "dimension", "format": 1}', "missing or malformed"),
+    ('{"kind": "dimension", "format": 1}', "must have the fields kind, format, version"),
     ('{"kind": "dimension", "format": NaN}', "not a number"),
     ("[" * 100_000, "not JSON"),
 ]
