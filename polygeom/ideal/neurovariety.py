@@ -156,7 +156,7 @@ class Neurovariety:
     def degree(self) -> int | None:
         """The proved degree of the neurovariety (of its projective closure), None if there is no proof.
 
-        It is known when the equations are proved complete; `polygeom.ideal.invariants` counts it numerically.
+        It is known when the equations are proved complete.
         """
         completeness = self.search().completeness
         return None if completeness is None else completeness.degree
