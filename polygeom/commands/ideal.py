@@ -26,7 +26,7 @@ FORMATS = ("m2", "singular", "oscar", "sage", "mrdi")
 
 @click.command()
 @click.argument("network", metavar="NETWORK")
-@click.option("--max-degree", type=int, help="Last degree; without it the search ends when nothing can be missing.")
+@click.option("--max-degree", type=int, help="Last degree; without it the search ends when nothing (more) seems missing.")
 @click.option("--method", default="auto", metavar="auto|interpolation|elimination", help="How equations are found.")
 @click.option("--timeout", type=float, help="Seconds; 60 if there is no --max-degree.")
 @click.option("--memory", metavar="SIZE", help="Most memory for the matrices of one weight space, such as 2GB.")

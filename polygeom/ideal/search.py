@@ -25,6 +25,9 @@ from polygeom.network import Network
 DEFAULT_TIMEOUT = 60.0
 """Seconds after which a search without any limit of its own stops."""
 
+QUIET = 3
+"""Without a last degree, a search ends when it is this many times the largest degree of a generator."""
+
 Progress = Callable[[DegreeReport], None]
 
 
@@ -89,7 +92,8 @@ def interpolate(
     network:
         A `Network` or its text.
     max_degree:
-        Last degree to look at. Without it the search ends when the equations are proved complete, or by the timeout.
+        Last degree to look at. Without it the search ends when the equations are proved complete, or when there were no
+        new ones up to `QUIET` times the largest degree of a generator, or by the timeout.
     timeout:
         Seconds; `DEFAULT_TIMEOUT` if there is no ``max_degree`` either.
     memory:
@@ -165,7 +169,7 @@ class _Runner:
         """Go up until the equations are complete or a limit is met; status and message."""
         try:
             self._try_to_complete()
-            while self.completeness is None and (max_degree is None or self.search.degree < max_degree):
+            while self.completeness is None and self._further(max_degree):
                 if self.search.degree == 1:
                     self._restrict_to_invariants()
                 report = self.search.advance(self.deadline)
@@ -176,6 +180,14 @@ class _Runner:
             late = self.deadline is not None and time.monotonic() > self.deadline
             return (TIMEOUT if late else MEMORY), str(error)
         return FINISHED, ""
+
+    def _further(self, max_degree: int | None) -> bool:
+        """Whether another degree is to be looked at."""
+        degree = self.search.degree
+        if max_degree is not None:
+            return degree < max_degree
+        last = max((report.degree for report in self.search.reports if report.new), default=0)
+        return last < 2 or degree < QUIET * last
 
     def _restrict_to_invariants(self) -> None:
         """GL carries the equation of a hypersurface to a multiple of itself, so its weight is constant on blocks."""
