@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 from itertools import pairwise
@@ -26,7 +25,7 @@ FORMATS = ("m2", "singular", "oscar", "sage", "mrdi")
 
 @click.command()
 @click.argument("network", metavar="NETWORK")
-@click.option("--max-degree", type=int, help="Last degree; without it the search ends when nothing (more) seems missing.")
+@click.option("--max-degree", type=int, help="Last degree; else until nothing seems missing.")
 @click.option("--method", default="auto", metavar="auto|interpolation|elimination", help="How equations are found.")
 @click.option("--timeout", type=float, help="Seconds; 60 if there is no --max-degree.")
 @click.option("--memory", metavar="SIZE", help="Most memory for the matrices of one weight space, such as 2GB.")
@@ -87,7 +86,9 @@ def _progress(report: DegreeReport) -> None:
 
 def _output(result: IdealResult, search: Search | None, language: str | None, as_json: bool) -> str:
     if language is not None:
-        text: str = importlib.import_module("polygeom.ideal.export").export(result, language)
+        from polygeom.ideal.export import export
+
+        text = export(result, language)
         return text if text.endswith("\n") else text + "\n"
     if as_json:
         return json.dumps(result.as_dict()) + "\n"

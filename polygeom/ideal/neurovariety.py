@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -121,9 +120,9 @@ class Neurovariety:
         if method == "elimination":
             if max_degree is not None:
                 raise PolygeomError("max_degree belongs to interpolation; leave it out or write method='interpolation'")
-            eliminate = importlib.import_module("polygeom.ideal.elimination").eliminate
-            result: IdealResult = eliminate(self.network, **options)
-            return result
+            from polygeom.ideal.elimination import eliminate
+
+            return eliminate(self.network, **options)
         return self.search(max_degree, **options).result
 
     def equations(self, max_degree: int | None = None, **options: Any) -> tuple[PolyElement, ...]:

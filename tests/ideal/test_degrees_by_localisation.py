@@ -1,11 +1,11 @@
 """Degrees of neurovarieties of networks with one hidden layer and three inputs, by intersection theory.
 
-If r ≥ s - 1, every scheme of s points of the plane imposes independent conditions on forms of degree r, so the spans of
-r-th powers of s linear forms make a bundle S of rank s on the Hilbert scheme of s points, dual to the tautological bundle
-of O(r), and the neurovariety of [3,s,m] r is the image of the projective bundle of S^m. Where s points are determined by
-a general function, its degree is the Segre class of S^m, an integral that is a sum over the torus-fixed points (Bott's
-formula; Ellingsrud, Strømme, On the homology of the Hilbert scheme of points in the plane, 1987). Nothing of this uses
-equations, ranks or primes.
+If r ≥ s - 1, every scheme of s points of the plane imposes independent conditions on forms of degree r, so the spans
+of r-th powers of s linear forms make a bundle S of rank s on the Hilbert scheme of s points, dual to the tautological
+bundle of O(r), and the neurovariety of [3,s,m] r is the image of the projective bundle of S^m. Where s points are
+determined by a general function, its degree is the Segre class of S^m, an integral that is a sum over the torus-fixed
+points (Bott's formula; Ellingsrud, Strømme, On the homology of the Hilbert scheme of points in the plane, 1987).
+Nothing of this uses equations, ranks or primes.
 """
 
 from __future__ import annotations
