@@ -213,7 +213,10 @@ def read_journal(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         As `Journal` does, except that another writer is no obstacle.
     """
     rows: dict[str, bytes] = {}
-    for entry in _scan(_contents(path), Path(path)).entries:
+    data = _contents(path)
+    if _is_torn_header(data):  # a writer that has just begun, or was killed then
+        return []
+    for entry in _scan(data, Path(path)).entries:
         if entry.kind == "row":
             rows[entry.key] = entry.body
     return [json.loads(body)["data"] for body in rows.values()]

@@ -468,3 +468,14 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
         Journal(path).close()
     except PolygeomError:
         assert path.read_bytes() == data
+
+
+def test_a_journal_whose_first_write_was_cut_short_has_no_rows(tmp_path: Path) -> None:
+    """What a reader meets that comes before the header is written, or after a writer was killed there."""
+    path = tmp_path / "journal"
+    with Journal(path):
+        pass
+    header = path.read_bytes().split(b"\n")[0] + b"\n"
+    for length in range(len(header)):
+        path.write_bytes(header[:length])
+        assert read_journal(path) == []
