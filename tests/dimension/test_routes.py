@@ -11,7 +11,7 @@ from engines.zoo import ZOO
 
 from polygeom.dimension import _blocks, dimension
 from polygeom.dimension.bounds import check, recursive_rules, upper_bound
-from polygeom.dimension.compute import perceptron_trial
+from polygeom.dimension.compute import generic_trials, perceptron_trial, perceptron_trials, proved_bound
 from polygeom.dimension.tangent import random_weights
 from polygeom.dimension.verification import dual_jacobian
 from polygeom.dimension.witness import SPARSE, STRUCTURED, sparse_weights, structured_weights
@@ -168,3 +168,25 @@ def test_forward_and_reverse_mode_are_transposed(network: Network, rng: np.rando
     left = inner(cotangent, forward)
     right = [sum(column) for column in zip(*(inner(gradients[n], v) for n, v in directions.items()), strict=True)]
     assert all((x - y) % P22 == 0 for x, y in zip(left, right, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [("[3,3,3] r=2", 5), ("[5,4,3,2] r=2", 16), ("[10,10,10,10] r=2", 28), ("[4,10,10,1] r=2", 35), ("[2,3,3] r=2", 3)],
+)
+@pytest.mark.parametrize("method", ["auto", "generic"])
+def test_points_are_as_few_as_suffice_and_no_fewer(text: str, points: int, method: str) -> None:
+    """⌈dim / d_L⌉ points at first, or what one output's own weights need; no second attempt with more."""
+    network = parse(text)
+    attempts = perceptron_trials if method == "auto" else generic_trials
+    trial = next(attempts(network, proved_bound(network).value, 0, None))
+    assert trial.rank.points == dimension(network, method=method).points == points
+    assert trial.rank.stages <= network.output_dimension + 1
+
+
+def test_points_are_added_until_the_rank_is_stable() -> None:
+    """Outputs that need points of unequal number: the share of each is too small at first."""
+    network = parse("x=input(6); a=dense(x,2,pattern=[[0,-1,-1,-1,-1,-1],[1,2,3,4,5,6]]); power(a,2)")
+    trial = next(generic_trials(network, proved_bound(network).value, 0, None))
+    assert (trial.rank.value, trial.rank.stable) == (proved_bound(network).value, True)
+    assert trial.rank.stages > 1
