@@ -250,15 +250,18 @@ def recursive_rules(widths: Widths, degrees: Degrees, *, thorough: bool = True) 
     if widths[-1] == 1 and degrees[-1] == 2 and 2 <= widths[-2] <= feature_span(widths[:-1], degrees[:-1]):
         s = widths[-2]
         yield "rotations", 0, -(s * (s - 1) // 2), ((widths[:-1], degrees[:-1]),)
+    limit = parameters_bound(widths, degrees)  # a part at least as large bounds nothing
     for k in _layers_to_try(widths):
         if last > 2:
             yield "cut", k, -_orbit(widths, degrees, k), (_below(widths, degrees, k), (widths[k:], degrees[k:]))
-        if k >= 2 and (space := _useful_space(widths, degrees, k)):
-            yield "lift", k, 0, (((space, *widths[k:]), degrees[k - 1 :]),)
-    yield from _hypersurface_rules(widths, degrees)
-    yield from _span_rules(widths, degrees)
+        if k >= 2:
+            space = capped_monomials(widths[0], output_degree(degrees[: k - 1]), limit)
+            if space < limit:
+                yield "lift", k, 0, (((space, *widths[k:]), degrees[k - 1 :]),)
+    yield from _hypersurface_rules(widths, degrees, limit)
+    yield from _span_rules(widths, degrees, limit)
     if thorough:
-        yield from _identification_rules(widths, degrees)
+        yield from _identification_rules(widths, degrees, limit)
 
 
 def _below(widths: Widths, degrees: Degrees, k: int) -> tuple[Widths, Degrees]:
@@ -285,15 +288,7 @@ def _layers_to_try(widths: Widths) -> Sequence[int]:
     return sorted(sorted(hidden, key=widths.__getitem__)[: 8 if len(widths) <= 2 * _DEEP else 1])
 
 
-def _useful_space(widths: Widths, degrees: Degrees, k: int) -> int:
-    """``M(d_0, r_1 ⋯ r_{k-1})``; 0 where it exceeds the parameter bound, where *lift* cannot win (dim ≥ its d_0)."""
-    limit = parameters_bound(widths, degrees)
-    space = capped_monomials(widths[0], output_degree(degrees[: k - 1]), limit)
-    return space if space < limit else 0
-
-
-def _hypersurface_rules(widths: Widths, degrees: Degrees) -> Iterator[Reduction]:
-    limit = parameters_bound(widths, degrees)
+def _hypersurface_rules(widths: Widths, degrees: Degrees, limit: int) -> Iterator[Reduction]:
     for k in _layers_to_try(widths):
         relation = _relation_degree(widths, degrees, k, limit)
         if relation == limit:
@@ -323,11 +318,10 @@ def _relation_degree(widths: Widths, degrees: Degrees, k: int, limit: int) -> in
     return limit
 
 
-def _identification_rules(widths: Widths, degrees: Degrees) -> Iterator[Reduction]:
+def _identification_rules(widths: Widths, degrees: Degrees, limit: int) -> Iterator[Reduction]:
     n, m, r = widths[0], widths[1], degrees[0]
     if not n + 2 <= m < 2 * n:
         return
-    limit = parameters_bound(widths, degrees)
     for j in range(3, len(widths)):
         t = output_degree(degrees[1 : j - 1])
         if not 2 <= t < limit:
@@ -340,8 +334,7 @@ def _identification_rules(widths: Widths, degrees: Degrees) -> Iterator[Reductio
                 yield "identifications", 1, -m, (((n, m), ()), ((space, *widths[j:]), degrees[j - 1 :]))
 
 
-def _span_rules(widths: Widths, degrees: Degrees) -> Iterator[Reduction]:
-    limit = parameters_bound(widths, degrees)
+def _span_rules(widths: Widths, degrees: Degrees, limit: int) -> Iterator[Reduction]:
     for k in range(1, len(widths) - 1):
         m = widths[k]
         space = capped_monomials(widths[0], output_degree(degrees[:k]), limit + m)

@@ -30,7 +30,7 @@ def capped_monomials(variables: int, degree: int, cap: int) -> int:
     >>> capped_monomials(500, 2**100, 10**6)
     1000000
     """
-    few, many = sorted((variables - 1, degree))
+    few, many = (degree, variables - 1) if degree < variables else (variables - 1, degree)
     total = 1
     for i in range(1, few + 1):
         total = total * (many + i) // i  # C(many + i, i), at least doubled
