@@ -190,3 +190,16 @@ def test_points_are_added_until_the_rank_is_stable() -> None:
     trial = next(generic_trials(network, proved_bound(network).value, 0, None))
     assert (trial.rank.value, trial.rank.stable) == (proved_bound(network).value, True)
     assert trial.rank.stages > 1
+
+
+@pytest.mark.parametrize("count", range(1, 13))
+def test_further_points_judge_stability_and_are_never_pivots(
+    count: int, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    """(4,4,4,4) has rank 40, seven private columns for each output and twelve shared: ten points are needed."""
+    widths, degrees = (4, 4, 4, 4), (2, 2)
+    monkeypatch.setattr(_blocks, "_points_needed", lambda *_: count)
+    weights = structured_weights(widths, FIELD, rng)
+    partition = _blocks.structured_partition(widths)
+    rank = _blocks.block_rank(widths, degrees, weights, partition, FIELD, rng, 40)
+    assert (rank.value, rank.stable) == (min(4 * count, 40), count >= 10)
