@@ -185,8 +185,11 @@ class _Search:
         return without_surplus((self.inputs, *point, self.outputs), self.degrees)
 
     def _bound(self, point: Point) -> Bound:
+        """A quick bound where that excludes the point, else the best one."""
         self._bounds += 1
-        return upper_bound((self.inputs, *point, self.outputs), self.degrees)
+        widths = (self.inputs, *point, self.outputs)
+        quick = upper_bound(widths, self.degrees, thorough=False)
+        return quick if quick.value < self._ambient else upper_bound(widths, self.degrees)
 
     def _bound_excludes(self, point: Point) -> bool:
         return self._bound(point).value < self._ambient

@@ -90,7 +90,7 @@ def test_the_list_agrees_with_the_rank_of_every_architecture(
     assert verify_frontier(found.certificate()).valid
 
 
-def weak_bound(widths: Widths, degrees: tuple[int, ...]) -> Bound:
+def weak_bound(widths: Widths, degrees: tuple[int, ...], *, thorough: bool = True) -> Bound:
     """Parameters and coefficients alone."""
     narrow = without_surplus(widths, degrees)
     value = min(parameter_count(narrow) - sum(narrow[1:-1]), ambient_dimension(widths, degrees))
