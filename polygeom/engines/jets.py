@@ -63,11 +63,15 @@ class JetEngine:
         self.order, self._constant = order, constant
 
     def linear(self, x: Jet, w: Jet) -> Jet:
-        return self._bilinear(x, Jet(*(_maybe(_transposed, part) for part in (w.value, w.gradient, w.hessian))), _flat_product)
+        return self._bilinear(
+            x, Jet(*(_maybe(_transposed, part) for part in (w.value, w.gradient, w.hessian))), _flat_product
+        )
 
     def bias(self, x: Jet, b: Jet) -> Jet:
         lead = x.value.ndim - b.value.ndim
-        return self.add(x, Jet(*(_maybe(lambda part: _stretched(part, lead), part) for part in (b.value, b.gradient, b.hessian))))
+        return self.add(
+            x, Jet(*(_maybe(lambda part: _stretched(part, lead), part) for part in (b.value, b.gradient, b.hessian)))
+        )
 
     def add(self, x: Jet, y: Jet) -> Jet:
         return Jet(x.value + y.value, _sum(x.gradient, y.gradient), _sum(x.hessian, y.hessian))
@@ -137,7 +141,9 @@ class JetEngine:
         return value
 
     def _gathered(self, x: Jet, axes: int, index: Array) -> Jet:
-        return Jet(*(_maybe(lambda part: _gather(part, axes, index), part) for part in (x.value, x.gradient, x.hessian)))
+        return Jet(
+            *(_maybe(lambda part: _gather(part, axes, index), part) for part in (x.value, x.gradient, x.hessian))
+        )
 
 
 def _maybe(function: Callable[[Array], Array], part: Array | None) -> Any:

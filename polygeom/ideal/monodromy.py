@@ -14,8 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from polygeom.ideal.systems import CriticalPoints, Sections, complex_normal
-from polygeom.ideal.tracking import Array, refine, track
+from polygeom.ideal.tracking import Array, Steps, refine, track
 
+_LOOSE = Steps(least=1e-4, aim=3e-3, far=0.1, most=80)
+"""For loops: a path that is given up, or jumps, costs nothing but the chance of a new solution."""
+_CAREFUL = Steps(least=1e-7, most=600)
 _BATCH = 24
 """Paths followed together while there are few solutions: several loops at once cost little more than one."""
 _SAME = 1e-6
@@ -31,7 +34,7 @@ class Solutions:
     count:
         Number of distinct points of the neurovariety.
     weights:
-        ``(count, k)``: weights of each.
+        ``(count, P)``: weights of each.
     parameters:
         ``(m,)``: parameters at which these are the solutions.
     trace:
@@ -60,7 +63,7 @@ def monodromy(
     system: Sections | CriticalPoints,
     rng: np.random.Generator,
     *,
-    idle: int = 10,
+    idle: int = 12,
     loops: int = 400,
     most: int = 5000,
     progress: Callable[[int, int], None] | None = None,
@@ -91,19 +94,17 @@ def monodromy(
     continuation and monodromy", arXiv 1609.08722.
     """
     w, base = system.start(rng)
-    known = _Distinct(complex_normal(rng, 3, system.coordinates))
-    found = known.add(w, system.image(w))
+    known = _Distinct(rng)
+    found = known.add(w, system.outputs.image(w))
     trace: float | None = None
     still = number = paths = lost = 0
     while number < loops and still < idle and len(found) < most:
         together = max(1, _BATCH // len(found))
-        number += together
-        w = _around(system, found, base, together, rng)
-        paths += together * len(found)
-        lost += together * len(found) - len(w)
+        w = _around(system, found, base, together, _LOOSE if still < idle // 2 else _CAREFUL, rng)
+        number, paths, lost = number + together, paths + together * len(found), lost + together * len(found) - len(w)
         if isinstance(system, CriticalPoints) and len(w):
             w = w[system.proper(w)]
-        new = known.add(w, system.image(w)) if len(w) else w
+        new = known.add(w, system.outputs.image(w)) if len(w) else w
         still = 0 if len(new) else still + together
         found = np.concatenate([found, new])
         if progress is not None:
@@ -115,14 +116,16 @@ def monodromy(
     return Solutions(len(found), found, base, trace, number, still, lost / max(1, paths))
 
 
-def _around(system: Sections | CriticalPoints, w: Array, base: Array, loops: int, rng: np.random.Generator) -> Array:
+def _around(
+    system: Sections | CriticalPoints, w: Array, base: Array, loops: int, steps: Steps, rng: np.random.Generator
+) -> Array:
     """Where each solution ends after each of ``loops`` random triangles in parameter space; given up paths are left out."""
     corners = [np.stack([system.move(base, rng) for _ in range(loops)]).repeat(len(w), axis=0) for _ in range(2)]
     home = np.tile(base, (loops * len(w), 1))
     legs = np.stack([home, *corners, home])
     w = np.tile(w, (loops, 1))
     for leg in range(3):
-        w, arrived = track(system, w, legs[leg], legs[leg + 1])
+        w, arrived = track(system, w, legs[leg], legs[leg + 1], steps)
         w, legs = w[arrived], legs[:, arrived]
     return w
 
@@ -130,13 +133,16 @@ def _around(system: Sections | CriticalPoints, w: Array, base: Array, loops: int
 class _Distinct:
     """Points told apart by three random linear functionals."""
 
-    def __init__(self, functionals: Array) -> None:
-        self._functionals = functionals
-        self._marks = np.empty((0, len(functionals)), dtype=complex)
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._functionals: Array | None = None
+        self._marks = np.empty((0, 3), dtype=complex)
 
     def add(self, w: Array, points: Array) -> Array:
         """The rows of ``w`` whose points were not known, each once."""
-        marks = points @ self._functionals.T
+        if self._functionals is None:
+            self._functionals = complex_normal(self._rng, points.shape[1], 3)
+        marks = points @ self._functionals
         new = []
         for row, mark in enumerate(marks):
             scale = np.abs(mark).max() + 1e-300
@@ -164,7 +170,7 @@ def trace_deviation(system: Sections, w: Array, base: Array, rng: np.random.Gene
         at_end, second = track(system, at_middle, middle, end)
         if not second.all():
             continue
-        images = [system.image(each) for each in (refine(system, w, base)[0], at_middle, at_end)]
+        images = [system.outputs.image(each) for each in (refine(system, w, base)[0], at_middle, at_end)]
         sums = [image.sum(axis=0) for image in images]
         size = max(float(np.abs(image).sum(axis=0).max()) for image in images)
         return float(np.abs(sums[0] - 2 * sums[1] + sums[2]).max()) / size

@@ -1,8 +1,12 @@
-"""Following the solutions of a square polynomial system over ℂ while its parameters move along a segment.
+"""Following the solutions of polynomial equations in a network's weights while parameters move along a segment, over ℂ.
 
-Predictor and corrector: a Runge–Kutta step of order four along Davidenko's differential equation, then Newton's method; each
-path has its own step size. Nothing here is a proof. A path that jumps to another solution still ends at a solution, and what
-is claimed about solutions is certified afterwards (`polygeom.ideal.balls`).
+A solution is known up to weights that give the same function, so at each step only the directions across these fibres
+count: the step is made in the affine space through the current weights that is orthogonal to the fibre. No choice of
+coordinates has to be good everywhere; what makes a path difficult is the geometry of the neurovariety alone.
+
+Predictor and corrector: a Runge–Kutta step of order four along Davidenko's differential equation, then Newton's method;
+each path has its own step size. Nothing here is a proof. A path that jumps to another solution still ends at a
+solution, and what is claimed about solutions is certified afterwards (`polygeom.ideal.balls`).
 """
 
 from __future__ import annotations
@@ -16,15 +20,23 @@ Array = np.ndarray
 
 
 class System(Protocol):
-    """``k`` equations ``G(w, p) = 0`` in ``k`` unknowns ``w``, affine-linear in the parameters ``p``."""
+    """``k`` equations ``G(w, p) = 0`` on weights ``w``, affine-linear in the parameters ``p``.
 
-    def along(self, w: Array, start: Array, end: Array, t: Array) -> tuple[Array, Array, Array]:
-        """``G``, ``∂G/∂w`` and ``dG/dt`` at ``p = (1 - t) start + t end``.
+    ``k`` is the dimension of the neurovariety; there may be more weights than that.
+    """
+
+    def frame(self, w: Array) -> Array:
+        """``(B, P, k)``: for each row of ``(B, P)`` weights, ``k`` orthonormal directions across the fibre."""
+
+    def along(self, w: Array, frame: Array, start: Array, end: Array, t: Array) -> tuple[Array, Array, Array]:
+        """``G``, its derivatives in the directions of ``frame``, and ``dG/dt``, at ``p = (1 - t) start + t end``.
 
         Parameters
         ----------
         w:
-            ``(B, k)`` complex.
+            ``(B, P)`` complex.
+        frame:
+            ``(B, P, k)`` complex; the equations themselves may depend on it.
         start, end:
             ``(B, m)`` complex, or ``(1, m)`` when all paths share them.
         t:
@@ -44,24 +56,28 @@ class Steps:
     ----------
     first, least, largest:
         Steps; a path whose step falls below ``least`` is given up.
-    easy, far:
-        Relative correction below which the next step doubles, and above which the step is halved and repeated.
+    aim:
+        Relative correction that the next step is chosen for.
+    far:
+        Relative correction above which a step is repeated with half its size.
     settled:
-        Relative correction at which Newton's method has converged.
+        Relative correction at which Newton's method has converged well enough to go on.
     most:
         Rounds of steps before the remaining paths are given up.
     """
 
     first: float = 0.05
-    least: float = 1e-5
+    least: float = 1e-7
     largest: float = 0.25
-    easy: float = 1e-4
-    far: float = 1e-2
-    settled: float = 1e-9
-    most: int = 4000
+    aim: float = 1e-3
+    far: float = 3e-2
+    settled: float = 1e-6
+    most: int = 600
 
 
 _STEPS = Steps()
+_ORDER = 5
+"""The error of a prediction grows with this power of the step."""
 
 
 def track(system: System, w: Array, start: Array, end: Array, steps: Steps = _STEPS) -> tuple[Array, Array]:
@@ -72,7 +88,7 @@ def track(system: System, w: Array, start: Array, end: Array, steps: Steps = _ST
     system:
         The equations.
     w:
-        ``(B, k)``: solutions at the parameters ``start``.
+        ``(B, P)``: solutions at the parameters ``start``.
     start, end:
         ``(m,)``: parameters, or ``(B, m)`` when every path has its own.
     steps:
@@ -80,7 +96,7 @@ def track(system: System, w: Array, start: Array, end: Array, steps: Steps = _ST
 
     Returns
     -------
-    ``(B, k)`` end points and a mask ``(B,)``: where it is False the path was given up and the row means nothing.
+    ``(B, P)`` end points and a mask ``(B,)``: where it is False the path was given up and the row means nothing.
 
     References
     ----------
@@ -96,13 +112,14 @@ def track(system: System, w: Array, start: Array, end: Array, steps: Steps = _ST
                 break
             h = np.minimum(step[active], 1.0 - t[active])
             segment = _rows(start, active), _rows(end, active)
-            guess = _runge_kutta(system, w[active], *segment, t[active], h)
-            reached, first, last = _correct(system, guess, *segment, t[active] + h, steps)
+            frame = system.frame(w[active])
+            guess = _runge_kutta(system, w[active], frame, *segment, t[active], h)
+            reached, first, last = _correct(system, guess, frame, *segment, t[active] + h, steps)
             good = (last < steps.settled) & (first < steps.far)
             went = active[good]
             w[went] = reached[good]
             t[went] = np.where(h[good] >= 1.0 - t[went], 1.0, t[went] + h[good])
-            growth = np.where(first[good] < steps.easy, 2.0, 1.0)
+            growth = np.clip((steps.aim / (first[good] + 1e-300)) ** (1 / _ORDER), 0.5, 2.0)
             step[went] = np.minimum(h[good] * growth, steps.largest)
             step[active[~good]] = h[~good] / 2
             alive[step < steps.least] = False
@@ -114,14 +131,15 @@ def track(system: System, w: Array, start: Array, end: Array, steps: Steps = _ST
 
 
 def refine(system: System, w: Array, parameters: Array, rounds: int = 4) -> tuple[Array, Array]:
-    """Newton's method at fixed parameters: the iterates ``(B, k)`` and the relative size ``(B,)`` of the last step."""
+    """Newton's method at fixed parameters: the iterates ``(B, P)`` and the relative size ``(B,)`` of the last step."""
     parameters = np.atleast_2d(parameters)
     size = np.full(len(w), np.inf)
     here = np.zeros(len(w))
     with np.errstate(all="ignore"):
+        frame = system.frame(w)
         for _ in range(rounds):
-            value, matrix, _ = system.along(w, parameters, parameters, here)
-            move = _solve(matrix, value)
+            value, matrix, _ = system.along(w, frame, parameters, parameters, here)
+            move = _move(frame, matrix, value)
             w = w - move
             size = _relative(move, w)
     return w, size
@@ -131,10 +149,10 @@ def _rows(parameters: Array, paths: Array) -> Array:
     return parameters if len(parameters) == 1 else parameters[paths]
 
 
-def _runge_kutta(system: System, w: Array, start: Array, end: Array, t: Array, h: Array) -> Array:
+def _runge_kutta(system: System, w: Array, frame: Array, start: Array, end: Array, t: Array, h: Array) -> Array:
     def velocity(at: Array, when: Array) -> Array:
-        _, matrix, slope = system.along(at, start, end, when)
-        return _solve(matrix, -slope)
+        _, matrix, slope = system.along(at, frame, start, end, when)
+        return _move(frame, matrix, -slope)
 
     half, whole = h[:, None] / 2, h[:, None]
     a = velocity(w, t)
@@ -146,13 +164,13 @@ def _runge_kutta(system: System, w: Array, start: Array, end: Array, t: Array, h
 
 
 def _correct(
-    system: System, w: Array, start: Array, end: Array, t: Array, steps: Steps
+    system: System, w: Array, frame: Array, start: Array, end: Array, t: Array, steps: Steps
 ) -> tuple[Array, Array, Array]:
     """At most three Newton steps; the iterate and the relative sizes of the first and of the last step."""
     first = last = np.full(len(w), np.inf)
     for number in range(3):
-        value, matrix, _ = system.along(w, start, end, t)
-        move = _solve(matrix, value)
+        value, matrix, _ = system.along(w, frame, start, end, t)
+        move = _move(frame, matrix, value)
         w = w - move
         last = _relative(move, w)
         if number == 0:
@@ -167,8 +185,12 @@ def _relative(move: Array, w: Array) -> Array:
     return size
 
 
-def _solve(matrix: Array, right: Array) -> Array:
-    """``matrix⁻¹ right`` for a batch; NaN where a matrix is singular."""
+def _move(frame: Array, matrix: Array, right: Array) -> Array:
+    """``frame matrix⁻¹ right`` for a batch; NaN where a matrix is singular."""
+    return (frame @ _solved(matrix, right)[..., None])[..., 0]
+
+
+def _solved(matrix: Array, right: Array) -> Array:
     try:
         return np.linalg.solve(matrix, right[..., None])[..., 0]
     except np.linalg.LinAlgError:

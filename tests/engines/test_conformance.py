@@ -17,6 +17,7 @@ from engines import by_loops
 from engines.zoo import TEXTS, ZOO, Case, case, fractions, integers
 
 from polygeom.engines.exact import ExactEngine
+from polygeom.engines.jets import Jet, JetEngine
 from polygeom.engines.prime_field import PrimeFieldEngine, Tape
 from polygeom.engines.symbolic import SymbolicEngine
 from polygeom.modular import PrimeField
@@ -100,12 +101,21 @@ def torch_subject() -> Subject:
     return Subject(TorchEngine(), encode, compare)
 
 
+def jet_subject() -> Subject:
+    return Subject(
+        JetEngine(2, constant=Fraction),
+        lambda numbers: Jet(fractions(numbers)[None]),
+        lambda jet, expected: assert_equal(jet.value[0], fractions(expected)),
+    )
+
+
 SUBJECTS: dict[str, Callable[[], Subject]] = {
     "exact": exact_subject,
     "symbolic": symbolic_subject,
     "prime_field": prime_field_subject,
     "tape": tape_subject,
     "torch": torch_subject,
+    "jets": jet_subject,
 }
 
 
