@@ -1,9 +1,10 @@
-"""Networks at many weights at once, with first and second derivatives by chosen parameters: truncated Taylor arithmetic.
+"""Networks at many weights at once, with first and second derivatives by chosen parameters: truncated Taylor
+arithmetic.
 
-A *jet* is a value together with its derivatives by ``k`` parameters, up to order 1 or 2. The numbers may be complex floats
-(for tracking paths) or Python objects with ``+``, ``*`` and ``**`` such as complex balls (for proofs); nothing here knows
-which. Unlike the other engines this one carries ``B`` weight vectors through the network together, so every array has a
-leading batch axis that the layers do not see.
+A *jet* is a value together with its derivatives by ``k`` parameters, up to order 1 or 2. The numbers may be complex
+floats (for tracking paths) or Python objects with ``+``, ``*`` and ``**`` such as complex balls (for proofs); nothing
+here knows which. Unlike the other engines this one carries ``B`` weight vectors through the network together, so every
+array has a leading batch axis that the layers do not see.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ class Jet:
     gradient: Array | None = None
     hessian: Array | None = None
 
+    def map(self, linear: Callable[[Array], Array]) -> Jet:
+        """The jet of a linear function of the value that treats leading axes like numpy's broadcasting."""
+        gradient = None if self.gradient is None else linear(self.gradient)
+        return Jet(linear(self.value), gradient, None if self.hessian is None else linear(self.hessian))
+
 
 class JetEngine:
     """The primitives of `polygeom.engines.interface` on jets.
@@ -63,15 +69,11 @@ class JetEngine:
         self.order, self._constant = order, constant
 
     def linear(self, x: Jet, w: Jet) -> Jet:
-        return self._bilinear(
-            x, Jet(*(_maybe(_transposed, part) for part in (w.value, w.gradient, w.hessian))), _flat_product
-        )
+        return self._bilinear(x, w.map(lambda part: np.swapaxes(part, -1, -2)), _flat_product)
 
     def bias(self, x: Jet, b: Jet) -> Jet:
         lead = x.value.ndim - b.value.ndim
-        return self.add(
-            x, Jet(*(_maybe(lambda part: _stretched(part, lead), part) for part in (b.value, b.gradient, b.hessian)))
-        )
+        return self.add(x, b.map(lambda part: part.reshape(*part.shape[:-1], *([1] * lead), part.shape[-1])))
 
     def add(self, x: Jet, y: Jet) -> Jet:
         return Jet(x.value + y.value, _sum(x.gradient, y.gradient), _sum(x.hessian, y.hessian))
@@ -135,19 +137,13 @@ class JetEngine:
         """The derivative of the given order of ``Σ coefficients[k] x ** k``."""
         derived = [c * math.perm(k, order) for k, c in enumerate(coefficients)][order:] or [Fraction(0)]
         constants = [self._constant(Fraction(c)) for c in derived]
-        value = np.ones_like(x) * constants[-1]
+        value: Array = np.ones_like(x) * constants[-1]
         for c in reversed(constants[:-1]):
             value = value * x + c
         return value
 
     def _gathered(self, x: Jet, axes: int, index: Array) -> Jet:
-        return Jet(
-            *(_maybe(lambda part: _gather(part, axes, index), part) for part in (x.value, x.gradient, x.hessian))
-        )
-
-
-def _maybe(function: Callable[[Array], Array], part: Array | None) -> Any:
-    return None if part is None else function(part)
+        return x.map(lambda part: _gather(part, axes, index))
 
 
 def _sum(x: Array | None, y: Array | None) -> Array | None:
@@ -157,21 +153,12 @@ def _sum(x: Array | None, y: Array | None) -> Array | None:
     return total
 
 
-def _transposed(w: Array) -> Array:
-    return np.swapaxes(w, -1, -2)
-
-
 def _flat_product(x: Array, w: Array) -> Array:
     """``x @ w`` for ``w`` with two matrix axes, where ``x`` may have more axes of points than one."""
     lead = w.ndim - 2
     rows = x.reshape(*x.shape[:lead], -1, x.shape[-1])
-    y = np.matmul(rows, w)
+    y: Array = np.matmul(rows, w)
     return y.reshape(*y.shape[:lead], *x.shape[lead:-1], w.shape[-1])
-
-
-def _stretched(part: Array, lead: int) -> Array:
-    """A vector part ``(…, n)`` with ``lead`` axes of length one before its last."""
-    return part.reshape(*part.shape[:-1], *([1] * lead), part.shape[-1])
 
 
 def _gather(part: Array, axes: int, index: Array) -> Array:

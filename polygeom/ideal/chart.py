@@ -2,9 +2,9 @@
 
 Scaling a hidden neuron, or mixing neurons where no activation stands between two layers, changes weights but not the
 function. Fixing some weights at constants removes this freedom. Whether the slice still reaches a dense part of the
-neurovariety is *checked*, not assumed: the Jacobian by the remaining weights, at one point of the slice and modulo a prime,
-has the dimension of the neurovariety as its rank. The image of the slice is then a constructible subset of an irreducible
-variety whose closure has the same dimension, so it is dense: same neurovariety, same ideal, same degree.
+neurovariety is *checked*, not assumed: the Jacobian by the remaining weights, at one point of the slice and modulo a
+prime, has the dimension of the neurovariety as its rank. The image of the slice is then a constructible subset of an
+irreducible variety whose closure has the same dimension, so it is dense: same neurovariety, same ideal, same degree.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from polygeom.dimension import dimension
 from polygeom.dimension.tangent import jacobian
 from polygeom.engines.jets import Jet, JetEngine
+from polygeom.engines.symbolic import weight_names
 from polygeom.errors import PolygeomError
 from polygeom.modular import P22, PrimeField, rank
 from polygeom.network import Network
@@ -52,12 +53,8 @@ class Chart:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """A name for every weight: ``W1_0_2`` is the entry in row 0 and column 2 of ``W1``."""
-        return tuple(
-            "_".join((name, *map(str, position)))
-            for name, shape in self.network.parameters.items()
-            for position in np.ndindex(shape)
-        )
+        """A name for every weight, as in `polygeom.engines.symbolic.weight_names`: ``W1_1_3`` is in row 1, column 3."""
+        return tuple(weight_names(self.network))
 
     def weights(self, free: Array, *, derivatives: bool = True) -> dict[str, Jet]:
         """Jets of all weights by name.
@@ -101,22 +98,23 @@ class Chart:
         A jet with value ``(B, output_dimension * N)`` and likewise derivatives: entry ``o N + k`` is output ``o`` at
         point ``k``.
         """
-        jet = self.network.evaluate(engine, self.weights(free, derivatives=derivatives), Jet(points[None]))
+        jet: Jet = self.network.evaluate(engine, self.weights(free, derivatives=derivatives), Jet(points[None]))
         axes = 1 + len(self.network.output_shape)
-        return Jet(*(None if part is None else _flat(part, axes) for part in (jet.value, jet.gradient, jet.hessian)))
+        return jet.map(lambda part: _flat(part, axes))
 
 
 def _flat(part: Array, axes: int) -> Array:
     lead = part.shape[: part.ndim - axes]
     count = part.shape[len(lead)]
-    return np.swapaxes(part.reshape(*lead, count, -1), -1, -2).reshape(*lead, -1)
+    outputs_first: Array = np.swapaxes(part.reshape(*lead, count, -1), -1, -2)
+    return outputs_first.reshape(*lead, -1)
 
 
 def chart(network: Network, *, rng: int = 0) -> Chart:
     """A slice of weight space with as many free weights as the neurovariety has dimensions.
 
-    Weights are fixed one after another, at 0 or 1 and where neither will do at a random constant, as long as the rank of the
-    Jacobian at a random point of the slice stays what it was.
+    Weights are fixed one after another, at 0 or 1 and where neither will do at a random constant, as long as the rank
+    of the Jacobian at a random point of the slice stays what it was.
 
     Parameters
     ----------
@@ -139,7 +137,7 @@ def chart(network: Network, *, rng: int = 0) -> Chart:
     >>> from polygeom.network import parse
     >>> one = chart(parse("[3,2,1] r=2"))
     >>> one.dimension, [(one.names[i], value) for i, value in one.fixed]
-    (5, [('W1_0_0', 0), ('W1_0_1', 1), ('W1_1_0', 1)])
+    (5, [('W1_1_1', 0), ('W1_1_2', 1), ('W1_2_1', 1)])
     """
     if network.degree >= P22:
         raise PolygeomError(f"network: the degree must be below {P22}, got {network.degree}; write fewer layers")

@@ -1,9 +1,9 @@
 """Counting solutions by monodromy: carry one solution around loops in parameter space until no new ones appear.
 
-The solutions of `polygeom.ideal.systems` form one orbit of the monodromy group, since weights and parameters together form an
-irreducible variety; so every solution is reachable from one, and the number found is a lower bound that stabilises. For linear
-sections the *trace test* says when to stop: as the section moves parallel to itself, the sum of all solutions moves along a
-line, and the sum of some of them does not.
+The solutions of `polygeom.ideal.systems` form one orbit of the monodromy group, since weights and parameters together
+form an irreducible variety; so every solution is reachable from one, and the number found is a lower bound that
+stabilises. For linear sections the *trace test* says when to stop: as the section moves parallel to itself, the sum of
+all solutions moves along a line, and the sum of some of them does not.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def monodromy(
         w = _around(system, found, base, together, _LOOSE if still < idle // 2 else _CAREFUL, rng)
         number, paths, lost = number + together, paths + together * len(found), lost + together * len(found) - len(w)
         if isinstance(system, CriticalPoints) and len(w):
-            w = w[system.proper(w)]
+            w = w[system.proper(w, base)]
         new = known.add(w, system.outputs.image(w)) if len(w) else w
         still = 0 if len(new) else still + together
         found = np.concatenate([found, new])
@@ -119,7 +119,8 @@ def monodromy(
 def _around(
     system: Sections | CriticalPoints, w: Array, base: Array, loops: int, steps: Steps, rng: np.random.Generator
 ) -> Array:
-    """Where each solution ends after each of ``loops`` random triangles in parameter space; given up paths are left out."""
+    """Where each solution ends after each of ``loops`` random triangles in parameter space; given up paths are left
+    out."""
     corners = [np.stack([system.move(base, rng) for _ in range(loops)]).repeat(len(w), axis=0) for _ in range(2)]
     home = np.tile(base, (loops * len(w), 1))
     legs = np.stack([home, *corners, home])
@@ -158,8 +159,8 @@ def trace_deviation(system: Sections, w: Array, base: Array, rng: np.random.Gene
 
     Returns
     -------
-    The second difference of the sum at three parallel sections, relative to the sizes of the points; None when a path was
-    given up, twice, so that nothing is known.
+    The second difference of the sum at three parallel sections, relative to the sizes of the points; None when a path
+    was given up, twice, so that nothing is known.
     """
     for _ in range(2):
         middle = (base + system.move(base, rng)) / 2

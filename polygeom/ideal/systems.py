@@ -15,9 +15,8 @@ from polygeom.ideal.coordinates import Coordinates
 from polygeom.ideal.tracking import Array
 from polygeom.network import Network
 
-
 _DRAWS = 40
-_FULL = 1e-8
+_FULL = 1e-6
 _FIRST, _SECOND = JetEngine(1), JetEngine(2)
 
 
@@ -30,8 +29,8 @@ def complex_normal(rng: np.random.Generator, *shape: int) -> Array:
 class Outputs:
     """The outputs of a network at generic points: linear coordinates in which a neurovariety is looked at.
 
-    At ``k + 1`` points they tell generic points of a ``k``-dimensional neurovariety apart, and keep its degree: among the
-    functions that agree with a given one, each further generic point leaves a set of smaller dimension.
+    At ``k + 1`` points they tell generic points of a ``k``-dimensional neurovariety apart, and keep its degree: among
+    the functions that agree with a given one, each further generic point leaves a set of smaller dimension.
 
     Parameters
     ----------
@@ -91,7 +90,7 @@ class Coefficients(Outputs):
     def __init__(self, network: Network, dimension: int, rng: np.random.Generator) -> None:
         coordinates = Coordinates(network)
         self.scales = np.sqrt(np.array(coordinates.factors, dtype=float))
-        exponents = np.array(coordinates.monomials)
+        self.exponents = exponents = np.array(coordinates.monomials)
         roots = self.scales[: len(exponents)]
         draws = []
         for _ in range(_DRAWS):
@@ -103,10 +102,7 @@ class Coefficients(Outputs):
         self.readout = np.kron(np.eye(network.output_dimension), np.linalg.inv(table))
 
     def jet(self, w: Array, engine: JetEngine, *, derivatives: bool = True) -> Jet:
-        jet = self.raw(w, engine, derivatives=derivatives)
-        return Jet(
-            *(None if part is None else part @ self.readout.T for part in (jet.value, jet.gradient, jet.hessian))
-        )
+        return self.raw(w, engine, derivatives=derivatives).map(lambda part: part @ self.readout.T)
 
     def raw(self, w: Array, engine: JetEngine, *, derivatives: bool = True) -> Jet:
         """Outputs at the points, ``(B, m)``; times the transpose of `readout` they are the coefficients."""
@@ -123,8 +119,8 @@ def _sphere(rng: np.random.Generator, count: int, network: Network) -> Array:
 class Sections:
     """The neurovariety cut by ``k`` affine-linear equations: ``A y(w) = b``, ``y`` the outputs.
 
-    The parameter is ``b``, ``(k,)``: the section moves parallel to itself. That is enough for monodromy, since ``A`` makes
-    the irreducible neurovariety a covering of the space of all ``b``, up to what has smaller dimension.
+    The parameter is ``b``, ``(k,)``: the section moves parallel to itself. That is enough for monodromy, since ``A``
+    makes the irreducible neurovariety a covering of the space of all ``b``, up to what has smaller dimension.
 
     Parameters
     ----------
@@ -155,27 +151,29 @@ class Sections:
 
     def move(self, base: Array, rng: np.random.Generator) -> Array:
         """A random parameter of the size of ``base``."""
-        return np.linalg.norm(base) / np.sqrt(len(base)) * complex_normal(rng, len(base))
+        moved: Array = np.linalg.norm(base) / np.sqrt(len(base)) * complex_normal(rng, len(base))
+        return moved
 
 
 class CriticalPoints:
     """Critical points of ``w ↦ Q(c(w) - u)`` for a quadratic form ``Q``: ``J(w)ᵀ Q (c(w) - u) = 0``.
 
-    The parameter is the target ``u``, ``(m,)``. At weights where the rank of ``J`` drops the equations have solutions that
-    are not critical points on the neurovariety; `proper` tells them apart.
+    The parameter is the target ``u``, ``(m,)``. At weights where the rank of ``J`` drops the equations have solutions
+    that are not critical points on the neurovariety; `proper` tells them apart.
 
     Parameters
     ----------
     coefficients:
         Of the network.
     form:
-        Symmetric ``(m, m)`` matrix of ``Q`` in the *plain* coefficients.
+        Symmetric ``(m, m)`` matrix of ``Q`` in the *plain* coefficients, an object array of fractions.
     """
 
     def __init__(self, coefficients: Coefficients, form: Array) -> None:
         self.outputs: Coefficients = coefficients
         self.frame = coefficients.frame
-        self.form = coefficients.scales[:, None] * form * coefficients.scales
+        self.exact_form = form
+        self.form = coefficients.scales[:, None] * form.astype(float) * coefficients.scales
 
     def along(self, w: Array, frame: Array, start: Array, end: Array, t: Array) -> tuple[Array, Array, Array]:
         """As `polygeom.ideal.tracking.System` says."""
@@ -191,16 +189,17 @@ class CriticalPoints:
         matrix = weighted @ np.swapaxes(gradient, 1, 2) + transposed @ bent @ frame
         return value, matrix, -(weighted @ (end - start)[..., None])[..., 0]
 
-    def proper(self, w: Array) -> Array:
+    def proper(self, w: Array, target: Array) -> Array:
         """Mask ``(B,)`` of weights at which the rank of ``J`` is full, as far as floats can tell."""
         jet = self.outputs.jet(w, _FIRST)
         assert jet.gradient is not None
-        singular = np.linalg.svd(jet.gradient, compute_uv=False)
-        full: Array = singular[:, self.outputs.dimension - 1] > _FULL * singular[:, 0]
+        singular = np.linalg.svd(jet.gradient, compute_uv=False)[:, self.outputs.dimension - 1]
+        full: Array = singular * np.linalg.norm(w, axis=1) > _FULL * np.linalg.norm(target)
         return full
 
     def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
-        """A random solution ``(1, P)`` and a target that has it: the point plus a vector normal to the tangent space."""
+        """A random solution ``(1, P)`` and a target that has it: the point plus a vector normal to the tangent
+        space."""
         w = self.outputs.start(rng)
         jet = self.outputs.jet(w, _FIRST)
         assert jet.gradient is not None
@@ -211,4 +210,5 @@ class CriticalPoints:
 
     def move(self, base: Array, rng: np.random.Generator) -> Array:
         """A random target of the size of ``base``."""
-        return np.linalg.norm(base) / np.sqrt(len(base)) * complex_normal(rng, len(base))
+        moved: Array = np.linalg.norm(base) / np.sqrt(len(base)) * complex_normal(rng, len(base))
+        return moved

@@ -187,7 +187,8 @@ def _relative(move: Array, w: Array) -> Array:
 
 def _move(frame: Array, matrix: Array, right: Array) -> Array:
     """``frame matrix⁻¹ right`` for a batch; NaN where a matrix is singular."""
-    return (frame @ _solved(matrix, right)[..., None])[..., 0]
+    move: Array = (frame @ _solved(matrix, right)[..., None])[..., 0]
+    return move
 
 
 def _solved(matrix: Array, right: Array) -> Array:
