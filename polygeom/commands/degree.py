@@ -1,8 +1,10 @@
-"""``polygeom degree``: the degree of a neurovariety."""
+"""``polygeom degree``: the degree of a neurovariety, and its distance degrees."""
 
 from __future__ import annotations
 
 import json
+import sys
+from typing import Any
 
 import click
 
@@ -11,29 +13,33 @@ from polygeom.errors import PolygeomError
 
 @click.command()
 @click.argument("network", metavar="NETWORK")
-@click.option("--timeout", type=float, help="Seconds for the search for equations; 60 if not given.")
-@click.option("--max-degree", type=int, help="Last degree in which equations are sought.")
+@click.option("--form", metavar="generic|unit|bombieri-weyl", help="Count critical points of a distance instead.")
+@click.option(
+    "--method", default="auto", show_default=True, metavar="auto|all|theorem|equations|monodromy", help="How."
+)
+@click.option("--timeout", type=float, help="Seconds for the search for equations; 20 if not given.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
-def degree(network: str, timeout: float | None, max_degree: int | None, seed: int, as_json: bool) -> int:
+@click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+def degree(
+    network: str, form: str | None, method: str, timeout: float | None, seed: int, as_json: bool, quiet: bool
+) -> int:
     """Degree of the neurovariety of NETWORK: in how many points a generic linear space of complementary dimension meets
-    it.
+    it. With --form its Euclidean distance degree: the critical points of the distance to a generic function.
 
-    The degree is proved when the equations are proved complete.
+    The answer says what it rests on: a theorem, the equations, or solutions followed over the complex numbers, and
+    whether that is a proof.
     """
-    from polygeom.ideal import Neurovariety
+    from polygeom.ideal import invariants
 
-    variety = Neurovariety(network, rng=seed)
-    search = variety.search(max_degree, timeout=timeout)
-    argument = search.completeness
-    if argument is None:
-        raise PolygeomError(
-            f"no proof of the degree: equations are {search.result.completeness}; raise --timeout or --max-degree"
-        )
-    if as_json:
-        data = {"network": variety.network.text, "degree": argument.degree, "h_vector": list(argument.h_vector)}
-        click.echo(json.dumps(data | {"proved": True, "reason": argument.reason}))
-    else:
-        click.echo(f"{variety.network}: degree {argument.degree} (proved)")
-        click.echo(f"  h-vector {', '.join(map(str, argument.h_vector))}; {argument.reason}")
-    return 0
+    if timeout is not None and timeout <= 0:
+        raise PolygeomError(f"--timeout must be positive, got {timeout}; write --timeout 20")
+    options: dict[str, Any] = {"method": method, "rng": seed, "timeout": timeout or invariants.SEARCH_TIMEOUT}
+    options["progress"] = None if quiet or not sys.stderr.isatty() else _progress
+    count = invariants.degree(network, **options) if form is None else invariants.ed_degree(network, form, **options)
+    click.echo(json.dumps(count.as_dict()) if as_json else str(count))
+    return 0 if count.value is not None else 1
+
+
+def _progress(loops: int, solutions: int) -> None:
+    click.echo(f"\rafter {loops} loops {solutions} solutions ", err=True, nl=False)

@@ -92,7 +92,8 @@ class Count:
     def __str__(self) -> str:
         name = self.quantity + (f" ({self.form})" if self.form else "")
         bounds = f", at least {self.lower} proved" if not self.proved and self.lower else ""
-        lines = [f"{self.network}: {name} {self.value} ({self.status}{bounds})"]
+        value = "not found" if self.value is None else f"{self.value} ({self.status}{bounds})"
+        lines = [f"{self.network}: {name} {value}"]
         return "\n".join([*lines, *(f"  {e.route}: {e.reason}" for e in self.evidence)])
 
 

@@ -1,0 +1,45 @@
+"""The command degree as a user meets it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from polygeom.cli import run
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_a_degree_with_what_it_rests_on(capsys: Capture) -> None:
+    assert run(["degree", "[5,3,1] r=2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "[5,3,1] r=2: degree 20 (proved)",
+        "  theorem: symmetric 5 x 5 matrices of rank at most 3 (Harris, Tu)",
+    ]
+
+
+def test_critical_points_as_json(capsys: Capture) -> None:
+    assert run(["degree", "[3,2,1] r=2", "--form", "generic", "--method", "equations", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["quantity"], data["form"], data["value"], data["status"]) == ("ED degree", "generic", 13, "probable")
+    assert [e["route"] for e in data["evidence"]] == ["equations"]
+
+
+def test_without_any_number_the_exit_status_says_so(capsys: Capture) -> None:
+    assert run(["degree", "[2,2,2,1] r=3", "--method", "equations", "--timeout", "0.2"]) == 1
+    assert "degree not found" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (["--method", "guess"], "method='auto'"),
+        (["--form", "euclid"], "one of generic, unit, bombieri-weyl"),
+        (["--timeout", "-1"], "--timeout must be positive"),
+    ],
+)
+def test_arguments_that_cannot_be_used(arguments: list[str], advice: str, capsys: Capture) -> None:
+    assert run(["degree", "[2,2,1] r=4", *arguments]) == 2
+    assert advice in capsys.readouterr().err
