@@ -98,6 +98,14 @@ def test_only_true_and_different_solutions_are_certified() -> None:
     assert certified(system, np.concatenate([three, anywhere]), base) == 3  # whatever Newton's method makes of them
 
 
+def test_weights_far_from_any_solution_prove_nothing() -> None:
+    """Newton's method from anywhere rarely lands where the equations contract."""
+    system, rng = sections("[2,2,1] r=4")
+    base = monodromy(system, rng).parameters
+    anywhere = complex_normal(rng, 40, 6)
+    assert sum(certified(system, w[None], base) for w in anywhere) < 20
+
+
 def test_critical_points_are_certified_only_where_the_map_is_an_immersion() -> None:
     """At weights with a vanishing outer weight the equations hold although the function is no critical point."""
     network, rng = parse("[2,1,1] r=2"), np.random.default_rng(0)
