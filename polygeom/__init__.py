@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from polygeom.dimension.frontier import frontier
     from polygeom.dimension.identifiability import identifiability, threshold
     from polygeom.errors import BudgetError, FormatError, PolygeomError
+    from polygeom.ideal import Neurovariety, degree, ed_degree, learning_degree
     from polygeom.network import (
         Network,
         ccp,
@@ -59,6 +60,10 @@ _HOMES = {
     "identifiability": "polygeom.dimension.identifiability",
     "explain": "polygeom.dimension.explain",
     "load_atlas": "polygeom.atlas",
+    "Neurovariety": "polygeom.ideal",
+    "degree": "polygeom.ideal",
+    "ed_degree": "polygeom.ideal",
+    "learning_degree": "polygeom.ideal",
     "sweep": "polygeom.sweep",
     "PolygeomError": "polygeom.errors",
     "FormatError": "polygeom.errors",
@@ -85,6 +90,10 @@ __all__ = [
     "identifiability",
     "explain",
     "load_atlas",
+    "Neurovariety",
+    "degree",
+    "ed_degree",
+    "learning_degree",
     "sweep",
     "PolygeomError",
     "FormatError",

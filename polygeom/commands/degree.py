@@ -18,11 +18,12 @@ from polygeom.errors import PolygeomError
     "--method", default="auto", show_default=True, metavar="auto|all|theorem|equations|monodromy", help="How."
 )
 @click.option("--timeout", type=float, help="Seconds for the search for equations; 20 if not given.")
+@click.option("--max-degree", type=int, help="Last degree in which equations are sought.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
 def degree(
-    network: str, form: str | None, method: str, timeout: float | None, seed: int, as_json: bool, quiet: bool
+    network: str, form: str | None, timeout: float | None, seed: int, as_json: bool, quiet: bool, **options: Any
 ) -> int:
     """Degree of the neurovariety of NETWORK: in how many points a generic linear space of complementary dimension meets
     it. With --form its Euclidean distance degree: the critical points of the distance to a generic function.
@@ -30,16 +31,28 @@ def degree(
     The answer says what it rests on: a theorem, the equations, or solutions followed over the complex numbers, and
     whether that is a proof.
     """
-    from polygeom.ideal import invariants
+    from polygeom.ideal import Neurovariety, invariants
 
     if timeout is not None and timeout <= 0:
         raise PolygeomError(f"--timeout must be positive, got {timeout}; write --timeout 20")
-    options: dict[str, Any] = {"method": method, "rng": seed, "timeout": timeout or invariants.SEARCH_TIMEOUT}
-    options["progress"] = None if quiet or not sys.stderr.isatty() else _progress
-    count = invariants.degree(network, **options) if form is None else invariants.ed_degree(network, form, **options)
-    click.echo(json.dumps(count.as_dict()) if as_json else str(count))
+    variety = Neurovariety(network, rng=seed)
+    progress = None if quiet or not sys.stderr.isatty() else _progress
+    options |= {"timeout": timeout or invariants.SEARCH_TIMEOUT, "progress": progress}
+    if form is None:
+        count = invariants.degree(variety, **options)
+    else:
+        count = invariants.ed_degree(variety, form, **options)
+    if progress is not None:
+        click.echo("\r\033[K", err=True, nl=False)
+    if as_json:
+        search = variety.found
+        argument = None if search is None else search.completeness
+        h_vector = None if argument is None else list(argument.h_vector)
+        click.echo(json.dumps(count.as_dict() | {"h_vector": h_vector}))
+    else:
+        click.echo(str(count))
     return 0 if count.value is not None else 1
 
 
 def _progress(loops: int, solutions: int) -> None:
-    click.echo(f"\rafter {loops} loops {solutions} solutions ", err=True, nl=False)
+    click.echo(f"\rafter {loops} loops {solutions} solutions", err=True, nl=False)

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from polygeom.ideal.coordinates import Coordinates
 from polygeom.ideal.inclusion import Inclusion
+from polygeom.ideal.invariants import degree, ed_degree, learning_degree
 from polygeom.ideal.neurovariety import Neurovariety
 from polygeom.ideal.result import Generator, IdealResult
 from polygeom.ideal.search import Search, interpolate
 
-__all__ = ["Coordinates", "Generator", "IdealResult", "Inclusion", "Neurovariety", "Search", "interpolate"]
+__all__ = [
+    "Neurovariety",
+    "Coordinates",
+    "Generator",
+    "IdealResult",
+    "Inclusion",
+    "Search",
+    "interpolate",
+    "degree",
+    "ed_degree",
+    "learning_degree",
+]

@@ -22,19 +22,21 @@ from typing import Any
 
 import numpy as np
 
-from polygeom.dimension import dimension
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.balls import certified
-from polygeom.ideal.coordinates import Coordinates
 from polygeom.ideal.distance import critical_equations, form_matrix, loss_matrix
 from polygeom.ideal.evidence import EQUATIONS, MONODROMY, THEOREM, Count, Evidence, Route, settle
-from polygeom.ideal.monodromy import monodromy
+from polygeom.ideal.monodromy import Solutions, monodromy
+from polygeom.ideal.neurovariety import Neurovariety
 from polygeom.ideal.quotient import quotient_dimension
-from polygeom.ideal.search import interpolate
+from polygeom.ideal.search import Search
 from polygeom.ideal.systems import Coefficients, CriticalPoints, Outputs, Sections
 from polygeom.ideal.theorems import GENERIC, LOSS, Known, known_degree, known_distance_degree
 from polygeom.modular import P22, PrimeField
-from polygeom.network import Network, parse
+from polygeom.network import Network
+
+Source = Network | Neurovariety | str
+"""What is counted on. A `Neurovariety` keeps the equations that are found, and lends those it has."""
 
 SEARCH_TIMEOUT = 20.0
 """Seconds that the route over the equations may spend on finding them, unless told otherwise."""
@@ -44,12 +46,13 @@ Progress = Callable[[int, int], None]
 
 
 def degree(
-    network: Network | str,
+    network: Source,
     *,
     method: str = "auto",
     h_vector: Sequence[int] | None = None,
     timeout: float = SEARCH_TIMEOUT,
-    rng: int = 0,
+    max_degree: int | None = None,
+    rng: int | None = None,
     progress: Progress | None = None,
 ) -> Count:
     """The degree of the neurovariety: in how many points a generic linear space of complementary dimension meets it.
@@ -57,17 +60,17 @@ def degree(
     Parameters
     ----------
     network:
-        A `Network` or its text.
+        A `Network`, its text, or a `Neurovariety`.
     method:
         ``"theorem"``, ``"equations"``, ``"monodromy"``; ``"auto"`` takes them in this order until one gives a likely
         value, ``"all"`` takes all and compares them.
     h_vector:
         Numerator of the Hilbert series over ``(1 - t)^dimension``, if it is known; its sum is the degree, and nothing
         else is computed by the route over the equations.
-    timeout:
-        Seconds for the search for equations.
+    timeout, max_degree:
+        Seconds for the search for equations, and the last degree in which they are sought.
     rng:
-        Seed of all random choices.
+        Seed of all random choices; that of the neurovariety, or 0, if None.
     progress:
         Called after each loop of the monodromy.
 
@@ -82,22 +85,23 @@ def degree(
     [5,3,1] r=2: degree 20 (proved)
       theorem: symmetric 5 x 5 matrices of rank at most 3 (Harris, Tu)
     """
-    task = _Task.of(network, "degree", "", rng)
+    task = _Task.of(network, "degree", "", rng, timeout, max_degree)
     routes = {
-        THEOREM: lambda: task.theorem(known_degree(task.network, task.dimension)),
-        EQUATIONS: lambda: task.by_equations(timeout) if h_vector is None else task.by_h_vector(h_vector),
+        THEOREM: lambda: task.theorem(known_degree(task.variety.network, task.dimension)),
+        EQUATIONS: lambda: task.by_equations() if h_vector is None else task.by_h_vector(h_vector),
         MONODROMY: lambda: task.by_sections(progress),
     }
     return task.settle(routes, method)
 
 
 def ed_degree(
-    network: Network | str,
+    network: Source,
     form: Any = GENERIC,
     *,
     method: str = "auto",
     timeout: float = SEARCH_TIMEOUT,
-    rng: int = 0,
+    max_degree: int | None = None,
+    rng: int | None = None,
     progress: Progress | None = None,
 ) -> Count:
     """The Euclidean distance degree: complex critical points, at smooth points, of the distance to a generic target.
@@ -107,7 +111,7 @@ def ed_degree(
     form:
         The quadratic form: ``"generic"``, ``"unit"``, ``"bombieri-weyl"``, or a symmetric matrix of exact numbers in
         the plain coefficients (`polygeom.ideal.Coordinates`).
-    network, method, timeout, rng, progress:
+    network, method, timeout, max_degree, rng, progress:
         As for `degree`.
 
     Raises
@@ -129,19 +133,19 @@ def ed_degree(
     13
     """
     name = form if isinstance(form, str) else "given matrix"
-    task = _Task.of(network, "ED degree", name, rng)
-    return task.settle(
-        task.distance_routes(form_matrix(task.coordinates, form, task.generator), timeout, progress), method
-    )
+    task = _Task.of(network, "ED degree", name, rng, timeout, max_degree)
+    matrix = form_matrix(task.variety.coordinates, form, task.generator)
+    return task.settle(task.distance_routes(matrix, progress), method)
 
 
 def learning_degree(
-    network: Network | str,
+    network: Source,
     inputs: Any,
     *,
     method: str = "auto",
     timeout: float = SEARCH_TIMEOUT,
-    rng: int = 0,
+    max_degree: int | None = None,
+    rng: int | None = None,
     progress: Progress | None = None,
 ) -> Count:
     """The learning degree at given inputs: complex critical points of the squared loss, for generic labels.
@@ -153,7 +157,7 @@ def learning_degree(
     ----------
     inputs:
         ``(samples, n)`` numbers, at least as many in general position as one output has coefficients.
-    network, method, timeout, rng, progress:
+    network, method, timeout, max_degree, rng, progress:
         As for `degree`.
 
     Raises
@@ -170,40 +174,50 @@ def learning_degree(
     >>> learning_degree("[2,2,3] r=2", [[1, 0], [0, 1], [1, 1]]).value
     3
     """
-    task = _Task.of(network, "learning degree", LOSS, rng)
-    return task.settle(task.distance_routes(loss_matrix(task.coordinates, inputs), timeout, progress), method)
+    task = _Task.of(network, "learning degree", LOSS, rng, timeout, max_degree)
+    return task.settle(task.distance_routes(loss_matrix(task.variety.coordinates, inputs), progress), method)
 
 
 @dataclass(frozen=True)
 class _Task:
     """One question, and the ways to answer it."""
 
-    network: Network
-    coordinates: Coordinates
+    variety: Neurovariety
     quantity: str
     form: str
-    dimension: int
-    proved_dimension: bool
     seed: int
+    timeout: float
+    max_degree: int | None
 
     @classmethod
-    def of(cls, network: Network | str, quantity: str, form: str, rng: int) -> _Task:
-        network = parse(network) if isinstance(network, str) else network
-        if not isinstance(rng, int) or isinstance(rng, bool) or rng < 0:
+    def of(
+        cls, source: Source, quantity: str, form: str, rng: int | None, timeout: float, max_degree: int | None
+    ) -> _Task:
+        if rng is not None and (not isinstance(rng, int) or isinstance(rng, bool) or rng < 0):
             raise PolygeomError(f"rng must be an integer from 0, got {rng!r:.40}; write rng=0")
-        size = dimension(network, rng=rng)
-        return cls(network, Coordinates(network), quantity, form, size.dimension, size.proved, rng)
+        if not isinstance(source, Neurovariety):
+            source = Neurovariety(source, rng=rng or 0)
+        return cls(source, quantity, form, source.rng if rng is None else rng, timeout, max_degree)
 
     @property
     def generator(self) -> np.random.Generator:
         return np.random.default_rng(self.seed)
 
+    @property
+    def dimension(self) -> int:
+        return self.variety.dimension.dimension
+
+    def search(self) -> Search:
+        """The equations, as far as the limits go."""
+        return self.variety.search(self.max_degree, timeout=self.timeout)
+
     def settle(self, routes: dict[str, Route], method: str) -> Count:
-        about = {"quantity": self.quantity, "network": self.network.text, "form": self.form, "seed": self.seed}
+        network = self.variety.network.text
+        about = {"quantity": self.quantity, "network": network, "form": self.form, "seed": self.seed}
         return settle(routes, method, about)
 
     def theorem(self, known: Known | None) -> Evidence | None:
-        if known is None or not self.proved_dimension:
+        if known is None or not self.variety.dimension.proved:
             return None
         return Evidence(THEOREM, known.value, known.value, known.value, True, known.reason)
 
@@ -214,41 +228,48 @@ class _Task:
         total = sum(values)
         return Evidence(EQUATIONS, total, total, total, True, f"the sum of the given h-vector {tuple(values)}")
 
-    def by_equations(self, timeout: float) -> Evidence:
-        argument = interpolate(self.network, timeout=timeout, rng=self.seed).completeness
+    def by_equations(self) -> Evidence:
+        argument = self.search().completeness
         if argument is None:
-            return self._incomplete(timeout)
+            return self._incomplete()
         value = argument.degree
-        return Evidence(EQUATIONS, value, value, value, True, f"complete because {argument.reason}")
+        reason = f"h-vector {', '.join(map(str, argument.h_vector))}; complete because {argument.reason}"
+        return Evidence(EQUATIONS, value, value, value, True, reason)
 
-    def _incomplete(self, timeout: float) -> Evidence:
-        reason = f"no proof that the equations found within {timeout:g} s are complete"
-        return Evidence(EQUATIONS, None, None, None, False, reason)
+    def _incomplete(self) -> Evidence:
+        limits = f"within {self.timeout:g} s" + ("" if self.max_degree is None else f" up to degree {self.max_degree}")
+        return Evidence(EQUATIONS, None, None, None, False, f"no proof that the equations found {limits} are complete")
 
     def by_sections(self, progress: Progress | None) -> Evidence:
         rng = self.generator
-        sections = Sections(Outputs.random(self.network, self.dimension, rng), rng)
+        sections = Sections(Outputs.random(self.variety.network, self.dimension, rng), rng)
         found = monodromy(sections, rng, progress=progress)
-        lower = certified(sections, found.weights, found.parameters) if self.proved_dimension else None
+        lower = self._certified(sections, found)
         deviation = "not measured" if found.trace is None else f"{found.trace:.0e}"
         verdict = f"trace test {'' if found.complete else 'not '}passed (deviation {deviation})"
         reason = f"{found.count} points after {found.loops} loops, {_certificate(lower)}; {verdict}"
         return Evidence(MONODROMY, found.count, lower, None, found.complete, reason)
 
-    def distance_routes(self, form: np.ndarray, timeout: float, progress: Progress | None) -> dict[str, Route]:
-        known = known_distance_degree(self.network, self.dimension, self.form)
+    def _certified(self, system: Sections | CriticalPoints, found: Solutions) -> int | None:
+        """A proved number of solutions; none if the dimension is not proved."""
+        if not self.variety.dimension.proved:
+            return None
+        return certified(system, found.weights, found.parameters)
+
+    def distance_routes(self, form: np.ndarray, progress: Progress | None) -> dict[str, Route]:
+        known = known_distance_degree(self.variety.network, self.dimension, self.form)
         return {
             THEOREM: lambda: self.theorem(known),
-            EQUATIONS: lambda: self._by_critical_equations(form, timeout),
+            EQUATIONS: lambda: self._by_critical_equations(form),
             MONODROMY: lambda: self._by_critical_points(form, progress),
         }
 
-    def _by_critical_equations(self, form: np.ndarray, timeout: float) -> Evidence:
-        result = interpolate(self.network, timeout=timeout, rng=self.seed).result
+    def _by_critical_equations(self, form: np.ndarray) -> Evidence:
+        result = self.search().result
         if not result.complete:
-            return self._incomplete(timeout)
+            return self._incomplete()
         generators = [g.polynomial for g in result.generators]
-        codimension = len(self.coordinates.entries) - self.dimension
+        codimension = len(self.variety.coordinates.entries) - self.dimension
         equations = critical_equations(generators, codimension, form, P22, self.generator) if generators else []
         try:
             value = quotient_dimension(equations, PrimeField(P22)) if equations else 1
@@ -259,13 +280,12 @@ class _Task:
 
     def _by_critical_points(self, form: np.ndarray, progress: Progress | None) -> Evidence:
         rng = self.generator
-        system = CriticalPoints(Coefficients(self.network, self.dimension, rng), form)
+        system = CriticalPoints(Coefficients(self.variety.network, self.dimension, rng), form)
         found = monodromy(system, rng, progress=progress)
-        lower = certified(system, found.weights, found.parameters) if self.proved_dimension else None
+        lower = self._certified(system, found)
         loops = f"the last {found.idle} of {found.loops} loops found no more"
-        return Evidence(
-            MONODROMY, found.count, lower, None, False, f"{found.count} points, {_certificate(lower)}; {loops}"
-        )
+        reason = f"{found.count} points, {_certificate(lower)}; {loops}"
+        return Evidence(MONODROMY, found.count, lower, None, False, reason)
 
 
 def _certificate(lower: int | None) -> str:

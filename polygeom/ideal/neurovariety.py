@@ -21,6 +21,9 @@ from polygeom.network import Network, parse
 if TYPE_CHECKING:
     from sympy.polys.rings import PolyElement
 
+    from polygeom.ideal.evidence import Count
+    from polygeom.ideal.singular import Stratum
+
 METHODS = ("auto", "interpolation", "elimination")
 
 
@@ -44,7 +47,7 @@ class Neurovariety:
     >>> variety = Neurovariety("[2,2,1] r=4")
     >>> print(variety.equations()[0])
     2*c1x22**3 - 9*c1x31*c1x22*c1x13 + 27*c1x40*c1x13**2 + 27*c1x31**2*c1x04 - 72*c1x40*c1x22*c1x04
-    >>> variety.degree, variety.dimension.dimension, variety.hilbert_function(10)
+    >>> variety.degree.value, variety.dimension.dimension, variety.hilbert_function(10)
     (3, 4, 671)
     >>> print(variety.contains("x1^4 + x2^4"))
     yes (proved): all 1 equations vanish, and they are complete
@@ -151,14 +154,37 @@ class Neurovariety:
             raise self._unfinished(search)
         return value
 
-    @property
-    def degree(self) -> int | None:
-        """The proved degree of the neurovariety (of its projective closure), None if there is no proof.
+    @cached_property
+    def degree(self) -> Count:
+        """The degree (of the projective closure), by a theorem, by complete equations, or by counting solutions.
 
-        It is known when the equations are proved complete.
+        Its ``status`` says whether that is a proof; `polygeom.ideal.invariants.degree` has more options.
         """
-        completeness = self.search().completeness
-        return None if completeness is None else completeness.degree
+        from polygeom.ideal.invariants import degree
+
+        return degree(self)
+
+    def ed_degree(self, form: Any = "generic", **options: Any) -> Count:
+        """The number of critical points of the distance to a generic function, see
+        `polygeom.ideal.invariants.ed_degree`.
+        """
+        from polygeom.ideal.invariants import ed_degree
+
+        return ed_degree(self, form, **options)
+
+    def learning_degree(self, inputs: Any, **options: Any) -> Count:
+        """The number of critical points of the squared loss at given inputs, for generic labels, see
+        `polygeom.ideal.invariants.learning_degree`.
+        """
+        from polygeom.ideal.invariants import learning_degree
+
+        return learning_degree(self, inputs, **options)
+
+    def singular_subnetworks(self, *, timeout: float | None = None) -> tuple[Stratum, ...]:
+        """Which subnetworks compute singular points, see `polygeom.ideal.singular.singular_subnetworks`."""
+        from polygeom.ideal.singular import singular_subnetworks
+
+        return singular_subnetworks(self, timeout=timeout)
 
     @property
     def h_vector(self) -> tuple[int, ...] | None:
@@ -223,7 +249,7 @@ class Neurovariety:
     @property
     def certificate(self) -> dict[str, Any]:
         """A certificate of what is proved so far, see `polygeom.ideal.certificate`."""
-        return certify(self.search())
+        return certify(self._search or self.search())
 
     def _unfinished(self, search: Search) -> Exception:
         from polygeom.errors import BudgetError

@@ -19,9 +19,9 @@ from polygeom.dimension import dimension
 from polygeom.errors import PolygeomError
 from polygeom.ideal.coordinates import Coordinates
 from polygeom.ideal.inclusion import integer_point
-from polygeom.ideal.search import interpolate
+from polygeom.ideal.neurovariety import Neurovariety
 from polygeom.modular import P22, rank
-from polygeom.network import Network, mlp, parse
+from polygeom.network import Network, mlp
 
 if TYPE_CHECKING:
     from sympy.polys.rings import PolyElement
@@ -56,7 +56,9 @@ class Stratum:
     proved: bool
 
 
-def singular_subnetworks(network: Network | str, *, timeout: float = 60.0, rng: int = 0) -> tuple[Stratum, ...]:
+def singular_subnetworks(
+    network: Network | Neurovariety | str, *, timeout: float | None = None, rng: int = 0
+) -> tuple[Stratum, ...]:
     """The subnetworks with fewer hidden neurons, and whether their functions are singular points.
 
     The dimension of the singular locus is at least the largest ``dimension`` of a singular stratum.
@@ -64,11 +66,11 @@ def singular_subnetworks(network: Network | str, *, timeout: float = 60.0, rng: 
     Parameters
     ----------
     network:
-        A multilayer perceptron with monomial activations, or its text.
+        A multilayer perceptron with monomial activations, its text, or its neurovariety.
     timeout:
-        Seconds for the search for equations.
+        Seconds for the search for equations; 60 if None.
     rng:
-        Seed of all random choices.
+        Seed of all random choices; a neurovariety has its own.
 
     Returns
     -------
@@ -84,7 +86,8 @@ def singular_subnetworks(network: Network | str, *, timeout: float = 60.0, rng: 
     >>> [(s.network, s.dimension, s.singular) for s in singular_subnetworks("[3,2,1] r=2")]
     [('[3,1,1] r=2', 3, True)]
     """
-    network = parse(network) if isinstance(network, str) else network
+    variety = network if isinstance(network, Neurovariety) else Neurovariety(network, rng=rng)
+    network = variety.network
     if network.widths is None or network.activation_degrees is None:
         raise PolygeomError("network must be a perceptron with monomial activations; write for example [3,2,1] r=2")
     smaller = [
@@ -94,17 +97,17 @@ def singular_subnetworks(network: Network | str, *, timeout: float = 60.0, rng: 
     ]
     if len(smaller) > MOST_SUBNETWORKS:
         raise PolygeomError(f"network has {len(smaller)} subnetworks, at most {MOST_SUBNETWORKS} are looked at")
-    result = interpolate(network, timeout=timeout, rng=rng).result
+    result = variety.search(timeout=timeout).result
     equations = [g.polynomial for g in result.generators if g.proved_member]
-    whole = dimension(network, rng=rng).dimension
-    generator = np.random.default_rng(rng)
+    whole = variety.dimension.dimension
+    generator = np.random.default_rng(variety.rng)
     strata = []
     for widths in smaller:
         part = mlp(widths, network.activation_degrees)
         tangent = min(_tangent_dimension(equations, part, generator) for _ in range(_TRIALS))
         smooth = tangent == whole
         singular = False if smooth else True if result.complete else None
-        strata.append(Stratum(part.text, dimension(part, rng=rng).dimension, tangent, singular, smooth))
+        strata.append(Stratum(part.text, dimension(part, rng=variety.rng).dimension, tangent, singular, smooth))
     return tuple(sorted(strata, key=lambda s: (-s.dimension, s.network)))
 
 

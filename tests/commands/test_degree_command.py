@@ -27,6 +27,14 @@ def test_critical_points_as_json(capsys: Capture) -> None:
     assert [e["route"] for e in data["evidence"]] == ["equations"]
 
 
+def test_the_series_that_proves_a_degree(capsys: Capture) -> None:
+    assert run(["degree", "[3,3,3] r=2", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["value"], data["proved"], data["h_vector"]) == (30, True, [1, 3, 6, 10, 6, 3, 1])
+    assert run(["degree", "[2,2,2] r=3", "--max-degree", "2", "--method", "equations"]) == 1
+    assert "up to degree 2" in capsys.readouterr().out
+
+
 def test_without_any_number_the_exit_status_says_so(capsys: Capture) -> None:
     assert run(["degree", "[2,2,2,1] r=3", "--method", "equations", "--timeout", "0.2"]) == 1
     assert "degree not found" in capsys.readouterr().out

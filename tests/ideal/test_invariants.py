@@ -10,6 +10,7 @@ import pytest
 
 from polygeom.dimension import dimension
 from polygeom.errors import PolygeomError
+from polygeom.ideal import Neurovariety
 from polygeom.ideal.evidence import EQUATIONS, MONODROMY, THEOREM, Evidence, weigh
 from polygeom.ideal.invariants import degree, ed_degree, learning_degree
 from polygeom.ideal.theorems import known_degree, known_distance_degree
@@ -173,6 +174,31 @@ def test_inputs_that_cannot_be_used(inputs: Any, advice: str) -> None:
 def test_arguments_that_cannot_be_used(options: dict[str, Any]) -> None:
     with pytest.raises(PolygeomError, match=r"method must be|rng must be"):
         degree("[2,2,1] r=4", **options)
+
+
+def test_a_neurovariety_answers_for_itself() -> None:
+    variety = Neurovariety("[3,2,1] r=2", rng=3)
+    assert (variety.degree.value, variety.degree.proved, variety.degree.seed) == (3, True, 3)
+    assert variety.found is None  # a theorem was enough
+    assert variety.ed_degree("bombieri-weyl").value == 3
+    assert variety.ed_degree(method="equations").value == 13
+    found = variety.found
+    assert variety.learning_degree([*np.eye(3).tolist(), [1, 1, 0], [1, 0, 1], [0, 1, 1]]).value == 13
+    assert variety.found is found  # the equations were found once
+    (stratum,) = variety.singular_subnetworks()
+    assert (stratum.dimension, stratum.singular) == (3, True)
+
+
+def test_a_degree_that_neither_theorem_nor_equations_give() -> None:
+    count = degree("[2,2,2] r=3", max_degree=2)
+    assert (count.value, count.status, list(routes(count))) == (6, "probable", [EQUATIONS, MONODROMY])
+    assert count.evidence[0].reason == "no proof that the equations found within 20 s up to degree 2 are complete"
+
+
+def test_the_degree_of_a_neurovariety_that_is_found_is_that_of_its_equations() -> None:
+    variety = Neurovariety("[2,2,2] r=3")
+    assert str(variety.degree).splitlines()[1].startswith("  equations: h-vector 1, 2, 3; complete because")
+    assert variety.degree.value == sum(variety.h_vector) == 6
 
 
 def said(route: str, value: int | None, lower: int | None = None, upper: int | None = None, likely: bool = True) -> Any:
