@@ -15,6 +15,8 @@ import psutil
 
 SHARED_MEMORY = Path("/dev/shm")
 OPEN_FILES = Path("/proc/self/fd")
+CACHES = ("pymp-", "torchinductor_")
+"""Beginnings of the names of folders that multiprocessing and torch make once and keep."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Footprint:
             folder=folder,
             children=frozenset(_children()),
             threads=frozenset(f"{thread.name} ({thread.ident})" for thread in threading.enumerate()),
-            temporary=frozenset(name for name in os.listdir(folder) if not name.startswith("pymp-")),
+            temporary=frozenset(name for name in os.listdir(folder) if not name.startswith(CACHES)),
             shared_memory=frozenset(os.listdir(SHARED_MEMORY)) if SHARED_MEMORY.is_dir() else frozenset(),
             open_files=frozenset(_open_files()),
         )

@@ -1,0 +1,35 @@
+"""What networks learn and how: general tools over torch (``pip install "polygeom[learn]"``), none tied to one study.
+
+The names below are imported when they are first used, so ``import polygeom.learning`` itself is light.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+# The module each public name is found in.
+_HOMES = {
+    "CoreMatrix": "polygeom.learning.coefficient_map",
+    "coefficient_jacobian": "polygeom.learning.coefficient_map",
+    "coefficients": "polygeom.learning.coefficient_map",
+    "core_matrix": "polygeom.learning.coefficient_map",
+    "monomial_values": "polygeom.learning.coefficient_map",
+    "KernelRank": "polygeom.learning.ranks",
+    "PrecisionWarning": "polygeom.learning.ranks",
+    "kernel_rank": "polygeom.learning.ranks",
+    "numerical_rank": "polygeom.learning.ranks",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'polygeom.learning' has no attribute {name!r}; it offers {', '.join(_HOMES)}")
+    value: object = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
