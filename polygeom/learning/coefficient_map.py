@@ -7,10 +7,10 @@ $$\partial f(x) = (I_c \otimes m(x)^{\mathsf T})\, DC, \qquad
   K(x, x') = (I_c \otimes m(x)^{\mathsf T})\, G\, (I_c \otimes m(x')), \qquad G = DC\, DC^{\mathsf T},$$
 
 so the tangent kernel on any data set is a compression of one ``cM × cM`` matrix, the *core matrix*, whose rank is the
-rank of ``DC``: at generic weights the dimension of the neurovariety. Everything here is an identity, exact up to rounding.
+rank of ``DC``: at generic weights the dimension of the neurovariety. All this is an identity, exact up to rounding.
 
 Monomials are scaled so that ``m(x) · m(x') = (x · x')^D`` for homogeneous outputs of degree ``D``, and
-``(1 + x · x')^D`` for others (the Bombieri–Weyl basis of the homogenised polynomials): ``G`` then turns with the inputs.
+``(1 + x · x')^D`` for others (the Bombieri–Weyl basis of the homogenised polynomials); ``G`` then turns with inputs.
 """
 
 from __future__ import annotations

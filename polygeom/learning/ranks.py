@@ -2,9 +2,9 @@
 
 The tangent kernel of a network at weights ``w`` on points ``x_1, …, x_N`` is ``J Jᵀ``, ``J`` the derivative of all
 outputs at all points. Its rank is at most the rank of the coefficient map's derivative (see
-`polygeom.learning.coefficient_map`), with equality at enough generic points; so at generic weights it *is* the dimension of
-the neurovariety. That is a theorem about exact numbers. This module measures the rank in floating point, where it is an
-observation, and compares it with the exact dimension.
+`polygeom.learning.coefficient_map`), with equality at enough generic points; so at generic weights it *is* the
+dimension of the neurovariety. That is a theorem about exact numbers. This module measures the rank in floating point,
+where it is an observation, and compares it with the exact dimension.
 
 Floats need care: singular values of ``J`` shrink quickly with depth and degree, those of ``J Jᵀ`` are their squares and
 sink below rounding. Ranks are therefore taken of ``J``, in float64, after scaling its rows and columns to length one
