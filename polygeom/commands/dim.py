@@ -74,6 +74,6 @@ def _check_certificate(networks: tuple[str, ...], path: str) -> None:
 
 
 def _bytes(memory: str) -> int | None:
-    from polygeom.sweep.task import parse_memory
+    from polygeom.supervision import parse_memory
 
     return parse_memory(memory)

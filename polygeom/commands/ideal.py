@@ -54,10 +54,11 @@ def ideal(network: str, language: str | None, certificate: str | None, as_json: 
     variety = Neurovariety(network, rng=options["seed"], workers=options["workers"])
     limits = {"timeout": options["timeout"], "memory": _bytes(options["memory"])}
     search = None
+    shown = sys.stderr.isatty() and not options["quiet"]
     if options["method"] == "elimination":
-        result = variety.ideal("elimination", **limits)
+        result = variety.ideal("elimination", **limits, progress=_waiting if shown else None)
     else:
-        progress = None if options["quiet"] or not sys.stderr.isatty() else _progress
+        progress = _progress if shown else None
         extra = {name: options[name] for name in ("max_degree", "lift", "journal")}
         result = variety.ideal(options["method"], **limits, **extra, progress=progress)
         search = variety.found
@@ -70,7 +71,7 @@ def ideal(network: str, language: str | None, certificate: str | None, as_json: 
 
 
 def _bytes(memory: str | None) -> int | None:
-    from polygeom.sweep.task import parse_memory
+    from polygeom.supervision import parse_memory
 
     return None if memory is None else parse_memory(memory)
 
@@ -82,6 +83,10 @@ def _progress(report: DegreeReport) -> None:
         f"{report.new} new generators, {report.elapsed:.1f} s",
         err=True,
     )
+
+
+def _waiting(seconds: float) -> None:
+    click.echo(f"\reliminating, {seconds:.0f} s ", err=True, nl=False)
 
 
 def _output(result: IdealResult, search: Search | None, language: str | None, as_json: bool) -> str:

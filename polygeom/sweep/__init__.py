@@ -9,14 +9,13 @@ if sys.platform == "win32":
     raise ImportError("polygeom.sweep needs processes of Linux or macOS; on Windows run polygeom inside WSL")
 
 from polygeom._callable import make_callable
+from polygeom.supervision import Limits, Outcome, Status, StopSignal, Supervisor
 from polygeom.sweep.crew import supervise
 from polygeom.sweep.entry import sweep, table_of_journal
 from polygeom.sweep.journal import Journal, read_journal, salvage_journal
-from polygeom.sweep.process import StopSignal
 from polygeom.sweep.published import published_paths, read_published_format, write_published_format
-from polygeom.sweep.supervisor import Supervisor
 from polygeom.sweep.table import COLUMNS, NAMES, SCHEMA, TIMINGS, Column, read_table, write_table
-from polygeom.sweep.task import KINDS, Kind, Limits, Outcome, Status, Task
+from polygeom.sweep.task import KINDS, Kind, Task
 
 __all__ = [
     "sweep",

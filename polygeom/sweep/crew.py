@@ -1,4 +1,4 @@
-"""Who does the work: threads of this process that each own a supervised worker, or any executor.
+"""Who runs the tasks of a sweep: supervised workers of this process, or any executor.
 
 No executor can stop a running task, so the deadline is always kept by a `Supervisor` next to the work.
 """
@@ -9,12 +9,14 @@ import itertools
 import os
 import threading
 import weakref
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from typing import Any, Protocol
 
-from polygeom.sweep.process import StopSignal
-from polygeom.sweep.supervisor import Supervisor
-from polygeom.sweep.task import Limits, Task
+from polygeom.supervision.crew import close_all
+from polygeom.supervision.limits import Limits
+from polygeom.supervision.process import StopSignal
+from polygeom.supervision.supervisor import Supervisor
+from polygeom.sweep.task import Task
 
 _LEAST_CAPACITY = 16  # how many tasks an executor runs at once is not part of its interface
 
@@ -36,40 +38,6 @@ class Crew(Protocol):
 
     def close(self) -> None:
         """Release everything; no task is running any more, or `stop` has been called."""
-
-
-class LocalCrew:
-    """``workers`` threads, each with a supervised worker process of its own, so that all deadlines are kept at once."""
-
-    def __init__(self, workers: int, limits: Limits) -> None:
-        self.capacity = workers
-        self._limits = limits
-        self._stop = StopSignal()
-        self._seats = threading.local()
-        self._supervisors: list[Supervisor] = []
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="polygeom-sweep")
-
-    def submit(self, task: Task) -> Future[dict[str, Any]]:
-        """Hand over a task."""
-        return self._threads.submit(self._run, task)
-
-    def _run(self, task: Task) -> dict[str, Any]:
-        supervisor: Supervisor | None = getattr(self._seats, "supervisor", None)
-        if supervisor is None:
-            supervisor = self._seats.supervisor = Supervisor(self._stop)
-            self._supervisors.append(supervisor)
-        return supervisor.run(task, self._limits.timeout, self._limits.memory).as_dict()
-
-    def stop(self) -> None:
-        """End all workers at once; running tasks give `Status.CANCELLED`, waiting ones are cancelled."""
-        self._stop.set()
-        self._threads.shutdown(wait=True, cancel_futures=True)
-
-    def close(self) -> None:
-        """End threads and workers."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
-        _close_all(self._supervisors)
-        self._stop.close()
 
 
 class ExecutorCrew:
@@ -94,7 +62,7 @@ class ExecutorCrew:
     def close(self) -> None:
         """End the workers below this process that are at rest."""
         resting = [seat for seat in _everyone if seat.owner == os.getpid() and seat.lock.acquire(blocking=False)]
-        _close_all([seat.supervisor for seat in resting])
+        close_all([seat.supervisor for seat in resting])
         for seat in resting:
             seat.lock.release()
         del _signals[self._name]
@@ -148,10 +116,3 @@ class _Seat:
 _here = threading.local()
 _everyone: weakref.WeakSet[_Seat] = weakref.WeakSet()
 _signals: dict[str, StopSignal] = {}
-
-
-def _close_all(supervisors: list[Supervisor]) -> None:
-    """Close many supervisors in the time of one."""
-    if supervisors:
-        with ThreadPoolExecutor(len(supervisors)) as threads:
-            list(threads.map(Supervisor.close, supervisors))

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import FormatError, PolygeomError
-from polygeom.sweep.child import plain
-from polygeom.sweep.crew import Crew, ExecutorCrew, LocalCrew
+from polygeom.supervision import Limits, LocalCrew, Status, parse_memory, parse_timeout
+from polygeom.supervision.child import plain
+from polygeom.supervision.interrupts import Interrupts
+from polygeom.sweep.crew import Crew, ExecutorCrew
 from polygeom.sweep.environment import environment
-from polygeom.sweep.interrupts import Interrupts
 from polygeom.sweep.journal import Journal, read_journal
 from polygeom.sweep.progress import Board
 from polygeom.sweep.records import row_of
 from polygeom.sweep.runner import Memory, Plan, Runner
 from polygeom.sweep.table import frame, write_rows
-from polygeom.sweep.task import Limits, Status, Task, kind_of, parse_memory, parse_timeout, resolve
+from polygeom.sweep.task import Task, kind_of, resolve
 
 if TYPE_CHECKING:
     import numpy

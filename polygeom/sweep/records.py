@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from polygeom import __version__
-from polygeom.sweep.child import plain
+from polygeom.supervision import Limits, Outcome, Status
+from polygeom.supervision.child import plain
 from polygeom.sweep.table import NAMES, check_values
-from polygeom.sweep.task import Limits, Outcome, Status, Task
+from polygeom.sweep.task import Task
 
 _OWN = ("network", "status", "message", "elapsed")
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from polygeom.errors import PolygeomError
-from polygeom.sweep.child import plain
+from polygeom.supervision import Limits, Outcome, Status
+from polygeom.supervision.child import plain
+from polygeom.supervision.interrupts import Interrupts
+from polygeom.supervision.supervisor import CANCELLED
 from polygeom.sweep.crew import Crew
-from polygeom.sweep.interrupts import Interrupts
 from polygeom.sweep.progress import Board
 from polygeom.sweep.records import is_settled, make_record
-from polygeom.sweep.supervisor import CANCELLED
-from polygeom.sweep.task import Limits, Outcome, Status, Task
+from polygeom.sweep.task import Task
 
 FAILURES = 3
 """After so many failures of the executor itself a task is `Status.CRASHED`."""

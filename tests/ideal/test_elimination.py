@@ -8,9 +8,10 @@ import pytest
 from sympy import QQ, symbols
 from sympy.polys.rings import ring
 
+from polygeom.dimension import dimension
 from polygeom.errors import PolygeomError
 from polygeom.ideal import Neurovariety
-from polygeom.ideal.elimination import eliminate, graph, minimal_generators
+from polygeom.ideal.elimination import eliminate, gauge_weights, graph, minimal_generators
 from polygeom.network import parse
 
 
@@ -52,9 +53,51 @@ def test_a_filling_network_has_no_equations() -> None:
     assert (result.generators, result.complete) == ((), True)
 
 
-def test_the_gauge_sets_one_weight_of_each_hidden_neuron() -> None:
-    network = parse("[2,3,2] r=2")
-    assert [graph(network, None, gauge)[2] for gauge in (True, False)] == [9, 12]
+@pytest.mark.parametrize("text", ["[3,3,3] r=2", "[2,3,2] r=2", "ccp(2,rank=1,degree=2)", "[2,1,1] r=2 bias"])
+def test_the_gauge_leaves_as_many_weights_as_dimensions(text: str) -> None:
+    network = parse(text)
+    assert graph(network, None, gauge=True)[2] == dimension(network).dimension
+    assert graph(network, None, gauge=False)[2] == network.parameter_count
+
+
+def test_without_a_proved_dimension_the_gauge_sets_one_weight_of_each_hidden_neuron(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("polygeom.ideal.elimination.MOST_CANDIDATES", 0)
+    assert gauge_weights(parse("[2,3,2] r=2")) == {"W1_1_1": 1, "W1_2_1": 1, "W1_3_1": 1}
+    assert gauge_weights(parse("ccp(2,rank=1,degree=2)")) == {}
+
+
+OTHER = ["ccp(2,rank=1,degree=2,outputs=2)", "convolutional(3,kernels=[2,2],degrees=2)", "[2,1,1] r=2 bias"]
+
+
+@pytest.mark.parametrize("text", OTHER)
+def test_other_families_are_eliminated_as_well(text: str) -> None:
+    result, searched = eliminate(text), Neurovariety(text).ideal(max_degree=4)
+    assert result.complete
+    ring = result.coordinates.ring
+    ours, theirs = ([g.polynomial for g in r.generators] for r in (result, searched))
+    assert result.degrees == searched.degrees
+    for g in theirs:
+        assert len(minimal_generators([*ours, g], ring)) == len(ours)
+
+
+def test_the_order_does_not_matter_for_the_ideal() -> None:
+    one, other = (eliminate("[2,2,1] r=4", order=order) for order in ("grevlex", "lex"))
+    assert [g.polynomial for g in one.generators] == [g.polynomial for g in other.generators]
+
+
+def test_progress_comes_every_second_and_may_interrupt() -> None:
+    seen = []
+
+    def interrupt(seconds: float) -> None:
+        seen.append(seconds)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        eliminate("[3,3,3] r=2", progress=interrupt)
+    assert 1 < seen[0] < seen[1] < 20
 
 
 def test_superfluous_equations_are_left_out() -> None:
@@ -64,7 +107,7 @@ def test_superfluous_equations_are_left_out() -> None:
 
 def test_time_is_enforced_and_not_finished_is_a_result() -> None:
     started = time.monotonic()
-    result = eliminate("[3,2,3] r=2", timeout=1.0)
+    result = eliminate("[3,3,3] r=2", timeout=1.0)
     assert time.monotonic() - started < 10  # the limit, and the start of a worker on a busy machine
     assert (result.status, result.generators, result.completeness) == ("timeout", (), "unknown")
     assert "allow more, or use interpolation" in result.message
@@ -76,7 +119,15 @@ def test_memory_is_enforced() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "advice"), [({"modulus": 32004}, "modulus=32003"), ({"algorithm": "f4"}, "one of buchberger, f5b")]
+    ("options", "advice"),
+    [
+        ({"modulus": 32004}, "modulus=32003"),
+        ({"modulus": 2}, "exceed the degree 2"),
+        ({"algorithm": "f4"}, "one of buchberger, f5b"),
+        ({"order": "deglex"}, "one of grevlex, lex"),
+        ({"timeout": 0}, "timeout must be a positive number"),
+        ({"memory": 10}, "memory must be at least 1MB"),
+    ],
 )
 def test_arguments_that_cannot_be_used(options: dict[str, object], advice: str) -> None:
     with pytest.raises(PolygeomError, match=advice):

@@ -18,8 +18,8 @@ import psutil
 import pytest
 from sweep.helpers import ROOT, marked, program, wait_for_rows, wait_until
 
+from polygeom.supervision.interrupts import Interrupts
 from polygeom.sweep import read_journal, read_table, sweep, write_table
-from polygeom.sweep.interrupts import Interrupts
 
 ACT, NOTE = "sweep.workloads:act", "sweep.workloads:note"
 NETWORKS = [f"sleep {0.03 + number * 1e-5:.5f}" for number in range(60)]
@@ -190,7 +190,7 @@ def test_a_stop_that_takes_too_long_can_be_forced(monkeypatch: pytest.MonkeyPatc
     with Interrupts(lambda: None) as interrupts:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
-        monkeypatch.setattr("polygeom.sweep.interrupts.PATIENCE", 0.0)
+        monkeypatch.setattr("polygeom.supervision.interrupts.PATIENCE", 0.0)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
         assert interrupts.stopping()

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polygeom.errors import PolygeomError
+from polygeom.supervision import parse_memory, parse_timeout
 from polygeom.sweep import KINDS, Kind, Outcome, Status, Task
-from polygeom.sweep.task import kind_of, parse_memory, parse_timeout, resolve
+from polygeom.sweep.task import kind_of, resolve
 
 JSON = st.recursive(
     st.none()

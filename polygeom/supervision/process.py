@@ -13,9 +13,9 @@ import time
 import weakref
 from typing import Any
 
-from polygeom.sweep import child
-from polygeom.sweep.memory import tree_memory
-from polygeom.sweep.task import Status
+from polygeom.supervision import child
+from polygeom.supervision.job import Status
+from polygeom.supervision.memory import tree_memory
 
 _TICK = 0.05
 _PATIENCE = 1.5
@@ -47,7 +47,7 @@ class StopSignal:
 
 
 class WorkerProcess:
-    """A keeper with its worker (`polygeom.sweep.child`), started now; its first order makes it import ``target``."""
+    """A keeper with its worker (`polygeom.supervision.child`), started now; the first order imports ``target``."""
 
     def __init__(self, target: str, *, idle: float | None = None) -> None:
         self.target, self.idle = target, idle

@@ -17,8 +17,8 @@ import psutil
 import pytest
 from sweep.helpers import MARK, marked, wait_until
 
+from polygeom.supervision.memory import tree_memory
 from polygeom.sweep import Outcome, Status, StopSignal, Supervisor, Task
-from polygeom.sweep.memory import tree_memory
 
 ACT = "sweep.workloads:act"
 
@@ -204,7 +204,7 @@ def test_an_impossible_allocation_fails_without_harm(supervisor: Supervisor) -> 
 
 def test_memory_is_not_exceeded_by_much(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even when nobody watches from outside."""
-    monkeypatch.setattr("polygeom.sweep.process.tree_memory", lambda *_, **__: 0)
+    monkeypatch.setattr("polygeom.supervision.process.tree_memory", lambda *_, **__: 0)
     outcome = act(supervisor, "allocate", memory=MEMORY)
     assert (outcome.status, outcome.message) == (Status.MEMORY, f"needed more than {MEMORY} bytes")
     assert MEMORY < (outcome.peak_memory or 0) < MEMORY + 600 * 2**20
@@ -212,7 +212,7 @@ def test_memory_is_not_exceeded_by_much(supervisor: Supervisor, monkeypatch: pyt
 
 def test_a_short_peak_counts(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether a task is over its limit must not depend on the moments at which somebody looks."""
-    monkeypatch.setattr("polygeom.sweep.process.tree_memory", lambda *_, **__: 0)
+    monkeypatch.setattr("polygeom.supervision.process.tree_memory", lambda *_, **__: 0)
     for _ in range(2):
         outcome = act(supervisor, "use 200", memory=MEMORY)
         assert (outcome.status, outcome.message) == (Status.MEMORY, f"needed more than {MEMORY} bytes")
@@ -390,7 +390,7 @@ def test_a_new_worker_prepares_outside_the_deadline(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize("text", ["import time; time.sleep(60)", "import os; os._exit(3)"])
 def test_a_worker_that_never_gets_ready_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr("polygeom.sweep.supervisor.START_LIMIT", 0.4)
+    monkeypatch.setattr("polygeom.supervision.supervisor.START_LIMIT", 0.4)
     with Supervisor() as supervisor:
         outcome = supervisor.run(Task(module(tmp_path, monkeypatch, text), "x"))
     expected = "not ready after 0.4 s" if "sleep" in text else "worker exited with code 3"
@@ -416,7 +416,7 @@ def test_memory_is_seen_where_the_kernel_lists_no_children(monkeypatch: pytest.M
     """Another route to the same number, for systems without those lists."""
     child = subprocess.Popen(["sleep", "60"])
     usual = tree_memory(os.getpid(), 2**60)
-    monkeypatch.setattr("polygeom.sweep.memory._lists_children", lambda: False)
+    monkeypatch.setattr("polygeom.supervision.memory._lists_children", lambda: False)
     assert tree_memory(os.getpid(), 2**60) == pytest.approx(usual, rel=0.02)
     child.kill()
     child.wait()

@@ -1,4 +1,4 @@
-"""One task at a time in a process that can be killed: whatever happens in there comes back as an `Outcome`.
+"""One job at a time in a process that can be killed: whatever happens in there comes back as an `Outcome`.
 
 Why not a pool from elsewhere: pebble's pool kills, but on the wall clock, one worker after another, and lets the
 workers' own children live; the standard pools cannot stop a running task at all.
@@ -14,9 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from polygeom.sweep import child
-from polygeom.sweep.process import StopSignal, WorkerProcess
-from polygeom.sweep.task import Outcome, Status, Task, kind_of
+from polygeom.supervision import child
+from polygeom.supervision.job import Job, Outcome, Status
+from polygeom.supervision.process import StopSignal, WorkerProcess
 
 DEATHS = 3
 """After so many dead workers a task is `Status.CRASHED`."""
@@ -43,9 +43,10 @@ class Supervisor:
 
     Examples
     --------
-    >>> from polygeom.sweep import Supervisor, Task
+    >>> from polygeom.supervision import Call
+    >>> task = {"kind": "dimension", "network": "[2,3,1] r=2", "options": {}, "seed": 0}
     >>> with Supervisor() as supervisor:
-    ...     outcome = supervisor.run(Task("dimension", "[2,3,1] r=2"), timeout=60)
+    ...     outcome = supervisor.run(Call("polygeom.dimension.task:run", task), timeout=60)
     >>> outcome.status.value, outcome.result["dimension"]
     ('ok', 3)
     """
@@ -68,7 +69,7 @@ class Supervisor:
         """Process id of the worker, if there is one."""
         return None if self._process is None else self._process.pid
 
-    def run(self, task: Task, timeout: float | None = None, memory: int | None = None) -> Outcome:
+    def run(self, task: Job, timeout: float | None = None, memory: int | None = None) -> Outcome:
         """Run ``task`` and return what became of it; never raises for anything that the task does.
 
         Parameters
@@ -109,9 +110,9 @@ class Supervisor:
             self._finalizer.detach()
         return "" if process is None else process.end()
 
-    def _attempt(self, task: Task, timeout: float | None, memory: int | None) -> Outcome:
+    def _attempt(self, task: Job, timeout: float | None, memory: int | None) -> Outcome:
         """One attempt; ``deaths=1`` in the answer says that it cost a worker its life."""
-        process = self._ready(kind_of(task.kind).target)
+        process = self._ready(task.target)
         if isinstance(process, Outcome):
             return process
         start = time.monotonic()
@@ -156,7 +157,7 @@ class Supervisor:
         return Outcome(Status.CRASHED, message=f"worker did not start: {ending}", deaths=1)
 
 
-CANCELLED = "stopped before it was finished; run the sweep again to compute it"
+CANCELLED = "stopped before it was finished; run it again to compute it"
 
 
 def _summary(endings: list[str]) -> str:
