@@ -67,6 +67,8 @@ def run_command(page: Path, command: str, output: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if any(re.search(r"\btorch\b|\bpolygeom study\b", block.text) for block in blocks(page)):
+        pytest.importorskip("torch", reason="this page needs the extra polygeom[learn]")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}

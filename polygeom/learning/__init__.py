@@ -18,6 +18,18 @@ _HOMES = {
     "PrecisionWarning": "polygeom.learning.ranks",
     "kernel_rank": "polygeom.learning.ranks",
     "numerical_rank": "polygeom.learning.ranks",
+    "Patterns": "polygeom.learning.regions",
+    "activation_patterns": "polygeom.learning.regions",
+    "sign_patterns": "polygeom.learning.regions",
+    "cross_section": "polygeom.learning.regions",
+    "GradientProducts": "polygeom.learning.confusion",
+    "gradient_confusion": "polygeom.learning.confusion",
+    "gradient_products": "polygeom.learning.confusion",
+    "spectral_norms": "polygeom.learning.hyperplanes",
+    "spectral_norm_product": "polygeom.learning.hyperplanes",
+    "hyperplane_cosines": "polygeom.learning.hyperplanes",
+    "boundary_distances": "polygeom.learning.hyperplanes",
+    "cell_inradii": "polygeom.learning.hyperplanes",
 }
 
 __all__ = list(_HOMES)
