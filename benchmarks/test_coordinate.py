@@ -1,7 +1,7 @@
 """Measurements of a trained network against the loops they replace.
 
 The network has two hidden layers of 128 units and reads the 4,096 pixels of an image. Gradient confusion of 10,000
-pairs is compared with two backward passes for each of 100 of them; the count of activation regions with a set of rows of bits.
+pairs is compared with two backward passes for each of 100 of them; the count of activation regions with a set of rows.
 """
 
 from __future__ import annotations
