@@ -1,0 +1,36 @@
+"""Data to learn from: readers of local files, bundled digits, synthetic targets. Nothing is ever downloaded.
+
+The names below are imported when they are first used, so ``import polygeom.datasets`` itself is light.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+# The module each public name is found in.
+_HOMES = {
+    "Labelled": "polygeom.datasets.labelled",
+    "normalise": "polygeom.datasets.labelled",
+    "one_hot": "polygeom.datasets.labelled",
+    "stratified_order": "polygeom.datasets.labelled",
+    "cifar10": "polygeom.datasets.files",
+    "mnist": "polygeom.datasets.files",
+    "digits": "polygeom.datasets.digits",
+    "train_and_test": "polygeom.datasets.selection",
+    "linear_on_sphere": "polygeom.datasets.published",
+    "make_dataset": "polygeom.datasets.published",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'polygeom.datasets' has no attribute {name!r}; it offers {', '.join(_HOMES)}")
+    value: object = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
