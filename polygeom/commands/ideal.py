@@ -14,7 +14,7 @@ from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
     from polygeom.ideal import IdealResult, Search
-    from polygeom.ideal.interpolation import DegreeReport
+    from polygeom.ideal.records import DegreeReport
 
 SHOWN_TERMS = 12
 """Terms of an equation that are printed before the rest is summarised."""

@@ -45,7 +45,13 @@ class Completeness:
 
 
 def prove_complete(
-    equations: Sequence[Equation], spaces: Spaces, dimension: int, field: PrimeField, hilbert: Sequence[int], seed: int
+    equations: Sequence[Equation],
+    spaces: Spaces,
+    dimension: int,
+    field: PrimeField,
+    hilbert: Sequence[int],
+    seed: int,
+    deadline: float | None = None,
 ) -> Completeness | None:
     """An argument that equations generate the ideal of the neurovariety, or None.
 
@@ -64,6 +70,13 @@ def prove_complete(
         The Hilbert function of the neurovariety as far as known, to see early that there is no hope.
     seed:
         Seed of the sections.
+    deadline:
+        Time (of `time.monotonic`) at which to give up.
+
+    Raises
+    ------
+    BudgetError
+        If the deadline passes.
     """
     codimension = len(spaces.kept) - dimension
     if codimension == 0:
@@ -79,7 +92,7 @@ def prove_complete(
     if codimension < 2:
         return None
     try:
-        return _by_sections(equations, spaces, codimension, dimension, field, hilbert, seed)
+        return _by_sections(equations, spaces, codimension, dimension, field, hilbert, seed, deadline)
     except TooLargeError:
         return None
 
@@ -92,12 +105,13 @@ def _by_sections(
     field: PrimeField,
     hilbert: Sequence[int],
     seed: int,
+    deadline: float | None,
 ) -> Completeness | None:
     expected = differences(hilbert, dimension)
     copies = sum(spaces.grading.orbit_size(e.weight) for e in equations)
     if min(expected) < 0 or copies < codimension:
         return None
-    ring = section(equations, spaces, codimension, field, seed, MOST_DEGREES, expected, finite=True)
+    ring = section(equations, spaces, codimension, field, seed, MOST_DEGREES, expected, finite=True, deadline=deadline)
     h = ring.hilbert[:-1]
     length = sum(h)
     if ring.hilbert[-1] or length > MOST_LENGTH or series(h, dimension, len(hilbert)) != tuple(hilbert):
@@ -105,7 +119,7 @@ def _by_sections(
     possible = set(range(1, length + 1))
     seeds, orbits = [seed], []
     for number in range(1, MOST_SECTIONS + 1):
-        points = section(equations, spaces, codimension + 1, field, seed + number, len(h))
+        points = section(equations, spaces, codimension + 1, field, seed + number, len(h), deadline=deadline)
         degrees = orbit_degrees(points, field, length, seed + number)
         if degrees is None:
             continue

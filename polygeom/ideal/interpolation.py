@@ -11,12 +11,8 @@ rank mod p. Where the bounds meet, nothing is missing.
 
 from __future__ import annotations
 
-import math
-import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from multiprocessing.pool import Pool
+from collections.abc import Callable
 from typing import Any
 
 from polygeom.errors import PolygeomError
@@ -24,48 +20,11 @@ from polygeom.ideal.coordinates import Coordinates
 from polygeom.ideal.equations import Equation
 from polygeom.ideal.grading import Grading, Weight
 from polygeom.ideal.journal import Journal
-from polygeom.ideal.weightspace import Problem, SpaceReport, solve_spaces
+from polygeom.ideal.records import DegreeReport
+from polygeom.ideal.remote import Workers, is_quick
+from polygeom.ideal.weightspace import Ground, Problem, solve_spaces
 from polygeom.modular import P22
 from polygeom.network import Network
-
-TASKS = 8
-"""Tasks for every worker and degree."""
-
-
-@dataclass(frozen=True)
-class DegreeReport:
-    """What was found in one degree.
-
-    Attributes
-    ----------
-    degree:
-        The degree.
-    spaces:
-        Every weight space that was looked at, one for each orbit.
-    equations:
-        Minimal generators of dominant weight.
-    variables:
-        Number of coordinates in use.
-    elapsed:
-        Seconds of wall time.
-    """
-
-    degree: int
-    spaces: tuple[SpaceReport, ...]
-    equations: tuple[Equation, ...]
-    variables: int
-    elapsed: float
-
-    @property
-    def hilbert(self) -> int:
-        """Dimension of the coordinate ring in this degree; weights that were not looked at have no equations."""
-        monomials = math.comb(self.variables + self.degree - 1, self.degree)
-        return monomials - sum(s.orbit * (s.monomials - s.rank) for s in self.spaces)
-
-    @property
-    def new(self) -> int:
-        """Number of minimal generators."""
-        return sum(s.orbit * s.new for s in self.spaces)
 
 
 class Interpolation:
@@ -86,7 +45,7 @@ class Interpolation:
     lift:
         Largest degree whose equations are lifted to the integers; None for all.
     memory:
-        Bytes that the matrices of one weight space may take.
+        Bytes that each process may use, beyond what it uses at rest.
     only:
         Which weights to look at, given the degree and the weight, when the others are known to be empty.
 
@@ -116,7 +75,8 @@ class Interpolation:
         self.prime, self.seed, self.only = int(prime), seed, only
         self.configure(workers=workers, lift=lift, memory=memory)
         self.reports: list[DegreeReport] = []
-        self._pool: Pool | None = None
+        self.ground = Ground(self.grading, self.prime, self.seed)
+        self._crew: Workers | None = None
         self._journal = None if journal is None else Journal(journal, self._header())
         if self._journal is not None:
             self.reports += self._journal.read()
@@ -162,7 +122,7 @@ class Interpolation:
         Parameters
         ----------
         deadline:
-            Time (of `time.monotonic`) after which no further weight space is begun.
+            Time (of `time.monotonic`) at which to stop.
 
         Raises
         ------
@@ -177,10 +137,8 @@ class Interpolation:
             weights = [w for w in weights if self.only(degree, w)]
         floors = {s.weight: s.rank for s in self.reports[-1].spaces} if self.reports else {}
         problem = Problem(
-            grading=self.grading,
+            ground=self.ground,
             kept=kept,
-            prime=self.prime,
-            seed=self.seed,
             degree=degree,
             equations=tuple(e for e in self.equations if e.degree > 1),
             floors=floors,
@@ -188,7 +146,11 @@ class Interpolation:
             deadline=deadline,
             memory=self.memory,
         )
-        results = [result for part in self._solved(problem, weights) for result in part]
+        limited = deadline is not None or self.memory is not None
+        if self.workers == 1 and (not limited or is_quick(problem, self.reports)):
+            results = solve_spaces(problem, weights)
+        else:
+            results = self.crew.solve(problem, weights)
         report = DegreeReport(
             degree,
             tuple(space for space, _ in results),
@@ -201,29 +163,19 @@ class Interpolation:
             self._journal.append(report)
         return report
 
-    def _solved(
-        self, problem: Problem, weights: Sequence[Weight]
-    ) -> Iterator[list[tuple[SpaceReport, list[Equation]]]]:
-        if self.workers == 1 or len(weights) < 2 * self.workers:
-            yield solve_spaces(problem, weights)
-            return
-        tasks = min(len(weights), TASKS * self.workers)
-        parts = [(problem, weights[k::tasks]) for k in range(tasks)]
-        if self._pool is None:
-            self._pool = multiprocessing.get_context("spawn").Pool(self.workers)
-        solved = {
-            space.weight: (space, equations)
-            for part in self._pool.starmap(solve_spaces, parts, chunksize=1)
-            for space, equations in part
-        }
-        yield [solved[weight] for weight in weights]
+    @property
+    def crew(self) -> Workers:
+        """Processes for what may take long: as many as workers, started when they are needed."""
+        if self._crew is None or self._crew.count != self.workers:
+            self.close()
+            self._crew = Workers(self.workers)
+        return self._crew
 
     def close(self) -> None:
         """End the worker processes."""
-        if self._pool is not None:
-            self._pool.terminate()
-            self._pool.join()
-            self._pool = None
+        if self._crew is not None:
+            self._crew.close()
+            self._crew = None
 
     def __enter__(self) -> Interpolation:
         return self

@@ -12,14 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from polygeom.errors import PolygeomError
-from polygeom.ideal.equations import Equation
-from polygeom.ideal.weightspace import SpaceReport
+from polygeom.ideal.records import record_of, report_from
 
 if TYPE_CHECKING:
-    from polygeom.ideal.interpolation import DegreeReport
+    from polygeom.ideal.records import DegreeReport
 
 KIND = "ideal-journal"
 
@@ -51,7 +48,7 @@ class Journal:
         whole = data[: data.rfind(b"\n") + 1]
         try:
             header, *records = [json.loads(line) for line in whole.decode("utf-8").splitlines()]
-            reports = [_report(record) for record in records]
+            reports = [report_from(record) for record in records]
         except (ValueError, KeyError, TypeError) as error:
             raise PolygeomError(f"journal {self.path} is damaged ({error!r:.80}); remove it to start again") from None
         if header != self.header:
@@ -70,44 +67,6 @@ class Journal:
         with self.path.open("a", encoding="utf-8") as file:
             if new:
                 file.write(json.dumps(self.header) + "\n")
-            file.write(json.dumps(_record(report)) + "\n")
+            file.write(json.dumps(record_of(report)) + "\n")
             file.flush()
             os.fsync(file.fileno())
-
-
-def _record(report: DegreeReport) -> dict[str, Any]:
-    return {
-        "degree": report.degree,
-        "variables": report.variables,
-        "elapsed": report.elapsed,
-        "spaces": [[list(s.weight), s.orbit, s.monomials, s.lower, s.rank] for s in report.spaces],
-        "equations": [
-            {
-                "weight": list(e.weight),
-                "monomials": e.monomials.tolist(),
-                "coefficients": e.coefficients.astype(np.int64).tolist(),
-                "integers": None if e.integers is None else [str(c) for c in e.integers],
-                "proved": e.proved,
-            }
-            for e in report.equations
-        ],
-    }
-
-
-def _report(record: Mapping[str, Any]) -> DegreeReport:
-    from polygeom.ideal.interpolation import DegreeReport
-
-    degree = int(record["degree"])
-    spaces = tuple(SpaceReport(tuple(weight), *map(int, numbers)) for weight, *numbers in record["spaces"])
-    equations = tuple(
-        Equation(
-            degree,
-            tuple(e["weight"]),
-            np.array(e["monomials"], dtype=np.int64).reshape(-1, degree),
-            np.array(e["coefficients"], dtype=np.float64),
-            None if e["integers"] is None else tuple(map(int, e["integers"])),
-            bool(e["proved"]),
-        )
-        for e in record["equations"]
-    )
-    return DegreeReport(degree, spaces, equations, int(record["variables"]), float(record["elapsed"]))

@@ -15,15 +15,19 @@ from polygeom.ideal.completeness import Completeness, prove_complete, series
 from polygeom.ideal.coordinates import Coordinates
 from polygeom.ideal.equations import Equation
 from polygeom.ideal.grading import Weight
-from polygeom.ideal.interpolation import DegreeReport, Interpolation
+from polygeom.ideal.interpolation import Interpolation
 from polygeom.ideal.membership import plain_integers
+from polygeom.ideal.records import DegreeReport
 from polygeom.ideal.result import FINISHED, MEMORY, TIMEOUT, Generator, IdealResult
 from polygeom.ideal.spaces import Spaces
-from polygeom.modular import P22, as_field
+from polygeom.modular import P22
 from polygeom.network import Network
 
 DEFAULT_TIMEOUT = 60.0
 """Seconds after which a search without any limit of its own stops."""
+
+SHORT = 0.5
+"""Seconds of search after which the argument for completeness has a process of its own, too, if there are limits."""
 
 QUIET = 3
 """Without a last degree, a search ends when it is this many times the largest degree of a generator."""
@@ -97,7 +101,7 @@ def interpolate(
     timeout:
         Seconds; `DEFAULT_TIMEOUT` if there is no ``max_degree`` either.
     memory:
-        Bytes that the matrices of one weight space may take.
+        Bytes that each process may use, beyond what it uses at rest.
     workers:
         Processes; the numbers do not depend on it.
     rng:
@@ -111,7 +115,9 @@ def interpolate(
     progress:
         Called with every finished `DegreeReport`.
 
-    Returns ------- `Search`. In its ``result`` every generator says whether it is proved to vanish; up to
+    Returns
+    -------
+    `Search`. In its ``result`` every generator says whether it is proved to vanish; up to
     ``complete_to`` it is proved that the generators generate all equations, and ``completeness`` says whether that is
     so in all degrees, and why.
 
@@ -202,11 +208,18 @@ class _Runner:
         if not search.reports or len(equations) == self._tried or not all(e.proved for e in equations):
             return
         self._tried = len(equations)
-        spaces = Spaces(search.grading, search.kept)
         proper = [e for e in equations if e.degree > 1]
-        self.completeness = prove_complete(
-            proper, spaces, self.cone_dimension, as_field(search.prime), search.hilbert_function, search.seed
-        )
+        hilbert, dimension = search.hilbert_function, self.cone_dimension
+        limited = self.deadline is not None or search.memory is not None
+        if limited and sum(report.elapsed for report in search.reports) > SHORT:
+            self.completeness = search.crew.complete(
+                search.ground, search.kept, proper, dimension, hilbert, self.deadline, search.memory
+            )
+        else:
+            spaces = Spaces(search.grading, search.kept)
+            self.completeness = prove_complete(
+                proper, spaces, dimension, search.ground.field, hilbert, search.seed, self.deadline
+            )
 
     def result(self, status: str, message: str, elapsed: float) -> IdealResult:
         """The findings as plain data."""

@@ -22,11 +22,13 @@ over Q: lengths mod p are at least those over Q, and the points mod p lift since
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from polygeom.errors import BudgetError
 from polygeom.ideal.coordinates import exponent_vectors
 from polygeom.ideal.equations import Equation
 from polygeom.ideal.grading import Integers
@@ -69,6 +71,7 @@ def section(
     top: int,
     expected: Sequence[int] = (),
     finite: bool = False,
+    deadline: float | None = None,
 ) -> Section:
     """Restrict equations, and their copies under permutations, to a random linear subspace, up to degree ``top``.
 
@@ -78,9 +81,13 @@ def section(
         First dimensions of the quotient ring; if others come out, the ring so far is returned.
     finite:
         Give up when the quotient ring has more than `MOST_LENGTH` dimensions altogether.
+    deadline:
+        Time (of `time.monotonic`) at which to give up, looked at between two degrees.
 
     Raises
     ------
+    BudgetError
+        If the deadline passes.
     TooLargeError
         If there are too many monomials, or more than `MOST_LENGTH` dimensions.
     """
@@ -91,6 +98,8 @@ def section(
     project = np.ones((1, 1))
     exponents = [(0,) * variables]
     for degree in range(1, top + 1):
+        if deadline is not None and time.monotonic() > deadline:
+            raise BudgetError("the time was over while completeness was to be proved; raise timeout=")
         heads, tails, exponents = _split(variables, degree, exponents)
         rows = _commuting(multiply[-1], field) if multiply else np.zeros((0, variables))
         forms = _restricted([e for e in equations if e.degree == degree], spaces, subspace, exponents, field, rng)

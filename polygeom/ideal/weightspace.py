@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -56,46 +55,32 @@ class SpaceReport:
         return self.monomials - self.lower - self.rank
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What all weight spaces of a degree share: where points come from and the equations of lower degree."""
+class Ground:
+    """What all degrees of a search share: weights, random points, and the coefficients that proofs substitute.
 
-    grading: Grading
-    kept: tuple[int, ...]
-    prime: int
-    seed: int
-    degree: int
-    equations: tuple[Equation, ...]
-    floors: Mapping[Weight, int] = field(default_factory=dict)
-    lift: bool = True
-    deadline: float | None = None
-    memory: int | None = None
+    Parameters
+    ----------
+    grading:
+        The weights of the coordinates.
+    prime, seed:
+        Where the linear algebra is done, and where random points come from.
+    """
 
-    def __getstate__(self) -> dict[str, Any]:
-        names = ("grading", "kept", "prime", "seed", "degree", "equations", "floors", "lift", "deadline", "memory")
-        return {name: getattr(self, name) for name in names}
+    def __init__(self, grading: Grading, prime: int, seed: int) -> None:
+        self.grading, self.prime, self.seed = grading, prime, seed
+        self._points: dict[int, Points] = {}
+        self._substitutions: dict[tuple[bool, bool], Substitution | None] = {}
 
     @cached_property
     def field(self) -> PrimeField:
+        """The field of the linear algebra."""
         return as_field(self.prime)
-
-    @cached_property
-    def spaces(self) -> Spaces:
-        return Spaces(self.grading, self.kept)
-
-    @cached_property
-    def _points(self) -> dict[int, Points]:
-        return {}
 
     def values(self, prime: int, count: int) -> Residues:
         """The coordinates of random points mod a prime, ``(coordinates, count)``."""
         if prime not in self._points:
             self._points[prime] = Points(self.grading.coordinates, prime, self.seed)
         return np.ascontiguousarray(self._points[prime].first(count).T)
-
-    @cached_property
-    def _substitutions(self) -> dict[tuple[bool, bool], Substitution | None]:
-        return {}
 
     def substitution(self, equation: Equation) -> Substitution | None:
         """The coefficients in the normal form that suits an equation, None if they are too large."""
@@ -107,6 +92,32 @@ class Problem:
                 made = None
             self._substitutions[outputs, inputs] = made
         return self._substitutions[outputs, inputs]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What all weight spaces of a degree share."""
+
+    ground: Ground
+    kept: tuple[int, ...]
+    degree: int
+    equations: tuple[Equation, ...]
+    floors: Mapping[Weight, int] = field(default_factory=dict)
+    lift: bool = True
+    deadline: float | None = None
+    memory: int | None = None
+
+    @property
+    def grading(self) -> Grading:
+        return self.ground.grading
+
+    @property
+    def field(self) -> PrimeField:
+        return self.ground.field
+
+    @cached_property
+    def spaces(self) -> Spaces:
+        return Spaces(self.grading, self.kept)
 
     def check_memory(self, rows: int, columns: int) -> None:
         """Raise `BudgetError` if two matrices of this size are more than may be used."""
@@ -166,7 +177,7 @@ def _relations(problem: Problem, monomials: Monomials) -> Residues:
     """A basis of the relations among the values of monomials at random points."""
     size = len(monomials)
     problem.check_memory(size + SURPLUS, size)
-    points = problem.values(problem.prime, size + SURPLUS)
+    points = problem.ground.values(problem.ground.prime, size + SURPLUS)
     values = evaluate(monomials, points, problem.spaces, problem.field)
     if rank(values, problem.field) == size:
         return np.zeros((0, size))
@@ -177,9 +188,8 @@ def _equations(problem: Problem, weight: Weight, monomials: Monomials, relations
     lifted: list[tuple[int, ...]] | None = None
     if problem.lift and len(relations):
         try:
-            lifted = lift_relations(
-                relations, monomials, problem.spaces, problem.prime, problem.values, problem.deadline
-            )
+            ground = problem.ground
+            lifted = lift_relations(relations, monomials, problem.spaces, ground.prime, ground.values, problem.deadline)
         except BudgetError:
             lifted = None  # the dimensions stand without it
     equations = []
@@ -195,7 +205,7 @@ def _with_proof(problem: Problem, equation: Equation) -> Equation:
     """The equation with the outcome of its substitution; one that does not vanish loses its integers."""
     if equation.integers is None:
         return equation
-    substitution = problem.substitution(equation)
+    substitution = problem.ground.substitution(equation)
     if substitution is None:
         return equation
     try:
@@ -206,5 +216,5 @@ def _with_proof(problem: Problem, equation: Equation) -> Equation:
 
 
 def solve_spaces(problem: Problem, weights: Sequence[Weight]) -> list[tuple[SpaceReport, list[Equation]]]:
-    """`solve_space` for several weights: a task of a worker process."""
+    """`solve_space` for several weights."""
     return [solve_space(problem, weight) for weight in weights]

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from polygeom.dimension import dimension
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal import Neurovariety, interpolate
-from polygeom.ideal.completeness import differences, series
+from polygeom.ideal.completeness import differences, prove_complete, series
 from polygeom.ideal.interpolation import Interpolation
+from polygeom.ideal.records import record_of
+from polygeom.ideal.remote import Workers
+from polygeom.ideal.spaces import Spaces
+from polygeom.ideal.weightspace import Ground, Problem
 from polygeom.modular import P23
 
 
@@ -72,6 +78,66 @@ def test_time_runs_out() -> None:
     assert result.status == "timeout"
     assert "raise timeout=" in result.message
     assert result.completeness.startswith("unknown beyond degree")
+
+
+def test_time_runs_out_inside_one_matrix() -> None:
+    """One weight space with 8994 monomials, whose matrix takes a minute."""
+    search = Interpolation("[3,3,3] r=2")
+    for _ in range(4):
+        search.advance()
+    workers = Workers(1)
+    started = time.monotonic()
+    problem = Problem(search.ground, search.kept, 10, search.equations, deadline=started + 3.0)
+    with pytest.raises(BudgetError, match="the time was over in degree 10"):
+        workers.solve(problem, [(4, 3, 3, 7, 7, 6)])
+    assert time.monotonic() - started < 4.5
+    workers.close()
+
+
+def test_memory_is_enforced_whatever_needs_it() -> None:
+    search = Interpolation("[3,3,3] r=2")
+    for _ in range(4):
+        search.advance()
+    workers = Workers(1)
+    problem = Problem(search.ground, search.kept, 8, search.equations, memory=2 * 10**6)
+    unchecked = replace(problem, memory=None)
+    with pytest.raises(BudgetError, match="raise memory="):
+        workers.solve(problem, [(3, 3, 2, 6, 5, 5)])
+    with pytest.raises(BudgetError, match="needed more than 2000000 bytes in degree 8; raise memory="):
+        workers.run("solve", [workers.argument(unchecked, [(3, 3, 2, 6, 5, 5)])], 8, None, 2 * 10**6)
+    workers.close()
+
+
+def test_a_process_gives_the_same_numbers() -> None:
+    here, there = Interpolation("[2,2,2,1] r=3"), Interpolation("[2,2,2,1] r=3", workers=2)
+    with here, there:
+        for _ in range(6):
+            one, other = here.advance(), there.advance()
+            assert record_of(one) | {"elapsed": 0} == record_of(other) | {"elapsed": 0}
+
+
+def test_completeness_is_proved_in_a_process_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = interpolate("[2,2,2] r=3").completeness
+    monkeypatch.setattr("polygeom.ideal.search.SHORT", 0.0)
+    assert interpolate("[2,2,2] r=3").completeness == here
+
+
+def test_time_runs_out_while_completeness_is_proved() -> None:
+    search = Interpolation("[2,2,2] r=3")
+    for _ in range(3):
+        search.advance()
+    proper = [e for e in search.equations if e.degree > 1]
+    for prove in (search.crew.complete, completeness_here):
+        with pytest.raises(BudgetError, match="the time was over"):
+            prove(search.ground, search.kept, proper, 6, search.hilbert_function, time.monotonic() - 1, None)
+    search.close()
+
+
+def completeness_here(
+    ground: Ground, kept: Any, equations: Any, dimension: int, hilbert: Any, deadline: float, memory: None
+) -> object:
+    spaces = Spaces(ground.grading, kept)
+    return prove_complete(equations, spaces, dimension, ground.field, hilbert, ground.seed, deadline)
 
 
 def test_memory_runs_out() -> None:
