@@ -26,6 +26,7 @@ COMMANDS = {
     "explain": ("polygeom.commands.explain", "Why a network is smaller than expected."),
     "atlas": ("polygeom.commands.atlas", "A ready table of all small architectures: read, check, rebuild."),
     "verify": ("polygeom.commands.verify", "Check a certificate by an independent path."),
+    "study": ("polygeom.commands.study", "Run a study of trained networks: table and figure from one command."),
     "info": ("polygeom.commands.info", "Versions, processor, BLAS and threads."),
 }
 """Module and one-line help of every command; the module has a click command of the same name."""

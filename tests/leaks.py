@@ -88,7 +88,8 @@ def _describe(pid: int) -> str:
 def _open_files() -> list[str]:
     """Open files of this process that a test could have opened: named files and sockets.
 
-    Pipes are left out: the helpers of multiprocessing keep theirs, and a leaked child is seen as such.
+    Pipes are left out: the helpers of multiprocessing keep theirs, and a leaked child is seen as such. So are fonts:
+    matplotlib keeps the ones it has used.
     """
     names = []
     for number in os.listdir(OPEN_FILES) if OPEN_FILES.is_dir() else ():
@@ -96,7 +97,9 @@ def _open_files() -> list[str]:
             target = str((OPEN_FILES / number).readlink())
         except OSError:  # the listing's own descriptor
             continue
-        if target.startswith(("/", "socket:")) and not target.startswith(("/dev/", "/proc/")):
+        if target.startswith(("/", "socket:")) and not (
+            target.startswith(("/dev/", "/proc/")) or target.endswith(".ttf")
+        ):
             names.append(f"{number} → {target}")
     return names
 

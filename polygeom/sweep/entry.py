@@ -109,9 +109,45 @@ def sweep(
     target = None if out is None else _in_existing_folder(out, "out")
     if journal is None and target is not None:
         journal = target.with_name(f"{target.name}.journal")
+    with perform(
+        settings.plans(items), total, Board(total, progress), workers, limits, journal, executor, retry
+    ) as records:
+        rows = [row_of(record) for record in records]
+        if target is not None:
+            write_rows(rows, target)
+    return frame(rows)
+
+
+@contextlib.contextmanager
+def perform(
+    plans: Iterator[Plan],
+    total: int | None,
+    board: Board,
+    workers: int,
+    limits: Limits,
+    journal: str | os.PathLike[str] | None,
+    executor: Executor | None = None,
+    retry: Collection[str] = (),
+) -> Iterator[list[dict[str, Any]]]:
+    """Run plans to their end, or to an interruption, and give their records in order; `sweep` for any kind of task.
+
+    The body of the ``with`` statement runs while the journal is still ours, also after Ctrl-C, which takes effect when
+    the body is done: it is the place to write what there is.
+
+    Parameters
+    ----------
+    plans, total:
+        What to do, and how much it is, if that is known.
+    board, workers, limits, journal, executor, retry:
+        As `sweep` makes them of its arguments.
+
+    Raises
+    ------
+    PolygeomError, KeyboardInterrupt
+        As `sweep` does.
+    """
     with contextlib.ExitStack() as stack:
         store = Memory() if journal is None else stack.enter_context(Journal(_in_existing_folder(journal, "journal")))
-        board = Board(total, progress)
         stack.callback(board.close)
         crew: Crew = LocalCrew(workers, limits) if executor is None else ExecutorCrew(executor, workers, limits)
         stack.callback(crew.close)
@@ -120,10 +156,11 @@ def sweep(
         try:
             if isinstance(store, Journal):
                 store.note(environment())
-            runner.run(settings.plans(items), interrupts)
+            runner.run(plans, interrupts)
         except OSError as error:
             raise PolygeomError(
-                f"sweep: {journal}: {error.strerror}; the rows stored before are safe: make room and run the same again"
+                f"{board.name}: {journal}: {error.strerror}; the rows stored before are safe: make room and run the "
+                "same again"
             ) from error
         except BaseException:
             crew.stop()
@@ -131,11 +168,8 @@ def sweep(
         records = (store.get(key) for key in runner.order)
         if not interrupts.stopping():
             records = (record or runner.cancelled[key] for record, key in zip(records, runner.order, strict=True))
-        rows = [row_of(record) for record in records if record is not None]
-        if target is not None:
-            write_rows(rows, target)
+        yield [record for record in records if record is not None]
     interrupts.deliver()
-    return frame(rows)
 
 
 def table_of_journal(path: str | os.PathLike[str]) -> pandas.DataFrame:

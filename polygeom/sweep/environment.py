@@ -10,7 +10,10 @@ from typing import Any
 
 from polygeom import __version__
 
-_PACKAGES = ("numpy", "numba", "llvmlite", "scipy", "sympy", "python-flint", "networkx", "pandas")
+_PACKAGES = (
+    *("numpy", "numba", "llvmlite", "scipy", "sympy", "python-flint", "networkx", "pandas"),
+    *("torch", "scikit-learn", "matplotlib"),
+)
 
 
 def environment() -> dict[str, Any]:

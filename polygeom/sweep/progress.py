@@ -12,7 +12,8 @@ from typing import Any
 EVERY = 30.0
 """Seconds between two lines."""
 
-_ALWAYS = ("proved", "probable", "timeout", "memory", "crashed")
+PROOFS = ("proved", "probable", "timeout", "memory", "crashed")
+"""What a sweep of dimensions tells in any case."""
 
 
 class Board:
@@ -25,20 +26,32 @@ class Board:
     show:
         True and False are obeyed; None shows a bar on a terminal and lines elsewhere. True means the same, but the last
         line comes also when the sweep was short.
+    name:
+        What is going on, in one word.
+    always:
+        Which counts are told even when they are zero.
     """
 
-    def __init__(self, total: int | None, show: bool | None = None) -> None:
-        self.total = total
+    def __init__(
+        self,
+        total: int | None,
+        show: bool | None = None,
+        *,
+        name: str = "sweep",
+        always: tuple[str, ...] = PROOFS,
+    ) -> None:
+        self.total, self.name = total, name
+        self._always = always
         self.counts: Counter[str] = Counter()
         self.done = self.resumed = 0
         self._start = self._told = time.monotonic()
         self._show = show
-        self._bar = _bar(total) if show is not False and sys.stderr.isatty() else None
+        self._bar = _bar(total, name) if show is not False and sys.stderr.isatty() else None
 
     def count(self, record: Mapping[str, Any], *, resumed: bool = False) -> None:
         """One task is done; ``resumed`` when an earlier run did it."""
         status = record["outcome"]["status"]
-        if status == "ok":
+        if status == "ok" and "proved" in self._always:
             status = "proved" if (record["outcome"]["result"] or {}).get("proved") else "probable"
         self.counts[status] += 1
         self.done += 1
@@ -69,13 +82,13 @@ class Board:
         new = self.done - self.resumed
         if left and new:
             parts.append(f"about {_duration(left * (time.monotonic() - self._start) / new)} to go")
-        return "sweep: " + ", ".join(parts)
+        return f"{self.name}: " + ", ".join(part for part in parts if part)
 
     def _left(self) -> int | None:
         return None if self.total is None else max(0, self.total - self.done)
 
     def _words(self) -> str:
-        names = [*_ALWAYS, *sorted(set(self.counts) - set(_ALWAYS))]
+        names = [*self._always, *sorted(set(self.counts) - set(self._always))]
         left = self._left()
         return ", ".join([f"{self.counts[name]} {name}" for name in names] + ([] if left is None else [f"{left} left"]))
 
@@ -84,14 +97,14 @@ class Board:
         print(self.line(), file=sys.stderr, flush=True)
 
 
-def _bar(total: int | None) -> Any:
+def _bar(total: int | None, name: str) -> Any:
     from tqdm import tqdm
 
     class Bar(tqdm):  # type: ignore[misc]
         monitor_interval = 0  # no watching thread: the runner refreshes
 
     Bar.set_lock(threading.RLock())  # tqdm's own lock would hold a semaphore until the program ends
-    return Bar(total=total, desc="sweep", unit="", dynamic_ncols=True, smoothing=0, file=sys.stderr)
+    return Bar(total=total, desc=name, unit="", dynamic_ncols=True, smoothing=0, file=sys.stderr)
 
 
 def _duration(seconds: float) -> str:

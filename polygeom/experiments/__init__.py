@@ -1,0 +1,8 @@
+"""The studies: each one file that says what is measured, in which cases, and how it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+STUDIES: Mapping[str, str] = {}
+"""Module of every study, by the name used on the command line."""
