@@ -203,10 +203,11 @@ def _measure(
     retry: Iterable[str],
 ) -> list[dict[str, Any]]:
     """The journal's records of all cases."""
+    from polygeom.supervision import Limits, parse_timeout
     from polygeom.sweep.entry import perform as perform_all
     from polygeom.sweep.progress import Board
     from polygeom.sweep.runner import Plan
-    from polygeom.sweep.task import Limits, Task, parse_timeout
+    from polygeom.sweep.task import Task
 
     def plans() -> Iterator[Plan]:
         identity = {"version": __version__, "algorithm": getattr(module, "ALGORITHM", 1)}
