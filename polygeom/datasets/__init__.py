@@ -19,6 +19,9 @@ _HOMES = {
     "train_and_test": "polygeom.datasets.selection",
     "linear_on_sphere": "polygeom.datasets.published",
     "make_dataset": "polygeom.datasets.published",
+    "make_image": "polygeom.datasets.images",
+    "read_image": "polygeom.datasets.images",
+    "phased_waves": "polygeom.datasets.waves",
 }
 
 __all__ = list(_HOMES)
