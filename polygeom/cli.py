@@ -25,6 +25,10 @@ COMMANDS = {
     "identifiability": ("polygeom.commands.identifiability", "Are the weights determined by the function, and why?"),
     "explain": ("polygeom.commands.explain", "Why a network is smaller than expected."),
     "atlas": ("polygeom.commands.atlas", "A ready table of all small architectures: read, check, rebuild."),
+    "portrait": (
+        "polygeom.commands.portrait",
+        "One page about a network: size, equations, and what training makes of it.",
+    ),
     "verify": ("polygeom.commands.verify", "Check a certificate by an independent path."),
     "study": ("polygeom.commands.study", "Run a study of trained networks: table and figure from one command."),
     "info": ("polygeom.commands.info", "Versions, processor, BLAS and threads."),

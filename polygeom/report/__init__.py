@@ -1,0 +1,7 @@
+"""Pages that lay dimension, equations and training behaviour of one network side by side."""
+
+from __future__ import annotations
+
+from polygeom.report.composition import Portrait, portrait
+
+__all__ = ["Portrait", "portrait"]

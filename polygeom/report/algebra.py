@@ -1,0 +1,168 @@
+"""Sections that need no training: what the network is, how big, why, identifiable or not, and which equations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from polygeom.dimension import DimensionResult
+from polygeom.dimension.explain import EXPLAINED, NO_DEFECT, explain
+from polygeom.dimension.identifiability import identifiability
+from polygeom.errors import BudgetError, PolygeomError
+from polygeom.network import Network
+from polygeom.report.page import OBSERVED, PROBABLE, PROVED, Fact, Figure, Section
+
+_MOST_COORDINATES = 60
+_MOST_TERMS = 40
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def network_section(network: Network) -> Section:
+    """Inputs, outputs, layers and degree, with a drawing where the network is a perceptron."""
+    facts = [
+        Fact("inputs, outputs", f"{network.input_dimension} → {network.output_dimension}"),
+        Fact("degree of the outputs", str(network.degree)),
+        Fact("weights", ", ".join(f"{name} {_shape(shape)}" for name, shape in network.parameters.items())),
+    ]
+    figures = []
+    if network.widths is not None:
+        data = {"widths": list(network.widths), "degrees": list(network.activation_degrees or ())}
+        figures.append(Figure("network", data, "The network: widths above, activations below."))
+    else:
+        kinds = ", ".join(node.layer.kind for node in network.nodes)
+        facts.append(Fact("layers", kinds))
+    return Section("The network", "", tuple(facts), figures=tuple(figures))
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
+
+
+def dimension_section(network: Network, result: DimensionResult) -> Section:
+    """Counts, dimension and its proof."""
+    standing = PROVED if result.proved else PROBABLE
+    ambient = "too many to count" if result.ambient_dimension is None else str(result.ambient_dimension)
+    sizes = {
+        "weights": result.parameters,
+        "expected": result.expected_dimension,
+        "dimension": result.dimension,
+        **({} if result.ambient_dimension is None else {"coefficients": result.ambient_dimension}),
+    }
+    lead = (
+        f"Its neurovariety has dimension {result.dimension}: so many numbers are needed to say which function of the "
+        f"network is meant, out of {_plural(result.parameters, 'weight')}."
+    )
+    facts = (
+        Fact("dimension", str(result.dimension), standing, _proof(result)),
+        Fact("weights", str(result.parameters)),
+        Fact("of these redundant", str(result.gauge), note="dimension of the known symmetries in weight space"),
+        Fact("expected dimension", str(result.expected_dimension), note="min(coefficients, weights − redundant)"),
+        Fact("coefficients of the outputs", ambient, note="the ambient space"),
+        Fact("defect", str(result.defect), standing if result.defect else ""),
+        Fact(
+            "filling", "yes" if result.filling else "no", standing, "whether the closure of its functions is everything"
+        ),
+    )
+    caption = "The dimension among the counts it is usually confused with."
+    return Section("How big is it?", lead, facts, figures=(Figure("sizes", {"sizes": sizes}, caption),))
+
+
+def _proof(result: DimensionResult) -> str:
+    if not result.proved:
+        return f"the largest of {result.trials} random ranks; wrong with probability at most {result.error_bound:.1e}"
+    return f"at least {result.lower}: rank of an integer Jacobian; at most {result.upper}: {result.bound}"
+
+
+def explanation_section(result: DimensionResult) -> Section:
+    """The chain of bounds behind a defect."""
+    found = explain(result)
+    if found.status == NO_DEFECT:
+        lead = "Nothing is missing: the dimension is the expected one."
+        return Section("Why this size?", lead)
+    if found.status != EXPLAINED:
+        lead = f"The defect of {found.defect} is unexplained: the smallest proved bound is {found.bound}."
+        return Section("Why this size?", lead)
+    facts = tuple(
+        Fact("  " * step.level + _subject(step), f"≤ {step.value}", PROVED, f"{step.rule}: {step.meaning}")
+        for step in found.chain
+    )
+    lead = f"The dimension is {found.defect} below the expected one, and this is why:"
+    return Section("Why this size?", lead, facts)
+
+
+def _subject(step: Any) -> str:
+    return f"({', '.join(map(str, step.widths))})" if step.widths else "the network"
+
+
+def identifiability_section(network: Network) -> Section:
+    """Whether a function determines its weights."""
+    found = identifiability(network)
+    standing = PROVED if found.proved else PROBABLE
+    word = "yes" if found.identifiable else "no"
+    lead = (
+        "A generic function of this network comes from finitely many weights, up to scalings of hidden neurons."
+        if found.identifiable
+        else "A generic function of this network comes from infinitely many weights, even up to scalings."
+    )
+    note = f"{found.reason}; dimension {found.dimension}, {_plural(found.free, 'weight')} up to symmetries"
+    return Section(
+        "Does the function determine the weights?", lead, (Fact("finitely identifiable", word, standing, note),)
+    )
+
+
+def equations_section(network: Network, result: DimensionResult, seconds: float) -> Section:
+    """Equations, degree and Hilbert function, where they are cheap."""
+    title = "Which equations?"
+    if result.filling:
+        lead = "None: the network is filling, so no polynomial in the coefficients vanishes on all its functions."
+        return Section(title, lead)
+    if result.ambient_dimension is None or result.ambient_dimension > _MOST_COORDINATES:
+        lead = "Not tried: the outputs have too many coefficients for a quick search; see polygeom ideal."
+        return Section(title, lead)
+    from polygeom.ideal import Neurovariety
+
+    variety = Neurovariety(network)
+    try:
+        search = variety.search(timeout=seconds)
+    except (BudgetError, PolygeomError) as error:
+        return Section(title, f"Not found in {seconds:.0f} seconds: {error}")
+    return Section(title, _equations_lead(search), tuple(_equation_facts(search)), tuple(_equations(search)))
+
+
+def _equations_lead(search: Any) -> str:
+    degrees = search.result.degrees
+    if not degrees:
+        return f"No equation up to degree {search.interpolation.degree}; {search.result.completeness}."
+    parts = [f"{count} of degree {degree}" for degree, count in degrees.items()]
+    complete = "" if search.completeness is None else ", and these generate the ideal"
+    return f"Minimal generators: {', '.join(parts)}{complete}."
+
+
+def _equation_facts(search: Any) -> Iterator[Fact]:
+    argument = search.completeness
+    if argument is not None:
+        yield Fact("degree", str(argument.degree), PROVED)
+        yield Fact("h-vector", ", ".join(map(str, argument.h_vector)), PROVED)
+    values = search.result.hilbert_function
+    if values:
+        yield Fact(
+            "Hilbert function", ", ".join(map(str, values)) + ", …", PROVED if argument is not None else OBSERVED
+        )
+    yield Fact("the whole ideal", search.result.completeness)
+
+
+def _equations(search: Any) -> Iterator[str]:
+    """One equation, the first, if it is short enough to read, and how to get the others."""
+    generators = search.result.generators
+    if not generators:
+        return
+    first = generators[0].polynomial
+    if len(first) <= _MOST_TERMS:
+        yield f"{first} = 0"
+    else:
+        yield f"The first has {len(first)} terms."
+    if len(generators) > 1 or len(first) > _MOST_TERMS:
+        yield "All of them: polygeom ideal --out FILE."

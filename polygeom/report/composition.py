@@ -1,0 +1,121 @@
+"""The portrait of a network: its size with proof, its equations, and what training makes of it, on one page."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from polygeom import __version__
+from polygeom.dimension import dimension
+from polygeom.errors import PolygeomError
+from polygeom.network import Network, parse
+from polygeom.report.algebra import (
+    dimension_section,
+    equations_section,
+    explanation_section,
+    identifiability_section,
+    network_section,
+)
+from polygeom.report.page import Section
+
+MOST_TRAINED = 400
+"""Networks with more weights are not trained for a portrait."""
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A page about one network.
+
+    Attributes
+    ----------
+    network:
+        Canonical text.
+    sections:
+        In the order of the page; see `polygeom.report.page`.
+    seed:
+        Of all random choices.
+    elapsed:
+        Seconds of wall time.
+    """
+
+    network: str
+    sections: tuple[Section, ...]
+    seed: int
+    elapsed: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        sections = [section.as_dict() for section in self.sections]
+        return {"network": self.network, "sections": sections, "seed": self.seed, "version": __version__}
+
+    def to_text(self) -> str:
+        """The page for a terminal."""
+        from polygeom.report.terminal import text_page
+
+        return text_page(self.network, _SUBTITLE, self.sections, self._footer)
+
+    def to_html(self) -> str:
+        """The page as one HTML file without references to anything outside; needs matplotlib."""
+        from polygeom.report.html import html_page
+
+        return html_page(self.network, _SUBTITLE, self.sections, self._footer)
+
+    @property
+    def _footer(self) -> str:
+        return f"polygeom {__version__}, seed {self.seed}, {self.elapsed:.0f} s. Dimensions are affine."
+
+
+_SUBTITLE = "Portrait of a polynomial network: how big, which equations, what it learns."
+
+
+def portrait(network: Network | str, *, training: bool | None = None, seconds: float = 40.0, rng: int = 0) -> Portrait:
+    """Everything polygeom can say quickly about one network.
+
+    Parameters
+    ----------
+    network:
+        A `Network` or its text.
+    training:
+        Whether to train it; None: if torch is installed and the network has at most `MOST_TRAINED` weights.
+    seconds:
+        About how long equations and training may take together.
+    rng:
+        Seed.
+
+    Raises
+    ------
+    FormatError
+        If the text is not a network.
+    PolygeomError
+        If training is asked for without torch, or ``seconds`` is not positive.
+
+    Examples
+    --------
+    >>> page = portrait("[3,2,1] r=2", training=False)
+    >>> [section.title for section in page.sections][1:4]
+    ['How big is it?', 'Why this size?', 'Does the function determine the weights?']
+    """
+    start = time.monotonic()
+    network = parse(network) if isinstance(network, str) else network
+    if not seconds > 0:
+        raise PolygeomError(f"seconds must be positive, got {seconds}; write seconds=40")
+    installed = find_spec("torch") is not None
+    if training and not installed:
+        raise PolygeomError('training needs torch; write pip install "polygeom[learn]", or training=False')
+    result = dimension(network, rng=rng)
+    sections = [
+        network_section(network),
+        dimension_section(network, result),
+        explanation_section(result),
+        identifiability_section(network),
+        equations_section(network, result, seconds / 4),
+    ]
+    if training or (training is None and installed and network.parameter_count <= MOST_TRAINED):
+        from polygeom.report.experiments import interpolation_section, kernel_section, recovery_section
+
+        sections.append(kernel_section(network, result, rng))
+        sections.append(interpolation_section(network, result, rng, start + 0.6 * seconds))
+        sections.append(recovery_section(network, result, rng, start + seconds))
+    return Portrait(network.text, tuple(sections), rng, time.monotonic() - start)

@@ -1,0 +1,192 @@
+"""Sections that are measured: the spectrum of the tangent kernel and two small training experiments."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from polygeom.dimension import DimensionResult
+from polygeom.learning.least_squares import levenberg_marquardt
+from polygeom.learning.ranks import generic_weights, kernel_rank
+from polygeom.network import Network
+from polygeom.report.page import OBSERVED, PROVED, Fact, Figure, Section
+
+ZERO = 1e-12
+"""A mean squared error below this counts as zero; targets have mean square one."""
+
+_FLOOR = 1e-30
+_REPEATS = 3
+_RESTARTS = 3
+_ROUNDS, _STEPS = 10, 30
+_STALLED = 0.98
+_FAR_POINTS = 200
+_FAR = 3.0
+
+
+def kernel_section(network: Network, result: DimensionResult, rng: int) -> Section:
+    """The spectrum of the tangent kernel with the dimension marked."""
+    found = kernel_rank(network, rng=rng)
+    verdict = "the same number" if found.agrees else "not the same number"
+    lead = (
+        f"At random weights and {found.points} random inputs it has {found.rank} directions that are not zero, and the "
+        f"neurovariety has dimension {result.dimension}: {verdict}."
+    )
+    gap = f"singular values fall from {found.above:.1e} to {found.below:.1e} of the largest there"
+    facts = (
+        Fact("rank of the kernel", str(found.rank), OBSERVED, gap if found.clear else f"{gap}: no clear gap"),
+        Fact("dimension", str(result.dimension), PROVED if result.proved else "probable"),
+    )
+    shown = found.spectrum[: min(len(found.spectrum), 2 * result.dimension + 20)]
+    data = {"values": [float(v) for v in shown], "dimension": result.dimension}
+    caption = (
+        "Eigenvalues of the tangent kernel, largest first: those beyond the dimension are zero up to rounding "
+        "(at generic weights and enough inputs this is a theorem)."
+    )
+    return Section("What can move? The tangent kernel", lead, facts, figures=(Figure("spectrum", data, caption),))
+
+
+def sample_sizes(network: Network, dimension: int, most: int = 11) -> list[int]:
+    """Numbers of samples around ``dimension / outputs``, denser close to it, up to a little beyond the parameters."""
+    outputs = network.output_dimension
+    centre = -(-dimension // outputs)
+    top = max(-(-network.parameter_count // outputs) + 1, centre + 3)
+    near = {centre + k for k in range(-3, 4)}
+    spread = {round(centre * f) for f in (0.4, 0.7)} | {top, round((centre + top) / 2)}
+    return sorted(n for n in near | spread if n >= 1)[:most]
+
+
+def interpolation_section(network: Network, result: DimensionResult, rng: int, deadline: float) -> Section:
+    """Train on random targets at growing sample sizes: up to which size does the training error vanish?"""
+    places: list[int] = []
+    errors: list[list[float]] = []
+    outputs = network.output_dimension
+    for n in sample_sizes(network, result.dimension):
+        row = []
+        for repeat in range(_REPEATS):
+            generator = torch.Generator().manual_seed(rng + 7919 * repeat)
+            x = torch.randn((n, *network.input_shape), generator=generator, dtype=torch.float64)
+            y = torch.randn((n, *network.output_shape), generator=generator, dtype=torch.float64)
+            # Beyond the dimension no start can fit generic targets; one shows the error that remains.
+            starts = _RESTARTS if n * outputs <= result.dimension else 1
+            row.append(_best_loss(network, x, y / y.square().mean().sqrt(), generator, starts, deadline))
+        places.append(n * outputs)
+        errors.append(row)
+        if time.monotonic() > deadline:
+            break
+    fitted = [p for p, row in zip(places, errors, strict=True) if min(row) < ZERO]
+    above = [p for p, row in zip(places, errors, strict=True) if p > result.dimension and min(row) < ZERO]
+    largest = str(max(fitted)) if fitted else "none of those tried"
+    lead = (
+        f"Trained on random targets, it fits up to {largest} conditions exactly; "
+        f"its dimension is {result.dimension}, its number of weights {network.parameter_count}."
+    )
+    facts = (
+        Fact("no fit beyond the dimension", "as it must be" if not above else "VIOLATED", OBSERVED,
+             "more generic conditions than the dimension have no solution: a theorem"),
+        Fact("largest number fitted", largest, OBSERVED,
+             f"best of {_RESTARTS} starts, {_REPEATS} draws of targets; below that a real solution need not exist"),
+    )  # fmt: skip
+    data = {
+        "places": places,
+        "errors": errors,
+        "floor": _FLOOR,
+        "dimension": result.dimension,
+        "parameters": network.parameter_count,
+        "label": "conditions: samples × outputs",
+        "measure": "training error",
+    }
+    caption = (
+        "Mean squared training error on random targets after Gauss–Newton training, against the number of conditions. "
+        "It leaves zero at the dimension, not at the number of weights."
+    )
+    return Section("How many samples can it fit?", lead, facts, figures=(Figure("threshold", data, caption),))
+
+
+def recovery_section(network: Network, result: DimensionResult, rng: int, deadline: float) -> Section:
+    """Train on samples of a network of the same shape: from how many samples on is the function itself found?"""
+    places: list[int] = []
+    errors: list[list[float]] = []
+    outputs = network.output_dimension
+    for n in sample_sizes(network, result.dimension):
+        row = []
+        for repeat in range(_REPEATS):
+            generator = torch.Generator().manual_seed(rng + 104_729 * (repeat + 1))
+            row.append(_far_error(network, n, generator, deadline))
+        places.append(n * outputs)
+        errors.append(row)
+        if time.monotonic() > deadline:
+            break
+    found = [p for p, row in zip(places, errors, strict=True) if sorted(row)[len(row) // 2] < 1e-8]
+    first = str(min(found)) if found else "none of the numbers tried"
+    lead = "Trained on exact samples of a function that it can express, " + (
+        f"it finds that function, and is right far away from the data, from {first} conditions on."
+        if found
+        else "it did not find that function at any of the sample sizes tried within the time."
+    )
+    facts = (
+        Fact(
+            "conditions that sufficed", first, OBSERVED, f"median of {_REPEATS} teachers; dimension {result.dimension}"
+        ),
+    )
+    data = {
+        "places": places,
+        "errors": errors,
+        "floor": _FLOOR,
+        "dimension": result.dimension,
+        "parameters": network.parameter_count,
+        "label": "conditions: samples × outputs",
+        "measure": f"error at {_FAR:g} times the distance",
+    }
+    caption = (
+        "Relative squared error at inputs three times as far out as the samples. Fewer conditions than the dimension "
+        "leave a continuum of functions that fit them; that is a theorem, the drop beyond it an observation."
+    )
+    return Section("When does it find the truth?", lead, facts, figures=(Figure("threshold", data, caption),))
+
+
+def _best_loss(
+    network: Network, x: torch.Tensor, y: torch.Tensor, generator: torch.Generator, starts: int, deadline: float
+) -> float:
+    """The smallest training error over several starts; stops at the first that vanishes."""
+    best = float("inf")
+    for _ in range(starts):
+        loss, _weights = _fit(network, x, y, generator)
+        best = min(best, loss)
+        if best < ZERO or time.monotonic() > deadline:
+            break
+    return best
+
+
+def _fit(
+    network: Network, x: torch.Tensor, y: torch.Tensor, generator: torch.Generator
+) -> tuple[float, dict[str, torch.Tensor]]:
+    module = network.to_torch(initialisation="zero")
+    module.set_weights(generic_weights(network, generator))
+    loss = float("inf")
+    for _ in range(_ROUNDS):
+        before, loss = loss, levenberg_marquardt(module, x, y, steps=_STEPS, tolerance=_FLOOR).loss
+        if loss <= _FLOOR or loss > _STALLED * before:
+            break
+    return loss, {name: p.detach() for name, p in module.named_parameters()}
+
+
+def _far_error(network: Network, n: int, generator: torch.Generator, deadline: float) -> float:
+    teacher = network.to_torch(initialisation="zero")
+    teacher.set_weights(generic_weights(network, generator))
+    x = torch.randn((n, *network.input_shape), generator=generator, dtype=torch.float64)
+    far = _FAR * torch.randn((_FAR_POINTS, *network.input_shape), generator=generator, dtype=torch.float64)
+    with torch.no_grad():
+        y, truth = teacher(x), teacher(far)
+    best, error = float("inf"), float("inf")
+    for _ in range(_RESTARTS):
+        loss, weights = _fit(network, x, y, generator)
+        if loss < best:
+            best = loss
+            student = network.to_torch(initialisation="zero")
+            student.set_weights(weights)
+            with torch.no_grad():
+                error = float((student(far) - truth).square().mean() / truth.square().mean())
+        if best < 1e-20 or time.monotonic() > deadline:
+            break
+    return error
