@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         product_network,
     )
     from polygeom.network.selection import architectures
+    from polygeom.report import Portrait, portrait
     from polygeom.sweep import sweep
 
 __version__ = "0.1.0"
@@ -65,6 +66,8 @@ _HOMES = {
     "ed_degree": "polygeom.ideal",
     "learning_degree": "polygeom.ideal",
     "sweep": "polygeom.sweep",
+    "portrait": "polygeom.report",
+    "Portrait": "polygeom.report",
     "PolygeomError": "polygeom.errors",
     "FormatError": "polygeom.errors",
     "BudgetError": "polygeom.errors",
@@ -95,6 +98,8 @@ __all__ = [
     "ed_degree",
     "learning_degree",
     "sweep",
+    "portrait",
+    "Portrait",
     "PolygeomError",
     "FormatError",
     "BudgetError",

@@ -74,7 +74,7 @@ def test_torch_is_pinned_and_not_part_of_the_base() -> None:
 
 
 ROOMS = ("network", "modular", "engines", "dimension", "supervision", "ideal", "sweep", "learning", "datasets",
-         "experiments", "atlas", "analysis", "plots", "commands")  # fmt: skip
+         "experiments", "atlas", "analysis", "plots", "report", "commands")  # fmt: skip
 """From left to right: a room imports from the rooms to its left only."""
 BOTH_WAYS = {("network", "engines"): "types of engines, and network.to_torch()"}
 """Exceptions, each with its reason."""
