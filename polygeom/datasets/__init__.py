@@ -22,6 +22,8 @@ _HOMES = {
     "make_image": "polygeom.datasets.images",
     "read_image": "polygeom.datasets.images",
     "phased_waves": "polygeom.datasets.waves",
+    "Analogies": "polygeom.datasets.vaec",
+    "analogies": "polygeom.datasets.vaec",
 }
 
 __all__ = list(_HOMES)

@@ -35,6 +35,10 @@ _HOMES = {
     "hyperplane_cosines": "polygeom.learning.hyperplanes",
     "boundary_distances": "polygeom.learning.hyperplanes",
     "cell_inradii": "polygeom.learning.hyperplanes",
+    "AnalogyNetwork": "polygeom.learning.analogy_networks",
+    "ConvolutionalEncoder": "polygeom.learning.analogy_networks",
+    "SequenceScorer": "polygeom.learning.analogy_networks",
+    "Normalisation": "polygeom.learning.normalisation",
 }
 
 __all__ = list(_HOMES)
