@@ -1,0 +1,354 @@
+r"""Many least-squares fits of one network at once: Levenberg–Marquardt over a batch of starts and data sets.
+
+Questions such as "which share of random targets can be interpolated?" take thousands of small fits. Here ``B`` of them
+run side by side, each with its own data, weights and damping, at hardly more cost than one. Fit ``b`` minimises
+``|r|²``, ``r`` the ``m = N c`` residuals, by steps
+
+$$\delta = -J^* (J J^* + \lambda)^{-1} r = -(J^* J + \lambda)^{-1} J^* r,$$
+
+solved in the smaller of the two forms; ``J*`` is the conjugate transpose, so complex weights need nothing else. A step
+is taken when it lowers the loss, and the damping follows the ratio of gained to expected decrease (Nielsen 1999).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from polygeom.engines.torch_module import TorchEngine
+from polygeom.errors import PolygeomError
+from polygeom.network import Network, parse
+
+REACHED, STATIONARY, STALLED, UNFINISHED = "reached", "stationary", "stalled", "unfinished"
+"""What became of a fit: the tolerance; a zero of the gradient; no progress in floating point; out of steps."""
+
+_STATES = (UNFINISHED, REACHED, STATIONARY, STALLED)
+_FIRST_DAMPING = 1e-3
+_LEAST_DAMPING = 1e-15
+_LARGEST_DAMPING = 1e12
+_ZERO_GRADIENT = 1e-11
+_CALIBRATION_POINTS = 64
+_TOLERANCE = 1e-24
+
+
+@dataclass(frozen=True, eq=False)
+class Fleet:
+    """The ends of ``B`` fits.
+
+    Attributes
+    ----------
+    network:
+        What was fitted.
+    weights:
+        By name, shape ``(B, *shape)``.
+    losses:
+        Mean of the squared absolute residuals, shape ``(B,)``.
+    steps:
+        Attempted steps of each fit, shape ``(B,)``.
+    states:
+        ``"reached"`` (the tolerance), ``"stationary"`` (the gradient vanishes at a positive loss), ``"stalled"`` (no
+        step lowers the loss in floating point), ``"unfinished"``; shape ``(B,)``.
+    """
+
+    network: Network
+    weights: dict[str, Tensor]
+    losses: Tensor
+    steps: np.ndarray
+    states: np.ndarray
+
+    @property
+    def reached(self) -> np.ndarray:
+        """Which fits reached the tolerance, shape ``(B,)``."""
+        return np.asarray(self.states == REACHED)
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """Outputs of all fits at the same points ``(N, *input_shape)``; shape ``(B, N, *output_shape)``."""
+        return fleet_outputs(self.network, self.weights, x.expand(len(self.losses), *x.shape))
+
+
+def random_starts(
+    network: Network | str, count: int, *, rng: int = 0, dtype: torch.dtype = torch.float64
+) -> dict[str, Tensor]:
+    """Independent normal weights for ``count`` fits, scaled so that every linear map has outputs of mean square one.
+
+    Parameters
+    ----------
+    network:
+        A `Network` or its text.
+    count:
+        ``B``.
+    rng:
+        Seed.
+    dtype:
+        ``torch.float64``, or ``torch.complex128`` for complex weights.
+
+    Returns
+    -------
+    By name, shape ``(B, *shape)``. Biases start at zero. The scaling is that of ``initialisation="unit"`` of
+    `polygeom.engines.torch_module.NetworkModule`.
+
+    Examples
+    --------
+    >>> {name: tuple(w.shape) for name, w in random_starts("[2,3,1] r=2", 5).items()}
+    {'W1': (5, 3, 2), 'W2': (5, 1, 3)}
+    """
+    network = parse(network) if isinstance(network, str) else network
+    generator = torch.Generator().manual_seed(rng)
+    weights = {}
+    for name, shape in network.parameters.items():
+        draw = torch.randn((count, *shape), generator=generator, dtype=dtype)
+        weights[name] = torch.zeros_like(draw) if name.startswith("b") else draw
+    x = torch.randn((_CALIBRATION_POINTS, *network.input_shape), generator=generator, dtype=dtype)
+
+    def sizes(own: dict[str, Tensor]) -> dict[str, Tensor]:
+        engine = _Calibration(own)
+        network.evaluate(engine, own, x)
+        return engine.sizes
+
+    scale = torch.func.vmap(sizes)(weights)
+    return {
+        name: w / scale[name].reshape(count, *[1] * (w.ndim - 1)) if name in scale else w for name, w in weights.items()
+    }
+
+
+class _Calibration(TorchEngine):
+    """Divides the outputs of every linear map by their root mean square and remembers it for the weights it used."""
+
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        self.sizes: dict[str, Tensor] = {}
+        self._names = {id(w): name for name, w in weights.items()}
+
+    def linear(self, x: Tensor, w: Tensor) -> Tensor:
+        y = super().linear(x, w)
+        size = y.abs().square().mean().sqrt().clamp_min(torch.finfo(torch.float64).tiny)
+        if id(w) in self._names:
+            self.sizes.setdefault(self._names[id(w)], size)
+        return y / size
+
+    def arrange(self, w: Tensor, index: np.ndarray) -> Tensor:
+        arranged = super().arrange(w, index)
+        self._names[id(arranged)] = self._names[id(w)]
+        return arranged
+
+
+def fleet_outputs(network: Network, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """Outputs ``(B, N, *output_shape)`` of ``B`` sets of weights at their own points ``(B, N, *input_shape)``."""
+
+    def outputs(own: dict[str, Tensor], points: Tensor) -> Tensor:
+        value: Tensor = network.evaluate(TorchEngine(), own, points)
+        return value
+
+    return torch.func.vmap(outputs)(dict(weights), x)
+
+
+def fit_fleet(
+    network: Network | str,
+    inputs: Tensor,
+    targets: Tensor,
+    starts: Mapping[str, Tensor],
+    *,
+    fixed: Collection[str] = (),
+    steps: int = 300,
+    tolerance: float = _TOLERANCE,
+) -> Fleet:
+    """Fit a network to ``B`` data sets from ``B`` starts by Levenberg–Marquardt, all at once.
+
+    Parameters
+    ----------
+    network:
+        A `Network` or its text.
+    inputs, targets:
+        Shapes ``(B, N, *input_shape)`` and ``(B, N, *output_shape)``; real inputs and targets are converted for complex
+        starts.
+    starts:
+        Weights to start from, as from `random_starts`. The dtype decides: float64, or complex128.
+    fixed:
+        Names of weights that stay as they are.
+    steps:
+        Most attempts at a step.
+    tolerance:
+        A fit ends when its loss is at most ``tolerance`` times the mean square of its targets.
+
+    Returns
+    -------
+    `Fleet`. Deterministic: nothing is drawn. Fits do not influence each other beyond rounding.
+
+    Raises
+    ------
+    PolygeomError
+        When shapes, names or dtypes do not fit.
+
+    References
+    ----------
+    Madsen, Nielsen, Tingleff, Methods for Non-Linear Least Squares Problems (2004), Algorithm 3.16.
+
+    Examples
+    --------
+    >>> x = torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(3, 4, 1)
+    >>> fleet = fit_fleet("[1,1,1] r=2", x, 5 * x**2, random_starts("[1,1,1] r=2", 3))
+    >>> fleet.states.tolist()
+    ['reached', 'reached', 'reached']
+    """
+    network = parse(network) if isinstance(network, str) else network
+    run = _Run(network, inputs, targets, starts, frozenset(fixed), tolerance)
+    for _ in range(steps):
+        if not run.step():
+            break
+    return run.result()
+
+
+class _Run:
+    """The state of all fits; ``active`` lists those that go on."""
+
+    def __init__(
+        self,
+        network: Network,
+        inputs: Tensor,
+        targets: Tensor,
+        starts: Mapping[str, Tensor],
+        fixed: frozenset[str],
+        tolerance: float,
+    ) -> None:
+        _check(network, inputs, targets, starts, fixed)
+        dtype = next(iter(starts.values())).dtype
+        self.network = network
+        self.names = [name for name in network.parameters if name not in fixed]
+        self.fixed = {name: starts[name] for name in fixed}
+        self.count = len(inputs)
+        self.x, self.y = inputs.to(dtype), targets.to(dtype)
+        self.w = torch.cat([starts[name].reshape(self.count, -1) for name in self.names], dim=1)
+        everyone = torch.arange(self.count)
+        self.residuals = self._residuals(self.w, everyone)
+        self.losses = self._loss(self.residuals)
+        self.goal = tolerance * self.y.abs().square().reshape(self.count, -1).mean(dim=1)
+        self.damping = torch.full((self.count,), _FIRST_DAMPING, dtype=torch.float64)
+        self.growth = torch.full((self.count,), 2.0, dtype=torch.float64)
+        self.steps = torch.zeros(self.count, dtype=torch.long)
+        self.state = torch.zeros(self.count, dtype=torch.long)
+        self.state[~torch.isfinite(self.losses)] = 3
+        self.state[self.losses <= self.goal] = 1
+
+    def _unflatten(self, w: Tensor) -> dict[str, Tensor]:
+        sizes = [math.prod(self.network.parameters[name]) for name in self.names]
+        parts = torch.split(w, sizes, dim=1)
+        return {
+            name: part.reshape(len(w), *self.network.parameters[name])
+            for name, part in zip(self.names, parts, strict=True)
+        }
+
+    def _weights(self, w: Tensor, index: Tensor) -> dict[str, Tensor]:
+        return self._unflatten(w) | {name: value[index] for name, value in self.fixed.items()}
+
+    def _residuals(self, w: Tensor, index: Tensor) -> Tensor:
+        value = fleet_outputs(self.network, self._weights(w, index), self.x[index]) - self.y[index]
+        return value.reshape(len(index), -1)
+
+    @staticmethod
+    def _loss(residuals: Tensor) -> Tensor:
+        return residuals.abs().square().mean(dim=1)
+
+    def _jacobian(self, index: Tensor) -> Tensor:
+        """Shape ``(A, m, P)``; reverse mode returns conjugates of holomorphic derivatives."""
+        network, dtype = self.network, self.w.dtype
+        held = {name: value[index] for name, value in self.fixed.items()}
+        units = torch.eye(network.output_dimension, dtype=dtype)
+
+        def at_point(own: dict[str, Tensor], held: dict[str, Tensor], point: Tensor) -> dict[str, Tensor]:
+            def outputs(own: dict[str, Tensor]) -> Tensor:
+                value: Tensor = network.evaluate(TorchEngine(), {**own, **held}, point.unsqueeze(0))
+                return value.reshape(-1)
+
+            pull_back = torch.func.vjp(outputs, own)[1]
+            return torch.func.vmap(lambda unit: pull_back(unit)[0])(units)
+
+        per_fit = torch.func.vmap(at_point, in_dims=(None, None, 0))
+        parts = torch.func.vmap(per_fit)(self._unflatten(self.w[index]), held, self.x[index])
+        rows = self.residuals.shape[1]
+        whole = torch.cat([parts[name].reshape(len(index), rows, -1) for name in self.names], dim=2)
+        return whole.conj().resolve_conj() if whole.is_complex() else whole
+
+    def step(self) -> bool:
+        """One attempt for every active fit; False when none is left."""
+        index = torch.nonzero(self.state == 0).flatten()
+        if not len(index):
+            return False
+        jacobian, residuals = self._jacobian(index), self.residuals[index]
+        gradient = (jacobian.mH @ residuals.unsqueeze(2)).squeeze(2)
+        size = torch.linalg.matrix_norm(jacobian) * torch.linalg.vector_norm(residuals, dim=1)
+        flat = torch.linalg.vector_norm(gradient, dim=1) <= _ZERO_GRADIENT * size
+        direction, damping = _directions(jacobian, residuals, gradient, self.damping[index])
+        trial = self.w[index] + direction
+        trial_residuals = self._residuals(trial, index)
+        losses = self._loss(trial_residuals)
+        # the model's decrease of |r|²: δ*(λδ - J*r)
+        expected = (direction.conj() * (damping.unsqueeze(1) * direction - gradient)).sum(dim=1).real
+        gain = residuals.shape[1] * (self.losses[index] - losses) / expected
+        better = torch.isfinite(losses) & (losses < self.losses[index]) & torch.isfinite(gain)
+        accepted = index[better]
+        self.w[accepted], self.residuals[accepted], self.losses[accepted] = (
+            trial[better],
+            trial_residuals[better],
+            losses[better],
+        )
+        factor = (1 - (2 * gain - 1) ** 3).clamp(1 / 3, 2.0)
+        self.damping[index] *= torch.where(better, factor, self.growth[index])
+        self.damping.clamp_min_(_LEAST_DAMPING)
+        self.growth[index] = torch.where(better, torch.full_like(gain, 2.0), 2 * self.growth[index])
+        self.steps[index] += 1
+        self.state[index[self.damping[index] > _LARGEST_DAMPING]] = 3
+        self.state[index[flat]] = 2
+        self.state[index[self.losses[index] <= self.goal[index]]] = 1
+        return True
+
+    def result(self) -> Fleet:
+        everyone = torch.arange(self.count)
+        weights = self._weights(self.w, everyone)
+        states = np.array(_STATES)[self.state.numpy()]
+        ordered = {name: weights[name] for name in self.network.parameters}
+        return Fleet(self.network, ordered, self.losses, self.steps.numpy(), states)
+
+
+def _directions(jacobian: Tensor, residuals: Tensor, gradient: Tensor, relative: Tensor) -> tuple[Tensor, Tensor]:
+    """Damped Gauss–Newton steps and their dampings, which are relative to the mean diagonal of the normal matrix."""
+    dual = jacobian.shape[1] <= jacobian.shape[2]
+    normal = jacobian @ jacobian.mH if dual else jacobian.mH @ jacobian
+    size = normal.shape[-1]
+    diagonal = normal.diagonal(dim1=1, dim2=2).real
+    damping = relative * diagonal.mean(dim=1).clamp_min(torch.finfo(torch.float64).tiny)
+    shifted = normal + damping.reshape(-1, 1, 1) * torch.eye(size, dtype=normal.dtype)
+    factor = torch.linalg.cholesky_ex(shifted)[0]
+    right = residuals if dual else gradient
+    solution = torch.cholesky_solve(right.unsqueeze(2), factor)
+    step = -(jacobian.mH @ solution if dual else solution).squeeze(2)
+    return torch.where(torch.isfinite(step), step, torch.zeros_like(step)), damping
+
+
+def _check(
+    network: Network, inputs: Tensor, targets: Tensor, starts: Mapping[str, Tensor], fixed: frozenset[str]
+) -> None:
+    if set(starts) != set(network.parameters) or not fixed < set(network.parameters):
+        raise PolygeomError(
+            f"starts must name exactly {', '.join(network.parameters)}, and fixed some but not all of them; got "
+            f"{sorted(starts)} and {sorted(fixed)}; write starts=random_starts(network, count)"
+        )
+    count = len(inputs)
+    shapes = {name: tuple(w.shape) for name, w in starts.items()}
+    wanted = {name: (count, *shape) for name, shape in network.parameters.items()}
+    if shapes != wanted:
+        raise PolygeomError(f"starts must have shapes {wanted}, one entry for each of the {count} fits; got {shapes}")
+    if inputs.shape[2:] != network.input_shape or targets.shape != (*inputs.shape[:2], *network.output_shape):
+        raise PolygeomError(
+            f"inputs and targets must have shapes (B, N, {', '.join(map(str, network.input_shape))}) and "
+            f"(B, N, {', '.join(map(str, network.output_shape))}), got {tuple(inputs.shape)} and {tuple(targets.shape)}"
+        )
+    kinds = {w.dtype for w in starts.values()}
+    if not kinds <= {torch.float64} and not kinds <= {torch.complex128}:
+        raise PolygeomError(f"starts must be all float64 or all complex128, got {sorted(map(str, kinds))}")
+
+
+__all__ = ["REACHED", "STALLED", "STATIONARY", "UNFINISHED", "Fleet", "fit_fleet", "fleet_outputs", "random_starts"]
