@@ -6,7 +6,7 @@ derivative of weights ↦ outputs at $n$ generic points, for generic weights. Al
 
 - $h(n) \le \min(nc, \dim V)$, $h$ is concave, and $h(n + 1) > h(n)$ until $h(n) = \dim V$; for one output
   $h(n) = \min(n, \dim V)$.
-- *Capacity*, the largest $n$ with $h(n) = nc$: up to it the targets that can be interpolated contain an open set, beyond
+- *Capacity*, the largest $n$ with $h(n) = nc$: up to it interpolable targets contain an open set, beyond
   it they are a set of measure zero.
 - *Determining number*, the least $n$ with $h(n) = \dim V$: from it on, the samples of a generic function of the network
   belong to finitely many functions of the network; one sample more, and they belong to that function alone. Below, to
@@ -110,11 +110,12 @@ def evaluation_ranks(network: Network | str, *, points: int | None = None, rng: 
     source = generator(rng, 0)
     field = field_for(source, 0, activation_degrees(network))
     weights = random_weights(network, field, source)
-    x = field.random(source, (count, *network.input_shape))
+    x = field.random(source, (max(count, 1), *network.input_shape))
     outputs = network.output_dimension
-    rows = jacobian(network, field, weights, x).reshape(count * outputs, -1)
+    rows = jacobian(network, field, weights, x).reshape(-1, network.parameter_count)[: count * outputs]
     independent = np.zeros(count * outputs + 1, dtype=int)
-    independent[np.asarray(pivot_columns(rows.T, field), dtype=int) + 1] = 1
+    pivots = pivot_columns(rows.T, field) if rows.size else ()
+    independent[np.asarray(pivots, dtype=int) + 1] = 1
     ranks = independent.cumsum()[::outputs].tolist()
     if points is None and exact.dimension in ranks:
         ranks = ranks[: ranks.index(exact.dimension) + 1]

@@ -71,6 +71,21 @@ class Fleet:
         return fleet_outputs(self.network, self.weights, x.expand(len(self.losses), *x.shape))
 
 
+def generic_points(network: Network, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Random input points, shape ``(*shape, *input_shape)``, on which values of high degree stay moderate.
+
+    Uniform on the sphere of radius √dimension for homogeneous networks, whose values elsewhere follow;
+    otherwise uniform in the cube of the same mean square.
+    """
+    size = network.input_dimension
+    if network.degrees[0][0] == network.degree:
+        x = torch.randn((*shape, size), generator=generator, dtype=torch.float64)
+        x = x / torch.linalg.vector_norm(x, dim=-1, keepdim=True) * size**0.5
+    else:
+        x = (2 * torch.rand((*shape, size), generator=generator, dtype=torch.float64) - 1) * 3**0.5
+    return x.reshape(*shape, *network.input_shape)
+
+
 def random_starts(
     network: Network | str, count: int, *, rng: int = 0, dtype: torch.dtype = torch.float64
 ) -> dict[str, Tensor]:
@@ -90,7 +105,7 @@ def random_starts(
     Returns
     -------
     By name, shape ``(B, *shape)``. Biases start at zero. The scaling is that of ``initialisation="unit"`` of
-    `polygeom.engines.torch_module.NetworkModule`.
+    `polygeom.engines.torch_module.NetworkModule`, on `generic_points`.
 
     Examples
     --------
@@ -103,7 +118,7 @@ def random_starts(
     for name, shape in network.parameters.items():
         draw = torch.randn((count, *shape), generator=generator, dtype=dtype)
         weights[name] = torch.zeros_like(draw) if name.startswith("b") else draw
-    x = torch.randn((_CALIBRATION_POINTS, *network.input_shape), generator=generator, dtype=dtype)
+    x = generic_points(network, (_CALIBRATION_POINTS,), generator).to(dtype)
 
     def sizes(own: dict[str, Tensor]) -> dict[str, Tensor]:
         engine = _Calibration(own)
@@ -264,7 +279,8 @@ class _Run:
                 return value.reshape(-1)
 
             pull_back = torch.func.vjp(outputs, own)[1]
-            return torch.func.vmap(lambda unit: pull_back(unit)[0])(units)
+            rows: dict[str, Tensor] = torch.func.vmap(lambda unit: pull_back(unit)[0])(units)
+            return rows
 
         per_fit = torch.func.vmap(at_point, in_dims=(None, None, 0))
         parts = torch.func.vmap(per_fit)(self._unflatten(self.w[index]), held, self.x[index])
@@ -351,4 +367,14 @@ def _check(
         raise PolygeomError(f"starts must be all float64 or all complex128, got {sorted(map(str, kinds))}")
 
 
-__all__ = ["REACHED", "STALLED", "STATIONARY", "UNFINISHED", "Fleet", "fit_fleet", "fleet_outputs", "random_starts"]
+__all__ = [
+    "REACHED",
+    "STALLED",
+    "STATIONARY",
+    "UNFINISHED",
+    "Fleet",
+    "fit_fleet",
+    "fleet_outputs",
+    "generic_points",
+    "random_starts",
+]

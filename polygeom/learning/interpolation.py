@@ -11,15 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from polygeom.dimension.evaluation import EvaluationRanks, evaluation_ranks
+from polygeom.dimension.evaluation import evaluation_ranks
 from polygeom.errors import PolygeomError
-from polygeom.learning.fleet import Fleet, fit_fleet, random_starts
+from polygeom.learning.fleet import STALLED, STATIONARY, Fleet, fit_fleet, generic_points, random_starts
 from polygeom.network import Network, parse
 
 FIELDS: Mapping[str, torch.dtype] = {"real": torch.float64, "complex": torch.complex128}
@@ -120,19 +120,37 @@ class InterpolationThreshold:
         )
 
 
-def generic_points(network: Network, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Random input points, shape ``(*shape, *input_shape)``, on which values of high degree stay moderate.
+@dataclass(frozen=True, eq=False)
+class TargetFits:
+    """Fits of random targets from random starts, draw by draw.
 
-    Uniform on the sphere of radius √dimension for homogeneous networks, whose values elsewhere follow; otherwise uniform
-    in the cube of the same mean square.
+    Attributes
+    ----------
+    fleet:
+        The fits; entry ``draw * restarts + restart``.
+    inputs, targets:
+        Shapes ``(draws, samples, *input_shape)`` and ``(draws, samples, *output_shape)``.
+    restarts:
+        Starts for each data set.
     """
-    size = network.input_dimension
-    if network.degrees[0][0] == network.degree:
-        x = torch.randn((*shape, size), generator=generator, dtype=torch.float64)
-        x = x / torch.linalg.vector_norm(x, dim=-1, keepdim=True) * size**0.5
-    else:
-        x = (2 * torch.rand((*shape, size), generator=generator, dtype=torch.float64) - 1) * 3**0.5
-    return x.reshape(*shape, *network.input_shape)
+
+    fleet: Fleet
+    inputs: Tensor
+    targets: Tensor
+    restarts: int
+
+    @property
+    def reached(self) -> np.ndarray:
+        """Which fits reached machine zero, shape ``(draws, restarts)``."""
+        return self.fleet.reached.reshape(-1, self.restarts)
+
+    @property
+    def count(self) -> SuccessCount:
+        """The number of successes."""
+        bounded = int(np.isin(self.fleet.states, (STATIONARY, STALLED)).sum())
+        draws, samples = self.inputs.shape[:2]
+        reached = self.reached
+        return SuccessCount(samples, draws, int(reached.any(axis=1).sum()), reached.size, int(reached.sum()), bounded)
 
 
 def fit_random_targets(
@@ -145,7 +163,7 @@ def fit_random_targets(
     fixed: Mapping[str, Tensor] | None = None,
     steps: int = 300,
     rng: int = 0,
-) -> tuple[Fleet, Tensor, Tensor]:
+) -> TargetFits:
     """Fit random targets at generic points from random starts.
 
     Parameters
@@ -165,9 +183,17 @@ def fit_random_targets(
     rng:
         Seed. Points, targets and starts for one ``samples`` are independent of those for others.
 
-    Returns
-    -------
-    The fits, draw by draw, and points ``(draws, samples, …)`` and targets ``(draws, samples, …)``.
+    Raises
+    ------
+    PolygeomError
+        For counts below 1 or an unknown field.
+
+    Examples
+    --------
+    >>> fit_random_targets("[3,2,1] r=2", 4, draws=2).count.fraction
+    1.0
+    >>> fit_random_targets("[3,2,1] r=2", 6, draws=2).count.fraction
+    0.0
     """
     network = parse(network) if isinstance(network, str) else network
     _check(samples, draws, restarts, field)
@@ -185,23 +211,7 @@ def fit_random_targets(
         fixed=held,
         steps=steps,
     )
-    return fleet, x, y
-
-
-def count_successes(network: Network | str, samples: int, *, draws: int = 8, **options: object) -> SuccessCount:
-    """How often random targets at ``samples`` generic points are interpolated; parameters of `fit_random_targets`.
-
-    Examples
-    --------
-    >>> count_successes("[3,2,1] r=2", 4, draws=2).fraction, count_successes("[3,2,1] r=2", 6, draws=2).fraction
-    (1.0, 0.0)
-    """
-    fleet = fit_random_targets(network, samples, draws=draws, **options)[0]  # type: ignore[arg-type]
-    reached = fleet.reached.reshape(draws, -1)
-    bounded = np.isin(fleet.states, ("stationary", "stalled"))
-    return SuccessCount(
-        samples, draws, int(reached.any(axis=1).sum()), reached.size, int(reached.sum()), int(bounded.sum())
-    )
+    return TargetFits(fleet, x, y, restarts)
 
 
 def interpolation_threshold(
@@ -238,25 +248,20 @@ def interpolation_threshold(
 
     Examples
     --------
-    >>> print(interpolation_threshold("[3,2,1] r=2", draws=4, restarts=4))
-    [3,2,1] r=2: interpolates 5 random targets (real weights), as predicted; dimension / outputs 5, parameters / outputs 8
+    >>> found = interpolation_threshold("[3,2,1] r=2", draws=4, restarts=4)
+    >>> found.threshold, found.dimension, found.parameters
+    (5, 5, 8)
     """
     network = parse(network) if isinstance(network, str) else network
     _check(1, draws, restarts, field)
+    fits = partial(
+        fit_random_targets, network, draws=draws, restarts=restarts, field=field, fixed=fixed, steps=steps, rng=rng
+    )
     counts: dict[int, SuccessCount] = {}
 
     def measured(samples: int) -> SuccessCount:
         if samples not in counts:
-            counts[samples] = count_successes(
-                network,
-                samples,
-                draws=draws,
-                restarts=restarts,
-                field=field,
-                fixed=fixed,
-                steps=steps,
-                rng=rng,
-            )
+            counts[samples] = fits(samples).count
         return counts[samples]
 
     low, high = 0, network.parameter_count // network.output_dimension + 1
@@ -265,7 +270,7 @@ def interpolation_threshold(
         low, high = (middle, high) if measured(middle).interpolated else (low, middle)
     for samples in range(max(1, low - window + 1), low + window + 1):
         measured(samples)
-    exact: EvaluationRanks = evaluation_ranks(network, rng=rng)
+    exact = evaluation_ranks(network, rng=rng)
     return InterpolationThreshold(
         network=network.text,
         outputs=network.output_dimension,
@@ -295,8 +300,7 @@ __all__ = [
     "FIELDS",
     "InterpolationThreshold",
     "SuccessCount",
-    "count_successes",
+    "TargetFits",
     "fit_random_targets",
-    "generic_points",
     "interpolation_threshold",
 ]
