@@ -1,13 +1,12 @@
 r"""EigenPro: kernel regression by stochastic gradient descent with the leading eigenfunctions damped.
 
-Gradient descent for ``Σ |f(x_i) - y_i|²`` in the space of the kernel converges along the eigenfunctions of the kernel in
-proportion to their eigenvalues, and the largest eigenvalue limits the step. EigenPro (arXiv 1703.10622, 1806.06144)
-multiplies gradients by
+Gradient descent for ``Σ |f(x_i) - y_i|²`` in the space of the kernel converges along each eigenfunction in proportion
+to its eigenvalue, and the largest one limits the step. EigenPro (arXiv 1703.10622, 1806.06144) multiplies gradients by
 
 $$P = I - \sum_{j<q} \Big(1 - (\tau/\lambda_j)^\alpha\Big)\, \psi_j \otimes \psi_j, \qquad \tau = \lambda_q,$$
 
-with the leading eigenpairs of a subsample of ``s`` rows, ``ψ_j`` of length one in the kernel's space. The solution is the
-same, but the largest eigenvalue falls from ``λ_1`` to ``λ_1^{1-α} τ^α``, and much larger batches are useful.
+with the leading eigenpairs of a subsample of ``s`` rows, ``ψ_j`` of length one in the kernel's space. The solution is
+the same, but the largest eigenvalue falls from ``λ_1`` to ``λ_1^{1-α} τ^α``, and much larger batches are useful.
 
 **The step.** Batches of ``m`` are stable for steps up to about ``2 m / (β + (m - 1) λ')``, with ``λ'`` the largest
 eigenvalue that is left and ``β`` the largest value on the diagonal of the damped kernel,
@@ -222,8 +221,8 @@ def eigenpro(
     Raises
     ------
     StepError
-        When errors grow even after halving the step ten times. A single overshoot goes back to the epoch before and
-        halves the step, which the table shows.
+        When errors grow even after halving the step ten times. A single overshoot goes back to the
+        weights before the best epoch and halves the step, which the table shows.
     BudgetError
         When one row of kernel values does not fit.
 
@@ -296,18 +295,21 @@ class _Descent:
         self.source, self.y, self.damped, self.batch, self.step = source, y, damped, batch, step
         self.weights = torch.zeros_like(y)
         self.halvings = 0
-        self.bound = _DIVERGING * float(y.square().mean())
+        self.best = (_DIVERGING * float(y.square().mean()), torch.zeros_like(y))
+        self.bound = self.best[0]
 
     def epoch(self, generator: torch.Generator) -> float:
-        """One epoch; the mean squared error met on the way. Overshooting takes it back and halves the step."""
-        before = self.weights.clone()
+        """One epoch; the mean squared error met on the way. Overshooting goes back and halves the step."""
+        start = self.weights.clone()
         while not (mse := self._pass(generator)) <= self.bound:
-            self.weights, self.step, self.halvings = before.clone(), self.step / 2, self.halvings + 1
+            start = self.best[1]
+            self.weights, self.step, self.halvings = start.clone(), self.step / 2, self.halvings + 1
             if self.halvings > _MOST_HALVINGS:
                 raise StepError(
                     f"EigenPro diverges even with a step of {self.step:.1e} per sample; is the kernel positive "
                     "definite? Write a smaller step_factor, or solve(kernel, x, y)"
                 )
+        self.best = min(self.best, (mse, start), key=lambda pair: pair[0])
         return mse
 
     def _pass(self, generator: torch.Generator) -> float:
