@@ -11,6 +11,13 @@ import importlib
 _HOMES = {
     "Labelled": "polygeom.datasets.labelled",
     "normalise": "polygeom.datasets.labelled",
+    "FunctionData": "polygeom.datasets.sampling",
+    "FunctionSettings": "polygeom.datasets.sampling",
+    "function_data": "polygeom.datasets.sampling",
+    "load_function_data": "polygeom.datasets.sampling",
+    "Target": "polygeom.datasets.functions",
+    "make_target": "polygeom.datasets.functions",
+    "sample_region": "polygeom.datasets.regions",
     "one_hot": "polygeom.datasets.labelled",
     "stratified_order": "polygeom.datasets.labelled",
     "cifar10": "polygeom.datasets.files",
