@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 STUDIES: Mapping[str, str] = {
+    "extrapolation": "polygeom.experiments.extrapolation",
     "visual-analogy": "polygeom.experiments.visual_analogy",
 }
 """Module of every study, by the name used on the command line."""
