@@ -62,9 +62,9 @@ def find_weights(
 
     Examples
     --------
-    >>> weights = find_weights("ccp(1,rank=2,degree=3,bias=True)", np.array([[1.0, 1.0, -5.0, 5.0]]))
-    >>> found = coefficients("ccp(1,rank=2,degree=3,bias=True)", weights)
-    >>> bool(torch.allclose(found, torch.tensor([[1.0, 1.0, -5.0, 5.0]], dtype=torch.float64)))
+    >>> cubic = torch.tensor([[1.0, 1.0, -5.0, 5.0]], dtype=torch.float64)
+    >>> weights = find_weights("ccp(1,rank=2,degree=3,bias=True)", cubic)
+    >>> bool(torch.allclose(coefficients("ccp(1,rank=2,degree=3,bias=True)", weights), cubic))
     True
     """
     from polygeom.learning.coefficient_map import basis_factors
