@@ -1,0 +1,164 @@
+"""Eigenvectors of kernel matrices, exact or matrix-free, saved with what made them.
+
+For eigen*functions* from a subsample (Nyström) see `polygeom.learning.kernel_machines.nystrom`, to which a
+`polygeom.learning.tangent_kernel.TangentKernel` is a kernel like any other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse.linalg
+import torch
+
+from polygeom.errors import FormatError, PolygeomError
+from polygeom.learning.operators import TangentOperator
+
+Array = np.ndarray
+_FORMAT = "polygeom eigensystem 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Eigensystem:
+    """Leading eigenpairs of a kernel matrix.
+
+    Eigenvectors are determined up to sign, and within the eigenspace of a repeated eigenvalue up to rotation: compare
+    subspaces, not vectors. Here the entry of largest magnitude is positive.
+
+    Attributes
+    ----------
+    values:
+        ``(k,)``, largest first.
+    vectors:
+        ``(M, k)``, orthonormal columns.
+    record:
+        Plain data on how they were made: method, and whatever the caller adds (configuration, seed, versions).
+    """
+
+    values: Array
+    vectors: Array
+    record: Mapping[str, object] = field(default_factory=dict)
+
+    def save(self, path: Path | str) -> Path:
+        """Write an ``.npz`` file that `load` reads back bit for bit."""
+        path = Path(path)
+        with path.open("wb") as file:
+            text = json.dumps({"format": _FORMAT, **self.record}, sort_keys=True)
+            np.savez(file, values=self.values, vectors=self.vectors, record=np.array(text))
+        return path
+
+    @classmethod
+    def load(cls, path: Path | str) -> Eigensystem:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FormatError
+            For other files.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                record = json.loads(str(data["record"]))
+                values, vectors = data["values"], data["vectors"]
+        except (ValueError, KeyError) as error:
+            raise FormatError("this file is not a saved eigensystem", str(path), 0, "make it with .save()") from error
+        if record.pop("format", None) != _FORMAT:
+            raise FormatError("this eigensystem has another format", str(path), 0, f"expected {_FORMAT!r}")
+        return cls(values, vectors, record)
+
+
+def eigensystem(
+    kernel: Array | torch.Tensor, count: int | None = None, *, record: Mapping[str, object] | None = None
+) -> Eigensystem:
+    """The ``count`` largest eigenvalues of a symmetric matrix ``(M, M)`` with eigenvectors; all of them if None.
+
+    Raises
+    ------
+    PolygeomError
+        When the kernel is not a symmetric matrix or ``count`` is not between 1 and ``M``.
+
+    Examples
+    --------
+    >>> eigensystem(np.diag([1.0, 3.0, 2.0]), 2).values
+    array([3., 2.])
+    """
+    matrix = _array(kernel)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.allclose(matrix, matrix.T, atol=_slack(matrix)):
+        raise PolygeomError(
+            f"kernel must be a symmetric matrix, got shape {matrix.shape}; use as_matrix for full kernels"
+        )
+    size = len(matrix)
+    count = _count(count, size)
+    values, vectors = scipy.linalg.eigh(matrix, subset_by_index=[size - count, size - 1])
+    return _sorted(values, vectors, {"method": "eigh", **(record or {})})
+
+
+def operator_eigensystem(
+    operator: TangentOperator, count: int, *, rng: int = 0, record: Mapping[str, object] | None = None
+) -> Eigensystem:
+    """Leading eigenpairs of the tangent kernel ``J Jᵀ`` of an operator, by Lanczos iteration; nothing is formed.
+
+    Examples
+    --------
+    >>> from polygeom.learning.operators import tangent_operator
+    >>> x = torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
+    >>> operator = tangent_operator(torch.nn.Linear(2, 1, bias=False), x)
+    >>> operator_eigensystem(operator, 1).values.round(9)
+    array([4.])
+    """
+    rows = operator.shape[0]
+    like = next(iter(operator.function.weights.values()))
+
+    def product(u: Array) -> Array:
+        values = torch.as_tensor(u.reshape(len(operator.x), operator.outputs)).to(like)
+        return operator.kernel_product(values).reshape(-1).cpu().numpy()
+
+    linear = scipy.sparse.linalg.LinearOperator((rows, rows), matvec=product, dtype=np.float64)
+    start = np.random.default_rng(rng).standard_normal(rows)
+    values, vectors = scipy.sparse.linalg.eigsh(linear, k=_count(count, rows - 1), which="LA", v0=start)
+    return _sorted(values, vectors, {"method": "lanczos", "rng": rng, **(record or {})})
+
+
+def subspace_overlap(first: Array, second: Array) -> float:
+    """``‖Uᵀ V‖² / k`` for orthonormalised bases ``(M, k)``: 1 for equal subspaces, about ``k/M`` for random ones.
+
+    Examples
+    --------
+    >>> subspace_overlap(np.eye(4)[:, :2], np.eye(4)[:, [1, 0]])
+    1.0
+    """
+    if first.shape != second.shape:
+        raise PolygeomError(f"bases must have equal shapes, got {first.shape} and {second.shape}")
+    u, v = np.linalg.qr(first)[0], np.linalg.qr(second)[0]
+    return float(np.sum((u.T @ v) ** 2) / first.shape[1])
+
+
+def _sorted(values: Array, vectors: Array, record: dict[str, object]) -> Eigensystem:
+    order = np.argsort(values)[::-1]
+    values, vectors = values[order], vectors[:, order]
+    largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
+    return Eigensystem(values, vectors * np.where(largest < 0, -1.0, 1.0), record)
+
+
+def _array(kernel: Array | torch.Tensor) -> Array:
+    array = kernel.detach().cpu().numpy() if isinstance(kernel, torch.Tensor) else np.asarray(kernel)
+    return array.astype(np.float64, copy=False)
+
+
+def _slack(matrix: Array) -> float:
+    return 1e-6 * float(np.abs(matrix).max(initial=0.0))
+
+
+def _count(count: int | None, most: int) -> int:
+    count = most if count is None else count
+    if not 1 <= count <= most:
+        raise PolygeomError(f"count must be between 1 and {most}, got {count}; write count={min(10, max(most, 1))}")
+    return count
+
+
+__all__ = ["Eigensystem", "eigensystem", "operator_eigensystem", "subspace_overlap"]
