@@ -123,7 +123,7 @@ def kernel_regression(
     --------
     >>> kernel = torch.tensor([[2.0, 1.0], [1.0, 2.0]], dtype=torch.float64)
     >>> solution = kernel_regression(kernel, torch.tensor([3.0, 3.0], dtype=torch.float64))
-    >>> solution.predict(kernel)[:, 0], round(solution.condition, 9)
+    >>> solution.predict(kernel).round(decimals=9)[:, 0], round(solution.condition, 9)
     (tensor([3., 3.], dtype=torch.float64), 3.0)
     """
     residual = _residual(kernel, targets, start)

@@ -213,13 +213,20 @@ class TangentKernel:
     method: str = "auto"
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        points = [x if self.input_shape is None else x.reshape(-1, *self.input_shape)]
-        if y is not x:
-            points.append(y if self.input_shape is None else y.reshape(-1, *self.input_shape))
-        options = {"memory_budget": self.memory_budget, "dtype": x.dtype, "method": self.method}
+        left = x if self.input_shape is None else x.reshape(-1, *self.input_shape)
+        right = y if self.input_shape is None else y.reshape(-1, *self.input_shape)
         with torch.no_grad():
-            size = self.module(points[0][:1].to(next(self.module.parameters()))).numel()
-        return empirical_ntk(self.module, *points, outputs="trace", **options) / size
+            size = self.module(left[:1].to(next(self.module.parameters()))).numel()
+        trace = empirical_ntk(
+            self.module,
+            left,
+            None if y is x else right,
+            outputs="trace",
+            memory_budget=self.memory_budget,
+            dtype=x.dtype,
+            method=self.method,
+        )
+        return trace / size
 
 
 def as_matrix(kernel: Tensor) -> Tensor:

@@ -85,13 +85,20 @@ def points(count): return torch.randn(count, 64, dtype=torch.float64)
 method = "pointwise" if kind == "pointwise" else "auto"
 empirical_ntk(wide, points(3), outputs="trace", method=method)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-empirical_ntk(wide, points(900 if method == "auto" else 30), outputs="trace", method=method, memory_budget=budget)
+empirical_ntk(wide, points(600 if method == "auto" else 30), outputs="trace", method=method, memory_budget=budget)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is that of Linux")
-@pytest.mark.parametrize(("kind", "budget"), [("layerwise", 2**26), ("layerwise", 2**28), ("pointwise", 2**27)])
+@pytest.mark.parametrize(
+    ("kind", "budget"),
+    [
+        ("layerwise", 2**26),
+        pytest.param("layerwise", 2**28, marks=pytest.mark.slow),
+        pytest.param("pointwise", 2**27, marks=pytest.mark.slow),
+    ],
+)
 def test_memory_stays_within_the_budget(kind: str, budget: int) -> None:
     done = subprocess.run(
         [sys.executable, "-c", MEMORY, str(budget), kind], capture_output=True, text=True, timeout=120, check=True
@@ -107,6 +114,7 @@ def test_what_does_not_fit_is_refused() -> None:
         empirical_ntk(module, x, memory_budget=10_000)
 
 
+@pytest.mark.slow
 def test_a_kernel_of_the_digits_takes_seconds() -> None:
     """1797 points and 16 701 weights: the published size with the Jacobian formed and multiplied."""
     module = seeded(
