@@ -184,11 +184,10 @@ def _run(
         progress=False if quiet else None,
         retry=retry,
     )
-    table.to_csv(target / f"{name}.csv", index=False)
-    draw(module, table, target / f"{name}.png")
+    written = ["config.json", *_write_table(module, table, target, name), *_draw_all(module, table, target, name)]
     if not quiet:
         click.echo(module.summarise(table))
-        click.echo(f"written to {target}: config.json, {name}.csv, {name}.png", err=True)
+        click.echo(f"written to {target}: {', '.join(written)}", err=True)
     return _tell_failures(table)
 
 
@@ -203,15 +202,41 @@ def _write_config(target: Path, name: str, preset: str, config: Any, repeats: in
         raise PolygeomError(f"out: cannot write to {target}: {error.strerror}") from error
 
 
-def draw(module: Any, table: pandas.DataFrame, path: Path) -> None:
-    """Save the figure of a study, without a display."""
+def _write_table(module: Any, table: pandas.DataFrame, target: Path, name: str) -> list[str]:
+    """The table as CSV; rows with an array go into an archive of numpy instead, under the words in their columns."""
+    import numpy as np
+
+    written, keys = [f"{name}.csv"], getattr(module, "ARRAYS", None)
+    if keys is not None and "data" in table:
+        with_array = table["data"].notna()
+        rows = table[with_array]
+        names = rows[["seed", *keys]].astype(str).agg("/".join, axis=1)
+        arrays: dict[str, Any] = {key: np.asarray(d) for key, d in zip(names, rows["data"], strict=True)}
+        np.savez_compressed(target / f"{name}.npz", **arrays)
+        table = table[~with_array].dropna(axis="columns", how="all")
+        written.append(f"{name}.npz")
+    table.to_csv(target / f"{name}.csv", index=False)
+    return written
+
+
+def _draw_all(module: Any, table: pandas.DataFrame, target: Path, name: str) -> list[str]:
+    """The figure of a study, and its further ones: their file names."""
+    figures = {name: module.plot}
+    figures |= {f"{name}-{label}": function for label, function in getattr(module, "FIGURES", {}).items()}
+    for label, function in figures.items():
+        draw(function, table, target / f"{label}.png")
+    return [f"{label}.png" for label in figures]
+
+
+def draw(plot: Callable[[Any], Any], table: pandas.DataFrame, path: Path) -> None:
+    """Save what a function draws, without a display."""
     import matplotlib as mpl
 
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
     with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}):
-        drawn = module.plot(table)
+        drawn = plot(table)
         figure = getattr(drawn, "figure", drawn)
         figure.savefig(path, dpi=110, bbox_inches="tight")
         plt.close(figure)

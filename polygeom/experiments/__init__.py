@@ -7,5 +7,6 @@ from collections.abc import Mapping
 STUDIES: Mapping[str, str] = {
     "extrapolation": "polygeom.experiments.extrapolation",
     "visual-analogy": "polygeom.experiments.visual_analogy",
+    "coordinate": "polygeom.experiments.coordinate",
 }
 """Module of every study, by the name used on the command line."""

@@ -9,8 +9,10 @@ A study is a module with
   process with one thread;
 - ``plot(table)``: a figure, or the axes of one; ``summarise(table)``: a few lines of text.
 
-It may have ``REPEATS``, how often a preset is repeated by default, and ``ALGORITHM``, a number to raise when stored
-rows no longer count. The first line of its docstring is its description.
+It may have ``REPEATS``, how often a preset is repeated by default; ``ALGORITHM``, a number to raise when stored rows no
+longer count; ``FIGURES``, further functions like ``plot`` by name; and ``ARRAYS``, names of columns that tell apart the
+rows with an array (a list) in their column ``data``: the command line writes these to one ``.npz`` file. The first line
+of its docstring is its description.
 """
 
 from __future__ import annotations

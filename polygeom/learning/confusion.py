@@ -118,9 +118,10 @@ def gradient_products(
     rows = torch.as_tensor(used, device=inputs.device)
     local = torch.as_tensor(positions.reshape(-1, 2), device=inputs.device)
     diagonal = torch.arange(len(used), device=inputs.device)[:, None].expand(-1, 2)
-    with evaluation_mode(module):
+    with torch.enable_grad(), evaluation_mode(module):
         total = _Gradients(module, inputs[rows], targets[rows], _per_sample(loss), memory)
-        both = total.products(torch.cat([local, diagonal]))
+        with torch.no_grad():
+            both = total.products(torch.cat([local, diagonal]))
     inner, squares = both[: len(local)], both[len(local) :]
     norms = squares.clamp(min=0).sqrt()[local]
     return GradientProducts(inner.cpu().numpy(), norms.cpu().numpy())
@@ -155,9 +156,8 @@ class _Gradients:
     def __init__(self, module: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss, memory: int) -> None:
         self._module, self._inputs, self._targets, self._loss, self._memory = module, inputs, targets, loss, memory
         trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
-        with torch.enable_grad():
-            recording = record(module, inputs)
-            losses = loss(recording.output, targets)
+        recording = record(module, inputs)
+        losses = loss(recording.output, targets)
         if losses.shape != (len(inputs),):
             raise PolygeomError(
                 f"loss must give one number for each of the {len(inputs)} samples, got shape {tuple(losses.shape)}; "
@@ -222,8 +222,7 @@ class _Gradients:
             return self._loss(functional_call(self._module, parameters, (x[None],)), y[None])[0]
 
         rows, positions = torch.unique(pairs, return_inverse=True)
-        with torch.no_grad():
-            gradients = vmap(grad(loss), in_dims=(None, 0, 0))(self._other, self._inputs[rows], self._targets[rows])
+        gradients = vmap(grad(loss), in_dims=(None, 0, 0))(self._other, self._inputs[rows], self._targets[rows])
         total = torch.zeros(len(pairs), dtype=torch.float64, device=pairs.device)
         for gradient in gradients.values():
             flat = gradient.flatten(start_dim=1)

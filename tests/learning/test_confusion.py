@@ -161,6 +161,13 @@ def test_blocks_do_not_change_the_result() -> None:
     assert np.allclose(whole.inner, blocks.inner, rtol=1e-12)
 
 
+def test_the_result_is_the_same_where_gradients_are_switched_off() -> None:
+    x, y = torch.randn(6, 3, dtype=torch.float64), torch.randn(6, 2, dtype=torch.float64)
+    expected = gradient_confusion(Odd().double(), x, y, [[0, 1], [2, 3]])
+    with torch.no_grad():
+        assert (gradient_confusion(Odd().double(), x, y, [[0, 1], [2, 3]]) == expected).all()
+
+
 def test_vanishing_gradients_have_cosine_zero() -> None:
     module = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1))
     x = torch.tensor([[1.0], [2.0]])
