@@ -8,5 +8,9 @@ STUDIES: Mapping[str, str] = {
     "extrapolation": "polygeom.experiments.extrapolation",
     "visual-analogy": "polygeom.experiments.visual_analogy",
     "coordinate": "polygeom.experiments.coordinate",
+    "coordinate-waves": "polygeom.experiments.coordinate_waves",
+    "coordinate-depth": "polygeom.experiments.coordinate_depth",
+    "coordinate-neighbours": "polygeom.experiments.coordinate_neighbours",
+    "coordinate-grid": "polygeom.experiments.coordinate_grid",
 }
 """Module of every study, by the name used on the command line."""

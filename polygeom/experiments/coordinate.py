@@ -32,9 +32,11 @@ EVERYTHING = (
     "relu:raw",
     "relu:centred",
     "relu:sin_cos5",
-    "relu:fourier",
+    "relu:fourier14",
+    "relu:fourier4",
     "siren:centred@1e-4",
-    "gabor:centred",
+    "gabor16:centred",
+    "gabor4:centred",
     "ccp3:centred",
     "ccp6:centred",
     "ccp9:centred",
@@ -51,7 +53,9 @@ class Config:
     images: tuple[str, ...] = option(("random", "scene"), "random, scene, clouds, or paths of image files.")
     size: int = option(32, "Images are size × size pixels.")
     held_out: float = option(0.1, "Share of the pixels, at random, that are not trained.")
-    models: tuple[str, ...] = option(EVERYTHING, "Family, degree, what it reads, @learning rate: ccp6:centred@1e-3.")
+    models: tuple[str, ...] = option(
+        EVERYTHING, "Family and what it reads: relu:sin_cos5, ccp6:centred, siren:centred@1e-4."
+    )
     train_encoding: bool = option(True, "Train the networks that read an encoding.")
     train_coordinates: bool = option(True, "Train the networks that read coordinates.")
     negative: bool = option(False, "Raw coordinates on [-1, 1) instead of [0, 1).")
@@ -113,7 +117,7 @@ def cases(config: Config) -> list[dict[str, Any]]:
 
 def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Rows of the marks, then rows with arrays: densities, maps, cross-sections."""
-    model, size, seed, device = Model.parse(case["model"], case["L"]), case["size"], case["seed"], case["device"]
+    model, size, seed, device = Model.parse(case["model"]), case["size"], case["seed"], case["device"]
     image = make_image(case["image"], size, rng=seed)
     inputs = model.encode((size, size), case, seed).to(device)
     targets = torch.as_tensor(image.reshape(size * size, 3), dtype=inputs.dtype, device=device)

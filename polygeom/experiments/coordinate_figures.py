@@ -10,6 +10,7 @@ import numpy as np
 from polygeom.experiments.dynamics import GRID
 
 MAP = "nipy_spectral"
+_DB = 60.0
 
 
 def comparison(table: Any, edges: Sequence[float]) -> Any:
@@ -18,18 +19,18 @@ def comparison(table: Any, edges: Sequence[float]) -> Any:
 
     images, models = _names(table, "image"), _names(table, "model")
     figure, axes = plt.subplots(len(images), 3, figsize=(15, 3.6 * len(images)), squeeze=False, layout="constrained")
-    colours = _colours(models)
+    palette = colours(models)
     for row, image in zip(axes, images, strict=True):
         marks = _marks(table, image=image)
-        curves(row[0], marks, "psnr", models, colours)
-        row[0].set(ylabel=f"{_short(image)}: PSNR in dB, trained pixels", xlabel="epoch")
-        _bars(row[1], marks, models, colours)
+        curves(row[0], marks, "psnr", models, palette)
+        row[0].set(ylabel=f"{_short(image)}: PSNR in dB, trained pixels", xlabel="epoch", ylim=(0, _DB))
+        _bars(row[1], marks, models, palette)
         _bands(row[2], marks, models, edges)
     axes[0, 0].legend(fontsize=7, ncols=2)
     return figure
 
 
-def curves(axes: Any, marks: Any, column: str, models: Sequence[str], colours: dict[str, Any], **style: Any) -> None:
+def curves(axes: Any, marks: Any, column: str, models: Sequence[str], palette: dict[str, Any], **style: Any) -> None:
     """Means over the seeds, with bands of one standard deviation."""
     for model in models:
         rows = marks[(marks["model"] == model) & marks[column].notna()] if column in marks else marks[:0]
@@ -37,12 +38,12 @@ def curves(axes: Any, marks: Any, column: str, models: Sequence[str], colours: d
             continue
         grouped = rows.groupby("epoch")[column]
         mean, deviation = grouped.mean(), grouped.std().fillna(0)
-        axes.plot(mean.index, mean, color=colours[model], label=model, **style)
-        axes.fill_between(mean.index, mean - deviation, mean + deviation, color=colours[model], alpha=0.2, linewidth=0)
+        axes.plot(mean.index, mean, color=palette[model], label=model, **style)
+        axes.fill_between(mean.index, mean - deviation, mean + deviation, color=palette[model], alpha=0.2, linewidth=0)
     axes.set_xlabel("epoch")
 
 
-def _bars(axes: Any, marks: Any, models: Sequence[str], colours: dict[str, Any]) -> None:
+def _bars(axes: Any, marks: Any, models: Sequence[str], palette: dict[str, Any]) -> None:
     """Final quality of trained pixels (pale) and of held-out ones (full); a tick where no polynomial can do better."""
     last = marks[marks["epoch"] == marks.groupby(["seed", "model"])["epoch"].transform("max")]
     means = last.groupby("model", sort=False).mean(numeric_only=True)
@@ -50,14 +51,14 @@ def _bars(axes: Any, marks: Any, models: Sequence[str], colours: dict[str, Any])
         if model not in means.index:
             continue
         row = means.loc[model]
-        axes.barh(position, row["psnr"], color=colours[model], alpha=0.35)
+        axes.barh(position, row["psnr"], color=palette[model], alpha=0.35)
         if "psnr_held_out" in row:
-            axes.barh(position, row["psnr_held_out"], color=colours[model], height=0.45)
+            axes.barh(position, row["psnr_held_out"], color=palette[model], height=0.45)
         if "psnr_best_polynomial" in row and np.isfinite(row["psnr_best_polynomial"]):
             axes.plot([row["psnr_best_polynomial"]] * 2, [position - 0.45, position + 0.45], color="black")
     axes.set_yticks(range(len(models)), models, fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlabel("PSNR in dB: trained pixels (pale), held out (full)")
+    axes.set(xlabel="PSNR in dB: trained pixels (pale), held out (full)", xlim=(0, _DB))
 
 
 def _bands(axes: Any, marks: Any, models: Sequence[str], edges: Sequence[float]) -> None:
@@ -81,10 +82,10 @@ def dynamics(table: Any) -> Any:
 
     wanted = [
         ("regions", "regions of the pixels"),
-        ("hamming_local", "local Hamming distance"),
-        ("hamming_global", "global Hamming distance"),
+        ("hamming_local", "local Hamming distance / units"),
+        ("hamming_global", "global Hamming distance / units"),
         ("dead", "dead units"),
-        ("confusion_local_opposed", "share of local pairs with cosine < -1/2"),
+        ("confusion_local_opposed", "local pairs with cosine < -1/2"),
         ("confusion_global_std", "deviation of global cosines"),
         ("norm_product", "product of spectral norms"),
         ("boundary", "mean distance to a boundary"),
@@ -92,18 +93,21 @@ def dynamics(table: Any) -> Any:
     there = [(name, label) for name, label in wanted if name in table and table[name].notna().any()]
     images, models = _names(table, "image"), _names(table, "model")
     shape = (len(images), max(1, len(there)))
-    size = (2.6 * shape[1], 2.5 * shape[0] + 0.7)
+    size = (2.5 * shape[1], 2.4 * shape[0] + 0.8)
     figure, axes = plt.subplots(*shape, figsize=size, squeeze=False, layout="constrained")
-    colours = _colours(models)
+    palette = colours(models)
     for row, image in zip(axes, images, strict=True):
         for cell, (name, label) in zip(row, there, strict=False):
-            curves(cell, _marks(table, image=image), name, models, colours)
+            marks = _marks(table, image=image)
+            if name in ("hamming_local", "hamming_global"):
+                marks = marks.assign(**{name: marks[name] / marks["units"]})
+            curves(cell, marks, name, models, palette)
             if name in ("norm_product", "boundary"):
                 cell.set_yscale("log")
-            cell.set_title(label if row is axes[0] else "", fontsize=8)
+            cell.set_title(label, fontsize=8)
             cell.tick_params(labelsize=7)
         row[0].set_ylabel(_short(image))
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8)
     return figure
 
 
@@ -117,10 +121,10 @@ def confusion(table: Any) -> Any:
     figure, axes = plt.subplots(
         *shape, figsize=(6 * shape[1], 3.2 * shape[0]), squeeze=False, sharex=True, layout="constrained"
     )
-    colours = _colours(models)
+    palette = colours(models)
     for row, image in zip(axes, images, strict=True):
         for cell, kind in zip(row, kinds, strict=False):
-            densities(cell, table[(table["image"] == image) & (table["array"] == kind)], models, colours)
+            densities(cell, table[(table["image"] == image) & (table["array"] == kind)], models, palette)
             cell.set_title(f"{_short(image)}: {kind.removeprefix('confusion_')} pairs", fontsize=9)
     axes[0, 0].legend(fontsize=7, ncols=2)
     for cell in axes[-1]:
@@ -128,7 +132,7 @@ def confusion(table: Any) -> Any:
     return figure
 
 
-def densities(axes: Any, rows: Any, models: Sequence[str], colours: dict[str, Any]) -> None:
+def densities(axes: Any, rows: Any, models: Sequence[str], palette: dict[str, Any]) -> None:
     """Mean density over the seeds, for each network."""
     highest = 0.0
     for model in models:
@@ -136,8 +140,8 @@ def densities(axes: Any, rows: Any, models: Sequence[str], colours: dict[str, An
         if found:
             mean = np.mean(found, axis=0)
             highest = max(highest, min(float(mean.max()), 8.0))
-            axes.plot(GRID, mean, color=colours[model], label=model)
-            axes.fill_between(GRID, mean, color=colours[model], alpha=0.08, linewidth=0)
+            axes.plot(GRID, mean, color=palette[model], label=model)
+            axes.fill_between(GRID, mean, color=palette[model], alpha=0.08, linewidth=0)
     axes.set(xlim=(-1, 1), ylim=(0, 1.05 * highest or 1), ylabel="density")
 
 
@@ -199,7 +203,7 @@ def _bare(axes: Any, title: str) -> None:
     axes.set_title(title, fontsize=7)
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.spines[:].set_visible(False)
+    axes.spines[:].set_visible(True)
 
 
 def _array(table: Any, image: str, model: str, name: str) -> Any:
@@ -218,11 +222,12 @@ def _names(table: Any, column: str) -> list[str]:
     return list(dict.fromkeys(table[column].dropna()))
 
 
-def _colours(models: Sequence[str]) -> dict[str, Any]:
+def colours(models: Sequence[str]) -> dict[str, Any]:
+    """A colour for each network."""
     import matplotlib as mpl
 
-    palette, size = ("tab10", 10) if len(models) <= 10 else ("tab20", 20)
-    return {model: mpl.colormaps[palette](number % size) for number, model in enumerate(models)}
+    name, size = ("tab10", 10) if len(models) <= 10 else ("tab20", 20)
+    return {model: mpl.colormaps[name](number % size) for number, model in enumerate(models)}
 
 
 def _short(image: str) -> str:

@@ -1,7 +1,9 @@
 """What the studies of coordinate networks measure while a network trains, and how they name and draw it.
 
-A network is named by its family, its degree if it has one, and what it reads: ``"relu:sin_cos5"``, ``"ccp6:centred"``.
-``"siren:centred@1e-4"`` says that it has a learning rate of its own.
+A network is named by its family and what it reads, each perhaps with a number: ``"relu:sin_cos5"`` reads sines and
+cosines of 5 frequencies, ``"relu:fourier4"`` Fourier features of scale 4; ``"ccp6:centred"`` has degree 6;
+``"gabor4:centred"`` and ``"siren30:centred"`` begin with this frequency. ``"siren:centred@1e-4"`` has a learning rate
+of its own.
 """
 
 from __future__ import annotations
@@ -27,9 +29,7 @@ from polygeom.learning.training import DivergenceError, train
 
 GRID = np.linspace(-1, 1, 201)
 """Where densities of cosines are given."""
-_NAME = re.compile(
-    r"(?P<family>[a-z]+)(?P<degree>\d*):(?P<encoding>[a-z_]+?)(?P<frequencies>\d*)(@(?P<rate>[0-9.e-]+))?"
-)
+_NAME = re.compile(r"(?P<family>[a-z]+)(?P<number>\d*):(?P<encoding>[a-z_]+?)(?P<scale>\d*)(@(?P<rate>[0-9.e-]+))?")
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class Model:
     """A network and what it reads, by name."""
 
     family: str
-    degree: int
+    number: int | None
     encoding: str
-    frequencies: int
+    scale: int | None
     rate: float | None
 
     @classmethod
-    def parse(cls, name: str, frequencies: int = 5) -> Model:
-        """Read a name; ``frequencies`` is for a ``sin_cos`` that does not say how many.
+    def parse(cls, name: str) -> Model:
+        """Read a name.
 
         Raises
         ------
@@ -54,22 +54,21 @@ class Model:
         Examples
         --------
         >>> Model.parse("ccp6:sin_cos4@1e-4")
-        Model(family='ccp', degree=6, encoding='sin_cos', frequencies=4, rate=0.0001)
+        Model(family='ccp', number=6, encoding='sin_cos', scale=4, rate=0.0001)
         """
         found = _NAME.fullmatch(name)
         if found is None or found["family"] not in MODELS or found["encoding"] not in ENCODINGS:
             raise PolygeomError(
-                f"models: {name!r} must be one of {', '.join(MODELS)}, with a degree for ccp and monomial, a colon, "
+                f"models: {name!r} must be one of {', '.join(MODELS)}, a number or none, a colon, "
                 f"and one of {', '.join(ENCODINGS)}; write relu:sin_cos5, ccp6:centred or siren:centred@1e-4"
             )
-        rate = float(found["rate"]) if found["rate"] else None
-        degree, own = int(found["degree"] or 3), int(found["frequencies"] or frequencies)
-        return cls(found["family"], degree, found["encoding"], own, rate)
+        number, scale = (int(found[key]) if found[key] else None for key in ("number", "scale"))
+        return cls(found["family"], number, found["encoding"], scale, float(found["rate"]) if found["rate"] else None)
 
     @property
-    def polynomial(self) -> bool:
-        """Whether the network is a polynomial of what it reads."""
-        return self.family in ("ccp", "monomial")
+    def degree(self) -> int:
+        """Degree of a polynomial network, or of its activations."""
+        return 3 if self.number is None else self.number
 
     def encode(self, shape: Sequence[int], options: Mapping[str, Any], seed: int) -> Tensor:
         """What it reads at all samples of a signal or image; ``negative``, ``extent``, … are in the options."""
@@ -78,9 +77,9 @@ class Model:
         return encode(
             self.encoding,
             shape,
-            frequencies=self.frequencies,
+            frequencies=options.get("L", 5) if self.scale is None else self.scale,
             features=options.get("features", 256),
-            scale=options.get("scale", 14.0),
+            scale=options.get("scale", 14.0) if self.scale is None else self.scale,
             rng=seed,
             low=-extent if centred else None,
             high=extent if centred else None,
@@ -97,6 +96,7 @@ class Model:
             hidden=options["layers"],
             width=options["neurons"],
             degree=self.degree,
+            frequency=None if self.number is None else float(self.number),
             output=output,
             rng=seed,
         ).to(options["device"])

@@ -166,6 +166,7 @@ def coordinate_network(
     hidden: int = 2,
     width: int = 128,
     degree: int = 3,
+    frequency: float | None = None,
     output: str = "linear",
     rng: int = 0,
     dtype: torch.dtype = torch.float32,
@@ -183,6 +184,8 @@ def coordinate_network(
         How many hidden layers (of no meaning for ``"ccp"``), of how many units.
     degree:
         Of a ``"ccp"`` network, or of the activations of a ``"monomial"`` one, whose own degree is ``degree ** hidden``.
+    frequency:
+        The first frequency of ``"siren"`` (30 if None), or the frequencies of ``"gabor"`` (16 if None).
     output:
         ``"linear"`` or ``"sigmoid"``; polynomial networks have a linear output in any case, or they would be none.
     rng:
@@ -209,7 +212,9 @@ def coordinate_network(
         widths = [inputs, *[width] * hidden, outputs]
         return mlp(widths, degree, bias=True).to_torch(dtype=dtype, rng=rng)
     builders: dict[str, Callable[..., nn.Module]] = {"relu": relu_network, "siren": siren, "gabor": GaborNetwork}
-    return builders[model](inputs, outputs, hidden=hidden, width=width, output=output, rng=rng).to(dtype)
+    words = {"siren": "first_frequency", "gabor": "frequency"}
+    own = {} if frequency is None or model not in words else {words[model]: frequency}
+    return builders[model](inputs, outputs, hidden=hidden, width=width, output=output, rng=rng, **own).to(dtype)
 
 
 def _finished(build: Callable[[], list[nn.Module]], output: str, rng: int) -> nn.Sequential:
