@@ -30,6 +30,7 @@ mpl.use("agg")
 torch.set_num_threads(1)
 SMALL = {"size": 16, "neurons": 16, "epochs": 4, "every": 2, "patches": 10, "pairs": 50, "resolution": 8, "inradius": 1}
 SMALL |= {"neuron_maps": (0, 3), "features": 8}
+FEW = ("relu:raw", "relu:sin_cos5", "siren:centred@1e-4", "gabor4:centred", "ccp3:centred", "ccp3:sin_cos5")
 
 
 def rows_of(study: Any, seed: int = 0, **changes: Any) -> pandas.DataFrame:
@@ -47,7 +48,7 @@ def rows_of(study: Any, seed: int = 0, **changes: Any) -> pandas.DataFrame:
 
 @pytest.fixture(scope="module")
 def images() -> pandas.DataFrame:
-    return rows_of(coordinate, images=("random", "scene"), **SMALL)
+    return rows_of(coordinate, images=("scene",), **SMALL | {"models": FEW})
 
 
 def test_names_of_networks() -> None:
@@ -89,7 +90,7 @@ def test_densities_integrate_to_one_and_have_their_mass_in_place(rng: np.random.
 
 
 def test_every_network_has_marks_arrays_and_its_own_measurements(images: pandas.DataFrame) -> None:
-    assert set(images["model"]) == set(coordinate.EVERYTHING)
+    assert set(images["model"]) == set(FEW)
     marks = images[images["epoch"].notna()]
     assert sorted(set(marks["epoch"])) == [0, 2, 4]
     assert (marks["status"] == "finished").all()
@@ -125,15 +126,15 @@ def test_numbers_and_arrays_say_the_same(images: pandas.DataFrame) -> None:
 
 def test_no_polynomial_network_beats_the_best_polynomial(images: pandas.DataFrame) -> None:
     rows = images[images["psnr_best_polynomial"].notna()]
-    assert set(rows["model"]) == {"ccp3:centred", "ccp6:centred", "ccp9:centred"}
+    assert set(rows["model"]) == {"ccp3:centred"}
     assert (rows["psnr"] <= rows["psnr_best_polynomial"] + 1e-6).all()
 
 
 def test_the_same_seed_gives_the_same_rows_for_any_number_of_workers() -> None:
-    config = configuration(coordinate, images=("random",), **SMALL | {"models": ("relu:raw", "ccp3:centred")})
-    one, two = (run("coordinate", config, repeats=2, workers=workers) for workers in (1, 2))
-    pandas.testing.assert_frame_equal(one, two, check_exact=True)
-    assert one["seed"].nunique() == 2
+    changes = {"images": ("random",), **SMALL, "models": ("relu:raw", "ccp3:centred")}
+    here = rows_of(coordinate, seed=1, **changes)
+    there = run("coordinate", configuration(coordinate, **changes), seed=1, workers=2)
+    pandas.testing.assert_frame_equal(here, there, check_exact=True, check_dtype=False)
 
 
 def test_measurements_can_be_left_out() -> None:
@@ -180,8 +181,8 @@ def test_figures_have_what_they_promise(images: pandas.DataFrame) -> None:
     import matplotlib.pyplot as plt
 
     figure = coordinate.plot(images)
-    assert len(figure.axes) >= 6
-    assert {line.get_label() for line in figure.axes[0].lines} == set(coordinate.EVERYTHING)
+    assert len(figure.axes) >= 3
+    assert {line.get_label() for line in figure.axes[0].lines} == set(FEW)
     for draw in coordinate.FIGURES.values():
         draw(images)
     plt.close("all")
@@ -193,7 +194,7 @@ def test_the_command_writes_table_arrays_and_figures(tmp_path: Path, capsys: pyt
         "--images",
         "random",
         "--models",
-        "relu:raw,relu:sin_cos5",
+        "relu:sin_cos5",
         "--repeats",
         "3",
         "--out",
@@ -203,10 +204,10 @@ def test_the_command_writes_table_arrays_and_figures(tmp_path: Path, capsys: pyt
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"config.json", "coordinate.csv", "coordinate.npz", "coordinate.png", "coordinate-regions.png"} <= names
     table = pandas.read_csv(tmp_path / "out" / "coordinate.csv")
-    assert len(table) == 3 * 2 * 3
+    assert len(table) == 3 * 3
     assert "data" not in table.columns
     with np.load(tmp_path / "out" / "coordinate.npz") as arrays:
-        assert arrays["2/random/relu:raw/regions"].shape == (16, 16)
+        assert arrays["2/random/relu:sin_cos5/regions"].shape == (16, 16)
         assert arrays["0/random/relu:sin_cos5/confusion_local"].shape == GRID.shape
     assert json.loads((tmp_path / "out" / "config.json").read_text())["config"]["epochs"] == 4
 
