@@ -26,7 +26,6 @@ def comparison(table: Any, edges: Sequence[float]) -> Any:
         row[0].set(ylabel=f"{_short(image)}: PSNR in dB, trained pixels", xlabel="epoch", ylim=(0, _DB))
         _bars(row[1], marks, models, palette)
         _bands(row[2], marks, models, edges)
-    axes[0, 0].legend(fontsize=7, ncols=2)
     return figure
 
 
