@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments import coordinate_figures as figures
-from polygeom.experiments.dynamics import Model, Probe, chosen, fit, has_regions, settings_for
+from polygeom.experiments.dynamics import Model, Probe, chosen, fit, has_regions, settings_for, shared
 from polygeom.experiments.study import mean_and_deviation, option
 from polygeom.learning.encodings import grid
 from polygeom.learning.hyperplanes import cell_inradii, hyperplane_cosines, mean_off_diagonal, weight_matrices
@@ -110,9 +110,9 @@ def cases(config: Config) -> list[dict[str, Any]]:
     """One for each image and network."""
     if not 0 <= config.held_out < 1:
         raise PolygeomError(f"held_out must be at least 0 and less than 1, got {config.held_out}; write held_out=0.1")
-    shared = {name: value for name, value in asdict(config).items() if name not in ("images", "models")}
+    common = shared(config, "images", "models")
     names = chosen(config.models, config)
-    return [shared | {"image": image, "model": name} for image in config.images for name in names]
+    return [common | {"image": image, "model": name} for image in config.images for name in names]
 
 
 def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ two patterns is counted layer by layer, and relative to the number of units (Laz
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ import torch
 from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments import coordinate_figures as figures
-from polygeom.experiments.dynamics import Model, Probe, chosen, fit, settings_for
+from polygeom.experiments.dynamics import Model, Probe, chosen, fit, settings_for, shared
 from polygeom.experiments.study import mean_and_deviation, option
 from polygeom.learning.pairs import patch_pairs, quadrant_pairs, random_pairs
 from polygeom.learning.spectra import psnr
@@ -51,11 +51,11 @@ ARRAYS = ("image", "model", "array")
 
 def cases(config: Config) -> list[dict[str, Any]]:
     """One for each network and shape."""
-    shared = {name: value for name, value in asdict(config).items() if name not in ("models", "shapes")}
+    common = shared(config, "models", "shapes")
     names = chosen(config.models, config)
     for shape in config.shapes:
         _layers_and_units(shape)
-    return [shared | {"model": name, "shape": shape} for name in names for shape in config.shapes]
+    return [common | {"model": name, "shape": shape} for name in names for shape in config.shapes]
 
 
 def _layers_and_units(shape: str) -> tuple[int, int]:

@@ -7,7 +7,7 @@ guesses those between them. Networks end with a sigmoid, but for polynomial ones
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import torch
 from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments import coordinate_figures as figures
-from polygeom.experiments.dynamics import Model, Probe, chosen, fit, settings_for
+from polygeom.experiments.dynamics import Model, Probe, chosen, fit, settings_for, shared
 from polygeom.experiments.study import mean_and_deviation, option
 from polygeom.learning.spectra import OCTAVES, learned_by_band, psnr
 
@@ -66,9 +66,9 @@ ARRAYS = ("image", "model", "array")
 
 def cases(config: Config) -> list[dict[str, Any]]:
     """One for each image and network."""
-    shared = {name: value for name, value in asdict(config).items() if name not in ("images", "models")}
+    common = shared(config, "images", "models")
     names = chosen(config.models, config)
-    return [shared | {"image": image, "model": name} for image in config.images for name in names]
+    return [common | {"image": image, "model": name} for image in config.images for name in names]
 
 
 def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments import coordinate_figures as figures
-from polygeom.experiments.dynamics import Probe, fit, settings_for
+from polygeom.experiments.dynamics import Probe, fit, settings_for, shared
 from polygeom.experiments.study import mean_and_deviation, option
 from polygeom.learning.coordinate_networks import coordinate_network
 from polygeom.learning.pairs import class_pairs
@@ -59,8 +59,8 @@ ARRAYS = ("image", "model", "array")
 
 def cases(config: Config) -> list[dict[str, Any]]:
     """One for each data set and network."""
-    shared = {name: value for name, value in asdict(config).items() if name not in ("datasets", "models")}
-    return [shared | {"dataset": data, "model": model} for data in config.datasets for model in config.models]
+    common = shared(config, "datasets", "models")
+    return [common | {"dataset": data, "model": model} for data in config.datasets for model in config.models]
 
 
 def samples(case: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

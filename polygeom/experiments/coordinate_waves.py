@@ -7,7 +7,7 @@ how far depends on what the network reads (Lazzari, Liu, arXiv 2301.05816; Raham
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import torch
 from polygeom.datasets.waves import phased_waves
 from polygeom.errors import PolygeomError
 from polygeom.experiments import coordinate_figures as figures
-from polygeom.experiments.dynamics import Model, Probe, chosen, fit, settings_for
+from polygeom.experiments.dynamics import Model, Probe, chosen, fit, settings_for, shared
 from polygeom.experiments.study import mean_and_deviation, option
 from polygeom.learning.pairs import end_pairs, window_pairs
 from polygeom.learning.spectra import amplitude_ratios
@@ -69,8 +69,8 @@ ARRAYS = ("image", "model", "array")
 
 def cases(config: Config) -> list[dict[str, Any]]:
     """One for each network."""
-    shared = {name: value for name, value in asdict(config).items() if name != "models"}
-    return [shared | {"model": name} for name in chosen(config.models, config)]
+    common = shared(config, "models")
+    return [common | {"model": name} for name in chosen(config.models, config)]
 
 
 def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -112,6 +112,12 @@ def chosen(names: Sequence[str], config: Any) -> list[str]:
     if not kept:
         raise PolygeomError("models: none is left to train; leave out no-train-encoding or no-train-coordinates")
     return kept
+
+
+def shared(config: Any, *without: str) -> dict[str, Any]:
+    """The options of a configuration as plain data, but for those that cases do not share."""
+    values = {one.name: getattr(config, one.name) for one in fields(config) if one.name not in without}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 @dataclass
