@@ -76,10 +76,13 @@ class Interpolation:
         self.configure(workers=workers, lift=lift, memory=memory)
         self.reports: list[DegreeReport] = []
         self.ground = Ground(self.grading, self.prime, self.seed)
+        self.seconds = [0.0]
+        """What each degree took, from 0: processor time if it was computed here."""
         self._crew: Workers | None = None
         self._journal = None if journal is None else Journal(journal, self._header())
         if self._journal is not None:
             self.reports += self._journal.read()
+            self.seconds += [report.elapsed for report in self.reports]
 
     def configure(self, *, workers: int, lift: int | None, memory: int | None) -> None:
         """Change how the next degrees are computed; the numbers that come out do not depend on it."""
@@ -147,10 +150,14 @@ class Interpolation:
             memory=self.memory,
         )
         limited = deadline is not None or self.memory is not None
-        if self.workers == 1 and (not limited or is_quick(problem, self.reports)):
+        if self.workers == 1 and (not limited or is_quick(problem, self.seconds[-1])):
+            before = time.process_time()
             results = solve_spaces(problem, weights)
+            seconds = time.process_time() - before
         else:
             results = self.crew.solve(problem, weights)
+            seconds = time.monotonic() - started
+        self.seconds.append(seconds)
         report = DegreeReport(
             degree,
             tuple(space for space, _ in results),

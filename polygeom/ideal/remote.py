@@ -20,13 +20,7 @@ from polygeom.ideal.completeness import Completeness, prove_complete
 from polygeom.ideal.coordinates import Coordinates
 from polygeom.ideal.equations import Equation
 from polygeom.ideal.grading import Grading, Weight
-from polygeom.ideal.records import (
-    DegreeReport,
-    equation_from,
-    record_of_equation,
-    record_of_space,
-    space_from,
-)
+from polygeom.ideal.records import equation_from, record_of_equation, record_of_space, space_from
 from polygeom.ideal.spaces import Spaces
 from polygeom.ideal.weightspace import Ground, Problem, SpaceReport, solve_spaces
 from polygeom.network import parse
@@ -34,18 +28,18 @@ from polygeom.supervision import Call, Limits, LocalCrew
 
 TASKS = 8
 """Tasks for every worker and degree, if there are several workers."""
-QUICK = 0.03
-"""A degree is quick when the one before it took at most so many seconds, …"""
+QUICK = 0.05
+"""A degree is quick when the one before it took at most so many seconds of processor time, …"""
 MOST_MONOMIALS = 100_000
 """… and the ring has at most so many monomials of that degree."""
 
 Solved = list[tuple[SpaceReport, list[Equation]]]
 
 
-def is_quick(problem: Problem, reports: Sequence[DegreeReport]) -> bool:
-    """Whether a degree takes less time than the start of a process, judging by size and by the degree below."""
+def is_quick(problem: Problem, before: float) -> bool:
+    """Whether a degree takes less time than the start of a process, judging by its size and the seconds ``before``."""
     monomials = math.comb(len(problem.kept) + problem.degree - 1, problem.degree)
-    return monomials <= MOST_MONOMIALS and (not reports or reports[-1].elapsed <= QUICK)
+    return monomials <= MOST_MONOMIALS and before <= QUICK
 
 
 class Workers:

@@ -211,7 +211,7 @@ class _Runner:
         proper = [e for e in equations if e.degree > 1]
         hilbert, dimension = search.hilbert_function, self.cone_dimension
         limited = self.deadline is not None or search.memory is not None
-        if limited and sum(report.elapsed for report in search.reports) > SHORT:
+        if limited and sum(search.seconds) > SHORT:
             self.completeness = search.crew.complete(
                 search.ground, search.kept, proper, dimension, hilbert, self.deadline, search.memory
             )

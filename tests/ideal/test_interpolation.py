@@ -118,7 +118,7 @@ def test_a_process_gives_the_same_numbers() -> None:
 
 def test_completeness_is_proved_in_a_process_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     here = interpolate("[2,2,2] r=3").completeness
-    monkeypatch.setattr("polygeom.ideal.search.SHORT", 0.0)
+    monkeypatch.setattr("polygeom.ideal.search.SHORT", -1.0)
     assert interpolate("[2,2,2] r=3").completeness == here
 
 
