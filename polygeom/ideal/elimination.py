@@ -40,8 +40,8 @@ def eliminate(
     *,
     modulus: int | None = None,
     gauge: bool = True,
-    algorithm: str = "buchberger",
-    order: str = "grevlex",
+    algorithm: str = "f5b",
+    order: str = "lex",
     timeout: float | None = 60.0,
     memory: int | None = None,
     progress: Progress | None = None,
@@ -57,9 +57,10 @@ def eliminate(
     gauge:
         Whether to set weights to constants that do not matter for the ideal.
     algorithm:
-        Sympy's ``"buchberger"`` or ``"f5b"``.
+        Sympy's ``"f5b"`` or ``"buchberger"``.
     order:
-        Monomial order: ``"grevlex"``, a product of two of them, or ``"lex"``; weights come first in both.
+        Monomial order: ``"lex"``, or ``"grevlex"``, a product of two of them; weights come first in both. ``"f5b"``
+        with ``"lex"`` was the fastest wherever any way finished.
     timeout, memory:
         Seconds and bytes, enforced by ending the process; None for no limit.
     progress:

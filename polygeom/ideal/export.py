@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from polygeom.errors import PolygeomError
+from polygeom.ideal.mrdi import write_mrdi
 from polygeom.ideal.result import IdealResult
 
 if TYPE_CHECKING:
@@ -22,11 +22,12 @@ def export(result: IdealResult, language: str) -> str:
         Equations, over the rationals or a prime field.
     language:
         ``"m2"`` (Macaulay2), ``"singular"``, ``"oscar"``, ``"sage"``, or ``"mrdi"``: JSON of the ``.mrdi`` format
-        (arXiv 2309.00465), a vector of polynomials.
+        (arXiv 2309.00465), as OSCAR 1.4 writes it.
 
     Returns
     -------
     Text that defines ``R`` and the ideal ``I``; comments name the network and how far the equations are complete.
+    `polygeom.ideal.exchange.read_ideal` reads it back.
 
     Raises
     ------
@@ -121,38 +122,11 @@ def _sage(result: IdealResult) -> str:
     )
 
 
-_BASE_RING = "3f0c9f6e-5b1d-4c52-9a52-6d1f3c7b8e21"
-_NAMESPACE = {"Oscar": ["https://github.com/oscar-system/Oscar.jl", "1.0.0"]}
-
-
-def _mrdi(result: IdealResult) -> str:
-    """A ``Vector`` of ``MPolyRingElem`` over a ring that is described under ``_refs`` by its universal identifier."""
-    field: dict[str, Any] = {"_type": "QQField"}
-    if result.characteristic:
-        field = {"_type": "fpField", "data": str(result.characteristic)}
-    ring = {"_type": "MPolyRing", "data": {"base_ring": field, "symbols": list(result.coordinates.names)}}
-    data = [
-        [[list(map(str, exponents)), _mrdi_number(c)] for exponents, c in g.polynomial.terms()]
-        for g in result.generators
-    ]
-    document = {
-        "_ns": _NAMESPACE,
-        "_type": {"name": "Vector", "params": {"name": "MPolyRingElem", "params": _BASE_RING}},
-        "data": data,
-        "_refs": {_BASE_RING: ring},
-    }
-    return json.dumps(document, indent=1) + "\n"
-
-
-def _mrdi_number(c: Any) -> str:
-    return str(c).replace("/", "//")
-
-
 LANGUAGES: dict[str, Callable[[IdealResult], str]] = {
     "m2": _macaulay2,
     "singular": _singular,
     "oscar": _oscar,
     "sage": _sage,
-    "mrdi": _mrdi,
+    "mrdi": write_mrdi,
 }
 """Writers by the name of their language."""

@@ -68,7 +68,7 @@ def test_without_a_proved_dimension_the_gauge_sets_one_weight_of_each_hidden_neu
     assert gauge_weights(parse("ccp(2,rank=1,degree=2)")) == {}
 
 
-OTHER = ["ccp(2,rank=1,degree=2,outputs=2)", "convolutional(3,kernels=[2,2],degrees=2)", "[2,1,1] r=2 bias"]
+OTHER = ["ccp(2,rank=1,degree=2)", "convolutional(3,kernels=[2,2],degrees=2)", "[2,1,1] r=2 bias"]
 
 
 @pytest.mark.parametrize("text", OTHER)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -41,16 +40,6 @@ def test_every_generator_and_coordinate_is_in_the_text(language: str) -> None:
     assert len(re.findall(r"^  ", text, re.MULTILINE)) == len(result.generators) == 10
     assert all(name in text for name in result.coordinates.names)
     assert text.isascii()
-
-
-def test_mrdi_holds_the_same_polynomials() -> None:
-    result = ideal("[3,2,1] r=2", 3)
-    document = json.loads(export(result, "mrdi"))
-    (identifier,) = document["_refs"]
-    assert document["_refs"][identifier]["data"]["symbols"] == list(result.coordinates.names)
-    (terms,) = document["data"]
-    read = {tuple(map(int, exponents)): int(c) for exponents, c in terms}
-    assert read == {m: int(c) for m, c in result.generators[0].polynomial.items()}
 
 
 def test_an_unknown_language_is_refused() -> None:
