@@ -226,7 +226,8 @@ class TangentKernel:
             dtype=x.dtype,
             method=self.method,
         )
-        return trace / size
+        mean: Tensor = trace / size
+        return mean
 
 
 def as_matrix(kernel: Tensor) -> Tensor:

@@ -1,0 +1,252 @@
+"""Dual activations: what a random wide layer makes of variances and covariances.
+
+For ``(u, v)`` normal with variances ``a``, ``b`` and covariance ``c`` the dual of ``σ`` is ``E[σ(u) σ(v)]``, a function
+of ``(a, b, c)``; its derivative by ``c`` is the dual of ``σ'`` (Price's theorem). All duals here act elementwise on
+tensors that broadcast, and are positive semidefinite: they take covariance matrices to covariance matrices.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from polygeom.errors import PolygeomError
+
+
+class Activation(Protocol):
+    """An activation with its dual."""
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """``σ(z)``, elementwise."""
+
+    def dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        """``E[σ(u) σ(v)]``."""
+
+    def derivative_dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        """``E[σ'(u) σ'(v)]``."""
+
+
+def normaliser(activation: Activation) -> float:
+    """``1 / E[σ(z)²]`` for standard normal ``z``: the factor that keeps unit variance from layer to layer.
+
+    Examples
+    --------
+    >>> normaliser(LeakyReLU()), normaliser(Monomial(3))
+    (2.0, 0.06666666666666667)
+    """
+    one = torch.ones((), dtype=torch.float64)
+    return 1 / float(activation.dual(one, one, one))
+
+
+def arc_cosine(a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """``κ₀(ρ)``, ``κ₁(ρ)`` and ``ρ = c / √(ab)``, clipped to [-1, 1] (Cho and Saul 2009).
+
+    ``κ₀ = (π - arccos ρ)/π`` and ``κ₁ = (ρ (π - arccos ρ) + √(1 - ρ²))/π``.
+    """
+    rho = (c / _root(a, b)).clamp(-1, 1)
+    angle = math.pi - torch.arccos(rho)
+    return angle / math.pi, (rho * angle + torch.sqrt(1 - rho * rho)) / math.pi, rho
+
+
+@dataclass(frozen=True)
+class LeakyReLU:
+    """``z`` for positive ``z``, ``slope · z`` for negative; the rectifier for slope 0.
+
+    ``E = √(ab) [(1-s)² κ₁/2 + s ρ]``, of the derivative ``(1-s)² κ₀/2 + s``.
+
+    Examples
+    --------
+    >>> one, half = torch.tensor(1.0, dtype=torch.float64), torch.tensor(0.5, dtype=torch.float64)
+    >>> LeakyReLU().dual(one, one, half).item() == ((0.5 * 2 * math.pi / 3 + 0.75**0.5) / math.pi / 2)
+    True
+    """
+
+    slope: float = 0.0
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return torch.where(z > 0, z, self.slope * z)
+
+    def dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        _, k1, rho = arc_cosine(a, b, c)
+        return _root(a, b) * ((1 - self.slope) ** 2 / 2 * k1 + self.slope * rho)
+
+    def derivative_dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        return (1 - self.slope) ** 2 / 2 * arc_cosine(a, b, c)[0] + self.slope
+
+
+@dataclass(frozen=True)
+class PolynomialActivation:
+    """``Σ_i coefficients[i] zⁱ``, constant term first.
+
+    ``E = Σ_j (cʲ / j!) q_j(a) q_j(b)`` with ``q_j(t) = Σ_k coefficients[j + 2k] (j + 2k)! / (2ᵏ k!) tᵏ``: exact for all
+    variances.
+
+    Examples
+    --------
+    >>> a, b, c = torch.tensor([2.0, 3.0, 1.0], dtype=torch.float64)
+    >>> PolynomialActivation((0, 0, 1)).dual(a, b, c).item()  # 2 c² + a b
+    8.0
+    """
+
+    coefficients: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.coefficients:
+            raise PolygeomError("coefficients must not be empty; write (0, 1, 1) for z + z²")
+
+    def __call__(self, z: Tensor) -> Tensor:
+        value = torch.full_like(z, float(self.coefficients[-1]))
+        for c in reversed(self.coefficients[:-1]):
+            value = value * z + float(c)
+        return value
+
+    def dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        total = 0 * (a * b * c)
+        for j in range(len(self.coefficients)):
+            total = total + c**j / math.factorial(j) * self._moment(j, a) * self._moment(j, b)
+        return total
+
+    def derivative_dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        derivative = tuple(i * value for i, value in enumerate(self.coefficients))[1:]
+        return PolynomialActivation(derivative or (0.0,)).dual(a, b, c)
+
+    def _moment(self, j: int, t: Tensor) -> Tensor:
+        """``E[p⁽ʲ⁾(√t z)]``."""
+        total = torch.zeros_like(t)
+        for k in range((len(self.coefficients) - 1 - j) // 2 + 1):
+            factor = math.factorial(j + 2 * k) / (2**k * math.factorial(k))
+            total = total + self.coefficients[j + 2 * k] * factor * t**k
+        return total
+
+
+def Monomial(degree: int) -> PolynomialActivation:
+    """``z ** degree``, for any degree: the activation of the networks of `polygeom.network.mlp`.
+
+    Examples
+    --------
+    >>> Monomial(2).coefficients
+    (0.0, 0.0, 1.0)
+    """
+    if degree < 0:
+        raise PolygeomError(f"degree must be at least 0, got {degree}")
+    return PolynomialActivation((0.0,) * degree + (1.0,))
+
+
+def Hermite(coefficients: tuple[float, ...]) -> PolynomialActivation:
+    """``Σ_n coefficients[n] h_n(z)`` in the Hermite polynomials that are orthonormal for the standard normal law.
+
+    At unit variances its dual is the power series ``Σ_n coefficients[n]² ρⁿ``.
+
+    Examples
+    --------
+    >>> one = torch.tensor(1.0, dtype=torch.float64)
+    >>> round(Hermite((0.5, 2.0, 1.0)).dual(one, one, one / 2).item(), 12)  # 0.25 + 4/2 + 1/4
+    2.5
+    """
+    scaled = [value / math.sqrt(math.factorial(n)) for n, value in enumerate(coefficients)]
+    return PolynomialActivation(tuple(float(c) for c in np.polynomial.hermite_e.herme2poly(scaled)))
+
+
+@dataclass(frozen=True)
+class Erf:
+    """The error function, a sigmoid with a closed form (Williams 1997): ``(2/π) arcsin(2c / √((1+2a)(1+2b)))``."""
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return torch.erf(z)
+
+    def dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        return 2 / math.pi * torch.arcsin(2 * c / torch.sqrt((1 + 2 * a) * (1 + 2 * b)))
+
+    def derivative_dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        return 4 / math.pi / torch.sqrt((1 + 2 * a) * (1 + 2 * b) - 4 * c * c)
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """Any activation, by the Hermite expansion ``σ(√a z) = Σ_n α_n(a) h_n(z)``: ``E = Σ_n α_n(a) α_n(b) ρⁿ``.
+
+    Parameters
+    ----------
+    function:
+        Elementwise on tensors.
+    terms:
+        Of the expansion. Truncation keeps the dual positive semidefinite.
+    nodes:
+        Of the Gauss–Hermite quadrature of ``α_n``, at most 180.
+
+    Notes
+    -----
+    Exact to rounding for polynomials of degree below ``terms``, accurate for functions as smooth as tanh at moderate
+    variances. For functions with corners the terms decrease slowly: write the closed form where there is one.
+    """
+
+    function: Callable[[Tensor], Tensor]
+    terms: int = 60
+    nodes: int = 160
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return self.function(z)
+
+    def dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        rho = (c / _root(a, b)).clamp(-1, 1)
+        left, right = self._expansion(a), self._expansion(b)
+        total = 0 * (a * b * c)
+        for n in range(self.terms - 1, -1, -1):
+            total = total * rho + left[n] * right[n]
+        return total
+
+    def derivative_dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        root = _root(a, b)
+        rho = (c / root).clamp(-1, 1)
+        left, right = self._expansion(a), self._expansion(b)
+        total = 0 * (a * b * c)
+        for n in range(self.terms - 1, 0, -1):
+            total = total * rho + n * left[n] * right[n]
+        return total / root
+
+    def _expansion(self, variance: Tensor) -> Tensor:
+        """``α_n(variance)``, shape ``(terms, *variance.shape)``."""
+        points, basis = _quadrature(self.terms, self.nodes)
+        z = torch.as_tensor(points).to(variance)
+        values = self.function(torch.sqrt(variance)[..., None] * z)
+        return torch.movedim(values @ torch.as_tensor(basis).to(variance), -1, 0)
+
+
+@lru_cache(maxsize=8)
+def _quadrature(terms: int, nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes, and weights times orthonormal Hermite polynomials at them, ``(nodes, terms)``."""
+    if not 1 <= terms < nodes <= 180:
+        raise PolygeomError(f"terms must be positive and less than nodes, nodes at most 180, got {terms} and {nodes}")
+    points, weights = np.polynomial.hermite_e.hermegauss(nodes)
+    basis = np.zeros((nodes, terms))
+    basis[:, 0] = 1
+    if terms > 1:
+        basis[:, 1] = points
+    for n in range(1, terms - 1):
+        basis[:, n + 1] = (points * basis[:, n] - math.sqrt(n) * basis[:, n - 1]) / math.sqrt(n + 1)
+    return points, (weights / weights.sum())[:, None] * basis
+
+
+def _root(a: Tensor, b: Tensor) -> Tensor:
+    """``√(ab)``, kept from zero so that ``0 / 0`` is the correlation 0."""
+    return torch.sqrt(a * b).clamp_min(torch.finfo(a.dtype).tiny)
+
+
+__all__ = [
+    "Activation",
+    "Erf",
+    "Hermite",
+    "LeakyReLU",
+    "Monomial",
+    "Numeric",
+    "PolynomialActivation",
+    "arc_cosine",
+    "normaliser",
+]
