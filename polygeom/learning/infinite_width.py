@@ -25,6 +25,7 @@ from polygeom.errors import PolygeomError
 from polygeom.learning.duals import Activation, LeakyReLU, normaliser
 
 KINDS = ("ntk", "nngp")
+_RELU = LeakyReLU()
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class InfiniteWidth:
             [0.3183, 2.0000]], dtype=torch.float64)
     """
 
-    activation: Activation = LeakyReLU()
+    activation: Activation = _RELU
     depth: int = 1
     kind: str = "ntk"
     biases: float | tuple[float, ...] = 0.0

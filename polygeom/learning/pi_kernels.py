@@ -1,6 +1,7 @@
 """Tangent kernels of infinitely wide Π-nets in closed form, with rectified or identity factors.
 
-Let ``u = w·x``, ``v = w·x'`` with ``w`` standard normal, ``h₁ = E[σ(u) σ(v)]``, ``h₀ = E[σ'(u) σ'(v)]``, ``e(x) = E[σ(u)]``:
+Let ``u = w·x``, ``v = w·x'`` with ``w`` standard normal, ``h₁ = E[σ(u) σ(v)]``, ``h₀ = E[σ'(u) σ'(v)]`` and
+``e(x) = E[σ(u)]``. The kernels are
 
 - product network ``f = √(s/m) Σ_j a_j Π_n σ(w_nj·x)``:
   ``K = s [h₁^N + N ⟨x, x'⟩ h₀ h₁^(N-1)]``;
