@@ -12,10 +12,10 @@ has fewer variables.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import wait
 from typing import Any
 
 from polygeom.engines.symbolic import coefficient_map, weight_names
@@ -23,11 +23,14 @@ from polygeom.errors import PolygeomError
 from polygeom.ideal.chart import chart
 from polygeom.ideal.coordinates import Coordinates
 from polygeom.ideal.result import FINISHED, Generator, IdealResult
+from polygeom.modular import is_prime
 from polygeom.network import Network, parse
-from polygeom.supervision import Call, Limits, LocalCrew, Outcome, parse_memory, parse_timeout
+from polygeom.supervision import Call, Limits, LocalCrew, Outcome, Status, parse_memory, parse_timeout
 
 ALGORITHMS = ("buchberger", "f5b")
 ORDERS = ("grevlex", "lex")
+START = 1.0
+"""Seconds that the start of the process may take beyond the timeout."""
 MOST_CANDIDATES = 60
 """Weights up to which the gauge is sought among all of them; beyond, that of perceptrons must do."""
 
@@ -83,7 +86,8 @@ def eliminate(
     >>> result.degrees, result.complete
     ({3: 1}, True)
     """
-    network = parse(network) if isinstance(network, str) else network
+    coordinates = Coordinates(network)  # type: ignore[arg-type]
+    network = coordinates.network
     limits = Limits(parse_timeout(timeout), parse_memory(memory))
     options = {"modulus": modulus, "gauge": gauge, "algorithm": algorithm, "order": order}
     _check(network, options)
@@ -92,23 +96,24 @@ def eliminate(
     if outcome.status == "invalid" or (outcome.result is None and outcome.status == "crashed"):
         raise PolygeomError(f"elimination: {outcome.message}")
     rows = [] if outcome.result is None else outcome.result["generators"]
-    return _result(
-        Coordinates(network), rows, options, str(outcome.status), outcome.message, time.perf_counter() - started
-    )
+    return _result(coordinates, rows, options, str(outcome.status), outcome.message, time.perf_counter() - started)
 
 
 def _supervised(call: Call, limits: Limits, progress: Progress | None) -> Outcome:
     """Run a call in a process that ends with the limits, or with an interruption of this one."""
     started = time.monotonic()
+    end = math.inf if limits.timeout is None else started + limits.timeout + START
     crew = LocalCrew(1, limits)
     try:
-        future: Future[dict[str, Any]] = crew.submit(call)
-        while True:
-            try:
-                return Outcome.from_dict(future.result(timeout=None if progress is None else 1.0))
-            except NotYet:
-                assert progress is not None
+        future = crew.submit(call)
+        while not future.done():
+            wait([future], timeout=max(0.0, min(end - time.monotonic(), 1.0)))
+            if time.monotonic() >= end and not future.done():
+                crew.stop()
+                return Outcome(Status.TIMEOUT, message=f"stopped after {limits.timeout:g} s")
+            if progress is not None and not future.done():
                 progress(time.monotonic() - started)
+        return Outcome.from_dict(future.result())
     except BaseException:
         crew.stop()
         raise
@@ -117,10 +122,8 @@ def _supervised(call: Call, limits: Limits, progress: Progress | None) -> Outcom
 
 
 def _check(network: Network, options: Mapping[str, Any]) -> None:
-    from sympy import isprime
-
     modulus = options["modulus"]
-    if modulus is not None and (not isinstance(modulus, int) or not isprime(modulus)):
+    if modulus is not None and (not isinstance(modulus, int) or not is_prime(modulus)):
         raise PolygeomError(f"modulus must be a prime or None, got {modulus!r:.40}; write modulus=32003")
     if modulus is not None and modulus <= network.degree:
         raise PolygeomError(

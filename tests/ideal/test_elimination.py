@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import psutil
 import pytest
 from sympy import QQ, symbols
 from sympy.polys.rings import ring
@@ -107,8 +108,9 @@ def test_superfluous_equations_are_left_out() -> None:
 
 def test_time_is_enforced_and_not_finished_is_a_result() -> None:
     started = time.monotonic()
-    result = eliminate("[3,3,3] r=2", timeout=1.0)
-    assert time.monotonic() - started < 10  # the limit, and the start of a worker on a busy machine
+    result = eliminate("[3,3,3] r=2", timeout=5.0)
+    assert 5.0 < time.monotonic() - started < 7.0
+    assert psutil.Process().children(recursive=True) == []
     assert (result.status, result.generators, result.completeness) == ("timeout", (), "unknown")
     assert "allow more, or use interpolation" in result.message
 
@@ -123,6 +125,7 @@ def test_memory_is_enforced() -> None:
     [
         ({"modulus": 32004}, "modulus=32003"),
         ({"modulus": 2}, "exceed the degree 2"),
+        ({"modulus": 32003.0}, "modulus=32003"),
         ({"algorithm": "f4"}, "one of buchberger, f5b"),
         ({"order": "deglex"}, "one of grevlex, lex"),
         ({"timeout": 0}, "timeout must be a positive number"),
