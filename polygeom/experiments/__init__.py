@@ -12,5 +12,6 @@ STUDIES: Mapping[str, str] = {
     "coordinate-depth": "polygeom.experiments.coordinate_depth",
     "coordinate-neighbours": "polygeom.experiments.coordinate_neighbours",
     "coordinate-grid": "polygeom.experiments.coordinate_grid",
+    "learnable-functions": "polygeom.experiments.learnable_functions",
 }
 """Module of every study, by the name used on the command line."""
