@@ -174,37 +174,12 @@ def _adam(loss: FunctionLoss, w: Tensor, steps: int) -> Tensor:
 def _refined(loss: FunctionLoss, w: Tensor, rounds: int = 4) -> Tensor:
     """Newton steps that lower the gradient, where the loss itself no longer resolves the weights in floating point."""
     r, slope, matrix = _model(loss, w, True)
-    ceiling = r.square().sum(dim=1) + _EXACT**2 * loss.target.square().sum()
+    ceiling = r.square().sum(dim=1) * (1 + 1e-12) + _EXACT**2 * loss.target.square().sum()
     for _ in range(rounds):
         inverse = torch.linalg.pinv(matrix, rtol=_FLAT, hermitian=True)
         attempt = w - (inverse @ slope[:, :, None])[:, :, 0]
         r, flatter, turned = _model(loss, attempt, True)
         better = (flatter.norm(dim=1) < slope.norm(dim=1)) & (r.square().sum(dim=1) <= ceiling)
-        w = torch.where(better[:, None], attempt, w)
-        slope = torch.where(better[:, None], flatter, slope)
-        matrix = torch.where(better[:, None, None], turned, matrix)
-    return w
-
-
-def _adam(loss: FunctionLoss, w: Tensor, steps: int) -> Tensor:
-    w = w.clone().requires_grad_()
-    adam = torch.optim.Adam([w], lr=_RATE)
-    for _ in range(steps):
-        adam.zero_grad()
-        residual = loss.whiten(loss.functions(w)) - loss.target.flatten()
-        torch.autograd.backward(residual.square().sum() / loss.count)
-        adam.step()
-    return w.detach()
-
-
-def _refined(loss: FunctionLoss, w: Tensor, rounds: int = 4) -> Tensor:
-    """Newton steps that lower the gradient, where the loss itself no longer resolves the weights in floating point."""
-    _, slope, matrix = _model(loss, w, True)
-    for _ in range(rounds):
-        inverse = torch.linalg.pinv(matrix, rtol=_FLAT, hermitian=True)
-        attempt = w - (inverse @ slope[:, :, None])[:, :, 0]
-        _, flatter, turned = _model(loss, attempt, True)
-        better = flatter.norm(dim=1) < slope.norm(dim=1)
         w = torch.where(better[:, None], attempt, w)
         slope = torch.where(better[:, None], flatter, slope)
         matrix = torch.where(better[:, None, None], turned, matrix)

@@ -83,11 +83,13 @@ def test_summary_and_figure_of_a_small_table() -> None:
     assert "critical point 70, boundary 30; 1.0 different critical points" in text
     assert "the best matrix is two real squares in 6 of 10 data sets" in text
     figure = learnable_functions.plot(table)
-    assert len(figure.axes) == 2
+    assert [axes.get_title() for axes in figure.axes] == [f"{WORKED}, noise", "noise", ""]
     pyplot.close(figure)
     only = table[table["source"] == TRAINING].assign(target="teacher")
     assert "Noise" not in learnable_functions.summarise(only)
-    pyplot.close(learnable_functions.plot(only))
+    figure = learnable_functions.plot(only)
+    assert len(figure.axes) == 1
+    pyplot.close(figure)
 
 
 @pytest.mark.slow
