@@ -90,6 +90,11 @@ _HOMES = {
     "ConvolutionalEncoder": "polygeom.learning.analogy_networks",
     "SequenceScorer": "polygeom.learning.analogy_networks",
     "Normalisation": "polygeom.learning.normalisation",
+    "FunctionLoss": "polygeom.learning.function_loss",
+    "descend": "polygeom.learning.function_loss",
+    "label": "polygeom.learning.function_loss",
+    "complex_critical_functions": "polygeom.learning.critical_functions",
+    "eckart_young": "polygeom.learning.critical_functions",
 }
 
 __all__ = list(_HOMES)

@@ -72,7 +72,7 @@ class FunctionLoss:
         >>> x = torch.tensor([[1.0], [2.0], [3.0]], dtype=torch.float64)
         >>> loss = FunctionLoss.of("[1,1,1] r=2", x, x)
         >>> loss.root.shape, round(loss.floor, 6)
-        (torch.Size([1, 1]), 0.210884)
+        (torch.Size([1, 1]), 0.258503)
         """
         network = parse(network) if isinstance(network, str) else network
         if len(inputs) != len(targets) or inputs.dtype != torch.float64 or targets.dtype != torch.float64:
