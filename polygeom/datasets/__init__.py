@@ -10,6 +10,8 @@ import importlib
 # The module each public name is found in.
 _HOMES = {
     "Labelled": "polygeom.datasets.labelled",
+    "class_by_class": "polygeom.datasets.labelled",
+    "corrupt": "polygeom.datasets.labelled",
     "normalise": "polygeom.datasets.labelled",
     "FunctionData": "polygeom.datasets.sampling",
     "FunctionSettings": "polygeom.datasets.sampling",

@@ -75,24 +75,6 @@ class Labelled:
         names = (f"{self.classes[half]} …", f"… {self.classes[half - 1]}")
         return replace(self, name=f"{self.name}2", labels=(self.labels < half).astype(self.labels.dtype), classes=names)
 
-    def first_per_class(self, count: int) -> Labelled:
-        """The first ``count`` samples of every class, grouped by class in the order in which classes appear.
-
-        Raises
-        ------
-        PolygeomError
-            When a class has fewer samples.
-        """
-        _, first = np.unique(self.labels, return_index=True)
-        groups = [np.flatnonzero(self.labels == self.labels[i])[:count] for i in np.sort(first)]
-        short = min((len(group) for group in groups), default=0)
-        if short < count or len(groups) < len(self.classes):
-            raise PolygeomError(
-                f"count must be at most {short if len(groups) == len(self.classes) else 0}, the size of the smallest "
-                f"class of {self.name} with {len(self)} samples, got {count}"
-            )
-        return self.take(np.concatenate(groups))
-
 
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
     """Classes as unit vectors.
@@ -117,6 +99,33 @@ def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
         raise PolygeomError(f"labels must lie in 0, …, {classes - 1}, got {labels.min()} to {labels.max()}")
     rows: np.ndarray = np.eye(classes)[labels]
     return rows
+
+
+def class_by_class(labels: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the first ``count`` samples of every class, class after class as they first appear.
+
+    Parameters
+    ----------
+    labels:
+        Shape ``(N,)``.
+    count:
+        Samples of each class.
+
+    Raises
+    ------
+    PolygeomError
+        When a class has fewer samples.
+
+    Examples
+    --------
+    >>> class_by_class(np.array([3, 1, 1, 3, 3, 1]), 2).tolist()
+    [0, 3, 1, 2]
+    """
+    found, first = np.unique(labels, return_index=True)
+    groups = [np.flatnonzero(labels == label)[:count] for label in found[np.argsort(first)]]
+    if short := [len(group) for group in groups if len(group) < count]:
+        raise PolygeomError(f"count must be at most {min(short)}, the size of the smallest class, got {count}")
+    return np.concatenate(groups)
 
 
 def stratified_order(labels: np.ndarray, *, rng: int | np.random.Generator = 0) -> np.ndarray:
@@ -183,3 +192,42 @@ def normalise(
         return tuple(moved)
     lengths = [np.linalg.norm(rows, axis=1, keepdims=True) for rows in moved]
     return tuple(rows / np.where(length > 0, length, 1.0) for rows, length in zip(moved, lengths, strict=True))
+
+
+def corrupt(
+    labels: np.ndarray, classes: int, share: float, *, rng: int | np.random.Generator = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of which a share is replaced by uniformly random classes, the right one included.
+
+    Each label has a number in [0, 1) and a replacement, drawn from ``rng`` alike for every ``share``, and is replaced
+    when its number is below ``share``. With the same seed, what is replaced for a smaller share is replaced, by the
+    same, for a larger one.
+
+    Parameters
+    ----------
+    labels:
+        Shape ``(N,)``, not changed.
+    classes:
+        Number of classes.
+    share:
+        Probability of replacement, 0 to 1.
+    rng:
+        Seed or generator.
+
+    Returns
+    -------
+    The new labels, and which were replaced (booleans); both of shape ``(N,)``.
+
+    Examples
+    --------
+    >>> labels = np.zeros(1000, dtype=int)
+    >>> new, replaced = corrupt(labels, 10, 0.3)
+    >>> 250 < replaced.sum() < 350, bool((new != labels).sum() < replaced.sum())
+    (True, True)
+    """
+    if not 0 <= share <= 1:
+        raise PolygeomError(f"share must be between 0 and 1, got {share}")
+    generator = np.random.default_rng(rng)
+    replaced = generator.random(len(labels)) < share
+    other = generator.integers(0, classes, len(labels), dtype=labels.dtype)
+    return np.where(replaced, other, labels), replaced

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
+
 from polygeom.datasets.digits import digits
 from polygeom.datasets.files import cifar10, mnist
-from polygeom.datasets.labelled import Labelled, stratified_order
+from polygeom.datasets.labelled import Labelled, class_by_class, stratified_order
 from polygeom.errors import PolygeomError
 
 NAMES = ("digits", "mnist", "cifar10")
@@ -20,6 +22,7 @@ def train_and_test(
     *,
     data_root: str | os.PathLike[str] | None = None,
     train_from: str = "train",
+    first: bool = False,
     rng: int = 0,
 ) -> tuple[Labelled, Labelled]:
     """Stratified subsets for training and testing, without a common sample.
@@ -37,6 +40,9 @@ def train_and_test(
         The official split that training samples are taken from: ``"train"``, of which the first ten thousands that
         hold enough are read; or ``"test"``, where only its files are at hand, and then both subsets come from it.
         Digits have no official split.
+    first:
+        Take the first ``train / classes`` samples of every class, and the first ``test`` of the others, instead of
+        random stratified subsets.
     rng:
         Seed of the choice.
 
@@ -53,26 +59,32 @@ def train_and_test(
         raise PolygeomError(f'name must be one of {", ".join(NAMES)}, got {name!r}; write "digits"')
     if train < 1 or test < 1:
         raise PolygeomError(f"train and test must be at least 1, got {train} and {test}")
-    if name == "digits":
-        return _both_from(digits(), train, test, rng)
-    if data_root is None:
+    if name != "digits" and data_root is None:
         raise PolygeomError(f"data_root must name the folder with the files of {name}; digits need no files")
-    read = _READERS[name]
-    if train_from == "test":
-        return _both_from(read(data_root, "test"), train, test, rng)
-    first = read(data_root, train_from, limit=10_000 * -(-train // 10_000))
-    second = read(data_root, "test")
-    return _some(first, train, rng), _some(second, test, rng)
+    if name == "digits" or train_from == "test":
+        source = digits() if name == "digits" else _READERS[name](str(data_root), "test")
+        order = _order(source, train, first, rng)
+        return _stretch(source, order, 0, train), _stretch(source, order, train, test)
+    # Whole files of ten thousand: a stratified subset of few samples needs no more of them.
+    source = _READERS[name](str(data_root), train_from, limit=10_000 * -(-train // 10_000))
+    other = _READERS[name](str(data_root), "test")
+    tested = np.arange(len(other)) if first else stratified_order(other.labels, rng=rng)
+    return _stretch(source, _order(source, train, first, rng), 0, train), _stretch(other, tested, 0, test)
 
 
-def _both_from(data: Labelled, train: int, test: int, rng: int) -> tuple[Labelled, Labelled]:
-    if train + test > len(data):
-        raise PolygeomError(f"train + test must be at most {len(data)}, the size of {data.name}, got {train} + {test}")
-    order = stratified_order(data.labels, rng=rng)
-    return data.take(order[:train]), data.take(order[train : train + test])
+def _order(source: Labelled, train: int, first: bool, rng: int) -> np.ndarray:
+    """An order of all samples that begins with those to train on."""
+    if not first:
+        return stratified_order(source.labels, rng=rng)
+    each, left = divmod(train, len(source.classes))
+    if left:
+        raise PolygeomError(f"train must be a multiple of {len(source.classes)} classes with first=True, got {train}")
+    chosen = class_by_class(source.labels, each)
+    return np.concatenate([chosen, np.setdiff1d(np.arange(len(source)), chosen)])
 
 
-def _some(data: Labelled, count: int, rng: int) -> Labelled:
-    if count > len(data):
-        raise PolygeomError(f"at most {len(data)} samples of {data.name} are there, got {count}")
-    return data.take(stratified_order(data.labels, rng=rng)[:count])
+def _stretch(source: Labelled, order: np.ndarray, start: int, count: int) -> Labelled:
+    if start + count > len(source):
+        wanted = f"{start} + {count}" if start else str(count)
+        raise PolygeomError(f"{source.name} has {len(source)} samples to take from, {wanted} are wanted; write fewer")
+    return source.take(order[start : start + count])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MEMORY_BUDGET = 2**30
 """Bytes that matrices of kernel values may take unless told otherwise: 1 GiB."""
 
-_RESIDUAL = 1e-4
+_RESIDUAL = 1e-2
 
 
 @dataclass(frozen=True, eq=False)

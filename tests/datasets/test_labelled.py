@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 from polygeom import datasets
-from polygeom.datasets import Labelled, cifar10, digits, normalise, one_hot, stratified_order, train_and_test
+from polygeom.datasets import (
+    Labelled,
+    cifar10,
+    class_by_class,
+    corrupt,
+    digits,
+    normalise,
+    one_hot,
+    stratified_order,
+    train_and_test,
+)
 from polygeom.errors import PolygeomError
 
 
@@ -86,10 +96,40 @@ def test_the_first_of_each_class_as_a_loop_would_collect_them(rng) -> None:
         if len(group) < 7:
             group.append(i)
     expected = [i for group in collected.values() for i in group]
-    np.testing.assert_array_equal(data.first_per_class(7).inputs, data.inputs[expected])
-    np.testing.assert_array_equal(data.first_per_class(7).labels, data.labels[expected])
+    np.testing.assert_array_equal(class_by_class(data.labels, 7), expected)
     with pytest.raises(PolygeomError, match="count must be at most"):
-        data.first_per_class(150)
+        class_by_class(data.labels, 150)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_corrupted_labels_are_uniform_and_nested(share, rng) -> None:
+    labels = rng.integers(0, 5, 20_000)
+    before = labels.copy()
+    new, replaced = corrupt(labels, 5, share, rng=3)
+    np.testing.assert_array_equal(labels, before)
+    assert replaced.mean() == pytest.approx(share, abs=0.015)
+    np.testing.assert_array_equal(new[~replaced], labels[~replaced])
+    assert (new != labels).mean() == pytest.approx(0.8 * share, abs=0.015)
+    if share:
+        assert np.bincount(new[replaced]) / replaced.sum() == pytest.approx(np.full(5, 0.2), abs=0.02)
+    more, superset = corrupt(labels, 5, min(1.0, share + 0.2), rng=3)
+    assert (superset | ~replaced).all()
+    np.testing.assert_array_equal(more[replaced], new[replaced])
+    assert not np.array_equal(corrupt(labels, 5, 0.3, rng=4)[0], corrupt(labels, 5, 0.3, rng=3)[0])
+
+
+def test_the_first_of_each_class_and_then_the_others() -> None:
+    pytest.importorskip("sklearn")
+    whole = digits()
+    train, test = train_and_test("digits", 100, 797, first=True)
+    np.testing.assert_array_equal(train.inputs, whole.inputs[class_by_class(whole.labels, 10)])
+    assert np.bincount(train.labels).tolist() == [10] * 10
+    assert not {row.tobytes() for row in train.inputs} & {row.tobytes() for row in test.inputs}
+    np.testing.assert_array_equal(test.labels, np.delete(whole.labels, class_by_class(whole.labels, 10))[:797])
+    with pytest.raises(PolygeomError, match="train must be a multiple of 10 classes"):
+        train_and_test("digits", 101, 10, first=True)
+    with pytest.raises(PolygeomError, match="share must be between 0 and 1"):
+        corrupt(whole.labels, 10, 1.5)
 
 
 def test_two_classes_are_the_lower_and_the_upper_half(rng) -> None:
@@ -120,7 +160,7 @@ def test_subsets_of_digits_are_disjoint_stratified_and_reproducible() -> None:
     other, _ = train_and_test("digits", 300, 500, rng=6)
     np.testing.assert_array_equal(train.inputs, again.inputs)
     assert not np.array_equal(train.inputs, other.inputs)
-    with pytest.raises(PolygeomError, match=r"train \+ test must be at most 1797"):
+    with pytest.raises(PolygeomError, match=r"digits has 1797 samples to take from, 1000 \+ 1000 are wanted"):
         train_and_test("digits", 1000, 1000)
 
 
