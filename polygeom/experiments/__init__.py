@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 STUDIES: Mapping[str, str] = {
     "extrapolation": "polygeom.experiments.extrapolation",
+    "label-noise": "polygeom.experiments.label_noise",
     "random-features": "polygeom.experiments.random_features",
     "visual-analogy": "polygeom.experiments.visual_analogy",
     "coordinate": "polygeom.experiments.coordinate",

@@ -19,8 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polygeom.datasets import corrupt, make_dataset, normalise, one_hot, train_and_test
-from polygeom.datasets.selection import NAMES
+from polygeom.datasets.labelled import corrupt, normalise, one_hot
+from polygeom.datasets.published import make_dataset
+from polygeom.datasets.selection import NAMES, train_and_test
 from polygeom.experiments.study import option
 from polygeom.learning.kernel_machines import solve
 from polygeom.learning.kernels import Kernel, Laplacian, gram
@@ -134,7 +135,7 @@ def _limits(case: Mapping[str, Any], features: RandomFeatures) -> dict[str, Kern
 
 def _regular(case: Mapping[str, Any], problem: Mapping[str, Tensor]) -> bool:
     """Whether the limit of infinite width can interpolate: powers have as much rank as there are monomials."""
-        power = RandomFeatures(case["features"]).power
+    power = RandomFeatures(case["features"]).power
     samples, dimension = problem["x"].shape
     return not power or math.comb(dimension - 1 + power + _biased(case), power) >= samples
 
