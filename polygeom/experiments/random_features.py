@@ -35,7 +35,7 @@ LINE = "line"
 _COMMON = ("samples", "dimension", "noise_deviation", "data_seed", "fourier_seed", "other_seed")
 _REAL = ("train", "test", "label_noise", "bandwidth", "centre", "unit_rows", "data_root", "train_from", "first")
 _CUTOFF, _PUBLISHED_CUTOFF = 1e-12, 1e-15
-REPEATS = {"quick": 2, "published": 1, "images": 3}
+REPEATS = {"images": 3}
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ def _mse(values: Tensor, truth: Tensor) -> float:
 
 
 def plot(table: pandas.DataFrame) -> Any:
-    """Above, test errors over the number of features; below, distances of the kernel to its limit."""
+    """Above, test errors over the number of features; below, distances of the kernel to its limit (medians)."""
     import matplotlib.pyplot as plt
 
     panels = list(table[["dataset", "noise"]].drop_duplicates().itertuples(index=False, name=None))
@@ -221,6 +221,8 @@ def plot(table: pandas.DataFrame) -> Any:
         _draw_distances(own, below)
         share = f", {noise:.0%} of labels random" if noise else ""
         above.set_title(f"{dataset}{share}", fontsize="medium")
+    axes[0, -1].plot([], [], color="0.3", linestyle="--", linewidth=1, label="k → ∞")
+    axes[0, -1].legend(fontsize="small", loc="upper right")
     axes[0, 0].set_ylabel("test error")
     axes[1, 0].set_ylabel("distance of the kernel to its limit")
     figure.tight_layout()
@@ -230,10 +232,10 @@ def plot(table: pandas.DataFrame) -> Any:
 def _draw_errors(own: pandas.DataFrame, axes: Any, column: str) -> None:
     for number, (kind, rows) in enumerate(own.groupby("features", sort=False)):
         colour = f"C{number}"
-        means = rows[rows["model"] == "features"].groupby("width")[column].mean()
-        axes.plot(means.index, means, marker="o", markersize=3, color=colour, label=kind)
+        middle = rows[rows["model"] == "features"].groupby("width")[column].median()
+        axes.plot(middle.index, middle, marker="o", markersize=3, color=colour, label=kind)
         for model, style in (("limit", "--"), ("laplacian", ":")):
-            if (level := rows.loc[rows["model"] == model, column].mean()) == level:
+            if (level := rows.loc[rows["model"] == model, column].median()) == level:
                 axes.axhline(level, color=colour, linestyle=style, linewidth=1)
     axes.axvline(own["samples"].iloc[0], color="0.7", linewidth=1, zorder=0)
     axes.set_xscale("log")
@@ -241,17 +243,17 @@ def _draw_errors(own: pandas.DataFrame, axes: Any, column: str) -> None:
         axes.set_yscale("log")
     else:
         axes.set_ylim(0, None)
-    axes.plot([], [], color="0.3", linestyle="--", linewidth=1, label="k → ∞")
-    if (own["model"] == "laplacian").any():
-        axes.plot([], [], color="C0", linestyle=":", linewidth=1, label="Laplacian kernel")
-    axes.legend(fontsize="small")
+    laplacian = own.loc[own["model"] == "laplacian", column]
+    if len(laplacian):
+        place = (own["width"].max(), laplacian.median())
+        axes.annotate("Laplacian kernel", place, (0, 3), textcoords="offset points", ha="right", fontsize="small")
 
 
 def _draw_distances(own: pandas.DataFrame, axes: Any) -> None:
     finite = own[own["model"] == "features"]
     for number, (_, rows) in enumerate(finite.groupby("features", sort=False)):
-        means = rows.groupby("width")["distance"].mean()
-        axes.plot(means.index, means, marker="o", markersize=3, color=f"C{number}")
+        middle = rows.groupby("width")["distance"].median()
+        axes.plot(middle.index, middle, marker="o", markersize=3, color=f"C{number}")
     widths = np.array(sorted(finite["width"].unique()), dtype=float)
     axes.plot(widths, widths**-0.5, color="0.6", linewidth=1, linestyle=":", label="$k^{-1/2}$")
     axes.legend(fontsize="small")
@@ -265,8 +267,8 @@ def summarise(table: pandas.DataFrame) -> str:
     lines = []
     for (dataset, noise, kind), own in table.groupby(["dataset", "noise", "features"], sort=False):
         column = "test_mse" if dataset == LINE else "test_error"
-        means = own[own["model"] == "features"].groupby("width")[[column, "distance"]].mean()
-        widths, errors = means.index.to_numpy(dtype=float), means[column].to_numpy(dtype=float)
+        middle = own[own["model"] == "features"].groupby("width")[[column, "distance"]].median()
+        widths, errors = middle.index.to_numpy(dtype=float), middle[column].to_numpy(dtype=float)
         peak = int(errors.argmax())
         share = f" with {noise:.0%} random labels" if noise else ""
         line = f"{dataset}{share}, {kind}: {column} peaks at k = {widths[peak]:.0f} ({errors[peak]:.3g}); "
@@ -274,7 +276,7 @@ def summarise(table: pandas.DataFrame) -> str:
         for model in ("limit", "tangent", "laplacian"):
             rows = own[own["model"] == model]
             if len(rows):
-                line += f", {model} {rows[column].mean():.5g} (condition {rows['condition'].max():.0e})"
-        slope = np.polyfit(np.log(widths), np.log(means["distance"].to_numpy(dtype=float)), 1)[0]
+                line += f", {model} {rows[column].median():.5g} (condition {rows['condition'].max():.0e})"
+        slope = np.polyfit(np.log(widths), np.log(middle["distance"].to_numpy(dtype=float)), 1)[0]
         lines.append(f"{line}; distance to the limit falls as k^{slope:.2f}")
     return "\n".join(lines)
