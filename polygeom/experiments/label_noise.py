@@ -21,10 +21,11 @@ from torch import Tensor
 from polygeom.datasets.labelled import Labelled, corrupt, normalise, one_hot
 from polygeom.datasets.selection import NAMES, train_and_test
 from polygeom.experiments.study import option
+from polygeom.learning.duals import LeakyReLU, Monomial
+from polygeom.learning.infinite_width import InfiniteWidth
 from polygeom.learning.kernel_machines import KernelMachine, solve
 from polygeom.learning.kernels import Dispersal, Gaussian, Kernel, Laplacian, Polynomial
 from polygeom.learning.preconditioning import eigenpro
-from polygeom.learning.random_features import RandomFeatures
 
 if TYPE_CHECKING:
     import pandas
@@ -59,6 +60,7 @@ class Config:
     bandwidth: float = option(1.0, "Of the Laplacian, Gaussian and dispersal kernels; images have length one.")
     exponent: float = option(0.7, "Of the dispersal kernel.")
     degree: int = option(5, "Of the polynomial kernel, and of the power in networks.")
+    depth: int = option(1, "Hidden layers of the networks.")
     offset: float = option(1.0, "Of the polynomial kernel.")
     ridge: float = option(0.0, "Added to the diagonal; zero interpolates.")
     solvers: tuple[str, ...] = option(("exact", "eigenpro"), "How to solve.", choices=SOLVERS)
@@ -163,16 +165,16 @@ def noisy_labels(
 
 def kernel_of(case: Mapping[str, Any]) -> Kernel:
     """The kernel that a case names."""
-    power = RandomFeatures(f"x^{case['degree']}")
+    power = Monomial(case["degree"])
     made: dict[str, Kernel] = {
         "laplacian": Laplacian(case["bandwidth"]),
         "gaussian": Gaussian(case["bandwidth"]),
         "dispersal": Dispersal(case["exponent"], case["bandwidth"]),
         "polynomial": Polynomial(case["degree"], case["offset"]),
-        "nngp-relu": RandomFeatures("relu").limit(),
-        "ntk-relu": RandomFeatures("relu").limit(tangent=True),
-        "nngp-power": power.limit(),
-        "ntk-power": power.limit(tangent=True),
+        "nngp-relu": InfiniteWidth(LeakyReLU(), case["depth"], "nngp"),
+        "ntk-relu": InfiniteWidth(LeakyReLU(), case["depth"], "ntk"),
+        "nngp-power": InfiniteWidth(power, case["depth"], "nngp"),
+        "ntk-power": InfiniteWidth(power, case["depth"], "ntk"),
     }
     return made[case["kernel"]]
 

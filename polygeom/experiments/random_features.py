@@ -23,14 +23,17 @@ from polygeom.datasets.labelled import corrupt, normalise, one_hot
 from polygeom.datasets.published import make_dataset
 from polygeom.datasets.selection import NAMES, train_and_test
 from polygeom.experiments.study import option
+from polygeom.learning.duals import Activation, Erf, LeakyReLU, Monomial, PolynomialActivation
 from polygeom.learning.kernel_machines import solve
 from polygeom.learning.kernels import Kernel, Laplacian, gram
-from polygeom.learning.random_features import RandomFeatures, fit_random_features
+from polygeom.learning.random_features import FourierFeatures, RandomFeatures, fit_random_features
 
 if TYPE_CHECKING:
     import pandas
 
-KINDS = ("fourier", "relu", "x^2", "x^3", "x^4", "x^5")
+ACTIVATIONS: dict[str, Activation] = {"relu": LeakyReLU(), "erf": Erf()}
+ACTIVATIONS |= {f"x^{power}": Monomial(power) for power in range(1, 6)}
+KINDS = ("fourier", *ACTIVATIONS)
 LINE = "line"
 _COMMON = ("samples", "dimension", "noise_deviation", "data_seed", "fourier_seed", "other_seed")
 _REAL = ("train", "test", "label_noise", "bandwidth", "centre", "unit_rows", "data_root", "train_from", "first")
@@ -105,39 +108,45 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     problem = _line(case) if case["dataset"] == LINE else _images(case)
     problem = {name: value.to(case["device"]) for name, value in problem.items()}
-    features = RandomFeatures(case["features"], bias=_biased(case), bandwidth=case.get("bandwidth", 1.0))
+    features = _features(case)
     limit = gram(features.limit(), problem["x"])
     rows = []
     for width, (directions, biases) in _draws(case, features, problem["x"].shape[1]):
         directions, biases = directions.to(problem["x"]), None if biases is None else biases.to(problem["x"])
-        cutoff = _PUBLISHED_CUTOFF if case["dataset"] == LINE and features.kind == "fourier" else _CUTOFF
+        cutoff = _PUBLISHED_CUTOFF if case["dataset"] == LINE and case["features"] == "fourier" else _CUTOFF
         model = fit_random_features(features, problem["x"], problem["y"], directions, biases, cutoff=cutoff)
         values = features(problem["x"], directions, biases)
         apart = torch.linalg.norm(values @ values.mH - limit) / torch.linalg.norm(limit)
         about = {"model": "features", "width": width, "rank": model.rank, "distance": float(apart)}
         rows += _rows(case, problem, about, model.predict(problem["x"]), model.predict(problem["x_test"]))
     for name, kernel in _limits(case, features).items():
-        machine = solve(kernel, problem["x"], problem["y"], cutoff=None if _regular(case, problem) else _CUTOFF)
+        machine = solve(
+            kernel, problem["x"], problem["y"], cutoff=None if _regular(features, problem["x"]) else _CUTOFF
+        )
         about = {"model": name, "width": None, "rank": None, "distance": None, "condition": machine.condition}
         rows += _rows(case, problem, about, machine.predict(problem["x"]), machine.predict(problem["x_test"]))
     return rows
 
 
-def _biased(case: Mapping[str, Any]) -> bool:
-    return bool(case["dataset"] == LINE and case["features"] != "fourier")
+def _features(case: Mapping[str, Any]) -> RandomFeatures | FourierFeatures:
+    """The features that a case names; with biases on the line."""
+    if case["features"] == "fourier":
+        return FourierFeatures(case.get("bandwidth", 1.0))
+    return RandomFeatures(ACTIVATIONS[case["features"]], bias=case["dataset"] == LINE)
 
 
-def _limits(case: Mapping[str, Any], features: RandomFeatures) -> dict[str, Kernel]:
-    if features.kind != "fourier":
+def _limits(case: Mapping[str, Any], features: RandomFeatures | FourierFeatures) -> dict[str, Kernel]:
+    if isinstance(features, RandomFeatures):
         return {"limit": features.limit(), "tangent": features.limit(tangent=True)}
     return {"limit": features.limit()} | ({"laplacian": Laplacian(2.0)} if case["dataset"] == LINE else {})
 
 
-def _regular(case: Mapping[str, Any], problem: Mapping[str, Tensor]) -> bool:
+def _regular(features: RandomFeatures | FourierFeatures, x: Tensor) -> bool:
     """Whether the limit of infinite width can interpolate: powers have as much rank as there are monomials."""
-    power = RandomFeatures(case["features"]).power
-    samples, dimension = problem["x"].shape
-    return not power or math.comb(dimension - 1 + power + _biased(case), power) >= samples
+    if not (isinstance(features, RandomFeatures) and isinstance(features.activation, PolynomialActivation)):
+        return True
+    power = len(features.activation.coefficients) - 1
+    return math.comb(x.shape[1] - 1 + features.bias + power, power) >= len(x)
 
 
 def _line(case: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -169,12 +178,12 @@ def _images(case: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _draws(
-    case: Mapping[str, Any], features: RandomFeatures, dimension: int
+    case: Mapping[str, Any], features: RandomFeatures | FourierFeatures, dimension: int
 ) -> Iterator[tuple[int, tuple[Tensor, Tensor | None]]]:
     """Widths with directions and biases; on the line from the legacy generator, one width after the other."""
     if case["dataset"] == LINE:
         legacy = np.random.RandomState(
-            case["fourier_seed" if features.kind == "fourier" else "other_seed"] + case["seed"]
+            case["fourier_seed" if case["features"] == "fourier" else "other_seed"] + case["seed"]
         )
         for width in case["widths"]:
             directions = torch.from_numpy(legacy.randn(width, dimension))

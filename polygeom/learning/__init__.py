@@ -41,6 +41,7 @@ _HOMES = {
     "KernelMachine": "polygeom.learning.kernel_machines",
     "nystrom": "polygeom.learning.kernel_machines",
     "solve": "polygeom.learning.kernel_machines",
+    "FourierFeatures": "polygeom.learning.random_features",
     "RandomFeatureModel": "polygeom.learning.random_features",
     "RandomFeatures": "polygeom.learning.random_features",
     "fit_random_features": "polygeom.learning.random_features",

@@ -8,24 +8,34 @@ import pytest
 torch = pytest.importorskip("torch", reason="random features need the extra polygeom[learn]")
 
 from polygeom.errors import PolygeomError  # noqa: E402
-from polygeom.learning import Gaussian, RandomFeatures, fit_random_features  # noqa: E402
+from polygeom.learning import (  # noqa: E402
+    Erf,
+    FourierFeatures,
+    Gaussian,
+    LeakyReLU,
+    Monomial,
+    RandomFeatures,
+    fit_random_features,
+)
+from polygeom.learning.duals import normaliser  # noqa: E402
 from polygeom.learning.kernels import gram  # noqa: E402
 
-KINDS = [
-    RandomFeatures("fourier", bandwidth=1.7),
-    RandomFeatures("relu"),
-    RandomFeatures("relu", bias=True),
-    *(RandomFeatures(f"x^{r}") for r in (1, 2, 3, 4)),
-    RandomFeatures("x^2", bias=True),
-    RandomFeatures("x^3", bias=True),
-]
+POWERS = {r: RandomFeatures(Monomial(r)) for r in (1, 2, 3, 4)}
+RELU = RandomFeatures(LeakyReLU())
+UNBIASED = [RELU, *POWERS.values(), RandomFeatures(LeakyReLU(0.3))]
+BIASED = [RandomFeatures(LeakyReLU(), bias=True), *(RandomFeatures(Monomial(r), bias=True) for r in (2, 3))]
+KINDS = [FourierFeatures(1.7), *UNBIASED, *BIASED, RandomFeatures(Erf(), bias=True)]
+
+
+def power_of(features: RandomFeatures) -> int:
+    return len(features.activation.coefficients) - 1 if hasattr(features.activation, "coefficients") else 1
 
 
 def rows(rng: np.random.Generator, count: int, dimension: int = 3) -> torch.Tensor:
     return torch.from_numpy(rng.standard_normal((count, dimension)))
 
 
-def draw(rng, features: RandomFeatures, width: int, dimension: int = 3):
+def draw(rng, features: RandomFeatures | FourierFeatures, width: int, dimension: int = 3):
     directions = rows(rng, width, dimension)
     return directions, torch.from_numpy(rng.standard_normal(width)) if features.bias else None
 
@@ -39,24 +49,24 @@ def test_the_limit_is_the_mean_of_the_kernel(features, rng) -> None:
     np.testing.assert_allclose(mean.real if mean.is_complex() else mean, limit, rtol=0.06, atol=0.03)
 
 
-@pytest.mark.parametrize("features", KINDS[1:], ids=str)
+@pytest.mark.parametrize("features", UNBIASED + BIASED, ids=str)
 def test_on_the_diagonal_limits_are_powers_of_the_length(features, rng) -> None:
     x = rows(rng, 6)
     squares = x.square().sum(1) + features.bias
-    np.testing.assert_allclose(gram(features.limit(), x).diagonal(), squares ** max(1, features.power), rtol=1e-7)
+    np.testing.assert_allclose(gram(features.limit(), x).diagonal(), squares ** power_of(features), rtol=1e-7)
 
 
-@pytest.mark.parametrize("features", KINDS[1:], ids=str)
+@pytest.mark.parametrize("features", UNBIASED + BIASED, ids=str)
 def test_limits_against_quadrature(features, rng) -> None:
     """E[σ(u) σ(v)] by polar coordinates: the angle by a fine grid, the radius exactly."""
     x, y = rows(rng, 4), rows(rng, 3)
     if features.bias:
         ones = torch.ones(4, 1, dtype=x.dtype)
         x, y = torch.cat([x, ones], 1), torch.cat([y, ones[:3]], 1)
-    plain = RandomFeatures(features.kind)
+    plain = RandomFeatures(features.activation)
     angles = (torch.arange(200_000, dtype=x.dtype) + 0.5) * (2 * math.pi / 200_000)
     circle = torch.stack([angles.cos(), angles.sin()], 1)
-    power = max(1, features.power)
+    power = power_of(features)
     radial = math.prod(range(2, 2 * power + 1, 2))  # E[R^{2r}] for R² chi-squared with two degrees of freedom
     for i, j in np.ndindex(4, 3):
         pair = torch.stack([x[i], y[j]])
@@ -67,21 +77,16 @@ def test_limits_against_quadrature(features, rng) -> None:
         )
 
 
-@pytest.mark.parametrize("features", [kind for kind in KINDS[1:] if not kind.bias], ids=str)
+@pytest.mark.parametrize("features", UNBIASED, ids=str)
 def test_the_tangent_limit_against_a_wide_network(features, rng) -> None:
     x = rows(rng, 4) / 2
     width = 200_000
     directions, outer = rows(rng, width), torch.from_numpy(rng.standard_normal(width))
     inner = (x @ directions.T).requires_grad_()
-    scale = math.sqrt(2 / width) if features.kind == "relu" else None
+    scale = math.sqrt(normaliser(features.activation) / width)
+    (slope,) = torch.autograd.grad(features.activation(inner).sum() * scale, inner)
     values = features(x, directions)
-    if scale:
-        slope = scale * (inner > 0).double()
-    else:
-        r = features.power
-        slope = r * inner ** (r - 1) * math.sqrt(1 / (math.prod(range(1, 2 * r, 2)) * width))
-    slope = slope.detach() * outer
-    kernel = values @ values.T + (x @ x.T) * (slope @ slope.T)
+    kernel = values @ values.T + (x @ x.T) * ((slope * outer) @ (slope * outer).T)
     np.testing.assert_allclose(gram(features.limit(tangent=True), x), kernel, rtol=0.08, atol=0.05)
 
 
@@ -91,12 +96,12 @@ def test_the_published_tangent_kernel_of_a_relu_network() -> None:
 
     data = linear_on_sphere()
     x, y, z, truth = (torch.from_numpy(a) for a in (data.x, data.y, data.x_test, data.y_test))
-    kernel = RandomFeatures("relu", bias=True).limit(tangent=True)
+    kernel = RandomFeatures(LeakyReLU(), bias=True).limit(tangent=True)
     np.testing.assert_allclose(gram(kernel, x)[0, :3], [4.0, 1.79555843, 1.64980051], atol=5e-8)
     assert solve(kernel, x, y).mse(z, truth) == pytest.approx(0.484374648, abs=1e-8)
 
 
-@pytest.mark.parametrize("features", KINDS[:3], ids=str)
+@pytest.mark.parametrize("features", [FourierFeatures(), RELU, BIASED[0]], ids=str)
 def test_the_distance_to_the_limit_falls_as_the_root_of_the_width(features, rng) -> None:
     x = rows(rng, 10)
     limit = gram(features.limit(), x)
@@ -110,9 +115,9 @@ def test_the_distance_to_the_limit_falls_as_the_root_of_the_width(features, rng)
     assert math.log10(distances[2] / distances[0]) / 2 == pytest.approx(-0.5, abs=0.1)
 
 
-@pytest.mark.parametrize(("kind", "bias", "expected"), [("x^2", False, 6), ("x^2", True, 10), ("x^3", False, 10)])
-def test_powers_have_the_rank_of_their_monomials(kind, bias, expected, rng) -> None:
-    features = RandomFeatures(kind, bias=bias)
+@pytest.mark.parametrize(("power", "bias", "expected"), [(2, False, 6), (2, True, 10), (3, False, 10)])
+def test_powers_have_the_rank_of_their_monomials(power, bias, expected, rng) -> None:
+    features = RandomFeatures(Monomial(power), bias=bias)
     x = rows(rng, 40)
     model = fit_random_features(features, x, x[:, :1] ** 3, *draw(rng, features, 200))
     assert model.rank == expected
@@ -140,7 +145,7 @@ def test_wide_models_interpolate_and_narrow_ones_do_not(rng) -> None:
     x, y = rows(rng, 20), torch.from_numpy(rng.standard_normal((20, 1)))
     errors = {}
     for width in (10, 20, 60):
-        model = fit_random_features(RandomFeatures("relu"), x, y, rows(rng, width))
+        model = fit_random_features(RELU, x, y, rows(rng, width))
         errors[width] = float((model.predict(x) - y).square().mean())
     assert errors[10] > 1e-2
     assert errors[60] < 1e-20
@@ -151,10 +156,9 @@ def test_far_out_the_wide_fit_is_the_kernel_machine(rng) -> None:
 
     x, z = rows(rng, 20), rows(rng, 50)
     y = torch.sin(x[:, :1])
-    limit = solve(RandomFeatures("relu").limit(), x, y).predict(z)
+    limit = solve(RELU.limit(), x, y).predict(z)
     gaps = [
-        float((fit_random_features(RandomFeatures("relu"), x, y, rows(rng, k)).predict(z) - limit).abs().mean())
-        for k in (200, 20_000)
+        float((fit_random_features(RELU, x, y, rows(rng, k)).predict(z) - limit).abs().mean()) for k in (200, 20_000)
     ]
     assert gaps[1] < 0.3 * gaps[0]
 
@@ -162,14 +166,11 @@ def test_far_out_the_wide_fit_is_the_kernel_machine(rng) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: RandomFeatures("tanh"), "kind must be"),
-        (lambda: RandomFeatures("x^0"), "kind must be"),
-        (lambda: RandomFeatures("fourier", bias=True), "have no bias"),
-        (lambda: RandomFeatures("fourier", bandwidth=0.0), "bandwidth must be positive"),
-        (lambda: RandomFeatures("fourier").limit(tangent=True), "are not trained"),
-        (lambda: RandomFeatures("relu", bias=True)(torch.ones(2, 1), torch.ones(3, 1)), "biases must be given"),
-        (lambda: RandomFeatures("relu")(torch.ones(2, 1), torch.ones(3, 1), torch.ones(3)), "biases must be None"),
-        (lambda: fit_random_features(RandomFeatures("relu"), torch.ones(2, 1), torch.ones(2), torch.ones(3, 1)), "C"),
+        (lambda: FourierFeatures(0.0), "bandwidth must be positive"),
+        (lambda: FourierFeatures()(torch.ones(2, 1), torch.ones(3, 1), torch.ones(3)), "biases must be None"),
+        (lambda: BIASED[0](torch.ones(2, 1), torch.ones(3, 1)), "biases must be given"),
+        (lambda: RELU(torch.ones(2, 1), torch.ones(3, 1), torch.ones(3)), "biases must be None"),
+        (lambda: fit_random_features(RELU, torch.ones(2, 1), torch.ones(2), torch.ones(3, 1)), r"write y\[:, None\]"),
     ],
 )
 def test_what_makes_no_sense_is_refused(make, message) -> None:
@@ -178,4 +179,4 @@ def test_what_makes_no_sense_is_refused(make, message) -> None:
 
 
 def test_the_limit_of_fourier_features_is_gaussian() -> None:
-    assert RandomFeatures("fourier", bandwidth=0.5).limit() == Gaussian(0.5)
+    assert FourierFeatures(0.5).limit() == Gaussian(0.5)
