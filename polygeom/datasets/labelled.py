@@ -222,7 +222,7 @@ def corrupt(
     --------
     >>> labels = np.zeros(1000, dtype=int)
     >>> new, replaced = corrupt(labels, 10, 0.3)
-    >>> 250 < replaced.sum() < 350, bool((new != labels).sum() < replaced.sum())
+    >>> bool(250 < replaced.sum() < 350), bool((new != labels).sum() < replaced.sum())
     (True, True)
     """
     if not 0 <= share <= 1:
