@@ -21,18 +21,21 @@ _ADDITIONS = (torch.Tensor.add, torch.add, torch.Tensor.__add__, torch.Tensor.__
 
 @dataclass(frozen=True, eq=False)
 class AffineMap:
-    """One application of ``y = a Wᵀ + b`` to a batch.
+    """One application of ``y = a Wᵀ + b`` to a batch; of a two-dimensional convolution, to every patch of the images.
 
     Attributes
     ----------
     weight_name, bias_name:
         Names of the parameters ``W`` and ``b`` in the module; None for a tensor that is no parameter, or no bias.
     weight, bias:
-        ``W`` of shape ``(m, k)`` and ``b`` of shape ``(m,)``, or None.
+        ``W`` of shape ``(m, k)`` and ``b`` of shape ``(m,)``, or None. A filter of a convolution is one row.
     inputs:
-        ``a``, of shape ``(N, …, k)``.
+        ``a``, of shape ``(N, …, k)``; the patches of a convolution.
     products, values:
-        ``a Wᵀ`` and ``a Wᵀ + b``, of shape ``(N, …, m)``; one and the same tensor when the bias was added at once.
+        ``a Wᵀ`` and ``a Wᵀ + b``, of shape ``(N, …, m)``; one and the same tensor when the bias was added at once. Of a
+        convolution they are images ``(N, m, height, width)``.
+    channels_first:
+        Whether this is a convolution.
     """
 
     weight_name: str | None
@@ -42,6 +45,13 @@ class AffineMap:
     inputs: Tensor
     products: Tensor
     values: Tensor
+    channels_first: bool = False
+
+    def tokens(self, outputs: Tensor) -> Tensor:
+        """A tensor shaped like `values` as ``(N, T, m)``, ``T`` the number of places where the map is applied."""
+        if self.channels_first:
+            return outputs.flatten(start_dim=2).transpose(1, 2)
+        return outputs.reshape(len(outputs), -1, outputs.shape[-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +136,8 @@ class _Recorder(TorchFunctionMode):
         result = func(*args, **kwargs)
         if func is nn.functional.linear:
             return self._linear(result, *args, **kwargs)
+        if func is torch.conv2d and (patches := _patches(*args, **kwargs)) is not None:
+            return self._convolution(result, patches, *args[1:3], **_only(kwargs, "weight", "bias"))
         if func in _ADDITIONS and (added := self._bias(result, *args)) is not None:
             return added
         used = {self._name_of[id(leaf)] for leaf in tree_leaves((args, kwargs)) if id(leaf) in self._name_of}
@@ -140,6 +152,12 @@ class _Recorder(TorchFunctionMode):
             self.chained.add(self._handed_on[id(input)][1])
         names = (self._name_of.get(id(weight)), self._name_of.get(id(bias)))
         self.maps.append(AffineMap(*names, weight, bias, input, result, result))
+        return self._hand_on(result, len(self.maps) - 1)
+
+    def _convolution(self, result: Tensor, patches: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        names = (self._name_of.get(id(weight)), self._name_of.get(id(bias)))
+        rows = weight.flatten(start_dim=1)
+        self.maps.append(AffineMap(*names, rows, bias, patches, result, result, channels_first=True))
         return self._hand_on(result, len(self.maps) - 1)
 
     def _bias(self, result: Tensor, *terms: Any) -> Tensor | None:
@@ -160,3 +178,24 @@ class _Recorder(TorchFunctionMode):
         copy = value.clone()
         self._handed_on[id(copy)] = (copy, number)
         return copy
+
+
+def _only(words: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: words[name] for name in names if name in words}
+
+
+def _patches(
+    input: Tensor,  # noqa: A002 - torch's own word
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor | None:
+    """What every output of a convolution reads, ``(N, T, k)``; None where its filters are not rows of one matrix."""
+    if groups != 1 or input.ndim != 4 or isinstance(padding, str):
+        return None
+    with torch.no_grad():
+        columns = nn.functional.unfold(input.detach(), weight.shape[2:], dilation, padding, stride)
+        return columns.transpose(1, 2)

@@ -6,7 +6,8 @@ sample ``i``, hence ``(d_i · d_j) (a_i · a_j + 1)`` to the inner product of tw
 backward pass for all inputs together thus gives the inner products of any number of pairs, and no gradient is ever
 formed. Polynomial networks are made of dense layers and products, and follow the same rule.
 
-Parameters that are used in any other way (convolutions, normalisations, scales) are recognised, and their per-sample
+A two-dimensional convolution is a dense layer on patches. Parameters that are used in any other way (normalisations,
+scales) are recognised, and their per-sample
 gradients are formed by `torch.func`, a block of pairs at a time.
 """
 
@@ -177,7 +178,7 @@ class _Gradients:
         names = [name for m in maps for name in (m.weight_name, m.bias_name) if name is not None]
         for number, m in enumerate(maps):
             at_products, at_values = (
-                _tokens(torch.zeros_like(p) if g is None else g)
+                m.tokens(torch.zeros_like(p) if g is None else g)
                 for p, g in zip(points[2 * number : 2 * number + 2], slopes[2 * number : 2 * number + 2], strict=True)
             )
             weight = m.weight_name in trained and m.weight_name not in other

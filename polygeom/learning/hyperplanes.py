@@ -104,7 +104,8 @@ def boundary_distances(module: nn.Module, x: Tensor, *, batch_size: int = 8192) 
     Parameters
     ----------
     module:
-        A network of dense layers; the last affine map is its output and left out.
+        A network of dense layers, or convolutions, whose distances are those of patches; the last affine map is its
+        output and left out.
     x:
         Inputs ``(N, …)``.
     batch_size:
@@ -142,10 +143,8 @@ def _hidden(module: nn.Module, x: Tensor) -> tuple[AffineMap, ...]:
 
 
 def _distances(hidden: Sequence[AffineMap]) -> np.ndarray:
-    columns = [
-        (m.values.abs() / m.weight.norm(dim=-1)).flatten(start_dim=1).min(dim=1).values.cpu().numpy() for m in hidden
-    ]
-    return np.stack(columns, axis=1)
+    columns = [m.tokens(m.values).abs() / m.weight.norm(dim=-1) for m in hidden]
+    return np.stack([column.flatten(start_dim=1).min(dim=1).values.cpu().numpy() for column in columns], axis=1)
 
 
 def cell_inradii(
@@ -205,10 +204,10 @@ def _cell(module: nn.Module, point: Tensor, depth: int) -> tuple[np.ndarray, np.
             raise PolygeomError(f"depth must be between 1 and {len(hidden)}, got {depth}; write depth=1")
         return torch.cat([m.values.flatten() for m in hidden[:depth]])
 
-    if depth == 1:
-        with torch.no_grad():
-            (first, *_) = _hidden(module, point[None])
-            jacobian, at_point = first.weight, first.values.flatten()
+    with torch.no_grad():
+        first = _hidden(module, point[None])[0]
+    if depth == 1 and first.weight.shape == (first.values.numel(), len(point)):
+        jacobian, at_point = first.weight, first.values.flatten()
     else:
         jacobian = torch.func.jacrev(values)(point)
         at_point = values(point).detach()

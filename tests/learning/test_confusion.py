@@ -144,6 +144,22 @@ def test_tokens_and_convolutions_agree_with_autograd() -> None:
         nn.Conv2d(2, 4, 3, stride=2, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(36, 2)
     ).double()
     agrees(convolution, images, y)
+    plain = nn.Sequential(
+        nn.Conv2d(2, 4, 3, stride=2, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(4, 3, (1, 2), dilation=2),
+        nn.Flatten(),
+    ).double()
+    agrees(plain, images, torch.randn(8, 9, dtype=torch.float64))
+    grouped = nn.Sequential(nn.Conv2d(2, 4, 3, groups=2, padding="same"), nn.ReLU(), nn.Flatten()).double()
+    agrees(grouped, images, torch.randn(8, 144, dtype=torch.float64))
+
+
+def test_convolutions_need_no_gradients_of_single_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.func.vmap", None)
+    module = nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2))
+    x, y = torch.randn(4, 1, 4, 4), torch.randn(4, 2)
+    assert gradient_confusion(module, x, y, [[0, 0]])[0] == pytest.approx(1, abs=1e-6)
 
 
 def test_cross_entropy_and_losses_of_ones_own() -> None:

@@ -99,6 +99,14 @@ def test_moving_by_less_than_the_first_distance_never_changes_the_first_layers_p
     assert (here.words != beyond.words).any(axis=1).all()
 
 
+def test_distances_of_a_convolution_are_those_of_patches() -> None:
+    module = nn.Sequential(nn.Conv2d(1, 2, 2), nn.ReLU(), nn.Flatten(), nn.Linear(8, 1)).double()
+    x = torch.randn(5, 1, 3, 3, dtype=torch.float64)
+    w = module[0].weight.detach().flatten(1)
+    expected = (module[0](x).detach().abs() / w.norm(dim=1)[None, :, None, None]).flatten(1).min(dim=1).values
+    assert np.allclose(boundary_distances(module, x)[:, 0], expected.numpy())
+
+
 def test_distances_of_a_polynomial_network_are_to_the_hyperplanes_of_its_factors() -> None:
     module = ccp(2, 5, 3, bias=True).to_torch(rng=1)
     with torch.no_grad():
