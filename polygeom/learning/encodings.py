@@ -167,6 +167,36 @@ def encode(
     return positions.to(dtype)
 
 
+def reachable_frequencies(frequencies: int, degree: int) -> list[float]:
+    """The frequencies, in cycles per unit, that a polynomial of an encoded position can contain, in one variable.
+
+    A product of ``n`` sines and cosines is a sum of waves whose frequencies are the signed sums of theirs. A polynomial
+    of degree ``N`` in the components of `sin_cos`, with frequencies ``2^l / 2``, therefore has the absolute values of
+    signed sums of at most ``N`` of them and no others, whatever its coefficients. For a polynomial network this is a
+    wall that no training can pass; a ReLU network has none.
+
+    Parameters
+    ----------
+    frequencies:
+        ``L``, as for `sin_cos`.
+    degree:
+        ``N ≥ 0``.
+
+    Examples
+    --------
+    >>> reachable_frequencies(3, 1), reachable_frequencies(3, 2)
+    ([0.0, 0.5, 1.0, 2.0], [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0])
+    """
+    if frequencies < 1 or degree < 0:
+        raise PolygeomError(
+            f"frequencies must be at least 1 and degree at least 0, got {frequencies} and {degree}; write 5 and 3"
+        )
+    steps, reached = [2**level for level in range(frequencies)], {0}
+    for _ in range(degree):
+        reached |= {abs(sum_so_far + sign * step) for sum_so_far in reached for step in steps for sign in (1, -1)}
+    return [half / 2 for half in sorted(reached)]
+
+
 def distance_matrix(x: Tensor) -> Tensor:
     """Euclidean distances of all pairs of encoded positions, ``(N, N)``.
 

@@ -8,7 +8,8 @@ torch = pytest.importorskip("torch")
 import numpy as np
 
 from polygeom.errors import PolygeomError
-from polygeom.learning.encodings import distance_matrix, encode, fourier_features, grid, sin_cos
+from polygeom.learning.encodings import distance_matrix, encode, fourier_features, grid, reachable_frequencies, sin_cos
+from polygeom.network import ccp
 
 
 def test_raw_coordinates_are_x_over_width_first_and_fastest() -> None:
@@ -70,6 +71,22 @@ def test_distances_are_those_of_a_loop_and_fourier_features_depend_on_difference
 def test_a_closed_grid_of_one_point_and_more_axes() -> None:
     assert grid((1,), endpoint=True).tolist() == [[0.0]]
     assert grid((2, 3, 4)).shape == (24, 3)
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_polynomials_of_an_encoding_have_the_reachable_frequencies_and_no_others(degree: int) -> None:
+    """Over two units, a common period of all waves, against the discrete Fourier transform of a random network."""
+    positions = 2 * torch.arange(256, dtype=torch.float64)[:, None] / 256
+    network = ccp(10, rank=16, degree=degree, bias=True).to_torch(rng=1)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name.startswith("b"):
+                parameter.normal_(generator=torch.Generator().manual_seed(2))
+        spectrum = np.abs(np.fft.rfft(network(sin_cos(positions, 5))[:, 0].numpy()))
+    present = (np.flatnonzero(spectrum > 1e-9 * spectrum.max()) / 2).tolist()
+    assert present == reachable_frequencies(5, degree)
+    with pytest.raises(PolygeomError, match="degree at least 0"):
+        reachable_frequencies(5, -1)
 
 
 def test_unknown_encodings_and_sizes_are_refused() -> None:
