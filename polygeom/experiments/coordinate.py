@@ -248,6 +248,7 @@ def plot(table: Any) -> Any:
 
 
 FIGURES = {
+    "spectrum": figures.spectrum,
     "confusion": figures.confusion,
     "dynamics": figures.dynamics,
     "regions": figures.regions,

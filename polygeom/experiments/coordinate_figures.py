@@ -75,6 +75,31 @@ def _bands(axes: Any, marks: Any, models: Sequence[str], edges: Sequence[float])
     axes.figure.colorbar(drawn, ax=axes)
 
 
+def spectrum(table: Any) -> Any:
+    """The learned share of each band of frequencies over the epochs: one picture for each image and network."""
+    import matplotlib.pyplot as plt
+
+    images, models = _names(table, "image"), _names(table, "model")
+    bands = [name for name in table if name.startswith("band_") and table[name].notna().any()]
+    size = (1.5 * len(models) + 1, 1.9 * len(images) + 0.3)
+    figure, axes = plt.subplots(
+        len(images), len(models), figsize=size, squeeze=False, sharex=True, sharey=True, layout="constrained"
+    )
+    for row, image in zip(axes, images, strict=True):
+        for cell, model in zip(row, models, strict=True):
+            shares = _marks(table, image=image, model=model).groupby("epoch")[bands].mean()
+            ends = (shares.index[0], shares.index[-1], 0.5, len(bands) + 0.5)
+            shown = np.clip(shares.to_numpy().T, 0, 1)
+            drawn = cell.imshow(shown, origin="lower", aspect="auto", vmin=0, vmax=1, cmap="viridis", extent=ends)
+            cell.set_title(model, fontsize=7)
+            cell.tick_params(labelsize=7)
+        row[0].set_ylabel(f"{_short(image)}: band", fontsize=8)
+    for cell in axes[-1]:
+        cell.set_xlabel("epoch", fontsize=7)
+    figure.colorbar(drawn, ax=list(axes.flat), label="share learned")
+    return figure
+
+
 def dynamics(table: Any) -> Any:
     """Regions, Hamming distances, confusion, dead units, spectral norms and distances to boundaries over the epochs."""
     import matplotlib.pyplot as plt
@@ -125,9 +150,9 @@ def confusion(table: Any) -> Any:
         for cell, kind in zip(row, kinds, strict=False):
             densities(cell, table[(table["image"] == image) & (table["array"] == kind)], models, palette)
             cell.set_title(f"{_short(image)}: {kind.removeprefix('confusion_')} pairs", fontsize=9)
-    axes[0, 0].legend(fontsize=7, ncols=2)
     for cell in axes[-1]:
         cell.set_xlabel("cosine of two gradients")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8)
     return figure
 
 

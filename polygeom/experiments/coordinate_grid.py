@@ -110,7 +110,7 @@ def plot(table: Any) -> Any:
     return figures.comparison(table, OCTAVES)
 
 
-FIGURES = {"pictures": figures.pictures}
+FIGURES = {"spectrum": figures.spectrum, "pictures": figures.pictures}
 
 
 def summarise(table: Any) -> str:

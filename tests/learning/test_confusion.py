@@ -120,6 +120,23 @@ def test_parameters_used_in_odd_ways_agree_with_autograd() -> None:
     agrees(Odd().double(), x, y)
 
 
+class Late(nn.Module):
+    """A product that is used both before and after its bias is added."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.bias, self.last = nn.Linear(3, 6, bias=False), nn.Parameter(torch.rand(6)), nn.Linear(6, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        product = self.first(x)
+        return self.last(torch.relu(product + self.bias) * product)
+
+
+def test_a_product_used_without_its_bias_agrees_with_autograd() -> None:
+    x, y = torch.randn(9, 3, dtype=torch.float64), torch.randn(9, 2, dtype=torch.float64)
+    agrees(Late().double(), x, y)
+
+
 def test_frozen_parameters_do_not_count() -> None:
     module = dense()
     for parameter in module[2].parameters():
