@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 STUDIES: Mapping[str, str] = {
+    "digit-pairs": "polygeom.experiments.digit_pairs",
     "extrapolation": "polygeom.experiments.extrapolation",
     "label-noise": "polygeom.experiments.label_noise",
     "random-features": "polygeom.experiments.random_features",
