@@ -166,7 +166,9 @@ def summarise(table: pandas.DataFrame) -> str:
         ]
         lines.append(f"  {_name(key[0], key[1])}, {key[2]} pairs: " + ", ".join(cells))
     constant = [row["constant_mean"] for row in means[3:6]]
-    return "\n".join([*lines, "  median of the training sums, unseen pairs: " + ", ".join(f"{value:.1f}" for value in constant)])
+    return "\n".join(
+        [*lines, "  median of the training sums, unseen pairs: " + ", ".join(f"{value:.1f}" for value in constant)]
+    )
 
 
 def _name(model: str, degree: int) -> str:
