@@ -9,6 +9,7 @@ STUDIES: Mapping[str, str] = {
     "extrapolation": "polygeom.experiments.extrapolation",
     "label-noise": "polygeom.experiments.label_noise",
     "random-features": "polygeom.experiments.random_features",
+    "spectral-bias": "polygeom.experiments.spectral_bias",
     "visual-analogy": "polygeom.experiments.visual_analogy",
     "coordinate": "polygeom.experiments.coordinate",
     "coordinate-waves": "polygeom.experiments.coordinate_waves",

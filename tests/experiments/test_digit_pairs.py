@@ -130,4 +130,5 @@ def test_networks_add_real_mnist_digits() -> None:
     root = str(Path(os.environ["POLYGEOM_DATA"]) / "mnist")
     config = study.configuration(pairs_study, "mnist", data_root=root, split="test", models=("mlp",), steps=1000)
     rows = pairs_study.measure(pairs_study.cases(config)[0] | {"seed": 0, "device": "cpu"})
-    assert {row["rule"]: row["accuracy"] for row in rows if row["pairs"] == "unseen"}["leeway"] > 55
+    (leeway,) = (row for row in rows if (row["pairs"], row["rule"]) == ("unseen", "leeway"))
+    assert leeway["accuracy"] > 45 > leeway["constant"]
