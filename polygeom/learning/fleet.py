@@ -87,7 +87,7 @@ def generic_points(network: Network, shape: tuple[int, ...], generator: torch.Ge
 
 
 def random_starts(
-    network: Network | str, count: int, *, rng: int = 0, dtype: torch.dtype = torch.float64
+    network: Network | str, count: int, *, rng: int = 0, dtype: torch.dtype = torch.float64, biases: float = 0.0
 ) -> dict[str, Tensor]:
     """Independent normal weights for ``count`` fits, scaled so that every linear map has outputs of mean square one.
 
@@ -101,10 +101,12 @@ def random_starts(
         Seed.
     dtype:
         ``torch.float64``, or ``torch.complex128`` for complex weights.
+    biases:
+        Standard deviation of the biases. They are not scaled.
 
     Returns
     -------
-    By name, shape ``(B, *shape)``. Biases start at zero. The scaling is that of ``initialisation="unit"`` of
+    By name, shape ``(B, *shape)``. The scaling is that of ``initialisation="unit"`` of
     `polygeom.engines.torch_module.NetworkModule`, on `generic_points`.
 
     Examples
@@ -117,7 +119,7 @@ def random_starts(
     weights = {}
     for name, shape in network.parameters.items():
         draw = torch.randn((count, *shape), generator=generator, dtype=dtype)
-        weights[name] = torch.zeros_like(draw) if name.startswith("b") else draw
+        weights[name] = biases * draw if name.startswith("b") else draw
     x = generic_points(network, (_CALIBRATION_POINTS,), generator).to(dtype)
 
     def sizes(own: dict[str, Tensor]) -> dict[str, Tensor]:
