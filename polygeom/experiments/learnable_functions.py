@@ -273,7 +273,7 @@ def plot(table: pandas.DataFrame) -> Any:
     panels: list[tuple[Any, pandas.DataFrame]] = [(_losses, worked)] if len(worked) else []
     panels += [(_bars, numbers)] if len(numbers) else []
     panels.append((_shares, table[table["source"] == TRAINING]))
-    figure, axes = plt.subplots(1, len(panels), figsize=(5 * len(panels), 4.2), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 4.2), squeeze=False, layout="constrained")
     for place, (draw, part) in zip(axes[0], panels, strict=True):
         draw(place, part)
     return figure
@@ -320,7 +320,7 @@ def _bars(axes: Any, numbers: pandas.DataFrame) -> None:
         axes.errorbar(x, means[column], yerr=[0 * spread, spread], fmt="none", ecolor="0.2", elinewidth=1)
     names = [str(name).replace(" ", "\n") for name in means.index]
     axes.set_xticks(range(len(means)), names, fontsize="small")
-    axes.set(ylabel="functions (mean over data sets, line to the most)", title="noise")
+    axes.set(ylabel="functions", title="noise: mean over data sets, line to the most")
     axes.legend(fontsize="small", frameon=False)
 
 
@@ -338,8 +338,10 @@ def _shares(axes: Any, trained: pandas.DataFrame) -> None:
             left = left + shares[name].to_numpy()
     axes.invert_yaxis()
     axes.tick_params(axis="y", labelsize="small")
-    axes.set(xlabel="runs in %", xlim=(0, 100))
-    axes.legend(fontsize="small", frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.4, 1.0))
+    axes.set(xlabel="runs in %", xlim=(0, 100), title="what became of the runs")
+    axes.legend(
+        fontsize="small", frameon=False, ncols=len(shares.columns), loc="upper center", bbox_to_anchor=(0.4, -0.14)
+    )
 
 
 def summarise(table: pandas.DataFrame) -> str:

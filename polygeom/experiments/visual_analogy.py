@@ -62,7 +62,7 @@ class Config:
 
 
 PRESETS = {
-    "quick": Config(normalisations=("context", "none"), resolution=16, steps=400),
+    "quick": Config(normalisations=("context", "none"), resolution=16, steps=400, tested=1000),
     "reduced": Config(normalisations=("context", "none")),
     "published": Config(
         resolution=128, maps=32, features=256, hidden=256, steps=10_000, learning_rate=5e-4, tested=19_040
@@ -196,7 +196,7 @@ def _panel(axes: Any, means: pandas.DataFrame) -> None:
             label=f"{_LABELS.get(normalisation, normalisation)}, {encoder}",
         )
     axes.axhline(100 / _CANDIDATES, color="0.6", linestyle=":", linewidth=1)
-    axes.text(vaec.REGIONS - 1, 100 / _CANDIDATES, "chance", color="0.4", fontsize="small", ha="right", va="bottom")
+    axes.text(-0.1, 100 / _CANDIDATES - 1, "chance", color="0.4", fontsize="small", ha="left", va="top")
     axes.set(xlabel="region (0 is trained on)", xticks=range(vaec.REGIONS), ylim=(0, 102))
 
 

@@ -61,6 +61,8 @@ class CriticalFunctions:
 def complex_critical_functions(loss: FunctionLoss, *, rng: int = 0) -> CriticalFunctions:
     """All critical functions of a loss that monodromy finds, at smooth points of the neurovariety.
 
+    When the neurovariety is everything, the best of all functions is the only one.
+
     Parameters
     ----------
     loss:
@@ -84,12 +86,17 @@ def complex_critical_functions(loss: FunctionLoss, *, rng: int = 0) -> CriticalF
         raise PolygeomError("inputs do not tell the functions apart; add samples in general position")
     generator = np.random.default_rng(rng)
     network, root = loss.network, loss.root.numpy()
+    best = np.linalg.solve(root, loss.target.numpy()).T
+    if dimension(network).dimension == best.size:
+        return CriticalFunctions(best[None].astype(complex), np.ones(1, dtype=bool), 0)
     form = np.kron(np.eye(network.output_dimension), root.T @ root)
     system = CriticalPoints(Coefficients(network, dimension(network).dimension, generator), form)
     found = monodromy(system, generator)
     scales = system.outputs.scales
-    target = np.linalg.solve(root, loss.target.numpy()).T.ravel() / scales
+    target = best.ravel() / scales
     weights = _followed(system, found.weights, found.parameters, target.astype(complex), generator)
+    if not len(weights):
+        return CriticalFunctions(np.empty((0, *best.shape), complex), np.ones(0, dtype=bool), found.count)
     weights = weights[system.proper(weights, target)]
     functions = (system.outputs.image(weights) * scales).reshape(len(weights), network.output_dimension, -1)
     size = np.abs(functions).max(axis=(1, 2))

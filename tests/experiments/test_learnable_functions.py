@@ -83,7 +83,11 @@ def test_summary_and_figure_of_a_small_table() -> None:
     assert "critical point 70, boundary 30; 1.0 different critical points" in text
     assert "the best matrix is two real squares in 6 of 10 data sets" in text
     figure = learnable_functions.plot(table)
-    assert [axes.get_title() for axes in figure.axes] == [f"{WORKED}, noise", "noise", ""]
+    assert [axes.get_title() for axes in figure.axes] == [
+        f"{WORKED}, noise",
+        "noise: mean over data sets, line to the most",
+        "what became of the runs",
+    ]
     pyplot.close(figure)
     only = table[table["source"] == TRAINING].assign(target="teacher")
     assert "Noise" not in learnable_functions.summarise(only)

@@ -114,6 +114,10 @@ def test_context_normalisation_carries_the_relation_to_other_scales() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(6000)
-def test_the_polynomial_encoder_is_not_much_worse_far_away() -> None:
-    far = {encoder: np.mean([regions(s, encoder)[3:] for s in range(3)]) for encoder in ("plain", "polynomial")}
-    assert far["polynomial"] > far["plain"] - 5
+def test_both_encoders_learn_the_relation_and_carry_some_of_it_far() -> None:
+    # Which of them carries more of it differs from seed to seed by ten points: no ranking is asserted.
+    for encoder in ("plain", "polynomial"):
+        accuracy = np.array([regions(seed, encoder) for seed in range(3)])
+        assert accuracy[:, 0].min() > 95
+        assert accuracy[:, 3:].mean() > 30
+        assert accuracy[:, 3:].min() > 20

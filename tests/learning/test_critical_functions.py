@@ -114,6 +114,13 @@ def test_descents_without_a_critical_function_end_at_the_minima_of_the_boundary(
     assert (reached > expected[nearest] - 1e-12).all()
 
 
+def test_a_network_of_all_functions_has_one_critical_function() -> None:
+    loss, _ = noise("[2,2,2,1] r=2", 0)
+    found = complex_critical_functions(loss)
+    assert len(found) == 1
+    assert values(loss, found.functions.real)[0] == pytest.approx(loss.floor, rel=1e-9)
+
+
 def test_few_samples_have_no_finite_number_of_critical_functions() -> None:
     loss, _ = noise(WORKED, 0, samples=2)
     for call in (lambda: complex_critical_functions(loss), lambda: eckart_young(loss, 2)):
