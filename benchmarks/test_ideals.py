@@ -98,7 +98,7 @@ def test_elimination(compare, system: str, text: str, count: int, at_least: floa
     eliminate = getattr(algebra_systems, f"in_{system.lower()}")
 
     def run() -> None:
-        assert eliminate(text) == count
+        assert eliminate(text, 600) == count
 
     compare(run, nothing, ours(text, count), nothing, against="polygeom", rounds=2, at_least=at_least)
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sysconfig
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,12 @@ def test_mrdi_of_a_prime_field_has_canonical_residues() -> None:
     assert 0 < square < 101
     assert 0 < product < 101
     assert (product + 4 * square) % 101 == 0
+
+
+def test_negative_numbers_are_residues_as_well() -> None:
+    result = replace(ideal("[2,1,1] r=2"), characteristic=101)
+    (terms,) = json.loads(export(result, "mrdi"))["data"]
+    assert [["1", "0", "1"], "97"] in terms
 
 
 def test_rings_have_identifiers_of_their_own() -> None:
