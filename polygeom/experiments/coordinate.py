@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments import coordinate_figures as figures
-from polygeom.experiments.dynamics import Model, Probe, chosen, fit, has_regions, settings_for, shared
+from polygeom.experiments.dynamics import Model, Probe, chosen, fit, has_regions, settings_for, shared, told_losses
 from polygeom.experiments.study import mean_and_deviation, option
 from polygeom.learning.encodings import grid
 from polygeom.learning.hyperplanes import cell_inradii, hyperplane_cosines, mean_off_diagonal, weight_matrices
@@ -91,7 +91,7 @@ class Config:
     first_layer: bool = option(False, "Cross-sections of the regions of the first layer alone.")
     resolution: int = option(128, "Points along the side of a cross-section.")
     inradius: int = option(10, "Random points whose first-layer cells are measured; 0 for none.")
-    print_loss: bool = option(False, "Write the loss at every mark to standard error.")
+    print_loss: bool = option(False, "Print the loss at every mark.")
 
 
 _PUBLISHED = Config(
@@ -128,8 +128,16 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     probe = _probe(case, inputs, targets, _quality(inputs, image, trained, held))
     start = {"angles": _angles(network)} if case["hyperplanes"] else {}
     pixels = torch.as_tensor(trained, device=device)
-    tell = f"{case['image']} {case['model']}" if case["print_loss"] else None
-    marks = fit(network, inputs[pixels], targets[pixels], settings, probe, steps_per_epoch=steps, seed=seed, tell=tell)
+    marks = fit(
+        network,
+        inputs[pixels],
+        targets[pixels],
+        settings,
+        probe,
+        steps_per_epoch=steps,
+        seed=seed,
+        tell=case["print_loss"],
+    )
     if not marks:
         raise PolygeomError(f"{case['model']} diverged at once; lower its learning rate: {case['model']}@1e-4")
     marks[0] |= start
@@ -287,7 +295,7 @@ def summarise(table: Any) -> str:
     for _, row in means.iterrows():
         cells = [_cell(row[f"{name}_mean"]) for name in there]
         lines.append(" ".join([f"{str(row['image'])[-8:]:8} {row['model']:22}", *(f"{cell:>9}" for cell in cells)]))
-    return "\n".join(lines)
+    return "\n".join([*lines, *told_losses(table)])
 
 
 def _cell(value: float) -> str:

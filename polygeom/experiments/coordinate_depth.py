@@ -15,7 +15,7 @@ import torch
 from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments import coordinate_figures as figures
-from polygeom.experiments.dynamics import Model, Probe, chosen, fit, settings_for, shared
+from polygeom.experiments.dynamics import Model, Probe, chosen, fit, settings_for, shared, told_losses
 from polygeom.experiments.study import mean_and_deviation, option
 from polygeom.learning.pairs import patch_pairs, quadrant_pairs, random_pairs
 from polygeom.learning.spectra import psnr
@@ -39,7 +39,7 @@ class Config:
     order: str = option("fixed", "Order of the pixels; fixed: shuffled once.", choices=("fixed", "reshuffle"))
     every: int = option(20, "Epochs between two marks.")
     pairs: int = option(50_000, "Uniformly random pairs.")
-    print_loss: bool = option(False, "Write the loss at every mark to standard error.")
+    print_loss: bool = option(False, "Print the loss at every mark.")
 
 
 PRESETS = {
@@ -84,8 +84,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     probe = Probe(inputs, targets, pairs, what=frozenset({"act_patterns", "dead_neurons"}), extra=quality)
     settings, steps = settings_for(case, size * size, model.rate)
-    tell = f"{case['model']} {case['shape']}" if case["print_loss"] else None
-    marks = fit(network, inputs, targets, settings, probe, steps_per_epoch=steps, seed=seed, tell=tell)
+    marks = fit(network, inputs, targets, settings, probe, steps_per_epoch=steps, seed=seed, tell=case["print_loss"])
     names = {"image": case["image"], "model": f"{case['model']} {case['shape']}"}
     relative = [{f"relative_{name}": row[f"hamming_{name}"] / row["units"] for name in pairs} for row in marks]
     return [names | row | more for row, more in zip(marks, relative, strict=True)]
@@ -124,4 +123,4 @@ def summarise(table: Any) -> str:
     lines = [f"{'model':22} " + " ".join(f"{name:>15}" for name in names)]
     for _, row in means.iterrows():
         lines.append(f"{row['model']:22} " + " ".join(f"{row[f'{name}_mean']:>15.4g}" for name in names))
-    return "\n".join(lines)
+    return "\n".join([*lines, *told_losses(table)])

@@ -16,7 +16,7 @@ import torch
 from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments import coordinate_figures as figures
-from polygeom.experiments.dynamics import Model, Probe, chosen, fit, settings_for, shared
+from polygeom.experiments.dynamics import Model, Probe, chosen, fit, settings_for, shared, told_losses
 from polygeom.experiments.study import mean_and_deviation, option
 from polygeom.learning.spectra import OCTAVES, learned_by_band, psnr
 
@@ -56,7 +56,7 @@ class Config:
     learning_rate: float = option(2e-3, "Of Adam.")
     order: str = option("fixed", "Order of the pixels; fixed: shuffled once.", choices=("fixed", "reshuffle"))
     every: int = option(20, "Epochs between two marks.")
-    print_loss: bool = option(False, "Write the loss at every mark to standard error.")
+    print_loss: bool = option(False, "Print the loss at every mark.")
 
 
 _PUBLISHED = Config(size=512, neurons=256, layers=4, epochs=2000, learning_rate=9e-4, every=1)
@@ -89,9 +89,15 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     network = model.build(inputs.shape[1], 3, case, seed, case["output"])
     probe = Probe(inputs, targets, extra=quality)
     settings, steps = settings_for(case, len(trained), model.rate)
-    tell = f"{case['image']} {case['model']}" if case["print_loss"] else None
     marks = fit(
-        network, inputs[trained], targets[trained], settings, probe, steps_per_epoch=steps, seed=seed, tell=tell
+        network,
+        inputs[trained],
+        targets[trained],
+        settings,
+        probe,
+        steps_per_epoch=steps,
+        seed=seed,
+        tell=case["print_loss"],
     )
     if not marks:
         raise PolygeomError(f"{case['model']} diverged at once; lower its learning rate: {case['model']}@1e-4")
@@ -122,4 +128,4 @@ def summarise(table: Any) -> str:
     for _, row in means.iterrows():
         cells = " ".join(f"{row[f'{name}_mean']:8.2f}" for name in names)
         lines.append(f"{str(row['image'])[-8:]:8} {row['model']:18} {cells}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *told_losses(table)])

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments import coordinate_figures as figures
-from polygeom.experiments.dynamics import Probe, fit, settings_for, shared
+from polygeom.experiments.dynamics import Probe, fit, settings_for, shared, told_losses
 from polygeom.experiments.study import mean_and_deviation, option
 from polygeom.learning.coordinate_networks import coordinate_network
 from polygeom.learning.pairs import class_pairs
@@ -47,7 +47,7 @@ class Config:
     neighbours: int = option(25, "Partners of each.")
     hamming: bool = option(True, "Hamming distances at every mark.")
     confusion: bool = option(True, "Gradient confusion at every mark.")
-    print_loss: bool = option(False, "Write the loss at every mark to standard error.")
+    print_loss: bool = option(False, "Print the loss at every mark.")
 
 
 _PUBLISHED = Config(
@@ -131,8 +131,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     hamming, confusion = (pairs if case[name] else {} for name in ("hamming", "confusion"))
     probe = Probe(x, y, hamming, confusion, loss="cross_entropy", extra=accuracy)
     settings, steps = settings_for(case, len(y))
-    tell = f"{case['dataset']} {case['model']}" if case["print_loss"] else None
-    marks = fit(network, x, y, settings, probe, steps_per_epoch=steps, seed=case["seed"], tell=tell)
+    marks = fit(network, x, y, settings, probe, steps_per_epoch=steps, seed=case["seed"], tell=case["print_loss"])
     if not marks:
         raise PolygeomError(f"{case['model']} diverged at once; write a lower learning_rate")
     distances = {f"distance_{name}": _mean_distance(flat, found) for name, found in pairs.items()}
@@ -185,4 +184,4 @@ def summarise(table: Any) -> str:
         lines.append(
             f"{row['image']:8} {row['model']:6} " + " ".join(f"{row[f'{name}_mean']:>18.4g}" for name in there)
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *told_losses(table)])

@@ -16,7 +16,7 @@ import torch
 from polygeom.datasets.waves import phased_waves
 from polygeom.errors import PolygeomError
 from polygeom.experiments import coordinate_figures as figures
-from polygeom.experiments.dynamics import Model, Probe, chosen, fit, settings_for, shared
+from polygeom.experiments.dynamics import Model, Probe, chosen, fit, settings_for, shared, told_losses
 from polygeom.experiments.study import mean_and_deviation, option
 from polygeom.learning.pairs import end_pairs, window_pairs
 from polygeom.learning.spectra import amplitude_ratios
@@ -56,7 +56,7 @@ class Config:
     pairs: int = option(5000, "Random pairs from the two ends.")
     hamming: bool = option(True, "Hamming distances, regions and dead units.")
     confusion: bool = option(True, "Gradient confusion.")
-    print_loss: bool = option(False, "Write the loss at every mark to standard error.")
+    print_loss: bool = option(False, "Print the loss at every mark.")
 
 
 _PUBLISHED = Config(
@@ -96,8 +96,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     hamming, confusion = (pairs if case[name] else {} for name in ("hamming", "confusion"))
     probe = Probe(inputs, targets, hamming, confusion, what, extra=spectrum)
     settings, steps = settings_for(case, case["length"], model.rate)
-    tell = case["model"] if case["print_loss"] else None
-    marks = fit(network, inputs, targets, settings, probe, steps_per_epoch=steps, seed=seed, tell=tell)
+    marks = fit(network, inputs, targets, settings, probe, steps_per_epoch=steps, seed=seed, tell=case["print_loss"])
     if not marks:
         raise PolygeomError(f"{case['model']} diverged at once; lower its learning rate: {case['model']}@1e-4")
     with torch.no_grad():
@@ -148,4 +147,4 @@ def summarise(table: Any) -> str:
     lines = [f"{'model':16} " + " ".join(f"{name:>21}" for name in there)]
     for _, row in means.iterrows():
         lines.append(f"{row['model']:16} " + " ".join(f"{row[f'{name}_mean']:>21.4g}" for name in there))
-    return "\n".join(lines)
+    return "\n".join([*lines, *told_losses(table)])

@@ -9,7 +9,6 @@ of its own.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -233,19 +232,17 @@ def fit(
     *,
     steps_per_epoch: int,
     seed: int,
-    tell: str | None = None,
+    tell: bool = False,
 ) -> list[dict[str, Any]]:
     """Train and measure: one row for each mark, with ``epoch``, ``loss``, ``status`` and what the probe says.
 
-    A network that diverges keeps the rows it had and has the status ``"diverged"``.
+    A network that diverges keeps the rows it had and has the status ``"diverged"``. With ``tell`` rows are marked for
+    `told_losses`.
     """
     status, losses = "finished", []
 
     def listen(row: Mapping[str, float]) -> bool:
         losses.append((int(row["step"]), float(row["loss"])))
-        if tell is not None:
-            epoch = row["step"] / steps_per_epoch
-            print(f"{tell} epoch {epoch:g}: loss {row['loss']:.6g}", file=sys.stderr, flush=True)
         return False
 
     try:
@@ -254,7 +251,10 @@ def fit(
         module.load_state_dict(error.state)
         status = "diverged"
     marks = zip(losses, probe.rows, strict=False)
-    return [{"epoch": step / steps_per_epoch, "loss": loss, "status": status} | row for (step, loss), row in marks]
+    told = {"told": True} if tell else {}
+    return [
+        {"epoch": step / steps_per_epoch, "loss": loss, "status": status} | told | row for (step, loss), row in marks
+    ]
 
 
 def settings_for(options: Mapping[str, Any], samples: int, rate: float | None = None) -> tuple[TrainingSettings, int]:
@@ -270,3 +270,12 @@ def settings_for(options: Mapping[str, Any], samples: int, rate: float | None = 
         record_every=max(1, options["every"]) * steps_per_epoch,
     )
     return settings, steps_per_epoch
+
+
+def told_losses(table: Any) -> list[str]:
+    """One line for each mark of the networks whose losses are to be printed."""
+    if "told" not in table:
+        return []
+    rows = table[table["told"] == True]  # noqa: E712 - the column has missing values
+    named = rows[["seed", "image", "model", "epoch", "loss"]].itertuples()
+    return [f"{row.image} {row.model} seed {row.seed} epoch {row.epoch:g}: loss {row.loss:.6g}" for row in named]

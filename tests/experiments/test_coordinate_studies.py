@@ -238,12 +238,14 @@ def test_waves() -> None:
 
 
 def test_depth_and_width() -> None:
-    table = rows_of(coordinate_depth, shapes=("1x8", "3x8"), size=16, epochs=2, every=1, pairs=100)
+    table = rows_of(coordinate_depth, shapes=("1x8", "3x8"), size=16, epochs=2, every=1, pairs=100, print_loss=True)
     assert set(table["model"]) == {f"relu:{what} {shape}" for what in ("raw", "sin_cos5") for shape in ("1x8", "3x8")}
     layers = table[[f"hamming_random_{number}" for number in (1, 2, 3)]].sum(axis=1)
     assert np.allclose(layers, table["hamming_random"])
     assert np.allclose(table["relative_local"], table["hamming_local"] / table["units"])
-    assert "relu:raw 3x8" in coordinate_depth.summarise(table)
+    told = [line for line in coordinate_depth.summarise(table).splitlines() if ": loss " in line]
+    assert len(told) == len(table)
+    assert told[0] == f"random relu:raw 1x8 seed 0 epoch 0: loss {table['loss'][0]:.6g}"
     coordinate_depth.plot(table)
 
 
