@@ -141,6 +141,12 @@ def test_the_fit_against_numpy(features, width, rng) -> None:
     torch.testing.assert_close(model.predict(z, memory_budget=3 * 40 * 16 * 2), model.predict(z))
 
 
+def test_the_cutoff_is_relative(rng) -> None:
+    x, directions = rows(rng, 20), rows(rng, 60)
+    small = fit_random_features(POWERS[3], x * 1e-6, x[:, :1], directions)
+    assert small.rank == fit_random_features(POWERS[3], x, x[:, :1], directions).rank == 10
+
+
 def test_wide_models_interpolate_and_narrow_ones_do_not(rng) -> None:
     x, y = rows(rng, 20), torch.from_numpy(rng.standard_normal((20, 1)))
     errors = {}
