@@ -301,7 +301,9 @@ def _losses(axes: Any, table: pandas.DataFrame) -> None:
     )
     axes.set_xticklabels(places)
     axes.margins(x=0.15, y=0.12)
-    axes.legend(fontsize="small", frameon=False, markerscale=0.6)
+    axes.legend(
+        fontsize="small", frameon=False, markerscale=0.5, ncols=3, loc="upper center", bbox_to_anchor=(0.45, -0.14)
+    )
 
 
 def _best(table: pandas.DataFrame, seed: int) -> float:
@@ -319,7 +321,7 @@ def _bars(axes: Any, numbers: pandas.DataFrame) -> None:
         axes.bar(x, means[column], width=0.2, label=name, color=["0.75", "0.5", "C0", "C3"][place])
         axes.errorbar(x, means[column], yerr=[0 * spread, spread], fmt="none", ecolor="0.2", elinewidth=1)
     names = [str(name).replace(" ", "\n") for name in means.index]
-    axes.set_xticks(range(len(means)), names, fontsize="small")
+    axes.set_xticks(range(len(means)), names, fontsize="small" if len(names) < 6 else "xx-small")
     axes.set(ylabel="functions", title="noise: mean over data sets, line to the most")
     axes.legend(fontsize="small", frameon=False)
 
