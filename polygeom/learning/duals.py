@@ -63,9 +63,9 @@ class LeakyReLU:
 
     Examples
     --------
-    >>> one, half = torch.tensor(1.0, dtype=torch.float64), torch.tensor(0.5, dtype=torch.float64)
-    >>> LeakyReLU().dual(one, one, half).item() == ((0.5 * 2 * math.pi / 3 + 0.75**0.5) / math.pi / 2)
-    True
+    >>> one = torch.tensor(1.0, dtype=torch.float64)
+    >>> LeakyReLU().dual(one, one, 0 * one).item() * 2 * math.pi  # E[relu(u)]² = 1 / 2π
+    1.0
     """
 
     slope: float = 0.0

@@ -1,0 +1,154 @@
+"""Half of the classes against the other half: a network, its linearisation, and the linearisation after training.
+
+The semantic task on which networks beat their linearisation at initialisation, and whether the tangent kernel of the
+trained network explains how they do: the linearisation at the trained weights, without its constant, is trained from
+zero on the same task. With CIFAR-10 this is CIFAR2; digits are the small analogue. The target can be the sign of an
+eigenfunction as well. (Ortiz-Jiménez, Moosavi-Dezfooli, Frossard, arXiv 2106.06770.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from polygeom.datasets.selection import NAMES
+from polygeom.errors import PolygeomError
+from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.tangent_tasks import (
+    TWO_CLASSES,
+    Images,
+    Model,
+    distance,
+    fit_labels,
+    linear_problem,
+    weights_of,
+)
+from polygeom.learning.eigen import eigensystem
+from polygeom.learning.tangent_kernel import empirical_ntk
+
+if TYPE_CHECKING:
+    import pandas
+
+LEARNERS = ("network", "linearised", "unbiased", "pretrained")
+_LABELS = {
+    "network": "network",
+    "linearised": "linearised at the start",
+    "unbiased": "the same, without constant",
+    "pretrained": "linearised after training, without constant",
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Networks, learners and images; every network is one case."""
+
+    models: tuple[str, ...] = option(
+        ("relu:100-100", "x^2:100@0.01", "ccp3:32@0.01"), "Networks: relu:100-100, x^2:100@0.01, lenet:gelu, ccp3:32."
+    )
+    learners: tuple[str, ...] = option(
+        LEARNERS, "network; linearised at the start; the same, unbiased; unbiased at the trained weights.",
+        choices=LEARNERS,
+    )  # fmt: skip
+    target: str = option(TWO_CLASSES, "classes, or the index of an eigenfunction of the kernel at the start.")
+    dataset: str = option("digits", "Images.", choices=NAMES)
+    data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.")
+    train: int = option(1200, "Training images.")
+    test: int = option(597, "Test images.")
+    epochs: int = option(100, "Passes over the training images.")
+    batch_size: int = option(128, "Images of one step.")
+    optimiser: str = option("sgd", "Optimiser.", choices=("sgd", "adam"))
+    learning_rate: float = option(0.05, "Learning rate of networks that do not say their own.")
+    momentum: float = option(0.9, "Momentum of sgd.")
+    schedule: str = option("linear", "Learning rate over time; linear: down to 0.", choices=("linear", "constant"))
+
+
+PRESETS = {
+    "quick": Config(),
+    "published": Config(models=("relu:100-100", "lenet:relu"), dataset="cifar10", train=50_000, test=10_000),
+    "eigenfunction": Config(models=("relu:100-100",), target="10"),
+}
+
+
+def cases(config: Config) -> list[dict[str, Any]]:
+    """One for each network."""
+    if config.target != TWO_CLASSES and not config.target.isdecimal():
+        raise PolygeomError(f"target must be {TWO_CLASSES} or an index, got {config.target!r}; write {TWO_CLASSES}")
+    common = {**asdict(config), "learners": list(config.learners)}
+    del common["models"]
+    return [common | {"model": model} for model in config.models]
+
+
+def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Accuracies of every learner after every epoch."""
+    images, model = Images.load(case), Model.parse(case["model"])
+    shape = tuple(images.x.shape[1:])
+    fresh, network = model.build(shape, case["seed"]), model.build(shape, case["seed"])
+    labels = images.labels
+    if case["target"] != TWO_CLASSES:
+        kernel = empirical_ntk(fresh, images.x, outputs="trace", memory_budget=2**33)
+        vectors = eigensystem(kernel, int(case["target"]) + 1).vectors
+        labels = torch.as_tensor(vectors[:, -1] > 0).double()
+    rows: list[dict[str, Any]] = []
+    start = weights_of(network)
+    if {"network", "pretrained"} & set(case["learners"]):
+        done = fit_labels(network, images.x, labels, images.train, case, model.rate)
+        moved = distance(network, start)
+        rows += _rows(model, "network", done.table, case, images.train, moved) if "network" in case["learners"] else []
+    for learner in (name for name in case["learners"] if name != "network"):
+        base = network if learner == "pretrained" else fresh
+        module, inputs = linear_problem(base, images.x, bias=learner == "linearised")
+        before = weights_of(module)
+        done = fit_labels(module, inputs, labels, images.train, case, model.rate)
+        rows += _rows(model, learner, done.table, case, images.train, distance(module, before))
+    return rows
+
+
+def _rows(
+    model: Model, learner: str, table: pandas.DataFrame, case: Mapping[str, Any], count: int, moved: float
+) -> list[dict[str, Any]]:
+    steps = -(-count // min(case["batch_size"], count))
+    rows: list[dict[str, Any]] = [
+        {"model": model.name, "learner": learner, "epoch": int(row["step"]) // steps}
+        | {name: row[name] for name in ("loss", "train", "test")}
+        for row in table.to_dict("records")
+    ]
+    rows[-1]["distance"] = moved
+    return rows
+
+
+def plot(table: pandas.DataFrame) -> Any:
+    """Test accuracy over epochs."""
+    import matplotlib.pyplot as plt
+
+    models = list(table["model"].unique())
+    figure, panels = plt.subplots(
+        1, len(models), figsize=(3.6 * len(models) + 0.6, 3.4), squeeze=False, sharey=True, layout="constrained"
+    )
+    for axes, model in zip(panels[0], models, strict=True):
+        own = mean_and_deviation(table[table["model"] == model], ["learner", "epoch"], ["test"])
+        for learner, rows in own.groupby("learner", sort=False):
+            color = f"C{LEARNERS.index(str(learner))}"
+            axes.plot(1 + rows["epoch"], rows["test_mean"], color=color, label=_LABELS[str(learner)])
+            low, high = rows["test_mean"] - rows["test_std"], rows["test_mean"] + rows["test_std"]
+            axes.fill_between(1 + rows["epoch"], low, high, color=color, alpha=0.2, lw=0)
+        axes.set(title=model, xlabel="1 + epochs", xscale="log")
+        axes.grid(alpha=0.3)
+    panels[0, 0].set(ylabel="test accuracy", ylim=(0.45, 1.01))
+    panels[0, 0].legend(frameon=False, fontsize=8, loc="lower right")
+    return figure
+
+
+def summarise(table: pandas.DataFrame) -> str:
+    """Final accuracies, and those after few epochs."""
+    lines = []
+    for model, own in table.groupby("model", sort=False):
+        for learner, rows in own.groupby("learner", sort=False):
+            curve = rows.groupby("epoch")["test"].mean()
+            early = ", ".join(f"{curve[epoch]:.3f}" for epoch in (1, 3, 10, 30) if epoch in curve)
+            lines.append(
+                f"{model}, {_LABELS[str(learner)]}: {curve.iloc[-1]:.3f} on test images (epochs 1, 3, …: {early})"
+            )
+    return "\n".join(lines)

@@ -1,0 +1,206 @@
+"""What the studies of tangent kernels share: networks by name, images as one-logit tasks, and their training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from polygeom.datasets.selection import train_and_test
+from polygeom.errors import PolygeomError
+from polygeom.learning.linearised import linearize
+from polygeom.learning.settings import TrainingSettings
+from polygeom.learning.tangent_kernel import jacobian
+from polygeom.learning.training import TrainingResult, train
+from polygeom.network import ccp, ncp
+
+TWO_CLASSES = "classes"
+"""The target that is no eigenfunction: the first half of the classes against the second."""
+_JACOBIAN_BYTES = 2**30
+_ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "gelu": nn.functional.gelu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "softplus": nn.functional.softplus,
+    "x+x^2": lambda x: x + x * x / 2,
+}
+
+
+class Elementwise(nn.Module):
+    """An activation by name: relu, gelu, sigmoid, tanh, softplus, ``x+x^2`` (which is ``x + x²/2``), or ``x^r``."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        if name not in _ACTIVATIONS and not (name.startswith("x^") and name[2:].isdecimal()):
+            raise PolygeomError(f"activation must be one of {', '.join(_ACTIVATIONS)} or x^r, got {name!r}; write relu")
+        self.name = name
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The value, elementwise."""
+        return _ACTIVATIONS[self.name](x) if self.name in _ACTIVATIONS else x ** int(self.name[2:])
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network by name, and its learning rate where it has its own.
+
+    ``relu:100-100`` (a perceptron with these hidden widths; any activation of `Elementwise`), ``lenet:gelu``,
+    ``ccp3:32``, ``ncp3:32`` (a Π-net of this degree and rank); with ``@0.01`` appended, that learning rate.
+    """
+
+    name: str
+    family: str
+    detail: str
+    rate: float | None
+
+    @classmethod
+    def parse(cls, text: str) -> Model:
+        """Read a name.
+
+        Raises
+        ------
+        PolygeomError
+            When it is none of the above.
+        """
+        name, _, rate = text.partition("@")
+        family, _, detail = name.partition(":")
+        try:
+            return cls(name, family, detail, float(rate) if rate else None)
+        except ValueError:
+            raise PolygeomError(f"models must look like relu:100-100 or x^2:100@0.01, got {text!r}") from None
+
+    def build(self, shape: tuple[int, ...], seed: int) -> nn.Module:
+        """The network for points of a shape, one output, float64; normal weights of variance 1/fan-in, biases zero."""
+        size = math.prod(shape)
+        if self.family == "lenet":
+            return _initialised(_lenet(shape, self.detail or "gelu"), seed)
+        if self.family[:3] in ("ccp", "ncp") and self.family[3:].isdecimal() and self.detail.isdecimal():
+            make = ccp if self.family[:3] == "ccp" else ncp
+            module = make(size, int(self.detail), int(self.family[3:]), 1, bias=True).to_torch(rng=seed)
+            return nn.Sequential(nn.Flatten(), module)
+        if not all(part.isdecimal() for part in self.detail.split("-")):
+            raise PolygeomError(f"models must look like relu:100-100, lenet:gelu or ccp3:32, got {self.name!r}")
+        widths = [size, *map(int, self.detail.split("-")), 1]
+        layers: list[nn.Module] = [nn.Flatten()]
+        for n, m in zip(widths, widths[1:], strict=False):
+            layers += [nn.Linear(n, m), Elementwise(self.family)]
+        return _initialised(nn.Sequential(*layers[:-1]), seed)
+
+
+def _lenet(shape: tuple[int, ...], activation: str) -> nn.Module:
+    """Two convolutions with average pooling and three dense layers, as in arXiv 2106.06770."""
+    channels, height, width = (1, *shape)[-3:]
+    flat = 16 * (height // 4) * (width // 4)
+    return nn.Sequential(
+        nn.Unflatten(1, (1, height)) if len(shape) == 2 else nn.Identity(),
+        nn.Conv2d(channels, 6, 5, padding=2), Elementwise(activation), nn.AvgPool2d(2),
+        nn.Conv2d(6, 16, 5, padding=2), Elementwise(activation), nn.AvgPool2d(2), nn.Flatten(),
+        nn.Linear(flat, 120), Elementwise(activation), nn.Linear(120, 84), Elementwise(activation), nn.Linear(84, 1),
+    )  # fmt: skip
+
+
+def _initialised(module: nn.Module, seed: int) -> nn.Module:
+    generator = torch.Generator().manual_seed(seed)
+    module = module.double()
+    for parameter in module.parameters():
+        fan_in = parameter[0].numel()
+        draw = torch.empty_like(parameter).detach()
+        nn.init.trunc_normal_(draw, std=1.0, a=-2.0, b=2.0, generator=generator)
+        with torch.no_grad():
+            parameter.copy_(draw / (0.87962566 * math.sqrt(fan_in)) if parameter.ndim > 1 else 0 * draw)
+    return module
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Training images, then test images, with one mean and deviation; ``labels`` are 1 in the first half of classes."""
+
+    x: Tensor
+    labels: Tensor
+    train: int
+
+    @classmethod
+    def load(cls, case: Mapping[str, Any]) -> Images:
+        """The images that a case asks for, normalised by channel with the statistics of the training images."""
+        first, second = train_and_test(
+            case["dataset"], case["train"], case["test"], data_root=case["data_root"], rng=case["seed"]
+        )
+        inputs = np.concatenate([first.inputs, second.inputs]).astype(np.float64)
+        axes = (0, 2, 3) if inputs.ndim == 4 else None
+        own = inputs[: len(first)]
+        inputs = (inputs - own.mean(axis=axes, keepdims=True)) / own.std(axis=axes, keepdims=True)
+        labels = np.concatenate([first.two_classes().labels, second.two_classes().labels])
+        return cls(torch.as_tensor(inputs), torch.as_tensor(labels, dtype=torch.float64), len(first))
+
+
+class TangentModel(nn.Module):
+    """A linear model on rows of a Jacobian with the constant in the last column: a linearised network made fast."""
+
+    def __init__(self, size: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.displacement = nn.Parameter(torch.zeros(size, dtype=dtype))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Logits ``(N, 1)``."""
+        return (rows[:, :-1] @ self.displacement + rows[:, -1])[:, None]
+
+
+def linear_problem(module: nn.Module, x: Tensor, *, bias: bool) -> tuple[nn.Module, Tensor]:
+    """A module's tangent as something to train, and its inputs: rows of the Jacobian where that fits into a gibibyte."""
+    size = sum(p.numel() for p in module.parameters())
+    if len(x) * size * 8 > _JACOBIAN_BYTES:
+        return linearize(module, bias=bias), x
+    with torch.no_grad():
+        start = module(x) if bias else torch.zeros(len(x), 1, dtype=x.dtype)
+    rows = torch.cat([jacobian(module, x, memory_budget=4 * _JACOBIAN_BYTES)[:, 0], start], dim=1)
+    return TangentModel(size, x.dtype), rows
+
+
+def training_settings(case: Mapping[str, Any], count: int, rate: float | None) -> tuple[TrainingSettings, int]:
+    """The settings of a case for ``count`` samples, and the steps of an epoch."""
+    batch = min(case["batch_size"], count)
+    steps = -(-count // batch)
+    settings = TrainingSettings(
+        steps=case["epochs"] * steps, optimiser=case["optimiser"], batch_size=batch, schedule=case["schedule"],
+        learning_rate=case["learning_rate"] if rate is None else rate,
+        momentum=case["momentum"] if case["optimiser"] == "sgd" else 0.0, record_every=steps,
+    )  # fmt: skip
+    return settings, steps
+
+
+def fit_labels(
+    module: nn.Module, inputs: Tensor, labels: Tensor, count: int, case: Mapping[str, Any], rate: float | None,
+    *, every: int = 1, metrics: Mapping[str, Callable[[nn.Module], float]] | None = None,
+) -> TrainingResult:  # fmt: skip
+    """Train one logit on the first ``count`` labels; the table has accuracies on them and on the others.
+
+    ``every``: epochs between two rows.
+    """
+    settings, steps = training_settings(case, count, rate)
+    settings = TrainingSettings(**{**settings.as_dict(), "record_every": every * steps})
+    y = labels.to(inputs)
+
+    def accuracy(rows: slice) -> Callable[[nn.Module], float]:
+        return lambda own: float(((own(inputs[rows])[:, 0] > 0) == (y[rows] > 0.5)).double().mean())
+
+    measured = {"train": accuracy(slice(0, count)), "test": accuracy(slice(count, None))}
+    return train(
+        module, inputs[:count], y[:count, None], settings, metrics={**measured, **(metrics or {})},
+        loss=nn.functional.binary_cross_entropy_with_logits, rng=case["seed"],
+    )  # fmt: skip
+
+
+def distance(module: nn.Module, start: Mapping[str, Tensor]) -> float:
+    """Squared distance of the weights to those at the start."""
+    return float(sum((p.detach() - start[name]).square().sum() for name, p in module.named_parameters()))
+
+
+def weights_of(module: nn.Module) -> dict[str, Tensor]:
+    """Copies of the weights by name."""
+    return {name: p.detach().clone() for name, p in module.named_parameters()}
