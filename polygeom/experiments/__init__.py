@@ -21,5 +21,10 @@ STUDIES: Mapping[str, str] = {
     "coordinate-neighbours": "polygeom.experiments.coordinate_neighbours",
     "coordinate-grid": "polygeom.experiments.coordinate_grid",
     "learnable-functions": "polygeom.experiments.learnable_functions",
+    "ntk-eigenfunctions": "polygeom.experiments.ntk_eigenfunctions",
+    "cifar2": "polygeom.experiments.cifar2",
+    "anisotropy": "polygeom.experiments.anisotropy",
+    "network-vs-ntk": "polygeom.experiments.network_vs_ntk",
+    "trained-descent": "polygeom.experiments.trained_descent",
 }
 """Module of every study, by the name used on the command line."""

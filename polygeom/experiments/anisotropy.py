@@ -33,9 +33,7 @@ class Config:
         ("lenet:gelu", "lenet:x+x^2@0.02", "x^2:60@0.01"), "Networks: lenet:gelu, lenet:x+x^2@0.02, x^2:60."
     )
     side: int = option(12, "Inputs are side x side images of one channel.")
-    directions: tuple[int, ...] = option(
-        (0, 10, 40, 143), "Which directions, 0 the easiest; beyond the last: the last."
-    )
+    directions: tuple[int, ...] = option((0, 10, 40, 143), "Directions to learn along; beyond the last: the last.")
     sigma_inputs: float = option(0.0, "Deviation of the inputs of the mixed derivative; 0: at x = 0.")
     samples: int = option(50, "Random inputs of the mixed derivative.")
     method: str = option("dense", "How directions are computed.", choices=METHODS)
@@ -84,8 +82,11 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
         {"model": model.name, "what": "direction", "index": i, "singular_value": float(value)}
         for i, value in enumerate(found.singular_values)
     ]
-    for index in dict.fromkeys(min(i, len(found.directions) - 1) for i in case["directions"]):
-        rows.append({"model": model.name, "what": "accuracy", "index": index} | _learn(case, model, found, index))
+    chosen = dict.fromkeys(min(i, len(found.directions) - 1) for i in case["directions"])
+    rows += [
+        {"model": model.name, "what": "accuracy", "index": index} | _learn(case, model, found, index)
+        for index in chosen
+    ]
     return rows
 
 

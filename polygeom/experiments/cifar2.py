@@ -46,7 +46,7 @@ class Config:
     """Networks, learners and images; every network is one case."""
 
     models: tuple[str, ...] = option(
-        ("relu:100-100", "x^2:100@0.01", "ccp3:32@0.01"), "Networks: relu:100-100, x^2:100@0.01, lenet:gelu, ccp3:32."
+        ("relu:100-100", "x^2:100@0.01"), "Networks: relu:100-100, x^2:100@0.01, lenet:gelu, ccp3:32."
     )
     learners: tuple[str, ...] = option(
         LEARNERS, "network; linearised at the start; the same, unbiased; unbiased at the trained weights.",
@@ -68,6 +68,7 @@ class Config:
 PRESETS = {
     "quick": Config(),
     "published": Config(models=("relu:100-100", "lenet:relu"), dataset="cifar10", train=50_000, test=10_000),
+    "polynomial": Config(models=("x^2:100@0.01", "x^3:60@0.01", "ccp3:32@0.01", "ncp3:32@0.01")),
     "eigenfunction": Config(models=("relu:100-100",), target="10"),
 }
 
@@ -148,7 +149,6 @@ def summarise(table: pandas.DataFrame) -> str:
         for learner, rows in own.groupby("learner", sort=False):
             curve = rows.groupby("epoch")["test"].mean()
             early = ", ".join(f"{curve[epoch]:.3f}" for epoch in (1, 3, 10, 30) if epoch in curve)
-            lines.append(
-                f"{model}, {_LABELS[str(learner)]}: {curve.iloc[-1]:.3f} on test images (epochs 1, 3, …: {early})"
-            )
+            name = _LABELS[str(learner)]
+            lines.append(f"{model}, {name}: {curve.iloc[-1]:.3f} on test images (epochs 1, 3, …: {early})")
     return "\n".join(lines)

@@ -121,6 +121,8 @@ def plot(table: pandas.DataFrame) -> Any:
         for column, (label, style) in _CURVES.items():
             axes.plot(own["width"], own[f"{column}_mean"], style, ms=4, label=label)
         axes.set(title=f"activation {name}", xlabel="hidden units", xscale="log", yscale="log")
+        axes.set_xticks(own["width"], [f"{width:,}" for width in own["width"]])
+        axes.minorticks_off()
         axes.grid(alpha=0.3)
     panels[0, 0].set_ylabel("mean square / relative distance")
     handles, labels = panels[0, 0].get_legend_handles_labels()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ class Model:
             raise PolygeomError(f"models must look like relu:100-100, lenet:gelu or ccp3:32, got {self.name!r}")
         widths = [size, *map(int, self.detail.split("-")), 1]
         layers: list[nn.Module] = [nn.Flatten()]
-        for n, m in zip(widths, widths[1:], strict=False):
+        for n, m in itertools.pairwise(widths):
             layers += [nn.Linear(n, m), Elementwise(self.family)]
         return _initialised(nn.Sequential(*layers[:-1]), seed)
 
@@ -152,7 +153,7 @@ class TangentModel(nn.Module):
 
 
 def linear_problem(module: nn.Module, x: Tensor, *, bias: bool) -> tuple[nn.Module, Tensor]:
-    """A module's tangent as something to train, and its inputs: rows of the Jacobian where that fits into a gibibyte."""
+    """A module's tangent as something to train, and its inputs: rows of the Jacobian where a gibibyte holds them."""
     size = sum(p.numel() for p in module.parameters())
     if len(x) * size * 8 > _JACOBIAN_BYTES:
         return linearize(module, bias=bias), x

@@ -130,7 +130,8 @@ class _Mixed:
 
         def along(weights: dict[str, Tensor]) -> Tensor:
             change: Tensor = torch.func.jvp(lambda x: self.f(weights, x), (self.x,), (tangent,))[1][:, 0]
-            return (change if signs is None else signs * change).mean()
+            mean: Tensor = (change if signs is None else signs * change).mean()
+            return mean
 
         return self.f.flat(torch.func.grad(along)(self.f.weights)).detach()
 
@@ -140,9 +141,11 @@ class _Mixed:
 
         def along(x: Tensor) -> Tensor:
             change: Tensor = torch.func.jvp(lambda weights: self.f(weights, x), (self.f.weights,), (tangent,))[1]
-            return change.mean()
+            mean: Tensor = change.mean()
+            return mean
 
-        return torch.func.grad(along)(self.x).sum(dim=0).reshape(-1).detach()
+        pulled: Tensor = torch.func.grad(along)(self.x).sum(dim=0).reshape(-1).detach()
+        return pulled
 
 
 def _inputs(f: WeightFunction, shape: tuple[int, ...], sigma: float, samples: int, paired: bool, rng: int) -> Tensor:
@@ -166,9 +169,9 @@ def _refuse_zero(mixed: _Mixed, size: int, rng: int) -> None:
         if whole > _VANISHING * max(float(terms), 1e-300):
             return
     raise VanishingError(
-        "the mean mixed derivative by weights and inputs is zero, so that no direction is preferred: at x = 0 this holds "
-        "for every homogeneous network of degree at least 2, over symmetric inputs for every even one; add a bias or a "
-        "linear term, or use odd degree and sigma > 0"
+        "the mean mixed derivative by weights and inputs is zero, so that no direction is preferred: at x = 0 this is "
+        "so for every homogeneous network of degree at least 2, over symmetric inputs for every even one; add a bias "
+        "or a linear term, or use odd degree and sigma > 0"
     )
 
 

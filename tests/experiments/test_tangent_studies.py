@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+pytest.importorskip("matplotlib")
+
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.experiments import anisotropy, cifar2, network_vs_ntk, ntk_eigenfunctions, study, trained_descent  # noqa: E402
+from polygeom.experiments.tangent_tasks import Images, Model, fit_labels, linear_problem  # noqa: E402
+from polygeom.learning.alignment import rayleigh  # noqa: E402
+from polygeom.learning.eigen import eigensystem  # noqa: E402
+from polygeom.learning.kernel_machines import nystrom  # noqa: E402
+from polygeom.learning.tangent_kernel import TangentKernel, empirical_ntk, jacobian  # noqa: E402
+
+STUDIES = {
+    "ntk-eigenfunctions": (ntk_eigenfunctions, {
+        "models": ("relu:8", "ccp2:4@0.01"), "targets": ("1", "classes"), "eigenvectors": 5, "train": 60, "test": 40,
+        "epochs": 2, "marks": 1,
+    }),
+    "cifar2": (cifar2, {"models": ("x^2:8@0.01", "lenet:tanh"), "train": 60, "test": 40, "epochs": 2}),
+    "anisotropy": (anisotropy, {
+        "models": ("relu:6", "x^2:5"), "side": 4, "directions": (0, 99), "train": 40, "test": 40, "epochs": 2,
+    }),
+    "network-vs-ntk": (network_vs_ntk, {"widths": (20, 40), "samples": 8, "dimension": 12, "test": 10}),
+    "trained-descent": (trained_descent, {"widths": (2, 12), "train": 20, "test": 30, "steps": 5}),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, pandas.DataFrame]:
+    return {name: study.run(module, study.configuration(module, **small)) for name, (module, small) in STUDIES.items()}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_measures_draws_and_sums_up(name: str, tables: dict[str, pandas.DataFrame]) -> None:
+    import matplotlib.pyplot as plt
+
+    module, small = STUDIES[name]
+    table = tables[name]
+    assert table.attrs["failures"] == []
+    assert len(table) >= 2
+    figure = module.plot(table)
+    assert figure.axes
+    plt.close(figure)
+    named = small.get("models", ("relu",))[0].partition("@")[0]
+    assert named in module.summarise(table)
+    assert study.load(name) is module
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_number_of_workers_changes_nothing(name: str, tables: dict[str, pandas.DataFrame]) -> None:
+    module, small = STUDIES[name]
+    again = study.run(module, study.configuration(module, **small), workers=2)
+    pandas.testing.assert_frame_equal(tables[name], again, check_exact=True)
+
+
+def test_the_command_writes_table_and_figure(tmp_path: Path) -> None:
+    arguments = "study network-vs-ntk --widths 10,20 --activations relu --samples 6 --dimension 8 --test 5 --out out"
+    done = subprocess.run(
+        [sys.executable, "-m", "polygeom", *arguments.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    endings = {path.suffix for path in (tmp_path / "out").iterdir()}
+    assert {".csv", ".png", ".json"} <= endings
+
+
+def test_spectra_are_rayleigh_quotients_of_the_kernels(tables: dict[str, pandas.DataFrame]) -> None:
+    """The rows at the start are eigenvalues; shares grow by one on average, weighted by where they were."""
+    rows = tables["ntk-eigenfunctions"].query("what == 'spectrum' and model == 'relu:8' and target == '1'")
+    assert np.all(np.diff(rows["start"]) < 0)
+    weight = rows["start"] / rows["start"].sum()
+    assert float((weight * rows["growth"]).sum()) == pytest.approx(1)
+    case = {"dataset": "digits", "train": 60, "test": 40, "data_root": None, "seed": 0}
+    module = Model.parse("relu:8").build((8, 8), 0)
+    kernel = empirical_ntk(module, Images.load(case).x, outputs="trace")
+    np.testing.assert_allclose(rows["start"], eigensystem(kernel, 5).values, rtol=1e-9)
+
+
+def test_the_zero_matrix_is_reported_not_trained(tables: dict[str, pandas.DataFrame]) -> None:
+    rows = tables["anisotropy"].query("model == 'x^2:5'")
+    assert rows["what"].tolist() == ["no directions"]
+    assert "zero" in rows["reason"].iloc[0]
+    assert "no directions" in anisotropy.summarise(tables["anisotropy"])
+
+
+def test_a_linearised_problem_is_one_model_by_two_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from polygeom.experiments import tangent_tasks
+
+    case = {
+        "dataset": "digits", "train": 40, "test": 20, "data_root": None, "seed": 0, "epochs": 2, "batch_size": 16,
+        "optimiser": "sgd", "learning_rate": 0.05, "momentum": 0.9, "schedule": "linear",
+    }  # fmt: skip
+    images = Images.load(case)
+    module = Model.parse("relu:6").build((8, 8), 0)
+    fast = linear_problem(module, images.x, bias=True)
+    monkeypatch.setattr(tangent_tasks, "_JACOBIAN_BYTES", 0)
+    slow = linear_problem(module, images.x, bias=True)
+    assert type(fast[0]) is not type(slow[0])
+    values = [fit_labels(m, x, images.labels, 40, case, None).table.to_numpy() for m, x in (fast, slow)]
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-9)
+
+
+def test_images_are_normalised_by_their_training_part() -> None:
+    case = {"dataset": "digits", "train": 100, "test": 50, "data_root": None, "seed": 3}
+    images = Images.load(case)
+    assert images.x.shape == (150, 8, 8)
+    assert float(images.x[:100].mean()) == pytest.approx(0, abs=1e-12)
+    assert float(images.x[:100].std(correction=0)) == pytest.approx(1)
+    assert set(images.labels.tolist()) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Model.parse("relu:8@fast"), "models must look like"),
+        (lambda: Model.parse("relu:wide").build((8, 8), 0), "models must look like"),
+        (
+            lambda: Model.parse("swish:8").build((8, 8), 0),
+            r"activation must be one of relu, gelu, .* or x\^r, got 'swish'",
+        ),
+        (lambda: ntk_eigenfunctions.cases(ntk_eigenfunctions.Config(targets=("500",))), "targets must be classes or"),
+        (lambda: cifar2.cases(cifar2.Config(target="first")), "target must be classes or an index"),
+        (lambda: anisotropy.cases(anisotropy.Config(side=2)), "side must be at least 4"),
+        (lambda: network_vs_ntk.activation("swish"), r"activations must be relu, erf or x\^r"),
+    ],
+)
+def test_bad_options_are_explained(call, message: str) -> None:
+    with pytest.raises(PolygeomError, match=message):
+        call()
+
+
+def test_missing_files_are_named_before_anything_runs(tmp_path: Path) -> None:
+    config = study.configuration(cifar2, "published", models=("relu:4",), data_root=str(tmp_path))
+    with pytest.raises(PolygeomError, match="downloads nothing"):
+        study.run(cifar2, config)
+
+
+# What follows takes minutes.
+
+
+def mean(table: pandas.DataFrame, column: str, **where: str) -> float:
+    for name, value in where.items():
+        table = table[table[name] == value]
+    assert len(table)
+    return float(table[column].mean())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_linearised_networks_win_on_eigenfunctions_and_lose_on_classes() -> None:
+    config = study.configuration(
+        ntk_eigenfunctions, models=("relu:100-100",), targets=("1", "10", "30", "100", "classes")
+    )
+    table = study.run(ntk_eigenfunctions, config, repeats=3, workers=2)
+    summary = table[table["what"] == "summary"]
+    for learner in ("network_test", "linear_test"):
+        one, ten, hundred = (mean(summary, learner, target=t) for t in ("1", "10", "100"))
+        assert one >= 0.95
+        assert one > ten > hundred
+    for target in ("30", "100"):
+        assert mean(summary, "linear_test", target=target) >= mean(summary, "network_test", target=target) + 0.03
+    assert mean(summary, "network_test", target="classes") >= mean(summary, "linear_test", target="classes") + 0.01
+    for target in ("1", "classes"):
+        grown = mean(summary, "per_trace_end", target=target) / mean(summary, "per_trace_start", target=target)
+        assert grown >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("model", ["relu:100", "x^2:100@0.01"])
+def test_the_kernel_turns_towards_the_target_alone(model: str) -> None:
+    config = study.configuration(ntk_eigenfunctions, "growth", models=(model,), linearised=False)
+    table = study.run(ntk_eigenfunctions, config, repeats=3, workers=2)
+    spectrum = table[table["what"] == "spectrum"]
+    for (target, _), rows in spectrum.groupby(["target", "seed"]):
+        assert rows["index"].iloc[int(rows["growth"].to_numpy().argmax())] == int(str(target))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_the_kernel_after_training_explains_the_network() -> None:
+    config = study.configuration(cifar2, models=("relu:100-100",))
+    table = study.run(cifar2, config, repeats=3, workers=2)
+    curves = table.groupby(["learner", "epoch"])["test"].mean()
+    assert curves["pretrained"].iloc[-1] >= curves["unbiased"].iloc[-1] + 0.01
+    assert curves["network"].iloc[-1] >= curves["linearised"].iloc[-1] + 0.01
+    for epoch in (1, 3, 10, 30):
+        assert curves["pretrained"][epoch] >= curves["unbiased"][epoch] + (0.03 if epoch < 30 else 0.015)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_easy_directions_are_learned_and_hard_ones_are_not() -> None:
+    config = study.configuration(anisotropy, models=("lenet:gelu",), directions=(0, 143), linearised=False)
+    rows = study.run(anisotropy, config, repeats=3, workers=2).query("what == 'accuracy'")
+    assert (rows[rows["index"] == 0]["networks_test"] >= 0.9).all()
+    assert (rows[rows["index"] == 143]["networks_test"] <= 0.6).all()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_wide_networks_are_kernel_regression() -> None:
+    config = study.configuration(network_vs_ntk, activations=("relu",), widths=(1000, 4000))
+    means = study.run(network_vs_ntk, config, repeats=3, workers=2).groupby("width").mean(numeric_only=True)
+    distance = means["mse_empirical"]
+    assert distance[1000] <= 5e-3
+    assert distance[4000] <= 5e-4
+    assert distance[1000] >= 3 * distance[4000]
+    assert (means["steps"] < 2000).all()
+    assert (means["mse_infinite"] > 4 * distance).all()
+
+
+@pytest.mark.slow
+def test_nystrom_of_the_kernel_of_the_digits() -> None:
+    case = {"dataset": "digits", "train": 1200, "test": 597, "data_root": None, "seed": 0}
+    x = Images.load(case).x.flatten(start_dim=1)
+    kernel = TangentKernel(Model.parse("relu:100").build((64,), 0))
+    full = kernel(x, x)
+    exact = eigensystem(full, 10)
+    some = nystrom(kernel, x, 10, subsample=600, rng=0)
+    np.testing.assert_allclose(len(x) * some.values.numpy(), exact.values, rtol=0.05)
+    overlap = np.linalg.norm(np.linalg.qr(some(x).numpy())[0].T @ exact.vectors) ** 2 / 10
+    assert overlap >= 0.95
+    assert torch.allclose(rayleigh(full, torch.as_tensor(exact.vectors.copy())), torch.as_tensor(exact.values.copy()))
+    assert jacobian(kernel.module, x[:5]).shape == (5, 1, 6601)
