@@ -30,10 +30,10 @@ class Config:
     """Networks and directions; every network is one case."""
 
     models: tuple[str, ...] = option(
-        ("lenet:gelu", "lenet:x+x^2@0.02", "x^2:60@0.01"), "Networks: lenet:gelu, lenet:x+x^2@0.02, x^2:60."
+        ("lenet:gelu", "lenet:x+x^2@0.02", "mlp2:60"), "Networks: lenet:gelu, lenet:x+x^2@0.02, mlp2:60."
     )
     side: int = option(12, "Inputs are side x side images of one channel.")
-    directions: tuple[int, ...] = option((0, 10, 40, 143), "Directions to learn along; beyond the last: the last.")
+    directions: tuple[int, ...] = option((0, 10, 143), "Directions to learn along; beyond the last: the last.")
     sigma_inputs: float = option(0.0, "Deviation of the inputs of the mixed derivative; 0: at x = 0.")
     samples: int = option(50, "Random inputs of the mixed derivative.")
     method: str = option("dense", "How directions are computed.", choices=METHODS)

@@ -18,11 +18,12 @@ from polygeom.learning.linearised import linearize
 from polygeom.learning.settings import TrainingSettings
 from polygeom.learning.tangent_kernel import jacobian
 from polygeom.learning.training import TrainingResult, train
-from polygeom.network import ccp, ncp
+from polygeom.network import ccp, mlp, ncp
 
 TWO_CLASSES = "classes"
 """The target that is no eigenfunction: the first half of the classes against the second."""
 _JACOBIAN_BYTES = 2**30
+_PI_NETS = {"ccp": ccp, "ncp": ncp}
 _ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "gelu": nn.functional.gelu,
@@ -52,7 +53,8 @@ class Model:
     """A network by name, and its learning rate where it has its own.
 
     ``relu:100-100`` (a perceptron with these hidden widths; any activation of `Elementwise`), ``lenet:gelu``,
-    ``ccp3:32``, ``ncp3:32`` (a Π-net of this degree and rank); with ``@0.01`` appended, that learning rate.
+    ``ccp3:32``, ``ncp3:32`` (a Π-net of this degree and rank), ``mlp2:60`` (the homogeneous polynomial perceptron,
+    without biases); with ``@0.01`` appended, that learning rate.
     """
 
     name: str
@@ -81,13 +83,13 @@ class Model:
         size = math.prod(shape)
         if self.family == "lenet":
             return _initialised(_lenet(shape, self.detail or "gelu"), seed)
-        if self.family[:3] in ("ccp", "ncp") and self.family[3:].isdecimal() and self.detail.isdecimal():
-            make = ccp if self.family[:3] == "ccp" else ncp
-            module = make(size, int(self.detail), int(self.family[3:]), 1, bias=True).to_torch(rng=seed)
-            return nn.Sequential(nn.Flatten(), module)
         if not all(part.isdecimal() for part in self.detail.split("-")):
             raise PolygeomError(f"models must look like relu:100-100, lenet:gelu or ccp3:32, got {self.name!r}")
         widths = [size, *map(int, self.detail.split("-")), 1]
+        if self.family[:3] in ("ccp", "ncp", "mlp") and self.family[3:].isdecimal():
+            kind, degree = self.family[:3], int(self.family[3:])
+            network = mlp(widths, degree) if kind == "mlp" else _PI_NETS[kind](size, widths[1], degree, bias=True)
+            return nn.Sequential(nn.Flatten(), network.to_torch(rng=seed))
         layers: list[nn.Module] = [nn.Flatten()]
         for n, m in itertools.pairwise(widths):
             layers += [nn.Linear(n, m), Elementwise(self.family)]
