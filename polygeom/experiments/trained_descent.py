@@ -1,10 +1,10 @@
 """Test error over the width of networks with all layers trained, next to regression with their tangent kernel.
 
-A network of one hidden layer, all parameters standard normal at the start, learns classes of images as unit vectors.
-Does its test error have a bump near the width at which it begins to interpolate: as many parameters as values to fit
-for the rectifier, dimension of the neurovariety for a polynomial? The infinitely wide limit is one linear system.
-Published with a rectifier, MNIST and gradient descent that did not come to its end; here also with a least squares
-method that does. (Deep learning theory tutorial that accompanies Belkin, arXiv 2105.14368.)
+A network of one hidden layer, all parameters standard normal at the start, learns classes of images as unit vectors, or
+two halves of them as ±1. Does its test error have a bump near the width at which it begins to interpolate: as many
+parameters as values to fit for the rectifier, dimension of the neurovariety for a polynomial? The infinitely wide limit
+is one linear system. Published with a rectifier, MNIST and gradient descent that did not come to its end; here also
+with a least squares method that does. (Deep learning theory tutorial that accompanies Belkin, arXiv 2105.14368.)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from polygeom.datasets.labelled import normalise
+from polygeom.datasets.labelled import Labelled, normalise
 from polygeom.datasets.selection import NAMES, train_and_test
 from polygeom.experiments.network_vs_ntk import activation
 from polygeom.experiments.study import mean_and_deviation, option
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas
 
 METHODS = ("least-squares", "gradient-descent")
+TARGETS = ("classes", "halves")
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Config:
     activations: tuple[str, ...] = option(("relu", "x^2"), "relu, erf or x^r.")
     dataset: str = option("digits", "Images.", choices=NAMES)
     data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.")
-    train: int = option(40, "Training images.")
+    target: str = option("halves", "Classes as unit vectors, or halves of the classes as ±1.", choices=TARGETS)
+    train: int = option(400, "Training images.")
     test: int = option(1000, "Test images.")
     bias: bool = option(True, "Biases of the hidden units.")
     centre: bool = option(True, "Subtract the mean training image.")
@@ -55,8 +57,9 @@ class Config:
 PRESETS = {
     "quick": Config(),
     "published": Config(
-        widths=(16, 32, 40, 45, 50, 55, 60, 128, 256, 512), activations=("relu",), dataset="mnist", train=4000,
-        test=10_000, centre=False, method="gradient-descent", steps=100_000, learning_rate=10.0, tolerance=0.0,
+        widths=(16, 32, 40, 45, 50, 55, 60, 128, 256, 512), activations=("relu",), dataset="mnist", target="classes",
+        train=4000, test=10_000, centre=False, method="gradient-descent", steps=100_000, learning_rate=10.0,
+        tolerance=0.0,
     ),
 }  # fmt: skip
 
@@ -79,8 +82,8 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     )
     rows = normalise(first.rows(), second.rows(), centre=case["centre"])
     x, z = (torch.as_tensor(part) for part in rows)
-    y, truth = (torch.as_tensor(part.one_hot()) for part in (first, second))
-    labels, sigma = torch.as_tensor(second.labels), activation(case["activation"])
+    y, truth = (_values(part, case["target"]) for part in (first, second))
+    sigma = activation(case["activation"])
     biases = (float(case["bias"]), 0.0)
     row: dict[str, Any] = {"activation": case["activation"], "width": case["width"], "values": y.numel()}
     if case["width"] is None:
@@ -93,11 +96,23 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
         found, fitted = module(z).detach(), module(x).detach()
     row |= {
         "train_mse": float((fitted - y).square().mean()),
-        "train_error": float((fitted.argmax(1) != y.argmax(1)).double().mean()),
+        "train_error": _error(fitted, y),
         "test_mse": float((found - truth).square().mean()),
-        "test_error": float((found.argmax(1) != labels).double().mean()),
+        "test_error": _error(found, truth),
     }
     return [row]
+
+
+def _values(data: Labelled, target: str) -> torch.Tensor:
+    if target == "classes":
+        return torch.as_tensor(data.one_hot())
+    return torch.as_tensor(2.0 * data.two_classes().labels[:, None] - 1)
+
+
+def _error(found: torch.Tensor, truth: torch.Tensor) -> float:
+    if truth.shape[1] == 1:
+        return float(((found > 0) != (truth > 0)).double().mean())
+    return float((found.argmax(1) != truth.argmax(1)).double().mean())
 
 
 def _train(module: nn.Module, x: torch.Tensor, y: torch.Tensor, case: Mapping[str, Any]) -> int:
