@@ -138,7 +138,8 @@ def plot(table: pandas.DataFrame) -> Any:
     right.axhline(0.5, color="0.6", lw=0.8, ls=":")
     for axes in (left, right):
         axes.grid(alpha=0.3)
-        axes.legend(frameon=True, fontsize=8)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(frameon=True, fontsize=8)
     return figure
 
 

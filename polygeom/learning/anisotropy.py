@@ -170,8 +170,8 @@ def _refuse_zero(mixed: _Mixed, size: int, rng: int) -> None:
             return
     raise VanishingError(
         "the mean mixed derivative by weights and inputs is zero, so that no direction is preferred: at x = 0 this is "
-        "so for every homogeneous network of degree at least 2, over symmetric inputs for every even one; add a bias "
-        "or a linear term, or use odd degree and sigma > 0"
+        "so for homogeneous networks of degree at least 2 and rectifiers without bias, over symmetric inputs for even "
+        "networks; add a bias or a linear term, or use odd degree and sigma > 0"
     )
 
 

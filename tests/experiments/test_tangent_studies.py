@@ -27,7 +27,7 @@ STUDIES = {
     }),
     "cifar2": (cifar2, {"models": ("x^2:8@0.01", "lenet:tanh"), "train": 60, "test": 40, "epochs": 2}),
     "anisotropy": (anisotropy, {
-        "models": ("relu:6", "mlp2:5"), "side": 4, "directions": (0, 99), "train": 40, "test": 40, "epochs": 2,
+        "models": ("gelu:6", "mlp2:5"), "side": 4, "directions": (0, 99), "train": 40, "test": 40, "epochs": 2,
     }),
     "network-vs-ntk": (network_vs_ntk, {"widths": (20, 40), "samples": 8, "dimension": 12, "test": 10}),
     "trained-descent": (trained_descent, {"widths": (2, 12), "train": 20, "test": 30, "steps": 5}),
