@@ -57,6 +57,8 @@ def ideal(network: str, language: str | None, certificate: str | None, as_json: 
     shown = sys.stderr.isatty() and not options["quiet"]
     if options["method"] == "elimination":
         result = variety.ideal("elimination", **limits, progress=_waiting if shown else None)
+        if shown:
+            click.echo("\r\033[K", err=True, nl=False)
     else:
         progress = _progress if shown else None
         extra = {name: options[name] for name in ("max_degree", "lift", "journal")}
