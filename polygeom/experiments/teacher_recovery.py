@@ -209,24 +209,22 @@ def _steps(axes: Any, table: pandas.DataFrame) -> None:
         axes.plot(whole["excess"], whole["recovered"] / whole["reached"], "o-", color="C0", label="same function")
         weights = shares(same.drop(columns="excess"), "recovered_weights")
         value = weights["recovered_weights"] / weights["reached"]
-        axes.plot(
-            weights["excess"], value, "x--", color="C3", label="same weights, up to symmetry\n(identifiable networks)"
-        )
-    axes.legend(loc="center left", frameon=False, fontsize=8)
+        axes.plot(weights["excess"], value, "x--", color="C3", label="same weights,\nup to symmetry")
+    axes.legend(loc="center right", frameon=False, fontsize=8)
 
 
 def _situations(axes: Any, table: pandas.DataFrame) -> None:
     curves = (
         ("filling", "recovered", "C2", "s-", "any teacher, filling student"),
-        ("directions", "recovered_inside", "C0", "o-", "missing directions: inside their span"),
+        ("directions", "recovered_inside", "C0", "o-", "missing directions: in their span"),
         ("directions", "recovered", "C1", "o--", "missing directions: everywhere"),
-        ("outside", "recovered", "C3", "x-", "teacher outside the neurovariety"),
+        ("outside", "recovered", "C3", "x-", "teacher outside"),
     )
     for situation, column, colour, style, label in curves:
         part = shares(table[table["situation"] == situation], column)
         if len(part):
             axes.plot(part["excess"], part[column] / part["reached"], style, color=colour, markersize=5, label=label)
-    axes.legend(loc="center left", frameon=False, fontsize=8)
+    axes.legend(loc="center right", frameon=False, fontsize=8)
 
 
 def summarise(table: pandas.DataFrame) -> str:
