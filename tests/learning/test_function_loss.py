@@ -14,6 +14,7 @@ from polygeom.learning.function_loss import (  # noqa: E402
     UNFINISHED,
     FunctionLoss,
     _adam,
+    _damped,
     descend,
     distinct,
     initial_weights,
@@ -87,11 +88,15 @@ def test_descents_reach_the_loss_of_least_squares_on_the_data() -> None:
 def test_a_descent_never_rises() -> None:
     network = parse("[2,2,1] r=3")
     loss = FunctionLoss.of(network, *noise(network, 20, 2))
-    weights = initial_weights(network, 10, rng=0)
-    before = loss.value(loss.functions(weights))
-    for steps, polish in ((1, 0), (5, 0), (0, 5), (20, 20)):
-        after = loss.value(loss.functions(descend(loss, weights, steps=steps, polish=polish)))
-        assert bool((after <= before + 1e-12).all())
+    weights = 2 * initial_weights(network, 10, rng=0)
+    for full in (False, True):
+        before = loss.value(loss.functions(weights))
+        for steps in range(1, 13):
+            after = loss.value(loss.functions(_damped(loss, weights, full, steps)))
+            assert bool((after <= before + 1e-12).all())
+            before = after
+    start = loss.value(loss.functions(weights))
+    assert bool((loss.value(loss.functions(descend(loss, weights, steps=3, polish=3))) <= start + 1e-12).all())
 
 
 def test_adam_on_functions_is_adam_on_the_data() -> None:
