@@ -79,7 +79,7 @@ def degree_by_localisation(s: int, m: int, r: int) -> Fraction:
 )
 def test_the_integral_is_the_proved_degree(s: int, m: int, r: int, degree: int) -> None:
     assert degree_by_localisation(s, m, r) == degree
-    assert Neurovariety(f"[3,{s},{m}] r={r}").search().completeness.degree == degree
+    assert Neurovariety(f"[3,{s},{m}] r={r}").search(timeout=280).completeness.degree == degree
 
 
 def test_the_integral_vanishes_where_the_fibres_are_positive_dimensional() -> None:
