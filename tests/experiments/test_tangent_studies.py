@@ -184,7 +184,10 @@ def test_the_kernel_turns_towards_the_target_alone(model: str) -> None:
     config = study.configuration(ntk_eigenfunctions, "growth", models=(model,), linearised=False)
     table = study.run(ntk_eigenfunctions, config, repeats=3, workers=2)
     spectrum = table[table["what"] == "spectrum"]
-    for (target, _), rows in spectrum.groupby(["target", "seed"]):
+    for target, rows in spectrum.groupby("target"):  # the mean of three seeds; of one, noise among late vectors may win
+        assert int(rows.groupby("index")["growth"].mean().idxmax()) == int(str(target))
+    early = spectrum[spectrum["index"] < 100]
+    for (target, _), rows in early.groupby(["target", "seed"]):
         assert rows["index"].iloc[int(rows["growth"].to_numpy().argmax())] == int(str(target))
 
 
