@@ -232,9 +232,12 @@ def test_nystrom_of_the_kernel_of_the_digits() -> None:
     kernel = TangentKernel(Model.parse("relu:100").build((64,), 0))
     full = kernel(x, x)
     exact = eigensystem(full, 10)
-    some = nystrom(kernel, x, 10, subsample=600, rng=0)
-    np.testing.assert_allclose(len(x) * some.values.numpy(), exact.values, rtol=0.05)
-    overlap = np.linalg.norm(np.linalg.qr(some(x).numpy())[0].T @ exact.vectors) ** 2 / 10
-    assert overlap >= 0.95
+    errors = []
+    for seed in range(4):
+        some = nystrom(kernel, x, 10, subsample=600, rng=seed)
+        errors.append(np.abs(len(x) * some.values.numpy() / exact.values - 1))
+        assert np.linalg.norm(np.linalg.qr(some(x).numpy())[0].T @ exact.vectors) ** 2 / 10 >= 0.95
+    assert np.mean(errors) <= 0.05
+    assert np.max(errors) <= 0.15
     assert torch.allclose(rayleigh(full, torch.as_tensor(exact.vectors.copy())), torch.as_tensor(exact.values.copy()))
     assert jacobian(kernel.module, x[:5]).shape == (5, 1, 6601)
