@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from engines.zoo import ZOO
@@ -102,6 +104,15 @@ def test_the_fit_of_one_network_finds_the_same_minimum() -> None:
     fleet = fit_fleet(network, x, y, starts)
     single = levenberg_marquardt(module, x[0], y[0])
     assert float(fleet.losses[0]) == pytest.approx(single.loss, rel=1e-9)
+
+
+def test_no_step_raises_the_loss() -> None:
+    network = parse("[3,2,2] r=3")
+    x, y = data(network, 8, 12)
+    starts = random_starts(network, 8, rng=6)
+    losses = [fit_fleet(network, x, y, starts, steps=steps).losses for steps in range(0, 24, 2)]
+    assert all((after <= before).all() for before, after in itertools.pairwise(losses))
+    assert (losses[-1] < losses[0]).all()
 
 
 def test_teachers_are_interpolated_and_fixed_weights_stay() -> None:

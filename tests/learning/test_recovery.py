@@ -50,6 +50,8 @@ def test_missing_directions_are_not_learned() -> None:
     found = recover_teachers("[4,3,1] r=2", 5, directions=2, teachers=3, restarts=6, steps=150)
     assert found.reached == found.recovered_inside > 0
     assert found.recovered == 0
+    fewer = recover_teachers("[4,3,1] r=2", 3, directions=3, teachers=3, restarts=3, steps=60)
+    assert fewer.reached > fewer.recovered_inside == 0
 
 
 def test_teachers_outside_are_not_interpolated_and_filling_students_learn_them() -> None:
