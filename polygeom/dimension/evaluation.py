@@ -1,16 +1,15 @@
-r"""How many conditions generic points impose on the functions of a network, and what this says about its samples.
+"""How many conditions generic points impose on the functions of a network, and what this says about its samples.
 
-Let $V$ be the neurovariety of a network with $c$ outputs, of dimension $\dim V$, and let $h(n)$ be the rank of the
-derivative of weights ↦ outputs at $n$ generic points, for generic weights. All of the following is proved in
-*Algebra meets learning*:
+Let ``V`` be the neurovariety of a network with ``c`` outputs, and ``h(n)`` the rank of the derivative of weights ↦
+outputs at ``n`` generic points, for generic weights. All of the following is proved in *Algebra meets learning*:
 
-- $h(n) \le \min(nc, \dim V)$, $h$ is concave, and $h(n + 1) > h(n)$ until $h(n) = \dim V$; for one output
-  $h(n) = \min(n, \dim V)$.
-- *Capacity*, the largest $n$ with $h(n) = nc$: up to it interpolable targets contain an open set, beyond
+- ``h(n) ≤ min(n c, dim V)``, ``h`` is concave, and ``h(n + 1) > h(n)`` until ``h(n) = dim V``; for one output
+  ``h(n) = min(n, dim V)``.
+- *Capacity*, the largest ``n`` with ``h(n) = n c``: up to it interpolable targets contain an open set, beyond
   it they are a set of measure zero.
-- *Determining number*, the least $n$ with $h(n) = \dim V$: from it on, the samples of a generic function of the network
-  belong to finitely many functions of the network; one sample more, and they belong to that function alone. Below, to
-  infinitely many.
+- *Determining number*, the least ``n`` with ``h(n) = dim V``: from it on, the samples of a generic function of the
+  network belong to finitely many functions of the network; one sample more, and they belong to that function alone.
+  Below, to infinitely many.
 """
 
 from __future__ import annotations

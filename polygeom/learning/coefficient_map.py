@@ -3,8 +3,10 @@ r"""The function of a network as coefficients, its derivative, and the tangent k
 For a polynomial network ``f(x) = C(w) m(x)``, where ``m(x)`` lists the ``M`` monomials that can occur and ``C(w)`` is
 the matrix of coefficients, one row for each of the ``c`` outputs. Differentiating by the weights,
 
-$$\partial f(x) = (I_c \otimes m(x)^{\mathsf T})\, DC, \qquad
-  K(x, x') = (I_c \otimes m(x)^{\mathsf T})\, G\, (I_c \otimes m(x')), \qquad G = DC\, DC^{\mathsf T},$$
+.. math::
+
+    \partial f(x) = (I_c \otimes m(x)^{\mathsf T})\, DC, \qquad
+    K(x, x') = (I_c \otimes m(x)^{\mathsf T})\, G\, (I_c \otimes m(x')), \qquad G = DC\, DC^{\mathsf T},
 
 so the tangent kernel on any data set is a compression of one ``cM × cM`` matrix, the *core matrix*, whose rank is the
 rank of ``DC``: at generic weights the dimension of the neurovariety. All this is an identity, exact up to rounding.

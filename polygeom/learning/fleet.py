@@ -4,7 +4,9 @@ Questions such as "which share of random targets can be interpolated?" take thou
 run side by side, each with its own data, weights and damping, at hardly more cost than one. Fit ``b`` minimises
 ``|r|²``, ``r`` the ``m = N c`` residuals, by steps
 
-$$\delta = -J^* (J J^* + \lambda)^{-1} r = -(J^* J + \lambda)^{-1} J^* r,$$
+.. math::
+
+    \delta = -J^* (J J^* + \lambda)^{-1} r = -(J^* J + \lambda)^{-1} J^* r,
 
 solved in the smaller of the two forms; ``J*`` is the conjugate transpose, so complex weights need nothing else. A step
 is taken when it lowers the loss, and the damping follows the ratio of gained to expected decrease (Nielsen 1999).

@@ -3,7 +3,9 @@ r"""The squared loss as a distance between functions, and descents to the functi
 For a polynomial network ``f(x) = C(w) m(x)`` (see `polygeom.learning.coefficient_map`) with data ``X``, ``Y`` and the
 feature matrix ``Φ = QR``, rows ``m(x_i)``,
 
-$$|Φ C^{\mathsf T} - Y|^2 = |R C^{\mathsf T} - Q^{\mathsf T} Y|^2 + |Y|^2 - |Q^{\mathsf T} Y|^2.$$
+.. math::
+
+    |Φ C^{\mathsf T} - Y|^2 = |R C^{\mathsf T} - Q^{\mathsf T} Y|^2 + |Y|^2 - |Q^{\mathsf T} Y|^2.
 
 So the loss is a constant plus the squared distance of the *whitened* function ``R Cᵀ`` from a whitened target, in a
 space whose dimension does not depend on the number of samples. This is an identity. Descents in it are the descents on

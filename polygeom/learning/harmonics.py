@@ -1,16 +1,17 @@
 r"""The functions of a network and its tangent kernel in spherical harmonics, exactly.
 
 On the unit sphere with its uniform law, polynomials split into harmonics of degree ``0, 1, 2, …``, mutually orthogonal
-and preserved by rotations. A network's outputs are $f = C\,m$ with scaled monomials $m$ for which
-$m(x) \cdot m(x') = κ(\langle x, x' \rangle)$, $κ(t)$ the terms of $(1 + t)^D$ of the degrees that occur. So the moment
-matrix $S = E[m m^{\mathsf T}]$ has the Funk–Hecke eigenvalues $μ_ℓ$ of $κ$, each on the harmonics of degree ``ℓ``, and
-with its eigenvectors $v_j$
+and preserved by rotations. A network's outputs are ``f = C m`` with scaled monomials ``m`` for which
+``m(x) · m(x') = κ(⟨x, x'⟩)``, ``κ(t)`` the terms of ``(1 + t)^D`` of the degrees that occur. So the moment matrix
+``S = E[m mᵀ]`` has the Funk–Hecke eigenvalues ``μ_ℓ`` of ``κ``, each on the harmonics of degree ``ℓ``, and with its
+eigenvectors ``v_j``
 
-$$y_j = v_j \cdot m / \sqrt{μ_{ℓ(j)}}, \qquad f = \sum_j b_j y_j, \quad b = C\,V \sqrt{μ}$$
+.. math::
 
-is an expansion in orthonormal harmonics. Mean squares over the sphere are sums of squares of $b$, and the tangent
-kernel as an operator on functions is the finite matrix $B B^{\mathsf T}$, $B = \sqrt{μ}\, V^{\mathsf T} DC$. No
-sampling is involved.
+    y_j = v_j \cdot m / \sqrt{μ_{ℓ(j)}}, \qquad f = \sum_j b_j y_j, \quad b = C\,V \sqrt{μ}
+
+is an expansion in orthonormal harmonics. Mean squares over the sphere are sums of squares of ``b``, and the tangent
+kernel as an operator on functions is the finite matrix ``B Bᵀ``, ``B = √μ Vᵀ DC``. No sampling is involved.
 """
 
 from __future__ import annotations

@@ -3,7 +3,9 @@ r"""Levenberg–Marquardt for small exact problems: machine zero, where gradient
 With residuals ``r`` (one for each output of each sample, ``n`` in all), their Jacobian ``J`` of shape ``(n, P)`` and a
 damping ``λ > 0`` the step is
 
-$$\delta = -(J^{\mathsf T} J + \lambda I)^{-1} J^{\mathsf T} r = -J^{\mathsf T} (J J^{\mathsf T} + \lambda I)^{-1} r,$$
+.. math::
+
+    \delta = -(J^{\mathsf T} J + \lambda I)^{-1} J^{\mathsf T} r = -J^{\mathsf T} (J J^{\mathsf T} + \lambda I)^{-1} r,
 
 solved in the first form (*primal*) when ``P ≤ n`` and in the second (*dual*) otherwise.
 """

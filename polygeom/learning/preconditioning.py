@@ -3,7 +3,9 @@ r"""EigenPro: kernel regression by stochastic gradient descent with the leading 
 Gradient descent for ``Σ |f(x_i) - y_i|²`` in the space of the kernel converges along each eigenfunction in proportion
 to its eigenvalue, and the largest one limits the step. EigenPro (arXiv 1703.10622, 1806.06144) multiplies gradients by
 
-$$P = I - \sum_{j<q} \Big(1 - (\tau/\lambda_j)^\alpha\Big)\, \psi_j \otimes \psi_j, \qquad \tau = \lambda_q,$$
+.. math::
+
+    P = I - \sum_{j<q} \Big(1 - (\tau/\lambda_j)^\alpha\Big)\, \psi_j \otimes \psi_j, \qquad \tau = \lambda_q,
 
 with the leading eigenpairs of a subsample of ``s`` rows, ``ψ_j`` of length one in the kernel's space. The solution is
 the same, but the largest eigenvalue falls from ``λ_1`` to ``λ_1^{1-α} τ^α``, and much larger batches are useful.
@@ -11,7 +13,9 @@ the same, but the largest eigenvalue falls from ``λ_1`` to ``λ_1^{1-α} τ^α`
 **The step.** Batches of ``m`` are stable for steps up to about ``2 m / (β + (m - 1) λ')``, with ``λ'`` the largest
 eigenvalue that is left and ``β`` the largest value on the diagonal of the damped kernel,
 
-$$\beta = \max_x \Big[k(x, x) - \sum_j \big(1 - (\tau/\lambda_j)^\alpha\big)\, \psi_j(x)^2\Big].$$
+.. math::
+
+    \beta = \max_x \Big[k(x, x) - \sum_j \big(1 - (\tau/\lambda_j)^\alpha\big)\, \psi_j(x)^2\Big].
 
 Published code of the second version uses ``max_i (1 - Σ_j u_ij²)`` with the unit eigenvectors ``u_j`` instead, which
 misses factors and is 10 to 20 times too large on images, so that steps are that much too small;
