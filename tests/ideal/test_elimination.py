@@ -107,10 +107,11 @@ def test_superfluous_equations_are_left_out() -> None:
 
 
 def test_time_is_enforced_and_not_finished_is_a_result() -> None:
+    before = set(psutil.Process().children(recursive=True))
     started = time.monotonic()
     result = eliminate("[3,3,3] r=2", timeout=5.0)
     assert 5.0 < time.monotonic() - started < 7.0
-    assert psutil.Process().children(recursive=True) == []
+    assert set(psutil.Process().children(recursive=True)) <= before
     assert (result.status, result.generators, result.completeness) == ("timeout", (), "unknown")
     assert "allow more, or use interpolation" in result.message
 

@@ -258,7 +258,7 @@ HOSTILE = {
 def test_a_megabyte_is_read_or_refused_at_once(name: str) -> None:
     start = time.process_time()
     read_or_refuse(parse, HOSTILE[name])
-    assert time.process_time() - start < 1.0
+    assert time.process_time() - start < 3.0  # tenths of a second, more with a large heap; quadratic work is minutes
 
 
 def test_long_lists_are_cut_short() -> None:
