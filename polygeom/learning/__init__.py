@@ -5,7 +5,7 @@ The names below are imported when they are first used, so ``import polygeom.lear
 
 from __future__ import annotations
 
-import importlib
+from polygeom._lazy import attach
 
 # The module each public name is found in.
 _HOMES = {
@@ -116,15 +116,4 @@ _HOMES = {
 }
 
 __all__ = list(_HOMES)
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'polygeom.learning' has no attribute {name!r}; it offers {', '.join(_HOMES)}")
-    value: object = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = attach(__name__, _HOMES)

@@ -7,10 +7,11 @@ import time
 import torch
 
 from polygeom.dimension import DimensionResult
+from polygeom.dimension.evaluation import evaluation_ranks
 from polygeom.learning.least_squares import levenberg_marquardt
 from polygeom.learning.ranks import generic_weights, kernel_rank
 from polygeom.network import Network
-from polygeom.report.page import OBSERVED, PROVED, Fact, Figure, Section
+from polygeom.report.page import COUNTED, OBSERVED, PROVED, Fact, Figure, Section
 
 ZERO = 1e-12
 """A mean squared error below this counts as zero; targets have mean square one."""
@@ -81,7 +82,10 @@ def interpolation_section(network: Network, result: DimensionResult, rng: int, d
         f"Trained on random targets, it fits up to {largest} conditions exactly; "
         f"its dimension is {result.dimension}, its number of weights {network.parameter_count}."
     )
+    capacity = evaluation_ranks(network, rng=rng).capacity * outputs
     facts = (
+        Fact("capacity", str(capacity), COUNTED,
+             "conditions that generic points impose independently, by exact ranks; at most the dimension"),
         Fact("no fit beyond the dimension", "as it must be" if not above else "VIOLATED", OBSERVED,
              "more generic conditions than the dimension have no solution: a theorem"),
         Fact("largest number fitted", largest, OBSERVED,
@@ -98,7 +102,7 @@ def interpolation_section(network: Network, result: DimensionResult, rng: int, d
     }
     caption = (
         "Mean squared training error on random targets after Gauss–Newton training, against the number of conditions. "
-        "It leaves zero at the dimension, not at the number of weights."
+        "Beyond the capacity it cannot vanish for generic targets, however many weights there are; up to it, it can."
     )
     return Section("How many samples can it fit?", lead, facts, figures=(Figure("threshold", data, caption),))
 

@@ -101,6 +101,7 @@ def test_random_targets_are_never_fitted_beyond_the_dimension(trained: Portrait)
     assert all(error > 1e-8 for row in beyond for error in row)
     assert any(error < 1e-20 for row in within for error in row)
     assert fact(trained, "How many samples", "no fit beyond the dimension").value == "as it must be"
+    assert fact(trained, "How many samples", "capacity").value == "6"
 
 
 @needs_torch
