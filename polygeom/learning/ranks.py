@@ -24,8 +24,8 @@ from torch import Tensor
 
 from polygeom.dimension import dimension
 from polygeom.dimension.result import DimensionResult
-from polygeom.engines.torch_module import TorchEngine
 from polygeom.errors import BudgetError, PolygeomError
+from polygeom.learning.tangent_kernel import jacobian
 from polygeom.network import Network, parse
 
 CLEAR_GAP = 1e4
@@ -181,18 +181,12 @@ def evaluation_jacobian(network: Network, weights: Mapping[str, Tensor], x: Tens
     -------
     Shape ``(N · c, P)``: points, then outputs; weights in the order of ``network.parameters``, row by row.
     """
-    names = list(network.parameters)
-    held = {name: weights[name].detach() for name in names}
-
-    def outputs(own: dict[str, Tensor], point: Tensor) -> Tensor:
-        value: Tensor = network.evaluate(TorchEngine(), own, point.unsqueeze(0))
-        return value.reshape(-1)
-
     rows = len(x) * network.output_dimension
-    if not names:
+    if not network.parameters:
         return x.new_zeros((rows, 0))
-    derivatives = torch.func.vmap(torch.func.jacrev(outputs), in_dims=(None, 0))(held, x)
-    return torch.cat([derivatives[name].reshape(rows, -1) for name in names], dim=1)
+    module = network.to_torch(dtype=x.dtype, device=x.device, initialisation="zero")
+    module.set_weights({name: weights[name].detach() for name in network.parameters})
+    return jacobian(module, x, dtype=None, method="pointwise").reshape(rows, -1)
 
 
 def kernel_rank(
@@ -248,14 +242,14 @@ def kernel_rank(
         own = generic_weights(network, generator) if weights is None else weights
         own = {name: tensor.detach().to(dtype) for name, tensor in own.items()}
         x = torch.randn((count, *network.input_shape), generator=generator, dtype=torch.float64).to(dtype)
-        jacobian = evaluation_jacobian(network, own, x)
-        rank = numerical_rank(jacobian if method == "jacobian" else jacobian @ jacobian.T)
+        derivative = evaluation_jacobian(network, own, x)
+        rank = numerical_rank(derivative if method == "jacobian" else derivative @ derivative.T)
         if best is None or rank.gap > best[0].gap:
-            best = rank, jacobian
+            best = rank, derivative
         if rank.gap >= _WIDE_GAP:
             break
     assert best is not None
-    found, jacobian = best
+    found, derivative = best
     return KernelRank(
         network=network.text,
         rank=found.rank,
@@ -273,7 +267,7 @@ def kernel_rank(
         dtype=str(dtype).removeprefix("torch."),
         seed=rng,
         singular_values=found.singular_values,
-        spectrum=torch.linalg.svdvals(jacobian).double().cpu().numpy() ** 2,
+        spectrum=torch.linalg.svdvals(derivative).double().cpu().numpy() ** 2,
     )
 
 
