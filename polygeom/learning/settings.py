@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from dataclasses import dataclass, fields
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from polygeom.errors import PolygeomError
 
 OPTIMISERS = ("adam", "adamw", "sgd", "adadelta")
-SCHEDULES = ("constant", "linear", "step")
+SCHEDULES = ("constant", "linear", "step", "piecewise", "cyclic")
 ORDERS = ("reshuffle", "fixed", "sequential")
 
 
@@ -31,7 +32,13 @@ class TrainingSettings:
         ``"reshuffle"``: a new random order in every epoch. ``"fixed"``: shuffled once, the same mini-batches in every
         epoch. ``"sequential"``: in the order given.
     schedule:
-        ``"constant"``; ``"linear"``: down to 0 after ``steps``; ``"step"``: times ``gamma`` every ``step_size`` steps.
+        ``"constant"``; ``"linear"``: down to 0 after ``steps``; ``"step"``: times ``gamma`` every ``step_size`` steps;
+        ``"piecewise"``: times ``gamma`` after each of the ``milestones``, which are numbers of steps; ``"cyclic"``: one
+        cycle, linearly from 0 up to ``learning_rate`` over the fraction ``warmup`` of the steps, linearly down to 0
+        over the others.
+    max_weight_norm:
+        After every step the weights, all together one vector, are projected onto the ball of this radius; None leaves
+        them where they are.
     record_every:
         Steps between two rows of the table; the last step has a row in any case.
 
@@ -57,6 +64,9 @@ class TrainingSettings:
     schedule: str = "constant"
     step_size: int = 1000
     gamma: float = 0.5
+    milestones: tuple[int, ...] = ()
+    warmup: float = 0.4
+    max_weight_norm: float | None = None
     record_every: int = 100
 
     def __post_init__(self) -> None:
@@ -75,6 +85,23 @@ class TrainingSettings:
                 raise PolygeomError(f"{name} must be a finite number of at least 0, got {value!r}")
         if self.nesterov and not (self.optimiser == "sgd" and self.momentum > 0):
             raise PolygeomError("nesterov needs optimiser='sgd' and momentum > 0; write momentum=0.9")
+        self._check_schedule()
+        most = self.max_weight_norm
+        if most is not None and not (isinstance(most, int | float) and math.isfinite(most) and most > 0):
+            raise PolygeomError(f"max_weight_norm must be a finite number above 0, or None, got {most!r}")
+
+    def _check_schedule(self) -> None:
+        object.__setattr__(self, "milestones", tuple(self.milestones))  # a list, when the settings come from JSON
+        marks = self.milestones
+        if any(type(mark) is not int or mark < 1 for mark in marks) or list(marks) != sorted(set(marks)):
+            raise PolygeomError(f"milestones must be increasing numbers of steps, each at least 1, got {marks}")
+        if bool(marks) != (self.schedule == "piecewise"):
+            raise PolygeomError(
+                f"milestones belong to schedule='piecewise' and to no other, got {marks} with {self.schedule!r}; "
+                "write schedule='piecewise', milestones=(500, 800)"
+            )
+        if not (isinstance(self.warmup, int | float) and 0 <= self.warmup < 1):
+            raise PolygeomError(f"warmup must be a fraction of the steps, at least 0 and below 1, got {self.warmup!r}")
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as plain data."""
@@ -82,8 +109,14 @@ class TrainingSettings:
 
     def rate(self, step: int) -> float:
         """The learning rate of the update with number ``step``, counted from 0."""
+        last = max(self.steps, 1)
         if self.schedule == "linear":
-            return self.learning_rate * (1 - step / self.steps)
+            return self.learning_rate * (1 - step / last)
+        if self.schedule == "cyclic":
+            peak = self.warmup * last
+            return self.learning_rate * (step / peak if step < peak else (last - step) / (last - peak))
         if self.schedule == "step":
             return self.learning_rate * self.gamma ** (step // self.step_size)
+        if self.schedule == "piecewise":
+            return self.learning_rate * self.gamma ** bisect.bisect_right(self.milestones, step)
         return self.learning_rate

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from polygeom.errors import PolygeomError
 from polygeom.learning.batches import Batches, progress_bar
 from polygeom.learning.checkpoints import load_checkpoint, save_checkpoint
+from polygeom.learning.movement import clip_weight_norm
 from polygeom.learning.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -104,7 +105,9 @@ def train(
     loss:
         ``"mse"``, ``"cross_entropy"``, or a function of outputs and targets to a scalar.
     metrics:
-        Columns of the table: functions of the module to a number, called without gradients and in evaluation mode.
+        Columns of the table: functions of the module to a number, called in evaluation mode and without recording of
+        derivatives. The gradient of the loss on the present batch is in the module, for
+        `polygeom.learning.movement.gradient_norm`.
     stop:
         Called with every row; True ends the training.
     checkpoint:
@@ -188,14 +191,14 @@ class _Run:
     ) -> str:
         """Work until the last step, or until ``stop``; says which."""
         while True:
-            value = self._forward(inputs, targets)
+            self._backward(self._forward(inputs, targets))
             if self.step % self.settings.record_every == 0 or self.step == self.settings.steps:
                 self._record()
                 if stop is not None and stop(self.rows[-1]):
                     break
             if self.step == self.settings.steps:
                 break
-            self._update(value)
+            self._update()
             bar.update(self.step - bar.n)
             if checkpoint is not None and self.step % every == 0:
                 self._save(checkpoint)
@@ -217,12 +220,16 @@ class _Run:
         self.losses.append(number)
         return value
 
-    def _update(self, value: Tensor) -> None:
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.rate(self.step)
+    def _backward(self, value: Tensor) -> None:
         self.optimiser.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
+
+    def _update(self) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.rate(self.step)
         self.optimiser.step()
+        if self.settings.max_weight_norm is not None:
+            clip_weight_norm(self.module, self.settings.max_weight_norm)
         self.step += 1
 
     def _record(self) -> None:

@@ -60,6 +60,54 @@ def test_step_schedule() -> None:
     assert [settings.rate(step) for step in (0, 3, 4, 8)] == pytest.approx([1, 1, 0.1, 0.01])
 
 
+def rates_of_torch(steps: int, make) -> list[float]:
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
+    scheduler = make(optimiser)
+    rates = []
+    for _ in range(steps):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(20, 0.4), (20, 0.25), (100, 0.9)])
+def test_a_cycle_is_the_linear_one_of_torch(steps: int, warmup: float) -> None:
+    """Torch's turns after ``pct_start · total_steps - 1`` steps and ends at step ``total_steps - 1``."""
+
+    def cycle(optimiser: torch.optim.Optimizer) -> torch.optim.lr_scheduler.OneCycleLR:
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, 0.3, total_steps=steps + 1, pct_start=(warmup * steps + 1) / (steps + 1),
+            anneal_strategy="linear", cycle_momentum=False, div_factor=1e15, final_div_factor=1e15,
+        )  # fmt: skip
+
+    settings = TrainingSettings(steps=steps, learning_rate=0.3, schedule="cyclic", warmup=warmup)
+    assert [settings.rate(step) for step in range(steps)] == pytest.approx(rates_of_torch(steps, cycle), abs=1e-12)
+    assert max(map(settings.rate, range(steps))) == pytest.approx(0.3)
+
+
+def test_pieces_are_those_of_torch() -> None:
+    settings = TrainingSettings(steps=12, learning_rate=0.3, schedule="piecewise", milestones=(3, 4, 9), gamma=0.1)
+    expected = rates_of_torch(12, lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [3, 4, 9], gamma=0.1))
+    assert [settings.rate(step) for step in range(12)] == pytest.approx(expected)
+    assert TrainingSettings(**{**settings.as_dict(), "milestones": [3, 4, 9]}) == settings
+
+
+def test_a_cycle_without_warm_up_is_linear() -> None:
+    cyclic, linear = (TrainingSettings(steps=9, schedule=name, warmup=0.0) for name in ("cyclic", "linear"))
+    assert [cyclic.rate(step) for step in range(9)] == pytest.approx([linear.rate(step) for step in range(9)])
+
+
+def test_the_schedule_reaches_the_weights() -> None:
+    """With a gradient of one everywhere, weights move by the sum of the rates."""
+    module = torch.nn.Linear(1, 1, bias=False, dtype=torch.float64)
+    before = module.weight.item()
+    settings = TrainingSettings(steps=10, optimiser="sgd", learning_rate=0.3, schedule="cyclic")
+    one = torch.ones(4, 1, dtype=torch.float64)
+    train(module, one, one, settings, loss=lambda outputs, _: outputs.mean())
+    assert before - module.weight.item() == pytest.approx(sum(map(settings.rate, range(10))))
+
+
 def test_orders_of_samples() -> None:
     def epochs(order: str, seed: int = 3) -> list[list[int]]:
         batches = Batches(7, TrainingSettings(steps=1, batch_size=3, order=order), seed)
@@ -177,6 +225,13 @@ def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> 
         ({"batch_size": 0}, "batch_size must be an integer of at least 1, got 0"),
         ({"learning_rate": float("nan")}, "learning_rate must be a finite number"),
         ({"nesterov": True}, "nesterov needs optimiser='sgd' and momentum > 0"),
+        ({"schedule": "cosine"}, "schedule must be one of constant, linear, step, piecewise, cyclic, got 'cosine'"),
+        ({"schedule": "piecewise"}, r"milestones belong to schedule='piecewise'.*got \(\) with 'piecewise'"),
+        ({"milestones": (3,)}, r"got \(3,\) with 'constant'; write schedule='piecewise', milestones="),
+        ({"schedule": "piecewise", "milestones": (5, 5)}, r"milestones must be increasing.*got \(5, 5\)"),
+        ({"schedule": "piecewise", "milestones": (0.5,)}, "milestones must be increasing numbers of steps"),
+        ({"schedule": "cyclic", "warmup": 1.0}, "warmup must be a fraction of the steps, at least 0 and below 1"),
+        ({"max_weight_norm": 0.0}, "max_weight_norm must be a finite number above 0, or None, got 0.0"),
     ],
 )
 def test_settings_that_make_no_sense(options: dict[str, object], message: str) -> None:
