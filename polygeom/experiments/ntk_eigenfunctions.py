@@ -29,8 +29,7 @@ from polygeom.experiments.tangent_tasks import (
     weights_of,
 )
 from polygeom.learning.alignment import alignment, centred_alignment, rayleigh
-from polygeom.learning.eigen import eigensystem
-from polygeom.learning.kernel_machines import nystrom
+from polygeom.learning.eigen import eigensystem, nystrom_eigensystem
 from polygeom.learning.tangent_kernel import TangentKernel, empirical_ntk
 
 if TYPE_CHECKING:
@@ -115,15 +114,11 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _eigenvectors(case: Mapping[str, Any], module: nn.Module, x: Tensor, kernel: Tensor) -> np.ndarray:
-    if case["nystrom"] is None:
-        return eigensystem(kernel, case["eigenvectors"]).vectors
-    rows = x.flatten(start_dim=1)
-    system = nystrom(
-        TangentKernel(module, tuple(x.shape[1:]), BUDGET), rows, case["eigenvectors"], subsample=case["nystrom"],
-        rng=case["seed"],
-    )  # fmt: skip
-    values: np.ndarray = system(rows).numpy() / np.sqrt(len(x))
-    return values
+    count, subsample = case["eigenvectors"], case["nystrom"]
+    if subsample is None:
+        return eigensystem(kernel, count).vectors
+    rows, columns = x.flatten(start_dim=1), TangentKernel(module, tuple(x.shape[1:]), BUDGET)
+    return nystrom_eigensystem(columns, rows, count, subsample, rng=case["seed"], memory_budget=4 * BUDGET).vectors
 
 
 def _network(

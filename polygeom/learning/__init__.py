@@ -75,6 +75,7 @@ _HOMES = {
     "rayleigh": "polygeom.learning.alignment",
     "Eigensystem": "polygeom.learning.eigen",
     "eigensystem": "polygeom.learning.eigen",
+    "nystrom_eigensystem": "polygeom.learning.eigen",
     "operator_eigensystem": "polygeom.learning.eigen",
     "subspace_overlap": "polygeom.learning.eigen",
     "LinearisedModule": "polygeom.learning.linearised",

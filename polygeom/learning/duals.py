@@ -177,19 +177,21 @@ class Numeric:
     function:
         Elementwise on tensors.
     terms:
-        Of the expansion. Truncation keeps the dual positive semidefinite.
-    nodes:
-        Of the Gauss–Hermite quadrature of ``α_n``, at most 180.
+        Of the expansion, at most 200. Truncation keeps the dual positive semidefinite.
 
     Notes
     -----
-    Exact to rounding for polynomials of degree below ``terms``, accurate for functions as smooth as tanh at moderate
-    variances. For functions with corners the terms decrease slowly: write the closed form where there is one.
+    Exact to rounding for polynomials of degree below ``terms``. For functions analytic at distance less than ``d`` from
+    the real line the error falls like ``exp(-2 d √(2 terms / a))`` with the larger variance ``a``: 1e-12 for tanh at
+    variances up to 2. For functions with corners the terms decrease slowly: write the closed form where there is one.
     """
 
     function: Callable[[Tensor], Tensor]
-    terms: int = 60
-    nodes: int = 160
+    terms: int = 120
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.terms <= 200:
+            raise PolygeomError(f"terms must be between 1 and 200, got {self.terms}; write terms=120")
 
     def __call__(self, z: Tensor) -> Tensor:
         return self.function(z)
@@ -213,25 +215,29 @@ class Numeric:
 
     def _expansion(self, variance: Tensor) -> Tensor:
         """``α_n(variance)``, shape ``(terms, *variance.shape)``."""
-        points, basis = _quadrature(self.terms, self.nodes)
+        points, basis = _quadrature(self.terms)
         z = torch.as_tensor(points).to(variance)
         values = self.function(torch.sqrt(variance)[..., None] * z)
         return torch.movedim(values @ torch.as_tensor(basis).to(variance), -1, 0)
 
 
 @lru_cache(maxsize=8)
-def _quadrature(terms: int, nodes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes, and weights times orthonormal Hermite polynomials at them, ``(nodes, terms)``."""
-    if not 1 <= terms < nodes <= 180:
-        raise PolygeomError(f"terms must be positive and less than nodes, nodes at most 180, got {terms} and {nodes}")
-    points, weights = np.polynomial.hermite_e.hermegauss(nodes)
-    basis = np.zeros((nodes, terms))
+def _quadrature(terms: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes, and weights times orthonormal Hermite polynomials at them, ``(nodes, terms)``.
+
+    The trapezoidal rule, which converges exponentially for analytic functions that decay at both ends. Against the
+    normal density ``|h_n| ≤ 1.1 exp(z²/4)`` leaves ``exp(-z²/4)``, 1e-22 at 14; ``h_n`` oscillates with frequencies up
+    to about ``√n + 7``, far below the ``2π / 0.1`` that a step of 0.1 would mistake for a constant.
+    """
+    points = np.linspace(-14, 14, 281)
+    basis = np.empty((len(points), terms))
     basis[:, 0] = 1
     if terms > 1:
         basis[:, 1] = points
     for n in range(1, terms - 1):
         basis[:, n + 1] = (points * basis[:, n] - math.sqrt(n) * basis[:, n - 1]) / math.sqrt(n + 1)
-    return points, (weights / weights.sum())[:, None] * basis
+    weights = 0.1 * np.exp(-points * points / 2) / math.sqrt(2 * math.pi)
+    return points, weights[:, None] * basis
 
 
 def _root(a: Tensor, b: Tensor) -> Tensor:

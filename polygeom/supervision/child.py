@@ -37,7 +37,7 @@ MAX_FRAME = 64 * 2**20
 SLACK = 512 * 2**20
 """Addresses that a task may reserve beyond its memory limit: libraries do when they are loaded."""
 
-MESSAGE_LENGTH = 400
+MESSAGE_LENGTH = 1000
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _LENGTH = struct.Struct(">Q")
 

@@ -16,7 +16,7 @@ from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.experiments import anisotropy, cifar2, network_vs_ntk, ntk_eigenfunctions, study, trained_descent  # noqa: E402
 from polygeom.experiments.tangent_tasks import Images, Model, fit_labels, linear_problem  # noqa: E402
 from polygeom.learning.alignment import rayleigh  # noqa: E402
-from polygeom.learning.eigen import eigensystem  # noqa: E402
+from polygeom.learning.eigen import eigensystem, nystrom_eigensystem, subspace_overlap  # noqa: E402
 from polygeom.learning.kernel_machines import nystrom  # noqa: E402
 from polygeom.learning.tangent_kernel import TangentKernel, empirical_ntk, jacobian  # noqa: E402
 
@@ -142,7 +142,9 @@ def test_bad_options_are_explained(call, message: str) -> None:
 
 
 def test_missing_files_are_named_before_anything_runs(tmp_path: Path) -> None:
-    config = study.configuration(cifar2, "published", models=("relu:4",), data_root=str(tmp_path))
+    folder = tmp_path / ("a_folder_of_some_length_" * 6)
+    folder.mkdir()
+    config = study.configuration(cifar2, "published", models=("relu:4",), data_root=str(folder))
     with pytest.raises(PolygeomError, match="downloads nothing"):
         study.run(cifar2, config)
 
@@ -225,19 +227,19 @@ def test_wide_networks_are_kernel_regression() -> None:
     assert (means["mse_infinite"] > 4 * distance).all()
 
 
-@pytest.mark.slow
 def test_nystrom_of_the_kernel_of_the_digits() -> None:
+    """Of 1797 images 600 are looked at: eigenvalues to 1 %, eigenspaces to 1e-3; eigenfunctions are less exact."""
     case = {"dataset": "digits", "train": 1200, "test": 597, "data_root": None, "seed": 0}
     x = Images.load(case).x.flatten(start_dim=1)
     kernel = TangentKernel(Model.parse("relu:100").build((64,), 0))
     full = kernel(x, x)
     exact = eigensystem(full, 10)
-    errors = []
-    for seed in range(4):
-        some = nystrom(kernel, x, 10, subsample=600, rng=seed)
-        errors.append(np.abs(len(x) * some.values.numpy() / exact.values - 1))
-        assert np.linalg.norm(np.linalg.qr(some(x).numpy())[0].T @ exact.vectors) ** 2 / 10 >= 0.95
-    assert np.mean(errors) <= 0.05
-    assert np.max(errors) <= 0.15
+    for seed in (0, 1, 2, None):
+        some = nystrom_eigensystem(kernel, x, 10, 600, rng=seed)
+        assert np.abs(some.values / exact.values - 1).max() <= 0.01
+        assert subspace_overlap(some.vectors, exact.vectors) >= 0.999
+    functions = nystrom(kernel, x, 10, subsample=600)
+    assert np.abs(len(x) * functions.values.numpy() / exact.values - 1).max() <= 0.15
+    assert subspace_overlap(functions(x).numpy(), exact.vectors) >= 0.95
     assert torch.allclose(rayleigh(full, torch.as_tensor(exact.vectors.copy())), torch.as_tensor(exact.values.copy()))
     assert jacobian(kernel.module, x[:5]).shape == (5, 1, 6601)

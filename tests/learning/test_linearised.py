@@ -9,15 +9,17 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from learning.tangent_models import BY_LAYERS, POINTWISE, case, jacobian_by_backward  # noqa: E402
 
-from polygeom.errors import FormatError, PolygeomError  # noqa: E402
+from polygeom.errors import BudgetError, FormatError, PolygeomError  # noqa: E402
 from polygeom.learning.alignment import alignment, centred_alignment, rayleigh  # noqa: E402
 from polygeom.learning.eigen import (  # noqa: E402
     Eigensystem,
     eigensystem,
+    nystrom_eigensystem,
     operator_eigensystem,
     subspace_overlap,
 )
 from polygeom.learning.kernel_machines import nystrom, solve  # noqa: E402
+from polygeom.learning.kernels import Laplacian, Polynomial  # noqa: E402
 from polygeom.learning.linearised import LinearisedModule, gradient_flow, kernel_regression, linearize  # noqa: E402
 from polygeom.learning.operators import tangent_operator  # noqa: E402
 from polygeom.learning.settings import TrainingSettings  # noqa: E402
@@ -120,6 +122,36 @@ def test_nystrom_of_a_tangent_kernel_is_close_to_its_eigenfunctions() -> None:
     whole = nystrom(kernel, x, 5)
     np.testing.assert_allclose(900 * whole.values.numpy(), exact.values, rtol=1e-8)
     np.testing.assert_allclose(whole.vectors.abs().numpy(), np.abs(exact.vectors), atol=1e-8)
+
+
+def test_eigenpairs_from_columns_are_those_of_their_extension() -> None:
+    """``C W⁺ Cᵀ`` formed and decomposed; never above the kernel; the whole where all columns are taken."""
+    x = normal(120, 3)
+    kernel = Laplacian(2.0)
+    matrix = kernel(x, x).numpy()
+    found = nystrom_eigensystem(kernel, x, 6, 40, rng=None, record={"seed": 5})
+    columns = matrix[:, :40]
+    whole = eigensystem(columns @ np.linalg.solve(columns[:40], columns.T), 6)
+    np.testing.assert_allclose(found.values, whole.values, rtol=1e-9)
+    np.testing.assert_allclose(found.vectors, whole.vectors, atol=1e-8)
+    assert np.abs(found.vectors.T @ found.vectors - np.eye(6)).max() < 1e-8
+    assert found.record == {"method": "nystrom", "subsample": 40, "rng": None, "seed": 5}
+    exact = eigensystem(matrix, 6)
+    assert np.all(found.values < exact.values)
+    other = nystrom_eigensystem(kernel, x, 6, 40, rng=1)
+    assert np.all(other.values < exact.values)
+    assert not np.allclose(other.values, found.values, rtol=1e-6)
+    np.testing.assert_allclose(nystrom_eigensystem(kernel, x, 6, 120).values, exact.values, rtol=1e-9)
+
+
+def test_eigenpairs_from_columns_say_what_they_need() -> None:
+    x = normal(50, 3)
+    with pytest.raises(PolygeomError, match="count <= subsample <= 50 rows, got 5 and 4"):
+        nystrom_eigensystem(Laplacian(), x, 5, 4)
+    with pytest.raises(PolygeomError, match="at most 3, the numerical rank of the columns, got 4"):
+        nystrom_eigensystem(Polynomial(1), x, 4, 20)
+    with pytest.raises(BudgetError, match="20 kernel columns of 50 rows take 16000 bytes, memory_budget is 15999"):
+        nystrom_eigensystem(Laplacian(), x, 5, 20, memory_budget=15_999)
 
 
 def test_a_tangent_kernel_is_a_kernel_for_regression() -> None:
