@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import subprocess
 import sys
 
@@ -43,3 +45,15 @@ def test_every_public_name_is_there_and_rooms_named_after_their_verb_can_be_call
     assert callable(values["sweep"])
     assert values["dimension"]("[3,3,3] r=2").dimension == 15
     assert values["dimension"].DimensionResult is values["DimensionResult"]
+
+
+ROOMS = [f"polygeom.{one.name}" for one in pkgutil.iter_modules(polygeom.__path__) if one.ispkg]
+
+
+@pytest.mark.parametrize("name", ["polygeom", *ROOMS])
+def test_no_public_name_is_hidden_by_a_module(name: str) -> None:
+    """Importing a submodule sets it as an attribute of its package, in place of a public name that is spelled alike."""
+    module = importlib.import_module(name)
+    inside = {one.name for one in pkgutil.iter_modules(getattr(module, "__path__", ()))}
+    hidden = inside & set(getattr(module, "__all__", ()))
+    assert {one for one in hidden if not callable(importlib.import_module(f"{name}.{one}"))} == set()

@@ -24,7 +24,7 @@ _HOMES = {
     "stratified_order": "polygeom.datasets.labelled",
     "cifar10": "polygeom.datasets.files",
     "mnist": "polygeom.datasets.files",
-    "digits": "polygeom.datasets.digits",
+    "digits": "polygeom.datasets.bundled",
     "train_and_test": "polygeom.datasets.selection",
     "linear_on_sphere": "polygeom.datasets.published",
     "make_dataset": "polygeom.datasets.published",

@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from polygeom.datasets.digits import digits
+from polygeom.datasets.bundled import digits
 from polygeom.datasets.files import cifar10, mnist
 from polygeom.datasets.labelled import Labelled, class_by_class, stratified_order
 from polygeom.errors import PolygeomError

@@ -65,7 +65,7 @@ def cases(config: Config) -> list[dict[str, Any]]:
 
 def samples(case: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Images ``(N, channels, height, width)`` from -1 to 1, and their classes."""
-    from polygeom.datasets.digits import digits
+    from polygeom.datasets.bundled import digits
     from polygeom.datasets.files import cifar10, mnist
 
     if case["dataset"] == "digits":

@@ -125,7 +125,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _images(config: Config) -> Any:
-    from polygeom.datasets.digits import digits
+    from polygeom.datasets.bundled import digits
     from polygeom.datasets.files import mnist
 
     if config.source == "digits":

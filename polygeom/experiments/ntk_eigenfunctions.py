@@ -28,9 +28,9 @@ from polygeom.experiments.tangent_tasks import (
     linear_problem,
     weights_of,
 )
-from polygeom.learning.alignment import alignment, centred_alignment, rayleigh
 from polygeom.learning.eigen import eigensystem, nystrom_eigensystem
 from polygeom.learning.tangent_kernel import TangentKernel, empirical_ntk
+from polygeom.learning.target_alignment import alignment, centred_alignment, rayleigh
 
 if TYPE_CHECKING:
     import pandas

@@ -116,7 +116,7 @@ def _images(config: Config, generator: numpy.random.Generator) -> tuple[numpy.nd
     """Leading principal components of images, and labels: 1 for digits up to 4, otherwise -1."""
     import numpy as np
 
-    from polygeom.datasets.digits import digits
+    from polygeom.datasets.bundled import digits
     from polygeom.datasets.files import mnist
 
     if config.source == "digits":

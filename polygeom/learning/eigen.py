@@ -138,11 +138,11 @@ def nystrom_eigensystem(
 ) -> Eigensystem:
     """Leading eigenpairs of the kernel matrix of all rows, from ``subsample`` of its columns (Nyström's method).
 
-    With ``C`` the columns and ``W`` the square block of ``K`` in them, these are the exact eigenpairs of ``C W⁺ Cᵀ``, the
-    smallest positive semidefinite matrix with these columns. Hence eigenvalues are never too large (proved), vectors are
-    orthonormal, and errors are of second order in what the columns miss. Eigenvalues of ``W`` blown up by ``N / s``, as
-    the eigenfunctions of `polygeom.learning.kernel_machines.nystrom` have them, come with a sampling error of about
-    ``1/√s`` from the same columns (Williams and Seeger 2000 for both).
+    With ``C`` the columns and ``W`` the square block of ``K`` in them, these are the exact eigenpairs of ``C W⁺ Cᵀ``,
+    the smallest positive semidefinite matrix with these columns. Hence eigenvalues are never too large (proved),
+    vectors are orthonormal, and errors are of second order in what the columns miss. Eigenvalues of ``W`` blown up by
+    ``N / s``, as the eigenfunctions of `polygeom.learning.kernel_machines.nystrom` have them, come with a sampling
+    error of about ``1/√s`` from the same columns (Williams and Seeger 2000 for both).
 
     Parameters
     ----------

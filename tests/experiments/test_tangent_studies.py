@@ -15,10 +15,10 @@ pytest.importorskip("matplotlib")
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.experiments import anisotropy, cifar2, network_vs_ntk, ntk_eigenfunctions, study, trained_descent  # noqa: E402
 from polygeom.experiments.tangent_tasks import Images, Model, fit_labels, linear_problem  # noqa: E402
-from polygeom.learning.alignment import rayleigh  # noqa: E402
 from polygeom.learning.eigen import eigensystem, nystrom_eigensystem, subspace_overlap  # noqa: E402
 from polygeom.learning.kernel_machines import nystrom  # noqa: E402
 from polygeom.learning.tangent_kernel import TangentKernel, empirical_ntk, jacobian  # noqa: E402
+from polygeom.learning.target_alignment import rayleigh  # noqa: E402
 
 STUDIES = {
     "ntk-eigenfunctions": (ntk_eigenfunctions, {

@@ -10,7 +10,6 @@ from hypothesis import strategies as st  # noqa: E402
 from learning.tangent_models import BY_LAYERS, POINTWISE, case, jacobian_by_backward  # noqa: E402
 
 from polygeom.errors import BudgetError, FormatError, PolygeomError  # noqa: E402
-from polygeom.learning.alignment import alignment, centred_alignment, rayleigh  # noqa: E402
 from polygeom.learning.eigen import (  # noqa: E402
     Eigensystem,
     eigensystem,
@@ -24,6 +23,7 @@ from polygeom.learning.linearised import LinearisedModule, gradient_flow, kernel
 from polygeom.learning.operators import tangent_operator  # noqa: E402
 from polygeom.learning.settings import TrainingSettings  # noqa: E402
 from polygeom.learning.tangent_kernel import TangentKernel  # noqa: E402
+from polygeom.learning.target_alignment import alignment, centred_alignment, rayleigh  # noqa: E402
 from polygeom.learning.training import train  # noqa: E402
 
 ALL = [*BY_LAYERS, *POINTWISE]
