@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from polygeom import learning_degree
 from polygeom.cli import run
 
 Capture = pytest.CaptureFixture[str]
@@ -40,12 +42,41 @@ def test_without_any_number_the_exit_status_says_so(capsys: Capture) -> None:
     assert "degree not found" in capsys.readouterr().out
 
 
+def test_the_learning_degree_at_inputs_of_a_file(tmp_path: Path, capsys: Capture) -> None:
+    """Three points of the line in general position are one form up to a change of inputs: 3, as for Bombieri–Weyl."""
+    file = tmp_path / "inputs.csv"
+    file.write_text("1, 0\n0, 1\n\n1/2 0.5\n")
+    assert run(["degree", "[2,2,3] r=2", "--inputs", str(file), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["quantity"], data["value"]) == ("learning degree", 3)
+    assert data["value"] == learning_degree("[2,2,3] r=2", [[1, 0], [0, 1], [1, 1]]).value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1, 0\n0, x\n", "not a row of numbers: '0, x'"),
+        ("1, 0\n1/0 2\n", "not a row of numbers: '1/0 2'"),
+        ("1, 0\n0, 1, 2\n", "3 numbers, 2 before"),
+        ("1\n2\n3\n", "inputs must have shape (samples, 2), got (3, 1)"),
+        ("", "inputs must have shape (samples, 2)"),
+        ("1, 0\n0, 1\n", "samples"),
+    ],
+)
+def test_inputs_that_cannot_be_used(text: str, message: str, tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "inputs.csv"
+    file.write_text(text)
+    assert run(["degree", "[2,2,3] r=2", "--inputs", str(file)]) == 2
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "advice"),
     [
         (["--method", "guess"], "method='auto'"),
         (["--form", "euclid"], "one of generic, unit, bombieri-weyl"),
         (["--timeout", "-1"], "--timeout must be positive"),
+        (["--form", "generic", "--inputs", "-"], "write one of them"),
     ],
 )
 def test_arguments_that_cannot_be_used(arguments: list[str], advice: str, capsys: Capture) -> None:
