@@ -8,16 +8,20 @@ networks have none by symmetry, and are reported so. (Ortiz-Jiménez and others,
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from polygeom.errors import PolygeomError
+from polygeom.experiments.artefacts import recall, set_weights, weight_arrays
 from polygeom.experiments.study import mean_and_deviation, option
-from polygeom.experiments.tangent_tasks import Model, distance, fit_labels, linear_problem, weights_of
+from polygeom.experiments.tangent_options import TrainingOptions
+from polygeom.experiments.tangent_tasks import Model, ends, fit_labels, linear_problem
 from polygeom.learning.anisotropy import METHODS, VanishingError, anisotropy_directions, separable_along
 from polygeom.learning.training import DivergenceError
 
@@ -26,16 +30,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(TrainingOptions):
     """Networks and directions; every network is one case."""
 
     models: tuple[str, ...] = option(
         ("lenet:gelu", "lenet:x+x^2@0.02", "mlp2:60"), "Networks: lenet:gelu, lenet:x+x^2@0.02, mlp2:60."
     )
-    side: int = option(12, "Inputs are side x side images of one channel.")
+    side: int = option(12, "Inputs are side x side images.")
+    channels: int = option(1, "Channels of the images.")
     directions: tuple[int, ...] = option((0, 10, 143), "Directions to learn along; beyond the last: the last.")
     sigma_inputs: float = option(0.0, "Deviation of the inputs of the mixed derivative; 0: at x = 0.")
     samples: int = option(50, "Random inputs of the mixed derivative.")
+    paired: bool = option(True, "Use every random input with its negative as well.")
     method: str = option("dense", "How directions are computed.", choices=METHODS)
     epsilon: float = option(1.0, "Distance of the two classes.")
     sigma: float = option(1.0, "Deviation of the noise.")
@@ -44,15 +50,11 @@ class Config:
     train: int = option(1500, "Training samples.")
     test: int = option(1500, "Test samples.")
     epochs: int = option(10, "Passes over the training samples.")
-    batch_size: int = option(128, "Samples of one step.")
-    optimiser: str = option("sgd", "Optimiser.", choices=("sgd", "adam"))
-    learning_rate: float = option(0.05, "Learning rate of networks that do not say their own.")
-    momentum: float = option(0.9, "Momentum of sgd.")
-    schedule: str = option("linear", "Learning rate over time; linear: down to 0.", choices=("linear", "constant"))
 
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(models=("lenet:gelu",), directions=(10,), train=600, test=600, epochs=5),
     "published": Config(
         models=("lenet:gelu",), side=32, directions=(0, 10, 100, 500, 1023), train=10_000, test=10_000, epochs=100
     ),
@@ -63,55 +65,72 @@ def cases(config: Config) -> list[dict[str, Any]]:
     """One for each network."""
     if config.side < 4 or min(config.directions) < 0:
         raise PolygeomError(f"side must be at least 4 and directions not negative, got {config.side}")
-    common = {**asdict(config), "directions": list(config.directions)}
-    del common["models"]
-    return [common | {"model": model} for model in config.models]
+    if config.channels < 1:
+        raise PolygeomError(f"channels must be at least 1, got {config.channels}; write channels=1")
+    return config.cases()
 
 
 def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Singular values of all directions; accuracies along some of them."""
-    model, shape = Model.parse(case["model"]), (case["side"], case["side"])
-    fresh = model.build(shape, case["seed"])
+    model = Model.parse(case["model"])
+    fresh = model.build(_shape(case), case["seed"])
     try:
-        found = anisotropy_directions(
-            fresh, shape, sigma=case["sigma_inputs"], samples=case["samples"], method=case["method"], rng=case["seed"]
-        )
+        directions, values = _directions(case, model, fresh)
     except VanishingError as error:
         return [{"model": model.name, "what": "no directions", "reason": str(error).partition(",")[0]}]
     rows: list[dict[str, Any]] = [
         {"model": model.name, "what": "direction", "index": i, "singular_value": float(value)}
-        for i, value in enumerate(found.singular_values)
+        for i, value in enumerate(values)
     ]
-    chosen = dict.fromkeys(min(i, len(found.directions) - 1) for i in case["directions"])
-    rows += [
-        {"model": model.name, "what": "accuracy", "index": index} | _learn(case, model, found, index)
-        for index in chosen
-    ]
+    if case["networks"] or case["linearised"]:
+        for index in dict.fromkeys(min(i, len(directions) - 1) for i in case["directions"]):
+            row = {"model": model.name, "what": "accuracy", "index": index, "singular_value": float(values[index])}
+            rows.append(row | _learn(case, model, fresh, directions[index]))
     return rows
 
 
-def _learn(case: Mapping[str, Any], model: Model, found: Any, index: int) -> dict[str, Any]:
-    shape, count = (case["side"], case["side"]), case["train"]
+def _shape(case: Mapping[str, Any]) -> tuple[int, ...]:
+    return (case["side"],) * 2 if case["channels"] == 1 else (case["channels"], case["side"], case["side"])
+
+
+def _directions(case: Mapping[str, Any], model: Model, fresh: nn.Module) -> tuple[np.ndarray, np.ndarray]:
+    """Directions ``(k, D)`` and singular values of a network before training, which gets its weights back as well."""
+
+    def make() -> dict[str, np.ndarray]:
+        found = anisotropy_directions(
+            fresh, _shape(case), sigma=case["sigma_inputs"], samples=case["samples"], paired=case["paired"],
+            method=case["method"], rng=case["seed"],
+        )  # fmt: skip
+        return {
+            "directions": found.directions, "singular_values": found.singular_values, **weight_arrays(fresh)
+        }  # fmt: skip
+
+    request = {name: case[name] for name in ("seed", "side", "channels", "sigma_inputs", "samples", "paired", "method")}
+    name = f"directions-{model.name}-seed{case['seed']}"
+    arrays = recall(case["artefacts"], name, "polygeom directions", request | {"model": model.name}, make)
+    set_weights(fresh, arrays)
+    return arrays["directions"], arrays["singular_values"]
+
+
+def _learn(case: Mapping[str, Any], model: Model, fresh: nn.Module, direction: np.ndarray) -> dict[str, Any]:
+    count = case["train"]
     inputs, labels = separable_along(
-        found.directions[index], count + case["test"], epsilon=case["epsilon"], sigma=case["sigma"], rng=case["seed"]
+        direction, count + case["test"], epsilon=case["epsilon"], sigma=case["sigma"], rng=case["seed"]
     )
-    x, y = torch.as_tensor(inputs.reshape(-1, *shape)), torch.as_tensor(labels, dtype=torch.float64)
-    row: dict[str, Any] = {"singular_value": float(found.singular_values[index])}
-    learners = [name for name in ("networks", "linearised") if case[name]]
-    for name in learners:
-        module = model.build(shape, case["seed"])
-        data = x
+    x = torch.as_tensor(inputs.reshape(-1, *_shape(case)))
+    y = torch.as_tensor(labels, dtype=torch.float64)
+    row: dict[str, Any] = {}
+    for name in (learner for learner in ("networks", "linearised") if case[learner]):
+        module, data = copy.deepcopy(fresh), x
         if name == "linearised":
             module, data = linear_problem(module, x, bias=True)
             module, data = module.float(), data.float()
-        start = weights_of(module)
         try:
-            done = fit_labels(module, data, y, count, case, model.rate, every=case["epochs"]).table
+            done = fit_labels(module, data, y, count, case, model.rate, every=case["epochs"])
         except DivergenceError as error:
             row[f"{name}_diverged"] = error.step
             continue
-        row |= {f"{name}_{part}": float(done[part].iloc[-1]) for part in ("train", "test")}
-        row[f"{name}_distance"] = distance(module, start)
+        row |= {f"{name}_{key}": value for key, value in ends(done).items()}
     return row
 
 

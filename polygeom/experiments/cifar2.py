@@ -8,26 +8,18 @@ eigenfunction as well. (Ortiz-Jiménez, Moosavi-Dezfooli, Frossard, arXiv 2106.0
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from polygeom.datasets.selection import NAMES
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import mean_and_deviation, option
-from polygeom.experiments.tangent_tasks import (
-    TWO_CLASSES,
-    Images,
-    Model,
-    distance,
-    fit_labels,
-    linear_problem,
-    weights_of,
-)
-from polygeom.learning.eigen import eigensystem
-from polygeom.learning.tangent_kernel import empirical_ntk
+from polygeom.experiments.tangent_options import KernelOptions
+from polygeom.experiments.tangent_snapshot import initial
+from polygeom.experiments.tangent_tasks import TWO_CLASSES, Images, Model, fit_labels, linear_problem
 
 if TYPE_CHECKING:
     import pandas
@@ -42,7 +34,7 @@ _LABELS = {
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(KernelOptions):
     """Networks, learners and images; every network is one case."""
 
     models: tuple[str, ...] = option(
@@ -53,20 +45,11 @@ class Config:
         choices=LEARNERS,
     )  # fmt: skip
     target: str = option(TWO_CLASSES, "classes, or the index of an eigenfunction of the kernel at the start.")
-    dataset: str = option("digits", "Images.", choices=NAMES)
-    data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.")
-    train: int = option(1200, "Training images.")
-    test: int = option(597, "Test images.")
-    epochs: int = option(100, "Passes over the training images.")
-    batch_size: int = option(128, "Images of one step.")
-    optimiser: str = option("sgd", "Optimiser.", choices=("sgd", "adam"))
-    learning_rate: float = option(0.05, "Learning rate of networks that do not say their own.")
-    momentum: float = option(0.9, "Momentum of sgd.")
-    schedule: str = option("linear", "Learning rate over time; linear: down to 0.", choices=("linear", "constant"))
 
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(models=("relu:100-100",), train=600, test=300, epochs=30),
     "published": Config(models=("relu:100-100", "lenet:relu"), dataset="cifar10", train=50_000, test=10_000),
     "polynomial": Config(models=("x^2:100@0.01", "x^3:60@0.01", "ccp3:32@0.01", "ncp3:32@0.01")),
     "eigenfunction": Config(models=("relu:100-100",), target="10"),
@@ -77,47 +60,33 @@ def cases(config: Config) -> list[dict[str, Any]]:
     """One for each network."""
     if config.target != TWO_CLASSES and not config.target.isdecimal():
         raise PolygeomError(f"target must be {TWO_CLASSES} or an index, got {config.target!r}; write {TWO_CLASSES}")
-    common = {**asdict(config), "learners": list(config.learners)}
-    del common["models"]
-    return [common | {"model": model} for model in config.models]
+    if config.artefacts is not None and config.target == TWO_CLASSES:
+        raise PolygeomError("artefacts are eigenfunctions; write target=10 to train on one, or leave artefacts out")
+    return config.cases()
 
 
 def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Accuracies of every learner after every epoch."""
     images, model = Images.load(case), Model.parse(case["model"])
-    shape = tuple(images.x.shape[1:])
-    fresh, network = model.build(shape, case["seed"]), model.build(shape, case["seed"])
-    labels = images.labels
+    fresh, labels = model.build(tuple(images.x.shape[1:]), case["seed"]), images.labels
     if case["target"] != TWO_CLASSES:
-        kernel = empirical_ntk(fresh, images.x, outputs="trace", memory_budget=2**33)
-        vectors = eigensystem(kernel, int(case["target"]) + 1).vectors
-        labels = torch.as_tensor(vectors[:, -1] > 0).double()
+        start, system = initial(case, model, images, int(case["target"]) + 1)
+        fresh, labels = start.module, torch.as_tensor(system.vectors[:, -1] > 0).double()
     rows: list[dict[str, Any]] = []
-    start = weights_of(network)
+    network = copy.deepcopy(fresh)
     if {"network", "pretrained"} & set(case["learners"]):
         done = fit_labels(network, images.x, labels, images.train, case, model.rate)
-        moved = distance(network, start)
-        rows += _rows(model, "network", done.table, case, images.train, moved) if "network" in case["learners"] else []
+        rows += _rows(model, "network", done) if "network" in case["learners"] else []
     for learner in (name for name in case["learners"] if name != "network"):
         base = network if learner == "pretrained" else fresh
         module, inputs = linear_problem(base, images.x, bias=learner == "linearised")
-        before = weights_of(module)
-        done = fit_labels(module, inputs, labels, images.train, case, model.rate)
-        rows += _rows(model, learner, done.table, case, images.train, distance(module, before))
+        rows += _rows(model, learner, fit_labels(module, inputs, labels, images.train, case, model.rate))
     return rows
 
 
-def _rows(
-    model: Model, learner: str, table: pandas.DataFrame, case: Mapping[str, Any], count: int, moved: float
-) -> list[dict[str, Any]]:
-    steps = -(-count // min(case["batch_size"], count))
-    rows: list[dict[str, Any]] = [
-        {"model": model.name, "learner": learner, "epoch": int(row["step"]) // steps}
-        | {name: row[name] for name in ("loss", "train", "test")}
-        for row in table.to_dict("records")
-    ]
-    rows[-1]["distance"] = moved
-    return rows
+def _rows(model: Model, learner: str, table: pandas.DataFrame) -> list[dict[str, Any]]:
+    names = {"model": model.name, "learner": learner}
+    return [names | {str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def plot(table: pandas.DataFrame) -> Any:

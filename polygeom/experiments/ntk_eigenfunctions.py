@@ -8,38 +8,28 @@ Moosavi-Dezfooli, Frossard, arXiv 2106.06770.)
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from polygeom.datasets.selection import NAMES
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import mean_and_deviation, option
-from polygeom.experiments.tangent_tasks import (
-    TWO_CLASSES,
-    Images,
-    Model,
-    distance,
-    fit_labels,
-    linear_problem,
-    weights_of,
-)
-from polygeom.learning.eigen import eigensystem, nystrom_eigensystem
-from polygeom.learning.tangent_kernel import TangentKernel, empirical_ntk
-from polygeom.learning.target_alignment import alignment, centred_alignment, rayleigh
+from polygeom.experiments.tangent_options import KernelOptions
+from polygeom.experiments.tangent_snapshot import Snapshot, initial
+from polygeom.experiments.tangent_tasks import TWO_CLASSES, Images, Model, ends, fit_labels, linear_problem
+from polygeom.learning.target_alignment import split_alignment
 
 if TYPE_CHECKING:
     import pandas
 
-BUDGET = 4 * 2**30
-
 
 @dataclass(frozen=True)
-class Config:
+class Config(KernelOptions):
     """Networks and targets; every network is one case."""
 
     models: tuple[str, ...] = option(
@@ -50,28 +40,24 @@ class Config:
     linearised: bool = option(True, "Train the linearised networks.")
     bias: bool = option(True, "Linearised networks keep the constant f(x; w0).")
     eigenvectors: int = option(200, "How many eigenvectors are kept and compared.")
-    nystrom: int | None = option(None, "Points of a subsample for Nyström's method; none for the exact eigenvectors.")
-    dataset: str = option("digits", "Images.", choices=NAMES)
-    data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.")
-    train: int = option(1200, "Training images.")
-    test: int = option(597, "Test images.")
-    epochs: int = option(100, "Passes over the training images.")
-    batch_size: int = option(128, "Images of one step.")
-    optimiser: str = option("sgd", "Optimiser.", choices=("sgd", "adam"))
-    learning_rate: float = option(0.05, "Learning rate of networks that do not say their own.")
-    momentum: float = option(0.9, "Momentum of sgd.")
-    schedule: str = option("linear", "Learning rate over time; linear: down to 0.", choices=("linear", "constant"))
     marks: int = option(20, "Epochs between two measurements of the alignment during training.")
 
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(
+        models=("relu:100-100",), targets=("10",), eigenvectors=100, train=600, test=300, epochs=30, marks=10
+    ),
     "growth": Config(models=("relu:100", "x^2:100@0.01"), targets=("5", "10", "30")),
     "published": Config(
         models=("relu:100-100", "lenet:relu"), targets=("10",), dataset="cifar10", train=50_000, test=10_000,
-        eigenvectors=1000, nystrom=10_000,
+        eigenvectors=1000, nystrom=10_000, memory=16.0,
     ),
 }  # fmt: skip
+
+
+PARTS = ("train", "test", "all")
+"""Sets of images on which alignments are measured."""
 
 
 def cases(config: Config) -> list[dict[str, Any]]:
@@ -81,20 +67,20 @@ def cases(config: Config) -> list[dict[str, Any]]:
             raise PolygeomError(
                 f"targets must be {TWO_CLASSES} or indices below eigenvectors = {config.eigenvectors}, got {target!r}"
             )
-    common = {**asdict(config), "targets": list(config.targets)}
-    del common["models"]
-    return [common | {"model": model} for model in config.models]
+    return config.cases()
 
 
 def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """For each target: accuracies and alignments, the alignment during training and with all eigenvectors."""
+    """Eigenvalues; for each target accuracies and alignments, the alignment in training and with all eigenvectors."""
     images, model = Images.load(case), Model.parse(case["model"])
-    fresh = model.build(tuple(images.x.shape[1:]), case["seed"])
-    kernel = empirical_ntk(fresh, images.x, outputs="trace", memory_budget=BUDGET)
-    vectors = torch.as_tensor(_eigenvectors(case, fresh, images.x, kernel))
-    tangent = linear_problem(fresh, images.x, bias=case["bias"]) if case["linearised"] else None
-    rows: list[dict[str, Any]] = []
-    for target in case["targets"]:
+    start, system = initial(case, model, images, case["eigenvectors"])
+    vectors = torch.as_tensor(system.vectors.copy())
+    tangent = linear_problem(start.module, images.x, bias=case["bias"]) if case["linearised"] else None
+    rows: list[dict[str, Any]] = [
+        {"model": model.name, "what": "eigenvalue", "index": index, "eigenvalue": float(value)}
+        for index, value in enumerate(system.values)
+    ]
+    for target in case["targets"] if case["networks"] or case["linearised"] else ():
         labels = images.labels if target == TWO_CLASSES else (vectors[:, int(target)] > 0).double()
         names = {"model": model.name, "target": target}
         row: dict[str, Any] = {}
@@ -102,74 +88,62 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
             linear, inputs = tangent
             for parameter in linear.parameters():
                 nn.init.zeros_(parameter)
-            done = fit_labels(linear, inputs, labels, images.train, case, model.rate, every=case["epochs"]).table
-            row |= {f"linear_{name}": float(done[name].iloc[-1]) for name in ("train", "test")}
+            done = fit_labels(linear, inputs, labels, images.train, case, model.rate, every=case["epochs"])
+            row |= {f"linear_{name}": value for name, value in ends(done).items()}
         if case["networks"]:
-            found, during, after = _network(case, model, images, labels, kernel)
+            found, during, end = _network(case, model, images, labels, start)
             row |= found
             rows += [names | {"what": "training"} | mark for mark in during]
-            rows += [names | {"what": "spectrum"} | mark for mark in _spectrum(images.train, vectors, kernel, after)]
+            rows += [names | {"what": "spectrum"} | mark for mark in _spectrum(vectors, start, end)]
         rows.append(names | {"what": "summary"} | row)
     return rows
 
 
-def _eigenvectors(case: Mapping[str, Any], module: nn.Module, x: Tensor, kernel: Tensor) -> np.ndarray:
-    count, subsample = case["eigenvectors"], case["nystrom"]
-    if subsample is None:
-        return eigensystem(kernel, count).vectors
-    rows, columns = x.flatten(start_dim=1), TangentKernel(module, tuple(x.shape[1:]), BUDGET)
-    return nystrom_eigensystem(columns, rows, count, subsample, rng=case["seed"], memory_budget=4 * BUDGET).vectors
-
-
 def _network(
-    case: Mapping[str, Any], model: Model, images: Images, labels: Tensor, kernel: Tensor
-) -> tuple[dict[str, float], list[dict[str, float]], Tensor]:
-    """Train a network: what is said at the end, the alignment during training, the kernel at the end."""
-    module = model.build(tuple(images.x.shape[1:]), case["seed"])
-    start, signs = weights_of(module), 2 * labels - 1
+    case: Mapping[str, Any], model: Model, images: Images, labels: Tensor, start: Snapshot
+) -> tuple[dict[str, float], list[dict[str, Any]], Snapshot]:
+    """Train a network: what is said at the end, the alignment during training, the network at the end."""
+    module, signs = copy.deepcopy(start.module), 2 * labels - 1
+    aligned: list[dict[str, float]] = []
 
-    def aligned(own: nn.Module) -> float:
+    def align(own: nn.Module) -> float:
         with torch.enable_grad():
-            return float(alignment(own, images.x, signs, per_trace=True, memory_budget=BUDGET))
+            shares = split_alignment(
+                own, images.x, signs, images.train, per_trace=True, memory_budget=int(case["memory"] * 2**30)
+            )
+        aligned.append({f"per_trace_{part}": float(value[0]) for part, value in shares.items()})
+        return aligned[-1]["per_trace_all"]
 
     done = fit_labels(
-        module, images.x, labels, images.train, case, model.rate, every=case["marks"],
-        metrics={"per_trace": aligned},
-    )  # fmt: skip
-    steps = -(-images.train // min(case["batch_size"], images.train))
-    during = [
-        {"epoch": int(row["step"]) // steps, "per_trace": row["per_trace"], "train": row["train"], "test": row["test"]}
-        for row in done.table.to_dict("records")
-    ]
-    after = empirical_ntk(module, images.x, outputs="trace", memory_budget=BUDGET)
-    found = {f"network_{name}": float(done.table[name].iloc[-1]) for name in ("train", "test")}
-    for name, matrix in (("start", kernel), ("end", after)):
-        raw = float(rayleigh(matrix, signs))
-        found |= {
-            f"alignment_{name}": raw,
-            f"per_trace_{name}": raw / float(matrix.trace()),
-            f"centred_{name}": float(centred_alignment(matrix, signs)),
-        }
-    return found | {"distance": distance(module, start)}, during, after
+        module, images.x, labels, images.train, case, model.rate, every=case["marks"], metrics={"per_trace": align}
+    )
+    kept = ["epoch", "train", "test", "weight_norm", "gradient_norm"]
+    during = [{**row, **shares} for row, shares in zip(done[kept].to_dict("records"), aligned, strict=True)]
+    end = Snapshot(module, images, case)
+    found = {f"network_{name}": value for name, value in ends(done).items()}
+    for moment, snapshot in (("start", start), ("end", end)):
+        found |= {f"{name}_{moment}": value for name, value in snapshot.describe(signs).items()}
+    return found | end.kernel_distance(start), during, end
 
 
-def _spectrum(train: int, vectors: Tensor, before: Tensor, after: Tensor) -> list[dict[str, float]]:
-    """Alignment with every eigenvector on training, test and all points; growth of its share of the whole."""
-    parts = {"train": slice(0, train), "test": slice(train, None), "all": slice(None)}
-    ends = {name: rayleigh(after[part, part], vectors[part]) for name, part in parts.items()}
-    first = rayleigh(before, vectors)
-    growth = (ends["all"] / ends["all"].sum()) / (first / first.sum())
+def _spectrum(vectors: Tensor, start: Snapshot, end: Snapshot) -> list[dict[str, float]]:
+    """Alignment with every eigenvector on training, test and all images; growth of its share of the whole."""
+    first, last = start.alignments(vectors), end.alignments(vectors)
+    growth = (last["all"] / last["all"].sum()) / (first["all"] / first["all"].sum())
+    columns = {"growth": growth} | {f"start_{part}": values for part, values in first.items()}
+    columns |= {f"end_{part}": values for part, values in last.items()}
     return [
-        {"index": index, "start": float(first[index]), "growth": float(growth[index])}
-        | {f"end_{name}": float(values[index]) for name, values in ends.items()}
+        {"index": index} | {name: float(values[index]) for name, values in columns.items()}
         for index in range(vectors.shape[1])
     ]
 
 
 def plot(table: pandas.DataFrame) -> Any:
-    """Test accuracies by target; growth of the alignment by eigenvector."""
+    """Test accuracies by target; growth of the alignment by eigenvector. Without training, the eigenvalues."""
     import matplotlib.pyplot as plt
 
+    if "summary" not in set(table["what"]):
+        return plot_alignment(table)
     models = list(table["model"].unique())
     figure, panels = plt.subplots(
         2, len(models), figsize=(4.6 * len(models), 6.4), squeeze=False, sharey="row", layout="constrained"
@@ -181,6 +155,47 @@ def plot(table: pandas.DataFrame) -> Any:
     panels[0, 0].set_ylabel("test accuracy")
     panels[1, 0].set_ylabel("growth of the share of $\\alpha$")
     return figure
+
+
+def plot_alignment(table: pandas.DataFrame) -> Any:
+    """Alignment of the kernel after training with every eigenvector of that before, on three sets of images."""
+    import matplotlib.pyplot as plt
+
+    models = list(table["model"].unique())
+    trained = "spectrum" in set(table["what"])
+    figure, panels = plt.subplots(
+        len(models), len(PARTS) if trained else 1, figsize=(10.5 if trained else 4.6, 3 * len(models) + 0.4),
+        squeeze=False, sharex=True, sharey="row", layout="constrained",
+    )  # fmt: skip
+    for line, model in zip(panels, models, strict=True):
+        own = table[table["model"] == model]
+        line[0].set_ylabel(f"{model}\n$\\alpha$")
+        if not trained:
+            values = own[own["what"] == "eigenvalue"].groupby("index")["eigenvalue"].mean()
+            line[0].plot(values.index, values, color="0.3")
+        for part, axes in zip(PARTS if trained else (), line, strict=trained):
+            _alignments(axes, own[own["what"] == "spectrum"], part)
+        for axes in line:
+            axes.set(yscale="log", xlabel="index $i$ of the eigenvector")
+            axes.grid(alpha=0.3)
+    if trained:
+        for axes, part in zip(panels[0], PARTS, strict=True):
+            axes.set_title(f"{part} images")
+        panels[0, -1].legend(fontsize=8, loc="upper right")
+    return figure
+
+
+def _alignments(axes: Any, rows: pandas.DataFrame, part: str) -> None:
+    first = rows.groupby("index")[f"start_{part}"].mean()
+    axes.plot(first.index, first, color="0.3", lw=1, ls="--", label="before training")
+    for number, (target, own) in enumerate(rows.groupby("target", sort=False)):
+        curve = own.groupby("index")[f"end_{part}"].mean()
+        color, label = (
+            ("0.6", TWO_CLASSES) if target == TWO_CLASSES else (f"C{number}", f"after, on $\\phi_{{{target}}}$")
+        )
+        axes.plot(curve.index, curve, color=color, lw=0.8, label=label)
+        if target != TWO_CLASSES:
+            axes.plot(int(str(target)), curve[int(str(target))], "v", color=color, ms=6, mec="k")
 
 
 def _accuracies(axes: Any, rows: pandas.DataFrame, model: str) -> None:
@@ -217,6 +232,11 @@ def summarise(table: pandas.DataFrame) -> str:
     """Accuracies, and where the kernel grew."""
     lines = []
     summary = table[table["what"] == "summary"]
+    if not len(summary):
+        return "\n".join(
+            f"{model}: {len(rows)} eigenvalues, {rows['eigenvalue'].iloc[0]:.3g} to {rows['eigenvalue'].iloc[-1]:.3g}"
+            for model, rows in table.groupby("model", sort=False)
+        )
     for (model, target), rows in summary.groupby(["model", "target"], sort=False):
         mean = rows.mean(numeric_only=True)
         text = f"{model}, target {target}:"
@@ -226,9 +246,14 @@ def summarise(table: pandas.DataFrame) -> str:
             text += f" linearised {mean['linear_test']:.3f};"
         if "per_trace_end" in mean:
             text += f" alignment per trace x {mean['per_trace_end'] / mean['per_trace_start']:.1f};"
+        if "kernel_distance" in mean:
+            text += f" kernel turned by {mean['kernel_distance']:.2f};"
         spectrum = table[(table["what"] == "spectrum") & (table["model"] == model) & (table["target"] == target)]
         if len(spectrum):
             curve = spectrum.groupby("index")["growth"].mean()
             text += f" grew most along eigenvector {curve.idxmax()}"
         lines.append(text.rstrip(";"))
     return "\n".join(lines)
+
+
+FIGURES = {"alignment": plot_alignment}

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,10 +15,14 @@ from torch import Tensor, nn
 from polygeom.datasets.selection import train_and_test
 from polygeom.errors import PolygeomError
 from polygeom.learning.linearised import linearize
+from polygeom.learning.movement import gradient_norm, squared_weight_distance, weight_norm, weights_of
 from polygeom.learning.settings import TrainingSettings
 from polygeom.learning.tangent_kernel import jacobian
-from polygeom.learning.training import TrainingResult, train
+from polygeom.learning.training import train
 from polygeom.network import ccp, mlp, ncp
+
+if TYPE_CHECKING:
+    import pandas
 
 TWO_CLASSES = "classes"
 """The target that is no eigenfunction: the first half of the classes against the second."""
@@ -130,14 +134,16 @@ class Images:
 
     @classmethod
     def load(cls, case: Mapping[str, Any]) -> Images:
-        """The images that a case asks for, normalised by channel with the statistics of the training images."""
+        """The images that a case asks for; normalised by channel with the statistics of the training images if so."""
         first, second = train_and_test(
-            case["dataset"], case["train"], case["test"], data_root=case["data_root"], rng=case["seed"]
-        )
+            case["dataset"], case["train"], case["test"], data_root=case["data_root"], train_from=case["train_from"],
+            rng=case["seed"],
+        )  # fmt: skip
         inputs = np.concatenate([first.inputs, second.inputs]).astype(np.float64)
-        axes = (0, 2, 3) if inputs.ndim == 4 else None
-        own = inputs[: len(first)]
-        inputs = (inputs - own.mean(axis=axes, keepdims=True)) / own.std(axis=axes, keepdims=True)
+        if case["normalise"]:
+            axes = (0, 2, 3) if inputs.ndim == 4 else None
+            own = inputs[: len(first)]
+            inputs = (inputs - own.mean(axis=axes, keepdims=True)) / own.std(axis=axes, keepdims=True)
         labels = np.concatenate([first.two_classes().labels, second.two_classes().labels])
         return cls(torch.as_tensor(inputs), torch.as_tensor(labels, dtype=torch.float64), len(first))
 
@@ -165,45 +171,51 @@ def linear_problem(module: nn.Module, x: Tensor, *, bias: bool) -> tuple[nn.Modu
     return TangentModel(size, x.dtype), rows
 
 
-def training_settings(case: Mapping[str, Any], count: int, rate: float | None) -> tuple[TrainingSettings, int]:
-    """The settings of a case for ``count`` samples, and the steps of an epoch."""
+def _settings(case: Mapping[str, Any], count: int, rate: float | None, every: int) -> TrainingSettings:
+    """The settings of a case for ``count`` samples, with a row every so many epochs."""
     batch = min(case["batch_size"], count)
     steps = -(-count // batch)
-    settings = TrainingSettings(
-        steps=case["epochs"] * steps, optimiser=case["optimiser"], batch_size=batch, schedule=case["schedule"],
+    return TrainingSettings(
+        steps=case["epochs"] * steps, optimiser=case["optimiser"], batch_size=batch,
         learning_rate=case["learning_rate"] if rate is None else rate,
-        momentum=case["momentum"] if case["optimiser"] == "sgd" else 0.0, record_every=steps,
+        momentum=case["momentum"] if case["optimiser"] == "sgd" else 0.0,
+        schedule=case["schedule"], warmup=case["warmup"], gamma=case["gamma"],
+        milestones=tuple(epoch * steps for epoch in case["milestones"]),
+        max_weight_norm=case["max_weight_norm"], record_every=every * steps,
     )  # fmt: skip
-    return settings, steps
 
 
 def fit_labels(
     module: nn.Module, inputs: Tensor, labels: Tensor, count: int, case: Mapping[str, Any], rate: float | None,
     *, every: int = 1, metrics: Mapping[str, Callable[[nn.Module], float]] | None = None,
-) -> TrainingResult:  # fmt: skip
-    """Train one logit on the first ``count`` labels; the table has accuracies on them and on the others.
+) -> pandas.DataFrame:  # fmt: skip
+    """Train one logit on the first ``count`` labels.
 
-    ``every``: epochs between two rows.
+    The table has a row every ``every`` epochs: ``epoch``, the loss, accuracies on the first labels and on the others,
+    the norms of weights and gradient, and the ``metrics``. The last row has the squared ``distance`` of the weights to
+    those at the start.
     """
-    settings, steps = training_settings(case, count, rate)
-    settings = TrainingSettings(**{**settings.as_dict(), "record_every": every * steps})
-    y = labels.to(inputs)
+    settings = _settings(case, count, rate, every)
+    y, start = labels.to(inputs), weights_of(module)
 
     def accuracy(rows: slice) -> Callable[[nn.Module], float]:
         return lambda own: float(((own(inputs[rows])[:, 0] > 0) == (y[rows] > 0.5)).double().mean())
 
     measured = {"train": accuracy(slice(0, count)), "test": accuracy(slice(count, None))}
-    return train(
-        module, inputs[:count], y[:count, None], settings, metrics={**measured, **(metrics or {})},
+    norms = {"weight_norm": weight_norm, "gradient_norm": gradient_norm}
+    done = train(
+        module, inputs[:count], y[:count, None], settings, metrics={**measured, **norms, **(metrics or {})},
         loss=nn.functional.binary_cross_entropy_with_logits, rng=case["seed"],
     )  # fmt: skip
+    table = done.table.drop(columns="step").assign(epoch=done.table["step"] * every // settings.record_every)
+    table.loc[table.index[-1], "distance"] = squared_weight_distance(start, weights_of(module))
+    return table
 
 
-def distance(module: nn.Module, start: Mapping[str, Tensor]) -> float:
-    """Squared distance of the weights to those at the start."""
-    return float(sum((p.detach() - start[name]).square().sum() for name, p in module.named_parameters()))
-
-
-def weights_of(module: nn.Module) -> dict[str, Tensor]:
-    """Copies of the weights by name."""
-    return {name: p.detach().clone() for name, p in module.named_parameters()}
+def ends(table: pandas.DataFrame) -> dict[str, float]:
+    """What a summary says of a training: accuracies and distance at the end, norms at the start and at the end."""
+    first, last = table.iloc[0], table.iloc[-1]
+    found = {name: float(last[name]) for name in ("train", "test", "distance")}
+    for name in ("weight_norm", "gradient_norm"):
+        found |= {f"{name}_start": float(first[name]), f"{name}_end": float(last[name])}
+    return found

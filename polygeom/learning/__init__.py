@@ -73,6 +73,7 @@ _HOMES = {
     "alignment": "polygeom.learning.target_alignment",
     "centred_alignment": "polygeom.learning.target_alignment",
     "rayleigh": "polygeom.learning.target_alignment",
+    "split_alignment": "polygeom.learning.target_alignment",
     "Eigensystem": "polygeom.learning.eigen",
     "eigensystem": "polygeom.learning.eigen",
     "nystrom_eigensystem": "polygeom.learning.eigen",

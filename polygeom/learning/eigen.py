@@ -6,7 +6,6 @@ For eigen*functions*, which have values at any point, see `polygeom.learning.ker
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +15,14 @@ import scipy.linalg
 import scipy.sparse.linalg
 import torch
 
-from polygeom.errors import BudgetError, FormatError, PolygeomError
+from polygeom.errors import BudgetError, PolygeomError
+from polygeom.learning.archive import read_archive, write_archive
 from polygeom.learning.kernel_machines import MEMORY_BUDGET, draw
 from polygeom.learning.kernels import Kernel, gram
 from polygeom.learning.operators import TangentOperator
 
 Array = np.ndarray
-_FORMAT = "polygeom eigensystem 1"
+FORMAT = "polygeom eigensystem"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +49,7 @@ class Eigensystem:
     def save(self, path: Path | str) -> Path:
         """Write an ``.npz`` file that `load` reads back bit for bit."""
         path = Path(path)
-        with path.open("wb") as file:
-            text = json.dumps({"format": _FORMAT, **self.record}, sort_keys=True)
-            np.savez(file, values=self.values, vectors=self.vectors, record=np.array(text))
+        write_archive(path, FORMAT, {"values": self.values, "vectors": self.vectors}, self.record)
         return path
 
     @classmethod
@@ -63,15 +61,8 @@ class Eigensystem:
         FormatError
             For other files.
         """
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                record = json.loads(str(data["record"]))
-                values, vectors = data["values"], data["vectors"]
-        except (ValueError, KeyError) as error:
-            raise FormatError("this file is not a saved eigensystem", str(path), 0, "make it with .save()") from error
-        if record.pop("format", None) != _FORMAT:
-            raise FormatError("this eigensystem has another format", str(path), 0, f"expected {_FORMAT!r}")
-        return cls(values, vectors, record)
+        arrays, record = read_archive(Path(path), FORMAT)
+        return cls(arrays["values"], arrays["vectors"], record)
 
 
 def eigensystem(

@@ -8,13 +8,18 @@ alignment (arXiv 2106.06770).
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
 from polygeom.learning.functional import DEFAULT_BUDGET
-from polygeom.learning.operators import tangent_operator
-from polygeom.learning.tangent_kernel import kernel_diagonal
+from polygeom.learning.operators import TangentOperator, tangent_operator
+from polygeom.learning.tangent_kernel import jacobian, kernel_diagonal
+
+_FEW = 8
+"""Up to so many targets one backward pass for each is cheaper than Jacobians."""
 
 
 def alignment(
@@ -55,22 +60,95 @@ def alignment(
     >>> alignment(nn.Linear(2, 1, bias=False), x, torch.tensor([0.0, 1.0]))
     tensor(4., dtype=torch.float64)
     """
-    operator = tangent_operator(module, x, batch=batch, dtype=dtype)
-    like = next(iter(operator.function.weights.values()))
     one = targets.ndim < 3
+    found = split_alignment(
+        module, x, targets, len(x), per_trace=per_trace, batch=batch, dtype=dtype, memory_budget=memory_budget
+    )["all"]
+    return found[0] if one else found
+
+
+def split_alignment(
+    module: nn.Module,
+    x: Tensor,
+    targets: Tensor,
+    first: int,
+    *,
+    per_trace: bool = False,
+    batch: int = 256,
+    dtype: torch.dtype | None = torch.float64,
+    memory_budget: int = DEFAULT_BUDGET,
+) -> dict[str, Tensor]:
+    """`alignment` on the first points, on the others, and on all of them, from one pass over the points.
+
+    Parameters
+    ----------
+    module, x, targets, per_trace, batch, dtype, memory_budget:
+        As for `alignment`. Many targets are taken at once, as many as the budget allows, by Jacobians of few points.
+    first:
+        How many points are the first part, those to train on for instance; all of them when there is only that part.
+
+    Returns
+    -------
+    ``"train"``, ``"test"`` (not when ``first`` is ``N``) and ``"all"``, each of shape ``(T,)``.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    >>> found = split_alignment(nn.Linear(2, 1, bias=False), x, torch.tensor([1.0, 1.0]), 1)
+    >>> [float(value) for value in found.values()]
+    [1.0, 4.0, 2.5]
+    """
+    if not 1 <= first <= len(x):
+        raise PolygeomError(f"first must be between 1 and {len(x)}, got {first}; write first={len(x)} for all points")
+    operator = tangent_operator(module, x, batch=batch, dtype=dtype)
+    stacked = _stacked(operator, targets)
+    parts = {"train": slice(0, first), "test": slice(first, None)} if first < len(x) else {"train": slice(None)}
+    squares: dict[str, list[Tensor]] = {name: [] for name in (*parts, "all")}
+    # Three vectors of the size of the weights are held for every target of a block.
+    weight_bytes = 3 * operator.shape[1] * stacked.element_size()
+    for block in torch.split(stacked, max(1, memory_budget // (2 * weight_bytes))):
+        pulled = {
+            name: _pull_back(module, operator, part, block[:, part], memory_budget // 2) for name, part in parts.items()
+        }
+        pulled["all"] = torch.stack(list(pulled.values())).sum(dim=0)
+        for name, vectors in pulled.items():
+            squares[name].append(vectors.square().sum(dim=1))
+    lengths = {name: stacked[:, part].square().sum(dim=(1, 2)) for name, part in parts.items()}
+    lengths["all"] = stacked.square().sum(dim=(1, 2))
+    found = {name: torch.cat(values) / lengths[name] for name, values in squares.items()}
+    if not per_trace:
+        return found
+    diagonal = kernel_diagonal(module, x, dtype=dtype, memory_budget=memory_budget)
+    return {name: values / diagonal[parts.get(name, slice(None))].sum() for name, values in found.items()}
+
+
+def _stacked(operator: TangentOperator, targets: Tensor) -> Tensor:
+    """Targets ``(T, N, C)`` in the precision of the weights."""
     shape = (len(operator.x), operator.outputs)
-    if targets.numel() % (shape[0] * shape[1]) or (one and targets.numel() != shape[0] * shape[1]):
+    size = shape[0] * shape[1]
+    if targets.numel() % size or (targets.ndim < 3 and targets.numel() != size):
         raise PolygeomError(
             f"targets must have shape {shape} or (T, {shape[0]}, {shape[1]}), got {tuple(targets.shape)}"
         )
-    stacked = targets.to(like).reshape(-1, *shape)
-    lengths = stacked.square().sum(dim=(1, 2))
-    if (lengths == 0).any():
+    stacked = targets.to(next(iter(operator.function.weights.values()))).reshape(-1, *shape)
+    if (stacked == 0).all(dim=(1, 2)).any():
         raise PolygeomError("targets must not be zero; leave out the target that vanishes at all points")
-    found = torch.stack([operator.transpose(target).square().sum() for target in stacked]) / lengths
-    if per_trace:
-        found = found / kernel_diagonal(module, x, dtype=dtype, memory_budget=memory_budget).sum()
-    return found[0] if one else found
+    return stacked
+
+
+def _pull_back(module: nn.Module, operator: TangentOperator, part: slice, targets: Tensor, budget: int) -> Tensor:
+    """``Jᵀ y``, ``(T, P)``, for targets ``(T, n, C)`` on a part of the points."""
+    x = operator.x[part]
+    if len(targets) <= _FEW:
+        own = dataclasses.replace(operator, x=x)
+        return torch.stack([own.transpose(target) for target in targets])
+    size = operator.shape[1]
+    points = max(1, budget // (4 * operator.outputs * size * targets.element_size()))
+    total = targets.new_zeros(len(targets), size)
+    for some, values in zip(torch.split(x, points), torch.split(targets, points, dim=1), strict=True):
+        rows = jacobian(module, some, memory_budget=budget, dtype=x.dtype)
+        total.addmm_(values.flatten(start_dim=1), rows.flatten(end_dim=1))
+    return total
 
 
 def rayleigh(kernel: Tensor, targets: Tensor) -> Tensor:
@@ -144,4 +222,4 @@ def _square(kernel: Tensor, targets: Tensor) -> None:
         )
 
 
-__all__ = ["alignment", "centred_alignment", "rayleigh"]
+__all__ = ["alignment", "centred_alignment", "rayleigh", "split_alignment"]

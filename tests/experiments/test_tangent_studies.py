@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ pytest.importorskip("matplotlib")
 
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.experiments import anisotropy, cifar2, network_vs_ntk, ntk_eigenfunctions, study, trained_descent  # noqa: E402
+from polygeom.experiments.tangent_options import KernelOptions  # noqa: E402
 from polygeom.experiments.tangent_tasks import Images, Model, fit_labels, linear_problem  # noqa: E402
 from polygeom.learning.eigen import eigensystem, nystrom_eigensystem, subspace_overlap  # noqa: E402
 from polygeom.learning.kernel_machines import nystrom  # noqa: E402
@@ -79,13 +81,13 @@ def test_the_command_writes_table_and_figure(tmp_path: Path) -> None:
 def test_spectra_are_rayleigh_quotients_of_the_kernels(tables: dict[str, pandas.DataFrame]) -> None:
     """The rows at the start are eigenvalues; shares grow by one on average, weighted by where they were."""
     rows = tables["ntk-eigenfunctions"].query("what == 'spectrum' and model == 'relu:8' and target == '1'")
-    assert np.all(np.diff(rows["start"]) < 0)
-    weight = rows["start"] / rows["start"].sum()
+    assert np.all(np.diff(rows["start_all"]) < 0)
+    weight = rows["start_all"] / rows["start_all"].sum()
     assert float((weight * rows["growth"]).sum()) == pytest.approx(1)
-    case = {"dataset": "digits", "train": 60, "test": 40, "data_root": None, "seed": 0}
+    case = asdict(KernelOptions(train=60, test=40)) | {"seed": 0}
     module = Model.parse("relu:8").build((8, 8), 0)
     kernel = empirical_ntk(module, Images.load(case).x, outputs="trace")
-    np.testing.assert_allclose(rows["start"], eigensystem(kernel, 5).values, rtol=1e-9)
+    np.testing.assert_allclose(rows["start_all"], eigensystem(kernel, 5).values, rtol=1e-9)
 
 
 def test_the_zero_matrix_is_reported_not_trained(tables: dict[str, pandas.DataFrame]) -> None:
@@ -98,27 +100,28 @@ def test_the_zero_matrix_is_reported_not_trained(tables: dict[str, pandas.DataFr
 def test_a_linearised_problem_is_one_model_by_two_routes(monkeypatch: pytest.MonkeyPatch) -> None:
     from polygeom.experiments import tangent_tasks
 
-    case = {
-        "dataset": "digits", "train": 40, "test": 20, "data_root": None, "seed": 0, "epochs": 2, "batch_size": 16,
-        "optimiser": "sgd", "learning_rate": 0.05, "momentum": 0.9, "schedule": "linear",
-    }  # fmt: skip
+    case = asdict(KernelOptions(train=40, test=20, epochs=2, batch_size=16)) | {"seed": 0}
     images = Images.load(case)
     module = Model.parse("relu:6").build((8, 8), 0)
     fast = linear_problem(module, images.x, bias=True)
     monkeypatch.setattr(tangent_tasks, "_JACOBIAN_BYTES", 0)
     slow = linear_problem(module, images.x, bias=True)
     assert type(fast[0]) is not type(slow[0])
-    values = [fit_labels(m, x, images.labels, 40, case, None).table.to_numpy() for m, x in (fast, slow)]
+    values = [fit_labels(m, x, images.labels, 40, case, None).to_numpy() for m, x in (fast, slow)]
     np.testing.assert_allclose(values[0], values[1], rtol=1e-9)
 
 
 def test_images_are_normalised_by_their_training_part() -> None:
-    case = {"dataset": "digits", "train": 100, "test": 50, "data_root": None, "seed": 3}
+    case = asdict(KernelOptions(train=100, test=50)) | {"seed": 3}
     images = Images.load(case)
     assert images.x.shape == (150, 8, 8)
     assert float(images.x[:100].mean()) == pytest.approx(0, abs=1e-12)
     assert float(images.x[:100].std(correction=0)) == pytest.approx(1)
     assert set(images.labels.tolist()) == {0.0, 1.0}
+    raw = Images.load(case | {"normalise": False})
+    assert (float(raw.x.min()), float(raw.x.max())) == (0, 16)
+    mean, deviation = raw.x[:100].mean(), raw.x[:100].std(correction=0)
+    torch.testing.assert_close((raw.x - mean) / deviation, images.x)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +232,7 @@ def test_wide_networks_are_kernel_regression() -> None:
 
 def test_nystrom_of_the_kernel_of_the_digits() -> None:
     """Of 1797 images 600 are looked at: eigenvalues to 1 %, eigenspaces to 1e-3; eigenfunctions are less exact."""
-    case = {"dataset": "digits", "train": 1200, "test": 597, "data_root": None, "seed": 0}
+    case = asdict(KernelOptions()) | {"seed": 0}
     x = Images.load(case).x.flatten(start_dim=1)
     kernel = TangentKernel(Model.parse("relu:100").build((64,), 0))
     full = kernel(x, x)

@@ -23,7 +23,7 @@ from polygeom.learning.linearised import LinearisedModule, gradient_flow, kernel
 from polygeom.learning.operators import tangent_operator  # noqa: E402
 from polygeom.learning.settings import TrainingSettings  # noqa: E402
 from polygeom.learning.tangent_kernel import TangentKernel  # noqa: E402
-from polygeom.learning.target_alignment import alignment, centred_alignment, rayleigh  # noqa: E402
+from polygeom.learning.target_alignment import alignment, centred_alignment, rayleigh, split_alignment  # noqa: E402
 from polygeom.learning.training import train  # noqa: E402
 
 ALL = [*BY_LAYERS, *POINTWISE]
@@ -59,6 +59,25 @@ def test_alignment_is_the_rayleigh_quotient_of_the_kernel(name: str) -> None:
     torch.testing.assert_close(rayleigh(kernel, targets.flatten(start_dim=1).T), expected, rtol=1e-10, atol=0)
     per_trace = alignment(module, x, targets, per_trace=True)
     torch.testing.assert_close(per_trace, expected / kernel.trace(), rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("count", [3, 12])
+def test_alignments_on_parts_of_the_points_whatever_the_memory(name: str, count: int) -> None:
+    """Few targets go by backward passes, many by Jacobians of some points; both against explicit kernels."""
+    module, x = case(name)
+    j = jacobian_by_backward(module, x)
+    targets = normal(count, len(x), j.shape[1])
+    parts = {"train": slice(0, 3), "test": slice(3, None), "all": slice(None)}
+    for budget in (2**30, 2**18):
+        found = split_alignment(module, x, targets, 3, memory_budget=budget)
+        assert list(found) == list(parts)
+        for part, rows in parts.items():
+            flat, y = j[rows].flatten(end_dim=1), targets[:, rows].flatten(start_dim=1)
+            expected = rayleigh(flat @ flat.T, y.T)
+            torch.testing.assert_close(found[part], expected, rtol=1e-10, atol=0)
+            share = split_alignment(module, x, targets, 3, per_trace=True, memory_budget=budget)[part]
+            torch.testing.assert_close(share, expected / flat.square().sum(), rtol=1e-10, atol=0)
 
 
 def test_alignment_of_an_eigenvector_is_its_eigenvalue() -> None:
@@ -173,7 +192,7 @@ def test_an_eigensystem_is_saved_with_what_made_it(tmp_path) -> None:
     assert np.array_equal(again.vectors, found.vectors)
     assert dict(again.record) == {"method": "eigh", "seed": 42, "model": "mlp"}
     np.savez(tmp_path / "other.npz", values=found.values)
-    with pytest.raises(FormatError, match="not a saved eigensystem"):
+    with pytest.raises(FormatError, match="this file is no polygeom eigensystem"):
         Eigensystem.load(tmp_path / "other.npz")
 
 
@@ -254,6 +273,8 @@ def test_bad_arguments_are_explained() -> None:
         alignment(module, x, torch.zeros(7, 2))
     with pytest.raises(PolygeomError, match=r"targets must have shape \(7, 2\)"):
         alignment(module, x, torch.zeros(7))
+    with pytest.raises(PolygeomError, match="first must be between 1 and 7, got 0"):
+        split_alignment(module, x, torch.ones(7, 2), 0)
     with pytest.raises(PolygeomError, match="targets must not be constant"):
         centred_alignment(kernel, torch.ones(3).double())
     with pytest.raises(PolygeomError, match=r"kernel must have shape \(M, M\)"):

@@ -1,0 +1,56 @@
+"""Options that the studies of tangent kernels share: how one logit is trained, on which images, with which kernel."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from polygeom.datasets.selection import NAMES
+from polygeom.experiments.study import option
+
+SCHEDULES = ("linear", "constant", "cyclic", "piecewise")
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How networks and their linearisations are trained, and where artefacts are kept."""
+
+    epochs: int = option(100, "Passes over the training samples.")
+    batch_size: int = option(128, "Samples of one step.")
+    optimiser: str = option("sgd", "Optimiser.", choices=("sgd", "adam"))
+    learning_rate: float = option(0.05, "Learning rate, at its peak, of networks that do not say their own.")
+    momentum: float = option(0.9, "Momentum of sgd.")
+    schedule: str = option(
+        "linear", "Learning rate over time; linear: down to 0, cyclic: up from 0 and down to 0.", choices=SCHEDULES
+    )
+    warmup: float = option(0.4, "Fraction of the steps in which the rate of cyclic rises.")
+    milestones: tuple[int, ...] = option((), "Epochs after which the rate of piecewise is multiplied by gamma.")
+    gamma: float = option(0.1, "Factor of piecewise.")
+    max_weight_norm: float | None = option(
+        None, "Weights (of linearised networks: their displacement) are projected onto the ball of this radius."
+    )
+    artefacts: str | None = option(
+        None, "Folder for what is computed before training; taken from there when it fits, bit for bit."
+    )
+
+    def cases(self) -> list[dict[str, Any]]:
+        """One case of plain data for each of the ``models`` of a configuration."""
+        common = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return [common | {"model": model} for model in common.pop("models")]
+
+
+@dataclass(frozen=True)
+class KernelOptions(TrainingOptions):
+    """Images, and the eigenvectors of the tangent kernel on them."""
+
+    dataset: str = option("digits", "Images.", choices=NAMES)
+    data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.")
+    train_from: str = option("train", "Official split that training images come from.", choices=("train", "test"))
+    train: int = option(1200, "Training images.")
+    test: int = option(597, "Test images.")
+    normalise: bool = option(True, "Bring every channel to mean 0 and deviation 1, by the training images.")
+    nystrom: int | None = option(
+        None, "Images whose kernel columns Nyström's method takes; then no kernel is formed. none: exact eigenvectors."
+    )
+    nystrom_first: bool = option(False, "Take the first images for Nyström's method instead of random ones.")
+    memory: float = option(4.0, "Gibibytes for kernels and Jacobians.")
