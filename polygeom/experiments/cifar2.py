@@ -49,7 +49,7 @@ class Config(KernelOptions):
 
 PRESETS = {
     "quick": Config(),
-    "small": Config(models=("relu:100-100",), train=600, test=300, epochs=30),
+    "small": Config(models=("relu:100-100",), train=500, test=300, epochs=20),
     "published": Config(models=("relu:100-100", "lenet:relu"), dataset="cifar10", train=50_000, test=10_000),
     "polynomial": Config(models=("x^2:100@0.01", "x^3:60@0.01", "ccp3:32@0.01", "ncp3:32@0.01")),
     "eigenfunction": Config(models=("relu:100-100",), target="10"),

@@ -46,7 +46,7 @@ class Config(KernelOptions):
 PRESETS = {
     "quick": Config(),
     "small": Config(
-        models=("relu:100-100",), targets=("10",), eigenvectors=100, train=600, test=300, epochs=30, marks=10
+        models=("relu:100-100",), targets=("10",), eigenvectors=100, train=500, test=300, epochs=20, marks=5
     ),
     "growth": Config(models=("relu:100", "x^2:100@0.01"), targets=("5", "10", "30")),
     "published": Config(
