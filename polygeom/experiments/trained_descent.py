@@ -43,6 +43,8 @@ class Config:
     activations: tuple[str, ...] = option(("relu", "x^2"), "relu, erf or x^r.")
     dataset: str = option("digits", "Images.", choices=NAMES)
     data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.")
+    train_from: str = option("train", "Official split to train on.", choices=("train", "test"))
+    first: bool = option(False, "Train on the first images of each class instead of random ones.")
     target: str = option("halves", "Classes as unit vectors, or halves of the classes as ±1.", choices=TARGETS)
     train: int = option(400, "Training images.")
     test: int = option(1000, "Test images.")
@@ -58,7 +60,7 @@ PRESETS = {
     "quick": Config(),
     "published": Config(
         widths=(16, 32, 40, 45, 50, 55, 60, 128, 256, 512), activations=("relu",), dataset="mnist", target="classes",
-        train=4000, test=10_000, centre=False, method="gradient-descent", steps=100_000, learning_rate=10.0,
+        train=4000, test=10_000, first=True, centre=False, method="gradient-descent", steps=100_000, learning_rate=10.0,
         tolerance=0.0,
     ),
 }  # fmt: skip
@@ -78,8 +80,9 @@ def cases(config: Config) -> list[dict[str, Any]]:
 def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row."""
     first, second = train_and_test(
-        case["dataset"], case["train"], case["test"], data_root=case["data_root"], rng=case["seed"]
-    )
+        case["dataset"], case["train"], case["test"], data_root=case["data_root"], train_from=case["train_from"],
+        first=case["first"], rng=case["seed"],
+    )  # fmt: skip
     rows = normalise(first.rows(), second.rows(), centre=case["centre"])
     x, z = (torch.as_tensor(part) for part in rows)
     y, truth = (_values(part, case["target"]) for part in (first, second))
