@@ -198,14 +198,16 @@ def test_the_kernel_turns_towards_the_target_alone(model: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_the_kernel_after_training_explains_the_network() -> None:
-    config = study.configuration(cifar2, models=("relu:100-100",))
+@pytest.mark.parametrize(("model", "ahead"), [("relu:100-100", (1, 3)), ("relu:100-100@0.01", (1, 3, 10, 30))])
+def test_the_kernel_after_training_explains_the_network(model: str, ahead: tuple[int, ...]) -> None:
+    """At the larger rate all learners are near their end after ten epochs, and closer together than that."""
+    config = study.configuration(cifar2, models=(model,))
     table = study.run(cifar2, config, repeats=3, workers=2)
     curves = table.groupby(["learner", "epoch"])["test"].mean()
     assert curves["pretrained"].iloc[-1] >= curves["unbiased"].iloc[-1] + 0.01
     assert curves["network"].iloc[-1] >= curves["linearised"].iloc[-1] + 0.01
-    for epoch in (1, 3, 10, 30):
-        assert curves["pretrained"][epoch] >= curves["unbiased"][epoch] + (0.03 if epoch < 30 else 0.015)
+    for epoch in ahead:
+        assert curves["pretrained"][epoch] >= curves["unbiased"][epoch] + 0.03
 
 
 @pytest.mark.slow
