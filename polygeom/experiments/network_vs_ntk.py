@@ -2,9 +2,10 @@
 
 A linear function on the sphere is learned by gradient descent on all layers of a network with one hidden layer of k
 units, until it interpolates. Kernel regression of what the untrained network leaves over predicts the result: with the
-kernel at initialisation up to an error of about 1/k for smooth units and k^(-3/4) for the rectifier, with the infinitely
-wide one up to about 1/√k. The published comparison left the untrained network out of the theory's test error. (Deep
-learning theory tutorial that accompanies Belkin, arXiv 2105.14368; Jacot, Gabriel, Hongler, arXiv 1806.07572.)
+kernel at initialisation up to an error of about 1/k for smooth units and k^(-3/4) for the rectifier, with the
+infinitely wide one up to about 1/√k. The published comparison left the untrained network out of the theory's test
+error. (Deep learning theory tutorial that accompanies Belkin, arXiv 2105.14368; Jacot, Gabriel, Hongler, arXiv
+1806.07572.)
 """
 
 from __future__ import annotations
