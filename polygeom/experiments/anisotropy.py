@@ -20,8 +20,9 @@ from torch import nn
 from polygeom.errors import PolygeomError
 from polygeom.experiments.artefacts import recall, set_weights, weight_arrays
 from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.tangent_networks import Model
 from polygeom.experiments.tangent_options import TrainingOptions
-from polygeom.experiments.tangent_tasks import Model, ends, fit_labels, linear_problem
+from polygeom.experiments.tangent_tasks import ends, fit_labels, linear_problem
 from polygeom.learning.anisotropy import METHODS, VanishingError, anisotropy_directions, separable_along
 from polygeom.learning.training import DivergenceError
 
@@ -34,7 +35,8 @@ class Config(TrainingOptions):
     """Networks and directions; every network is one case."""
 
     models: tuple[str, ...] = option(
-        ("lenet:gelu", "lenet:x+x^2@0.02", "mlp2:60"), "Networks: lenet:gelu, lenet:x+x^2@0.02, mlp2:60."
+        ("lenet:gelu", "lenet:x+x^2@0.02", "mlp2:60"),
+        "Networks: lenet:gelu, lenet:x+x^2@0.02, resnet18:gelu:8, mlp2:60.",
     )
     side: int = option(12, "Inputs are side x side images.")
     channels: int = option(1, "Channels of the images.")

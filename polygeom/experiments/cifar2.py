@@ -3,7 +3,8 @@
 The semantic task on which networks beat their linearisation at initialisation, and whether the tangent kernel of the
 trained network explains how they do: the linearisation at the trained weights, without its constant, is trained from
 zero on the same task. With CIFAR-10 this is CIFAR2; digits are the small analogue. The target can be the sign of an
-eigenfunction as well. (Ortiz-Jiménez, Moosavi-Dezfooli, Frossard, arXiv 2106.06770.)
+eigenfunction as well. Linearisations normalise with fixed statistics, by default those of the start at the trained
+weights too. (Ortiz-Jiménez, Moosavi-Dezfooli, Frossard, arXiv 2106.06770.)
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.tangent_networks import Model
 from polygeom.experiments.tangent_options import KernelOptions
 from polygeom.experiments.tangent_snapshot import initial
-from polygeom.experiments.tangent_tasks import TWO_CLASSES, Images, Model, fit_labels, linear_problem
+from polygeom.experiments.tangent_tasks import TWO_CLASSES, Images, fit_labels, linear_problem
+from polygeom.learning.functional import reset_statistics
+from polygeom.learning.training import DivergenceError
 
 if TYPE_CHECKING:
     import pandas
@@ -38,11 +43,15 @@ class Config(KernelOptions):
     """Networks, learners and images; every network is one case."""
 
     models: tuple[str, ...] = option(
-        ("relu:100-100", "x^2:100@0.01"), "Networks: relu:100-100, x^2:100@0.01, lenet:gelu, ccp3:32."
+        ("relu:100-100", "x^2:100@0.01"), "Networks: relu:100-100, x^2:100@0.01, lenet:gelu, resnet18:relu:8, ccp3:32."
     )
     learners: tuple[str, ...] = option(
         LEARNERS, "network; linearised at the start; the same, unbiased; unbiased at the trained weights.",
         choices=LEARNERS,
+    )  # fmt: skip
+    statistics: str = option(
+        "start", "Running statistics of batch normalisation in the linearisation at the trained weights.",
+        choices=("start", "trained"),
     )  # fmt: skip
     target: str = option(TWO_CLASSES, "classes, or the index of an eigenfunction of the kernel at the start.")
 
@@ -75,17 +84,26 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     network = copy.deepcopy(fresh)
     if {"network", "pretrained"} & set(case["learners"]):
-        done = fit_labels(network, images.x, labels, images.train, case, model.rate)
-        rows += _rows(model, "network", done) if "network" in case["learners"] else []
+        found = _learn(model, "network", network, images.x, labels, images.train, case)
+        rows += found if "network" in case["learners"] else []
+    if case["statistics"] == "start":
+        reset_statistics(network)
     for learner in (name for name in case["learners"] if name != "network"):
         base = network if learner == "pretrained" else fresh
         module, inputs = linear_problem(base, images.x, bias=learner == "linearised")
-        rows += _rows(model, learner, fit_labels(module, inputs, labels, images.train, case, model.rate))
+        rows += _learn(model, learner, module, inputs, labels, images.train, case)
     return rows
 
 
-def _rows(model: Model, learner: str, table: pandas.DataFrame) -> list[dict[str, Any]]:
+def _learn(
+    model: Model, learner: str, module: nn.Module, inputs: Tensor, labels: Tensor, count: int, case: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """A row for every epoch, or one that says that training diverged."""
     names = {"model": model.name, "learner": learner}
+    try:
+        table = fit_labels(module, inputs, labels, count, case, model.rate)
+    except DivergenceError as error:
+        return [names | {"epoch": 0, "diverged": error.step}]
     return [names | {str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
@@ -116,8 +134,11 @@ def summarise(table: pandas.DataFrame) -> str:
     lines = []
     for model, own in table.groupby("model", sort=False):
         for learner, rows in own.groupby("learner", sort=False):
+            name = _LABELS[str(learner)]
+            if "diverged" in rows and rows["diverged"].notna().any():
+                lines.append(f"{model}, {name}: diverged after {rows['diverged'].min():.0f} steps or more")
+                continue
             curve = rows.groupby("epoch")["test"].mean()
             early = ", ".join(f"{curve[epoch]:.3f}" for epoch in (1, 3, 10, 30) if epoch in curve)
-            name = _LABELS[str(learner)]
             lines.append(f"{model}, {name}: {curve.iloc[-1]:.3f} on test images (epochs 1, 3, …: {early})")
     return "\n".join(lines)

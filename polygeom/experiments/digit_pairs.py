@@ -138,7 +138,8 @@ def _images(config: Config) -> Any:
 
 
 def _model(model: str, degree: int, inputs: int, config: Config, seed: int) -> Any:
-    from polygeom.learning.hadamard_networks import Perceptron, PooledHadamardNetwork, hadamard_network, initialise
+    from polygeom.learning.hadamard_networks import Perceptron, PooledHadamardNetwork, hadamard_network
+    from polygeom.learning.initialisation import initialise
 
     kind, _, activation = model.partition("-")
     if kind == "mlp":

@@ -152,7 +152,8 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def make_model(model: str, degree: int, config: Config, outputs: int = 1, seed: int = 0) -> nn.Module:
     """A network of the study by its name, in float64."""
-    from polygeom.learning.hadamard_networks import Perceptron, PooledHadamardNetwork, hadamard_network, initialise
+    from polygeom.learning.hadamard_networks import Perceptron, PooledHadamardNetwork, hadamard_network
+    from polygeom.learning.initialisation import initialise
 
     kind, _, activation = model.partition("-")
     if kind == "mlp":

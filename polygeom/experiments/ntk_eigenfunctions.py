@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.tangent_networks import Model
 from polygeom.experiments.tangent_options import KernelOptions
 from polygeom.experiments.tangent_snapshot import Snapshot, initial
-from polygeom.experiments.tangent_tasks import TWO_CLASSES, Images, Model, ends, fit_labels, linear_problem
+from polygeom.experiments.tangent_tasks import TWO_CLASSES, Images, ends, fit_labels, linear_problem
 from polygeom.learning.target_alignment import split_alignment
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Config(KernelOptions):
     """Networks and targets; every network is one case."""
 
     models: tuple[str, ...] = option(
-        ("relu:100-100", "x^2:100@0.01"), "Networks: relu:100-100, x^2:100@0.01, lenet:gelu, ccp3:32."
+        ("relu:100-100", "x^2:100@0.01"), "Networks: relu:100-100, x^2:100@0.01, lenet:gelu, resnet18:relu:8, ccp3:32."
     )
     targets: tuple[str, ...] = option(("1", "10", "100", TWO_CLASSES), "Indices of eigenfunctions, or classes.")
     networks: bool = option(True, "Train the networks themselves.")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments.artefacts import recall, set_weights, weight_arrays
-from polygeom.experiments.tangent_tasks import Images, Model
+from polygeom.experiments.tangent_networks import Model
+from polygeom.experiments.tangent_tasks import Images
 from polygeom.learning import eigen
 from polygeom.learning.movement import kernel_cosine_distance
 from polygeom.learning.tangent_kernel import TangentKernel, empirical_ntk, kernel_diagonal

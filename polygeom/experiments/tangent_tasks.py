@@ -1,9 +1,7 @@
-"""What the studies of tangent kernels share: networks by name, images as one-logit tasks, and their training."""
+"""What the studies of tangent kernels share: images as one-logit tasks, and the training of networks on them."""
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,13 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.datasets.selection import train_and_test
-from polygeom.errors import PolygeomError
 from polygeom.learning.linearised import linearize
 from polygeom.learning.movement import gradient_norm, squared_weight_distance, weight_norm, weights_of
 from polygeom.learning.settings import TrainingSettings
 from polygeom.learning.tangent_kernel import jacobian
 from polygeom.learning.training import train
-from polygeom.network import ccp, mlp, ncp
 
 if TYPE_CHECKING:
     import pandas
@@ -27,101 +23,6 @@ if TYPE_CHECKING:
 TWO_CLASSES = "classes"
 """The target that is no eigenfunction: the first half of the classes against the second."""
 _JACOBIAN_BYTES = 2**30
-_PI_NETS = {"ccp": ccp, "ncp": ncp}
-_ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
-    "relu": torch.relu,
-    "gelu": nn.functional.gelu,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "softplus": nn.functional.softplus,
-    "x+x^2": lambda x: x + x * x / 2,
-}
-
-
-class Elementwise(nn.Module):
-    """An activation by name: relu, gelu, sigmoid, tanh, softplus, ``x+x^2`` (which is ``x + x²/2``), or ``x^r``."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        if name not in _ACTIVATIONS and not (name.startswith("x^") and name[2:].isdecimal()):
-            raise PolygeomError(f"activation must be one of {', '.join(_ACTIVATIONS)} or x^r, got {name!r}; write relu")
-        self.name = name
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The value, elementwise."""
-        return _ACTIVATIONS[self.name](x) if self.name in _ACTIVATIONS else x ** int(self.name[2:])
-
-
-@dataclass(frozen=True)
-class Model:
-    """A network by name, and its learning rate where it has its own.
-
-    ``relu:100-100`` (a perceptron with these hidden widths; any activation of `Elementwise`), ``lenet:gelu``,
-    ``ccp3:32``, ``ncp3:32`` (a Π-net of this degree and rank), ``mlp2:60`` (the homogeneous polynomial perceptron,
-    without biases); with ``@0.01`` appended, that learning rate.
-    """
-
-    name: str
-    family: str
-    detail: str
-    rate: float | None
-
-    @classmethod
-    def parse(cls, text: str) -> Model:
-        """Read a name.
-
-        Raises
-        ------
-        PolygeomError
-            When it is none of the above.
-        """
-        name, _, rate = text.partition("@")
-        family, _, detail = name.partition(":")
-        try:
-            return cls(name, family, detail, float(rate) if rate else None)
-        except ValueError:
-            raise PolygeomError(f"models must look like relu:100-100 or x^2:100@0.01, got {text!r}") from None
-
-    def build(self, shape: tuple[int, ...], seed: int) -> nn.Module:
-        """The network for points of a shape, one output, float64; normal weights of variance 1/fan-in, biases zero."""
-        size = math.prod(shape)
-        if self.family == "lenet":
-            return _initialised(_lenet(shape, self.detail or "gelu"), seed)
-        if not all(part.isdecimal() for part in self.detail.split("-")):
-            raise PolygeomError(f"models must look like relu:100-100, lenet:gelu or ccp3:32, got {self.name!r}")
-        widths = [size, *map(int, self.detail.split("-")), 1]
-        if self.family[:3] in ("ccp", "ncp", "mlp") and self.family[3:].isdecimal():
-            kind, degree = self.family[:3], int(self.family[3:])
-            network = mlp(widths, degree) if kind == "mlp" else _PI_NETS[kind](size, widths[1], degree, bias=True)
-            return nn.Sequential(nn.Flatten(), network.to_torch(rng=seed))
-        layers: list[nn.Module] = [nn.Flatten()]
-        for n, m in itertools.pairwise(widths):
-            layers += [nn.Linear(n, m), Elementwise(self.family)]
-        return _initialised(nn.Sequential(*layers[:-1]), seed)
-
-
-def _lenet(shape: tuple[int, ...], activation: str) -> nn.Module:
-    """Two convolutions with average pooling and three dense layers, as in arXiv 2106.06770."""
-    channels, height, width = (1, *shape)[-3:]
-    flat = 16 * (height // 4) * (width // 4)
-    return nn.Sequential(
-        nn.Unflatten(1, (1, height)) if len(shape) == 2 else nn.Identity(),
-        nn.Conv2d(channels, 6, 5, padding=2), Elementwise(activation), nn.AvgPool2d(2),
-        nn.Conv2d(6, 16, 5, padding=2), Elementwise(activation), nn.AvgPool2d(2), nn.Flatten(),
-        nn.Linear(flat, 120), Elementwise(activation), nn.Linear(120, 84), Elementwise(activation), nn.Linear(84, 1),
-    )  # fmt: skip
-
-
-def _initialised(module: nn.Module, seed: int) -> nn.Module:
-    generator = torch.Generator().manual_seed(seed)
-    module = module.double()
-    for parameter in module.parameters():
-        fan_in = parameter[0].numel()
-        draw = torch.empty_like(parameter).detach()
-        nn.init.trunc_normal_(draw, std=1.0, a=-2.0, b=2.0, generator=generator)
-        with torch.no_grad():
-            parameter.copy_(draw / (0.87962566 * math.sqrt(fan_in)) if parameter.ndim > 1 else 0 * draw)
-    return module
 
 
 @dataclass(frozen=True, eq=False)

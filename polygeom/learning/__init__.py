@@ -79,6 +79,8 @@ _HOMES = {
     "nystrom_eigensystem": "polygeom.learning.eigen",
     "operator_eigensystem": "polygeom.learning.eigen",
     "subspace_overlap": "polygeom.learning.eigen",
+    "ResidualNetwork": "polygeom.learning.residual_networks",
+    "reset_statistics": "polygeom.learning.functional",
     "LinearisedModule": "polygeom.learning.linearised",
     "linearize": "polygeom.learning.linearised",
     "KernelSolution": "polygeom.learning.linearised",

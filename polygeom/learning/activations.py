@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import Tensor, nn
+
+from polygeom.errors import PolygeomError
+
+NAMED: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "gelu": nn.functional.gelu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "softplus": nn.functional.softplus,
+    "x+x^2": lambda x: x + x * x / 2,
+}
+"""Activations that `Elementwise` knows by name, next to all powers ``x^r``."""
 
 
 class Sine(nn.Module):
@@ -31,6 +45,35 @@ class Sine(nn.Module):
     def extra_repr(self) -> str:
         """The frequency, for torch's printing of modules."""
         return f"frequency={self.frequency:g}"
+
+
+class Elementwise(nn.Module):
+    """An activation by name: relu, gelu, sigmoid, tanh, softplus, ``x+x^2`` (which is ``x + x²/2``), or ``x^r``.
+
+    Raises
+    ------
+    PolygeomError
+        For other names.
+
+    Examples
+    --------
+    >>> Elementwise("x^3")(torch.tensor([2.0]))
+    tensor([8.])
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        if name not in NAMED and not (name.startswith("x^") and name[2:].isdecimal()):
+            raise PolygeomError(f"activation must be one of {', '.join(NAMED)} or x^r, got {name!r}; write relu")
+        self.name = name
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The value, elementwise."""
+        return NAMED[self.name](x) if self.name in NAMED else x ** int(self.name[2:])
+
+    def extra_repr(self) -> str:
+        """The name, for torch's printing of modules."""
+        return self.name
 
 
 KINKED = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.RReLU)

@@ -114,4 +114,23 @@ def weight_function(module: nn.Module, *, dtype: torch.dtype | None = torch.floa
     return WeightFunction(module, weights, constants)
 
 
-__all__ = ["DEFAULT_BUDGET", "WeightFunction", "weight_function"]
+def reset_statistics(module: nn.Module) -> nn.Module:
+    """Bring the running statistics of batch normalisation back to initialisation, in place: mean 0, variance 1.
+
+    Weights, and the scales and shifts of the normalisation, stay. So linearisations at trained weights are compared
+    with those at the start in arXiv 2106.06770: what training learned about the inputs' moments is no advantage.
+
+    Examples
+    --------
+    >>> norm = nn.BatchNorm1d(2, momentum=0.5)
+    >>> _ = norm(torch.tensor([[0.0, 2.0], [2.0, 4.0]]))
+    >>> norm.running_mean, reset_statistics(norm).running_mean
+    (tensor([0.5000, 1.5000]), tensor([0., 0.]))
+    """
+    for part in module.modules():
+        if isinstance(part, _BatchNorm):
+            part.reset_running_stats()
+    return module
+
+
+__all__ = ["DEFAULT_BUDGET", "WeightFunction", "reset_statistics", "weight_function"]

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
+from polygeom.learning.initialisation import initialise
 from polygeom.network import ccp, ncp, product_network
 
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
@@ -27,7 +28,6 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
 }
 KINDS = ("ccp", "product", "ncp")
-INITIALISATIONS = ("torch", "A", "B", "normal", "unit")
 
 
 class NotPolynomial(nn.Module):
@@ -253,47 +253,3 @@ class Perceptron(NotPolynomial):
             x = self.activation(norm(linear(x))) * self.hidden_scale
         value: Tensor = self.last(x)
         return value
-
-
-@torch.no_grad()
-def initialise(module: nn.Module, option: str, rng: int = 0) -> nn.Module:
-    """Draw the weights of a module anew, in place, and return it.
-
-    Parameters
-    ----------
-    module:
-        Parameters with at least two axes are weights, with fan-in their size over the first axis; others are biases and
-        belong to the weight before them. Parameters of normalisations are left alone.
-    option:
-        ``"torch"``: weights and biases uniform in ``± fan_in ** -0.5``, torch's default for linear maps.
-        ``"A"``: weights normal of variance ``2 / fan_out``; ``"B"``: of variance 2; biases as before.
-        ``"normal"``: everything standard normal. ``"unit"``: weights normal of variance ``1 / fan_in``, biases zero.
-    rng:
-        Seed.
-
-    Raises
-    ------
-    PolygeomError
-        For another option.
-    """
-    if option not in INITIALISATIONS:
-        raise PolygeomError(f"initialisation must be one of {', '.join(INITIALISATIONS)}, got {option!r}")
-    generator = torch.Generator().manual_seed(rng)
-    normed = {id(p) for part in module.modules() if isinstance(part, nn.BatchNorm1d) for p in part.parameters()}
-    fan_in = 1.0
-    for parameter in module.parameters():
-        if id(parameter) in normed:
-            continue
-        shape, weight = parameter.shape, parameter.ndim > 1
-        if weight:
-            fan_in = math.prod(shape[1:])
-        fan_out = shape[0] * math.prod(shape[2:])
-        if option == "normal" or (weight and option in "AB") or (weight and option == "unit"):
-            size = {"A": (2 / fan_out) ** 0.5, "B": 2**0.5, "normal": 1.0, "unit": fan_in**-0.5}[option]
-            drawn = size * torch.randn(shape, generator=generator, dtype=torch.float64)
-        elif option == "unit":
-            drawn = torch.zeros(shape, dtype=torch.float64)
-        else:
-            drawn = (2 * torch.rand(shape, generator=generator, dtype=torch.float64) - 1) * fan_in**-0.5
-        parameter.copy_(drawn)
-    return module

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,7 +98,8 @@ def train(
     Parameters
     ----------
     module:
-        Any module; its parameters with ``requires_grad`` are trained.
+        Any module; its parameters with ``requires_grad`` are trained. It is in training mode meanwhile, so that batch
+        normalisation uses the statistics of mini-batches and learns running ones, and afterwards in the mode it had.
     inputs, targets:
         Tensors with one entry for each sample along their first axis, on the device of the module.
     settings:
@@ -106,8 +108,8 @@ def train(
         ``"mse"``, ``"cross_entropy"``, or a function of outputs and targets to a scalar.
     metrics:
         Columns of the table: functions of the module to a number, called in evaluation mode and without recording of
-        derivatives. The gradient of the loss on the present batch is in the module, for
-        `polygeom.learning.movement.gradient_norm`.
+        derivatives, with the running statistics of as many mini-batches as there were updates. The gradient of the loss
+        on the present batch is in the module, for `polygeom.learning.movement.gradient_norm`.
     stop:
         Called with every row; True ends the training.
     checkpoint:
@@ -140,15 +142,35 @@ def train(
         )
     start = time.monotonic()
     run = _Run(module, settings, _loss(loss), dict(metrics or {}), rng, Batches(len(inputs), settings, rng))
-    with torch.random.fork_rng(devices=[]), progress_bar(settings.steps, progress) as bar:
+    with torch.random.fork_rng(devices=[]), _training_mode(module), progress_bar(settings.steps, progress) as bar:
         torch.manual_seed(rng)  # for modules that draw, such as dropout
         if checkpoint is not None:
             run.resume(Path(checkpoint))
-        module.train()
         status = run.go(inputs, targets, stop, bar, None if checkpoint is None else Path(checkpoint), checkpoint_every)
     import pandas
 
     return TrainingResult(pandas.DataFrame(run.rows), run.step, status, time.monotonic() - start)
+
+
+@contextlib.contextmanager
+def _training_mode(module: nn.Module) -> Iterator[None]:
+    """Training mode inside; every part has its own mode again afterwards."""
+    modes = {part: part.training for part in module.modules()}
+    module.train()
+    try:
+        yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
+def _buffers(module: nn.Module) -> list[Tensor]:
+    return [buffer.clone() for buffer in module.buffers()]
+
+
+def _assign(module: nn.Module, values: Sequence[Tensor]) -> None:
+    for buffer, value in zip(module.buffers(), values, strict=True):
+        buffer.copy_(value)
 
 
 def _loss(loss: str | Loss) -> Loss:
@@ -191,9 +213,14 @@ class _Run:
     ) -> str:
         """Work until the last step, or until ``stop``; says which."""
         while True:
-            self._backward(self._forward(inputs, targets))
-            if self.step % self.settings.record_every == 0 or self.step == self.settings.steps:
+            due = self.step % self.settings.record_every == 0 or self.step == self.settings.steps
+            before = _buffers(self.module) if due else []
+            self._backward(self._forward(inputs, targets))  # moves running statistics, one batch ahead of the weights
+            if due:
+                ahead = _buffers(self.module)
+                _assign(self.module, before)
                 self._record()
+                _assign(self.module, ahead)
                 if stop is not None and stop(self.rows[-1]):
                     break
             if self.step == self.settings.steps:
@@ -202,6 +229,7 @@ class _Run:
             bar.update(self.step - bar.n)
             if checkpoint is not None and self.step % every == 0:
                 self._save(checkpoint)
+        _assign(self.module, before)
         if checkpoint is not None:
             self._save(checkpoint)
         return "finished" if self.step == self.settings.steps else "stopped"

@@ -15,8 +15,10 @@ pytest.importorskip("matplotlib")
 
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.experiments import anisotropy, cifar2, network_vs_ntk, ntk_eigenfunctions, study, trained_descent  # noqa: E402
+from polygeom.experiments.tangent_networks import Model  # noqa: E402
 from polygeom.experiments.tangent_options import KernelOptions  # noqa: E402
-from polygeom.experiments.tangent_tasks import Images, Model, fit_labels, linear_problem  # noqa: E402
+from polygeom.experiments.tangent_tasks import Images, fit_labels, linear_problem  # noqa: E402
+from polygeom.learning.activations import Elementwise  # noqa: E402
 from polygeom.learning.eigen import eigensystem, nystrom_eigensystem, subspace_overlap  # noqa: E402
 from polygeom.learning.kernel_machines import nystrom  # noqa: E402
 from polygeom.learning.tangent_kernel import TangentKernel, empirical_ntk, jacobian  # noqa: E402
@@ -90,6 +92,78 @@ def test_spectra_are_rayleigh_quotients_of_the_kernels(tables: dict[str, pandas.
     np.testing.assert_allclose(rows["start_all"], eigensystem(kernel, 5).values, rtol=1e-9)
 
 
+RESIDUAL = {
+    "ntk-eigenfunctions": (ntk_eigenfunctions, {
+        "models": ("resnet18:relu:2",), "targets": ("1",), "eigenvectors": 4, "train": 40, "test": 20, "epochs": 2,
+        "marks": 1, "batch_size": 20,
+    }),
+    "cifar2": (cifar2, {
+        "models": ("resnet18:relu:2", "preresnet18:x^2:2@0.01"), "train": 40, "test": 20, "epochs": 2, "batch_size": 20,
+    }),
+    "anisotropy": (anisotropy, {
+        "models": ("resnet18:gelu:2", "preresnet18:x^2:2"), "side": 4, "directions": (0,), "train": 40, "test": 20,
+        "epochs": 2, "batch_size": 20,
+    }),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RESIDUAL)
+def test_residual_networks_in_every_study(name: str) -> None:
+    module, small = RESIDUAL[name]
+    table = study.run(module, study.configuration(module, **small))
+    assert table.attrs["failures"] == []
+    assert "resnet18" in module.summarise(table)
+    if name == "anisotropy":  # even the quadric has directions: its weights include shifts
+        assert (table[table["what"] == "direction"].groupby("model").size() == 16).all()
+    if name == "cifar2":  # without the statistics it was trained with, a polynomial of high degree overflows
+        assert table.loc[table["diverged"].notna(), ["model", "learner"]].to_numpy().tolist() == [
+            ["preresnet18:x^2:2", "pretrained"]
+        ]
+        assert "linearised after training, without constant: diverged after 0 steps" in module.summarise(table)
+    if name == "ntk-eigenfunctions":
+        summary = table[table["what"] == "summary"].iloc[0]
+        first = table[(table["what"] == "training") & (table["epoch"] == 0)].iloc[0]
+        assert first["per_trace"] == pytest.approx(summary["per_trace_start"], rel=1e-9)  # statistics not yet moved
+        last = table[table["what"] == "training"].iloc[-1]
+        assert last["per_trace"] == pytest.approx(summary["per_trace_end"], rel=1e-9)
+
+
+def test_the_linearisation_after_training_has_the_statistics_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict] = []
+
+    def spy(module, x, *, bias):
+        seen.append({"bias": bias, "training": module.training, "mean": float(module.stem[1].running_mean.abs().sum()),
+                     "variance": float(module.stem[1].running_var.sum())})  # fmt: skip
+        return linear_problem(module, x, bias=bias)
+
+    monkeypatch.setattr(cifar2, "linear_problem", spy)
+    _, small = RESIDUAL["cifar2"]
+    small = {**small, "models": ("resnet18:relu:2",), "learners": ("linearised", "pretrained"), "epochs": 1}
+    for statistics in ("start", "trained"):
+        cifar2.measure(cifar2.cases(study.configuration(cifar2, statistics=statistics, **small))[0] | {"seed": 0})
+    start, reset, again, trained = seen
+    assert not any(one["training"] for one in seen)
+    assert [one["bias"] for one in seen] == [True, False, True, False]
+    assert all((one["mean"], one["variance"]) == (0, 2) for one in (start, reset, again))
+    assert trained["mean"] > 0
+    assert trained["variance"] != 2
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "activation", "width"),
+    [("resnet18", 21, "relu", 64), ("resnet18:gelu:3", 21, "gelu", 3), ("preresnet34:x^2:2", 37, "x^2", 2),
+     ("resnet50:tanh:1", 54, "tanh", 1)],
+)  # fmt: skip
+def test_residual_networks_by_name(name: str, layers: int, activation: str, width: int) -> None:
+    module = Model.parse(f"{name}@0.01").build((3, 8, 8), 1)
+    maps = [part for part in module.modules() if isinstance(part, torch.nn.Conv2d | torch.nn.Linear)]
+    assert len(maps) == layers
+    assert maps[0].out_channels == width
+    assert next(module.parameters()).dtype == torch.float64
+    assert not module.training
+    assert {part.name for part in module.modules() if isinstance(part, Elementwise)} == {activation}
+
+
 def test_the_zero_matrix_is_reported_not_trained(tables: dict[str, pandas.DataFrame]) -> None:
     rows = tables["anisotropy"].query("model == 'mlp2:5'")
     assert rows["what"].tolist() == ["no directions"]
@@ -129,6 +203,9 @@ def test_images_are_normalised_by_their_training_part() -> None:
     [
         (lambda: Model.parse("relu:8@fast"), "models must look like"),
         (lambda: Model.parse("relu:wide").build((8, 8), 0), "models must look like"),
+        (lambda: Model.parse("resnet20").build((8, 8), 0), "depth must be one of 18, 34"),
+        (lambda: Model.parse("resnet18:relu:wide").build((8, 8), 0), "width must be a number"),
+        (lambda: Model.parse("resnet18:8").build((8, 8), 0), "activation must be one of"),
         (
             lambda: Model.parse("swish:8").build((8, 8), 0),
             r"activation must be one of relu, gelu, .* or x\^r, got 'swish'",

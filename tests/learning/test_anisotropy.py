@@ -9,7 +9,7 @@ from learning.tangent_models import seeded  # noqa: E402
 from torch import nn  # noqa: E402
 
 from polygeom.errors import PolygeomError  # noqa: E402
-from polygeom.experiments.tangent_tasks import Model  # noqa: E402
+from polygeom.experiments.tangent_networks import Model  # noqa: E402
 from polygeom.learning.anisotropy import VanishingError, anisotropy_directions, separable_along  # noqa: E402
 from polygeom.learning.tangent_kernel import empirical_ntk  # noqa: E402
 from polygeom.learning.target_alignment import rayleigh  # noqa: E402

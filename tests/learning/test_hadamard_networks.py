@@ -12,12 +12,8 @@ torch = pytest.importorskip("torch")
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.learning import TrainingSettings, coefficients, find_weights, hadamard_network, train  # noqa: E402
 from polygeom.learning.extrapolation import directional_r2, errors_by_distance  # noqa: E402
-from polygeom.learning.hadamard_networks import (  # noqa: E402
-    KINDS,
-    Perceptron,
-    PooledHadamardNetwork,
-    initialise,
-)
+from polygeom.learning.hadamard_networks import KINDS, Perceptron, PooledHadamardNetwork  # noqa: E402
+from polygeom.learning.initialisation import initialise  # noqa: E402
 from polygeom.network import parse  # noqa: E402
 
 
