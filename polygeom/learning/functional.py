@@ -124,8 +124,10 @@ def reset_statistics(module: nn.Module) -> nn.Module:
     --------
     >>> norm = nn.BatchNorm1d(2, momentum=0.5)
     >>> _ = norm(torch.tensor([[0.0, 2.0], [2.0, 4.0]]))
-    >>> norm.running_mean, reset_statistics(norm).running_mean
-    (tensor([0.5000, 1.5000]), tensor([0., 0.]))
+    >>> norm.running_mean
+    tensor([0.5000, 1.5000])
+    >>> reset_statistics(norm).running_mean
+    tensor([0., 0.])
     """
     for part in module.modules():
         if isinstance(part, _BatchNorm):
