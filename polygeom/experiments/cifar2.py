@@ -136,7 +136,9 @@ def summarise(table: pandas.DataFrame) -> str:
         for learner, rows in own.groupby("learner", sort=False):
             name = _LABELS[str(learner)]
             if "diverged" in rows and rows["diverged"].notna().any():
-                lines.append(f"{model}, {name}: diverged after {rows['diverged'].min():.0f} steps or more")
+                lines.append(f"{model}, {name}: diverged in {rows['diverged'].notna().sum()} of the runs")
+                rows = rows[rows["diverged"].isna()]
+            if not len(rows):
                 continue
             curve = rows.groupby("epoch")["test"].mean()
             early = ", ".join(f"{curve[epoch]:.3f}" for epoch in (1, 3, 10, 30) if epoch in curve)

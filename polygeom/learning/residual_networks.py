@@ -132,6 +132,7 @@ class ResidualNetwork(nn.Module):
 
     Examples
     --------
+    >>> import torch
     >>> module = ResidualNetwork(18, width=2, activation="x+x^2", input_shape=(8, 8), preactivation=True)
     >>> module(torch.zeros(5, 8, 8)).shape
     torch.Size([5, 1])

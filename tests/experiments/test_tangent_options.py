@@ -16,9 +16,9 @@ pytest.importorskip("matplotlib")
 
 from polygeom.errors import BudgetError, FormatError, PolygeomError  # noqa: E402
 from polygeom.experiments import anisotropy, artefacts, cifar2, ntk_eigenfunctions, tangent_snapshot  # noqa: E402
+from polygeom.experiments.tangent_networks import Model  # noqa: E402
 from polygeom.experiments.tangent_options import KernelOptions, TrainingOptions  # noqa: E402
 from polygeom.experiments.tangent_snapshot import Snapshot, initial  # noqa: E402
-from polygeom.experiments.tangent_networks import Model  # noqa: E402
 from polygeom.experiments.tangent_tasks import Images, ends, fit_labels  # noqa: E402
 from polygeom.learning import eigen  # noqa: E402
 from polygeom.learning.archive import read_archive, write_archive  # noqa: E402
