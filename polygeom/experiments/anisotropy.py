@@ -56,7 +56,7 @@ class Config(TrainingOptions):
 
 PRESETS = {
     "quick": Config(),
-    "small": Config(models=("lenet:gelu",), directions=(10,), train=600, test=600, epochs=5),
+    "small": Config(models=("lenet:gelu",), side=8, directions=(0, 10), train=500, test=500, epochs=5),
     "published": Config(
         models=("lenet:gelu",), side=32, directions=(0, 10, 100, 500, 1023), train=10_000, test=10_000, epochs=100
     ),

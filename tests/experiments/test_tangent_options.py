@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import re
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
+from polygeom.cli import run as run_command  # noqa: E402
 from polygeom.errors import BudgetError, FormatError, PolygeomError  # noqa: E402
-from polygeom.experiments import anisotropy, artefacts, cifar2, ntk_eigenfunctions, tangent_snapshot  # noqa: E402
+from polygeom.experiments import anisotropy, artefacts, cifar2, ntk_eigenfunctions, study, tangent_snapshot  # noqa: E402
 from polygeom.experiments.tangent_networks import Model  # noqa: E402
 from polygeom.experiments.tangent_options import KernelOptions, TrainingOptions  # noqa: E402
 from polygeom.experiments.tangent_snapshot import Snapshot, initial  # noqa: E402
@@ -269,3 +272,53 @@ def test_options_are_shared_by_the_three_studies() -> None:
     for module, kind in ((ntk_eigenfunctions, KernelOptions), (cifar2, KernelOptions), (anisotropy, TrainingOptions)):
         assert issubclass(module.Config, kind)
         assert {"quick", "small", "published"} <= set(module.PRESETS)
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "studies" / "linearised-networks.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^\$ polygeom (study .*)$", PAGE, re.MULTILINE)
+SHRUNK = {
+    "ntk-eigenfunctions": "--models relu:6 --eigenvectors 12 --train 50 --test 30 --epochs 1 --marks 1",
+    "cifar2": "--models relu:6 --train 50 --test 30 --epochs 1",
+    "anisotropy": "--side 4 --train 30 --test 20 --epochs 1",
+}
+LEARNED = {
+    "train-ntk": {"network"}, "train-ntk-linear": {"linear"},
+    "train-nads": {"networks"}, "train-nads-linear": {"linearised"},
+}  # fmt: skip
+
+
+def test_every_command_in_place_of_a_published_script_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process and smaller still, one after the other, as later ones take what earlier ones have kept."""
+
+    def in_this_process(module: Any, work: list[dict[str, Any]], *_: Any) -> list[dict[str, Any]]:
+        rows = [module.measure(json.loads(json.dumps(case))) for case in work]
+        return [{"outcome": {"status": "ok", "result": {"rows": one}}} for one in rows]
+
+    monkeypatch.setattr(study, "_measure", in_this_process)
+    monkeypatch.chdir(tmp_path)
+    assert len(COMMANDS) == 9
+    kept: dict[str, float] = {}
+    for line in COMMANDS:
+        name = line.split()[1]
+        assert "--preset small" in line
+        assert run_command([*line.split(), *SHRUNK[name].split(), "--quiet"]) == 0, line
+        out = Path(line.partition("--out ")[2])
+        figures = {path.stem for path in out.glob("*.png")}
+        assert figures == ({name, f"{name}-alignment"} if name == "ntk-eigenfunctions" else {name})
+        table = pandas.read_csv(out / f"{name}.csv")
+        assert len(table) > 0
+        assert ("learner" in table) == (name == "cifar2")
+        learned = {column.partition("_")[0] for column in table if column.endswith("_test")} - {"end", "start", "per"}
+        assert learned == LEARNED.get(out.name, set())
+        for path in Path("kept").iterdir():  # written once
+            assert kept.setdefault(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
+    assert sorted(kept) == ["directions-lenet-gelu-seed0.npz", "eigenfunctions-digits-relu-6-seed0.npz"]
+
+
+def test_the_page_names_options_that_exist_and_all_of_them() -> None:
+    studies = (ntk_eigenfunctions, cifar2, anisotropy)
+    own = {"--" + one.name.replace("_", "-") for module in studies for one in fields(module.Config)}
+    named = {option.replace("--no-", "--") for option in re.findall(r"--[a-z][a-z-]*", PAGE)}
+    framework = {"--seed", "--repeats", "--preset", "--out"}
+    assert named - own <= framework
+    assert own - named == {"--method", "--marks"}
