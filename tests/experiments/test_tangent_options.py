@@ -322,3 +322,18 @@ def test_the_page_names_options_that_exist_and_all_of_them() -> None:
     framework = {"--seed", "--repeats", "--preset", "--out"}
     assert named - own <= framework
     assert own - named == {"--method", "--marks"}
+
+
+def test_the_constant_of_a_linearised_network_is_kept_or_left_out() -> None:
+    """Before training a full batch has the loss of the network with it, and log 2 without."""
+    common: dict[str, Any] = {"models": ("relu:6",), "train": 50, "test": 30, "batch_size": 50, "epochs": 1}
+    rows = [row for row in cifar2.measure(case(cifar2, **common)) if row["epoch"] == 0]
+    first = {row["learner"]: row["loss"] for row in rows}
+    assert first["linearised"] == pytest.approx(first["network"], rel=1e-12)
+    assert first["unbiased"] == first["pretrained"] == pytest.approx(np.log(2))
+    assert abs(first["network"] - np.log(2)) > 1e-3
+    ends = []
+    for bias in (True, False):
+        options = common | {"targets": ("classes",), "eigenvectors": 3, "networks": False, "bias": bias}
+        ends.append(ntk_eigenfunctions.measure(case(ntk_eigenfunctions, **options))[-1]["linear_gradient_norm_start"])
+    assert ends[0] != ends[1]
