@@ -147,14 +147,15 @@ def plot(table: pandas.DataFrame) -> Any:
             left.plot([], [], color=color, label=f"{model}: none, by symmetry")
             continue
         mean = values.groupby("index")["singular_value"].mean()
-        left.plot(mean.index, (mean / mean.iloc[0]) ** 2, color=color, label=str(model))
+        dashes = ("-", "--")[number % 2]  # curves of several networks may coincide
+        left.plot(mean.index, (mean / mean.iloc[0]) ** 2, dashes, color=color, label=str(model))
         rows = own[own["what"] == "accuracy"]
         for name, style in (("networks", "o-"), ("linearised", "s--")):
             if f"{name}_test" in rows:
                 curve = mean_and_deviation(rows, ["index"], [f"{name}_test"])
                 label = f"{model}{', linearised' if name == 'linearised' else ''}"
                 right.plot(curve["index"], curve[f"{name}_test_mean"], style, color=color, ms=5, label=label)
-    left.set(xlabel="direction", ylabel="squared singular value, relative", yscale="log", ylim=(1e-9, 2))
+    left.set(xlabel="direction", ylabel="squared singular value, relative", yscale="log")
     right.set(xlabel="direction along which the classes differ", ylabel="test accuracy", ylim=(0.4, 1.02))
     right.axhline(0.5, color="0.6", lw=0.8, ls=":")
     for axes in (left, right):

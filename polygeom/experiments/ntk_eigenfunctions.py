@@ -191,11 +191,10 @@ def _alignments(axes: Any, rows: pandas.DataFrame, part: str) -> None:
     axes.plot(first.index, first, color="0.3", lw=1, ls="--", label="before training")
     for number, (target, own) in enumerate(rows.groupby("target", sort=False)):
         curve = own.groupby("index")[f"end_{part}"].mean()
-        color, label = (
-            ("0.6", TWO_CLASSES) if target == TWO_CLASSES else (f"C{number}", f"after, on $\\phi_{{{target}}}$")
-        )
-        axes.plot(curve.index, curve, color=color, lw=0.8, label=label)
-        if target != TWO_CLASSES:
+        classes = target == TWO_CLASSES
+        color, name = ("0.6", TWO_CLASSES) if classes else (f"C{number}", f"$\\phi_{{{target}}}$")
+        axes.plot(curve.index, curve, color=color, lw=0.8, label=f"after, on {name}")
+        if not classes:
             axes.plot(int(str(target)), curve[int(str(target))], "v", color=color, ms=6, mec="k")
 
 
@@ -252,7 +251,7 @@ def summarise(table: pandas.DataFrame) -> str:
         spectrum = table[(table["what"] == "spectrum") & (table["model"] == model) & (table["target"] == target)]
         if len(spectrum):
             curve = spectrum.groupby("index")["growth"].mean()
-            text += f" grew most along eigenvector {curve.idxmax()}"
+            text += f" grew most along eigenvector {curve.idxmax():.0f}"
         lines.append(text.rstrip(";"))
     return "\n".join(lines)
 
