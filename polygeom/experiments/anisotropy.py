@@ -125,8 +125,7 @@ def _learn(case: Mapping[str, Any], model: Model, fresh: nn.Module, direction: n
     for name in (learner for learner in ("networks", "linearised") if case[learner]):
         module, data = copy.deepcopy(fresh), x
         if name == "linearised":
-            module, data = linear_problem(module, x, bias=True)
-            module, data = module.float(), data.float()
+            module, data = linear_problem(module, x, bias=True, dtype=torch.float32)
         try:
             done = fit_labels(module, data, y, count, case, model.rate, every=case["epochs"])
         except DivergenceError as error:

@@ -61,15 +61,20 @@ class TangentModel(nn.Module):
         return (rows[:, :-1] @ self.displacement + rows[:, -1])[:, None]
 
 
-def linear_problem(module: nn.Module, x: Tensor, *, bias: bool) -> tuple[nn.Module, Tensor]:
-    """A module's tangent as something to train, and its inputs: rows of the Jacobian where a gibibyte holds them."""
+def linear_problem(
+    module: nn.Module, x: Tensor, *, bias: bool, dtype: torch.dtype = torch.float64
+) -> tuple[nn.Module, Tensor]:
+    """A module's tangent as something to train, and its inputs: rows of the Jacobian where a gibibyte holds them.
+
+    The tangent is computed in double precision, and trained in ``dtype`` where it is a Jacobian; else both in ``dtype``.
+    """
     size = sum(p.numel() for p in module.parameters())
     if len(x) * size * 8 > _JACOBIAN_BYTES:
-        return linearize(module, bias=bias), x
+        return linearize(module, bias=bias, dtype=dtype), x.to(dtype)
     with torch.no_grad():
         start = module(x) if bias else torch.zeros(len(x), 1, dtype=x.dtype)
     rows = torch.cat([jacobian(module, x, memory_budget=4 * _JACOBIAN_BYTES)[:, 0], start], dim=1)
-    return TangentModel(size, x.dtype), rows
+    return TangentModel(size, dtype), rows.to(dtype)
 
 
 def _settings(case: Mapping[str, Any], count: int, rate: float | None, every: int) -> TrainingSettings:
