@@ -66,7 +66,7 @@ def linear_problem(
 ) -> tuple[nn.Module, Tensor]:
     """A module's tangent as something to train, and its inputs: rows of the Jacobian where a gibibyte holds them.
 
-    The tangent is computed in double precision, and trained in ``dtype`` where it is a Jacobian; else both in ``dtype``.
+    A Jacobian is computed in double precision and trained in ``dtype``; where there is none, all is in ``dtype``.
     """
     size = sum(p.numel() for p in module.parameters())
     if len(x) * size * 8 > _JACOBIAN_BYTES:
