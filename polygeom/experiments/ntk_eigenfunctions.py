@@ -76,6 +76,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     images, model = Images.load(case), Model.parse(case["model"])
     start, system = initial(case, model, images, case["eigenvectors"])
     vectors = torch.as_tensor(system.vectors.copy())
+    before = start.alignments(vectors) if case["networks"] else {}
     tangent = linear_problem(start.module, images.x, bias=case["bias"]) if case["linearised"] else None
     rows: list[dict[str, Any]] = [
         {"model": model.name, "what": "eigenvalue", "index": index, "eigenvalue": float(value)}
@@ -95,7 +96,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
             found, during, end = _network(case, model, images, labels, start)
             row |= found
             rows += [names | {"what": "training"} | mark for mark in during]
-            rows += [names | {"what": "spectrum"} | mark for mark in _spectrum(vectors, start, end)]
+            rows += [names | {"what": "spectrum"} | mark for mark in _spectrum(before, end.alignments(vectors))]
         rows.append(names | {"what": "summary"} | row)
     return rows
 
@@ -127,15 +128,14 @@ def _network(
     return found | end.kernel_distance(start), during, end
 
 
-def _spectrum(vectors: Tensor, start: Snapshot, end: Snapshot) -> list[dict[str, float]]:
+def _spectrum(first: Mapping[str, Tensor], last: Mapping[str, Tensor]) -> list[dict[str, float]]:
     """Alignment with every eigenvector on training, test and all images; growth of its share of the whole."""
-    first, last = start.alignments(vectors), end.alignments(vectors)
     growth = (last["all"] / last["all"].sum()) / (first["all"] / first["all"].sum())
     columns = {"growth": growth} | {f"start_{part}": values for part, values in first.items()}
     columns |= {f"end_{part}": values for part, values in last.items()}
     return [
         {"index": index} | {name: float(values[index]) for name, values in columns.items()}
-        for index in range(vectors.shape[1])
+        for index in range(len(growth))
     ]
 
 

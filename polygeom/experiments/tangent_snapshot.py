@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from polygeom.errors import PolygeomError
 from polygeom.experiments.artefacts import recall, set_weights, weight_arrays
 from polygeom.experiments.tangent_networks import Model
@@ -97,7 +99,7 @@ def initial(case: Mapping[str, Any], model: Model, images: Images, count: int) -
 
     request = {name: case[name] for name in ("seed", "dataset", "train_from", "train", "test", "normalise", "nystrom")}
     request |= {"model": model.name, "nystrom_first": case["nystrom"] is not None and case["nystrom_first"]}
-    request["images"] = hashlib.sha256(images.x.numpy().tobytes()).hexdigest()
+    request["images"] = hashlib.sha256(np.ascontiguousarray(images.x.numpy())).hexdigest()
     name = f"eigenfunctions-{case['dataset']}-{model.name}-seed{case['seed']}"
     arrays = recall(case["artefacts"], name, eigen.FORMAT, request, make)
     if (held := len(arrays["values"])) < count:
