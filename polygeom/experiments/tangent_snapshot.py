@@ -99,7 +99,7 @@ def initial(case: Mapping[str, Any], model: Model, images: Images, count: int) -
 
     request = {name: case[name] for name in ("seed", "dataset", "train_from", "train", "test", "normalise", "nystrom")}
     request |= {"model": model.name, "nystrom_first": case["nystrom"] is not None and case["nystrom_first"]}
-    request["images"] = hashlib.sha256(np.ascontiguousarray(images.x.numpy())).hexdigest()
+    request["images"] = hashlib.sha256(np.ascontiguousarray(images.x.numpy()).data).hexdigest()
     name = f"eigenfunctions-{case['dataset']}-{model.name}-seed{case['seed']}"
     arrays = recall(case["artefacts"], name, eigen.FORMAT, request, make)
     if (held := len(arrays["values"])) < count:

@@ -18,8 +18,8 @@ from polygeom.learning.functional import DEFAULT_BUDGET
 from polygeom.learning.operators import TangentOperator, tangent_operator
 from polygeom.learning.tangent_kernel import jacobian, kernel_diagonal
 
-_FEW = 8
-"""Up to so many targets one backward pass for each is cheaper than Jacobians."""
+_FEW = 2
+"""Up to so many targets one backward pass for each is cheaper than Jacobians of all points."""
 
 
 def alignment(
@@ -143,7 +143,7 @@ def _pull_back(module: nn.Module, operator: TangentOperator, part: slice, target
         own = dataclasses.replace(operator, x=x)
         return torch.stack([own.transpose(target) for target in targets])
     size = operator.shape[1]
-    points = max(1, budget // (4 * operator.outputs * size * targets.element_size()))
+    points = min(operator.batch, max(1, budget // (4 * operator.outputs * size * targets.element_size())))
     total = targets.new_zeros(len(targets), size)
     for some, values in zip(torch.split(x, points), torch.split(targets, points, dim=1), strict=True):
         rows = jacobian(module, some, memory_budget=budget, dtype=x.dtype)
