@@ -136,32 +136,40 @@ def _learn(case: Mapping[str, Any], model: Model, fresh: nn.Module, direction: n
 
 
 def plot(table: pandas.DataFrame) -> Any:
-    """Singular values, and test accuracies along some directions."""
+    """Singular values, and test accuracies along some directions if there are any."""
     import matplotlib.pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+    columns = 2 if "accuracy" in set(table["what"]) else 1
+    figure, panels = plt.subplots(1, columns, figsize=(4.5 * columns, 3.8), squeeze=False, layout="constrained")
     for number, (model, own) in enumerate(table.groupby("model", sort=False)):
-        color, values = f"C{number}", own[own["what"] == "direction"]
-        if not len(values):
-            left.plot([], [], color=color, label=f"{model}: none, by symmetry")
-            continue
-        mean = values.groupby("index")["singular_value"].mean()
-        dashes = ("-", "--")[number % 2]  # curves of several networks may coincide
-        left.plot(mean.index, (mean / mean.iloc[0]) ** 2, dashes, color=color, label=str(model))
-        rows = own[own["what"] == "accuracy"]
-        for name, style in (("networks", "o-"), ("linearised", "s--")):
-            if f"{name}_test" in rows:
-                curve = mean_and_deviation(rows, ["index"], [f"{name}_test"])
-                label = f"{model}{', linearised' if name == 'linearised' else ''}"
-                right.plot(curve["index"], curve[f"{name}_test_mean"], style, color=color, ms=5, label=label)
-    left.set(xlabel="direction", ylabel="squared singular value, relative", yscale="log")
-    right.set(xlabel="direction along which the classes differ", ylabel="test accuracy", ylim=(0.4, 1.02))
-    right.axhline(0.5, color="0.6", lw=0.8, ls=":")
-    for axes in (left, right):
+        _draw_values(panels[0, 0], own[own["what"] == "direction"], str(model), number)
+        if columns == 2:
+            _draw_accuracies(panels[0, 1], own[own["what"] == "accuracy"], str(model), f"C{number}")
+    panels[0, 0].set(xlabel="direction", ylabel="squared singular value, relative", yscale="log")
+    if columns == 2:
+        panels[0, 1].set(xlabel="direction along which the classes differ", ylabel="test accuracy", ylim=(0.4, 1.02))
+        panels[0, 1].axhline(0.5, color="0.6", lw=0.8, ls=":")
+    for axes in panels[0]:
         axes.grid(alpha=0.3)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=True, fontsize=8)
     return figure
+
+
+def _draw_values(axes: Any, rows: pandas.DataFrame, model: str, number: int) -> None:
+    if not len(rows):
+        axes.plot([], [], color=f"C{number}", label=f"{model}: none, by symmetry")
+        return
+    mean = rows.groupby("index")["singular_value"].mean()
+    style = ("-", "--")[number % 2]  # curves of several networks may coincide
+    axes.plot(mean.index, (mean / mean.iloc[0]) ** 2, style, color=f"C{number}", label=model)
+
+
+def _draw_accuracies(axes: Any, rows: pandas.DataFrame, model: str, color: str) -> None:
+    for name, style, label in (("networks", "o-", model), ("linearised", "s--", f"{model}, linearised")):
+        if len(rows) and f"{name}_test" in rows:
+            curve = mean_and_deviation(rows, ["index"], [f"{name}_test"])
+            axes.plot(curve["index"], curve[f"{name}_test_mean"], style, color=color, ms=5, label=label)
 
 
 def summarise(table: pandas.DataFrame) -> str:

@@ -33,7 +33,7 @@ LEARNERS = ("network", "linearised", "unbiased", "pretrained")
 _LABELS = {
     "network": "network",
     "linearised": "linearised at the start",
-    "unbiased": "the same, without constant",
+    "unbiased": "linearised at the start, without constant",
     "pretrained": "linearised after training, without constant",
 }
 
@@ -125,7 +125,7 @@ def plot(table: pandas.DataFrame) -> Any:
         axes.set(title=model, xlabel="1 + epochs", xscale="log")
         axes.grid(alpha=0.3)
     panels[0, 0].set(ylabel="test accuracy", ylim=(0.45, 1.01))
-    panels[0, 0].legend(frameon=False, fontsize=8, loc="lower right")
+    panels[0, 0].legend(frameon=True, fontsize=8, loc="lower right")
     return figure
 
 

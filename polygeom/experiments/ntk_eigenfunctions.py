@@ -145,16 +145,17 @@ def plot(table: pandas.DataFrame) -> Any:
 
     if "summary" not in set(table["what"]):
         return plot_alignment(table)
-    models = list(table["model"].unique())
+    models, lines = list(table["model"].unique()), 2 if "spectrum" in set(table["what"]) else 1
     figure, panels = plt.subplots(
-        2, len(models), figsize=(4.6 * len(models), 6.4), squeeze=False, sharey="row", layout="constrained"
+        lines, len(models), figsize=(4.6 * len(models), 3.2 * lines), squeeze=False, sharey="row", layout="constrained"
     )
     for column, model in enumerate(models):
         own = table[table["model"] == model]
         _accuracies(panels[0, column], own[own["what"] == "summary"], model)
-        _growth(panels[1, column], own[own["what"] == "spectrum"] if "spectrum" in set(own["what"]) else None)
+        if lines == 2:
+            _growth(panels[1, column], own[own["what"] == "spectrum"])
     panels[0, 0].set_ylabel("test accuracy")
-    panels[1, 0].set_ylabel("growth of the share of $\\alpha$")
+    panels[-1, 0].set_ylabel("growth of the share of $\\alpha$" if lines == 2 else "test accuracy")
     return figure
 
 
@@ -164,13 +165,14 @@ def plot_alignment(table: pandas.DataFrame) -> Any:
 
     models = list(table["model"].unique())
     trained = "spectrum" in set(table["what"])
+    symbol = "$\\alpha$" if trained else "eigenvalue"
     figure, panels = plt.subplots(
         len(models), len(PARTS) if trained else 1, figsize=(10.5 if trained else 4.6, 3 * len(models) + 0.4),
         squeeze=False, sharex=True, sharey="row", layout="constrained",
     )  # fmt: skip
     for line, model in zip(panels, models, strict=True):
         own = table[table["model"] == model]
-        line[0].set_ylabel(f"{model}\n$\\alpha$")
+        line[0].set_ylabel(f"{model}\n{symbol}")
         if not trained:
             values = own[own["what"] == "eigenvalue"].groupby("index")["eigenvalue"].mean()
             line[0].plot(values.index, values, color="0.3")
@@ -199,23 +201,22 @@ def _alignments(axes: Any, rows: pandas.DataFrame, part: str) -> None:
 
 
 def _accuracies(axes: Any, rows: pandas.DataFrame, model: str) -> None:
-    names = [name for name in ("network_test", "linear_test") if name in rows]
+    labels = {"network_test": "network", "linear_test": "linearised"}
+    names = [name for name in labels if name in rows]
     mean = mean_and_deviation(rows, ["target"], names)
     places = np.arange(len(mean))
-    for shift, name in enumerate(names):
-        label = {"network_test": "network", "linear_test": "linearised"}[name]
-        axes.bar(places + 0.38 * (shift - 0.5), mean[f"{name}_mean"], 0.36, yerr=mean[f"{name}_std"], label=label)
+    for number, name in enumerate(names):
+        left = places + 0.38 * (number - (len(names) - 1) / 2)
+        color = f"C{list(labels).index(name)}"
+        axes.bar(left, mean[f"{name}_mean"], 0.36, yerr=mean[f"{name}_std"], color=color, label=labels[name])
     ticks = [target if target == TWO_CLASSES else f"$\\phi_{{{target}}}$" for target in mean["target"]]
     axes.set_xticks(places, ticks)
     axes.axhline(0.5, color="0.6", lw=0.8, ls=":")
-    axes.set(title=model, ylim=(0.4, 1.02))
+    axes.set(title=model, ylim=(0.4, 1.02), xlim=(-0.7, len(mean) - 0.3))
     axes.legend(frameon=True, loc="lower left", fontsize=8)
 
 
-def _growth(axes: Any, rows: pandas.DataFrame | None) -> None:
-    if rows is None:
-        axes.set_axis_off()
-        return
+def _growth(axes: Any, rows: pandas.DataFrame) -> None:
     for number, (target, own) in enumerate(rows.groupby("target", sort=False)):
         curve = own.groupby("index")["growth"].mean()
         if target == TWO_CLASSES:
