@@ -7,8 +7,8 @@ Where a weight matrix acts once, ``v = W a``, the derivative of output ``c`` at 
 
 at the cost of the activations instead of the weights: ``N² d`` instead of ``N² d²`` operations for each layer of width
 ``d``. A weight used several times (tied layers) contributes every pair of uses; one that acts at many positions
-(convolutions) or through another tensor (diagonal scalings) is differentiated point by point, still without a backward
-pass for each point.
+(convolutions), entry by entry (scales of batch normalisation) or through another tensor (diagonal scalings) is
+differentiated point by point, still without a backward pass for each point.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Factor:
     def nbytes(self) -> int:
         """Memory held."""
         held = [t for outer in self.terms for t in (outer.inputs, outer.back) if t is not None]
-        return sum(t.numel() * t.element_size() for t in held)
+        return sum(_nbytes(t) for t in held)
 
 
 Features = Callable[[Tensor], list[Factor]]
@@ -82,16 +82,29 @@ def layerwise(f: WeightFunction, combinations: Tensor | None = None) -> Features
     """
 
     def features(x: Tensor) -> list[Factor]:
-        y, weights, uses = record(f, x)
-        back = _derivatives(y, uses, combinations)
+        seen = record(f, x)
+        back = _derivatives(seen.outputs, seen.uses, combinations)
+        pairs = list(zip(seen.uses, back, strict=True))
         factors = []
-        for name, weight in weights.items():
-            own = [(use, b) for use, b in zip(uses, back, strict=True) if use.weight is weight]
-            derived = [(use, b) for use, b in zip(uses, back, strict=True) if use.weight is not weight]
+        for name, weight in seen.weights.items():
+            own = [(use, b) for use, b in pairs if use.weight is weight]
+            derived = [(use, b) for use, b in pairs if use.weight is not weight]
             factors += _factor(name, weight, own, derived)
         return factors
 
     return features
+
+
+def working_memory(f: WeightFunction, x: Tensor, outputs: int) -> int:
+    """Bytes that `layerwise` takes for one point on its way: all values, and derivatives of so many outputs by them."""
+    seen = record(f, x[:1])
+    windows = max((_nbytes(use.read()) for use in seen.uses if use.read is not None), default=0)
+    distinct = {id(use.outputs): use.outputs for use in seen.uses}
+    return seen.nbytes + windows + (2 * outputs + 1) * sum(_nbytes(value) for value in distinct.values())
+
+
+def _nbytes(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
 
 
 def pointwise(f: WeightFunction, combinations: Tensor | None = None) -> Features:
@@ -152,8 +165,8 @@ def _derivatives(y: Tensor, uses: Sequence[Use], combinations: Tensor | None) ->
 
 def _factor(name: str, weight: Tensor, own: list[tuple[Use, Tensor]], others: list[tuple[Use, Tensor]]) -> list[Factor]:
     """The factor of one weight, explicit where it acts at several positions or through another tensor."""
-    explicit = [_explicit(use, b) for use, b in own if b.shape[2] > 1]
-    outers = tuple(Outer(_flat(use.inputs), b[:, :, 0]) for use, b in own if b.shape[2] == 1)
+    explicit = [_explicit(use, b) for use, b in own if b.shape[2] > 1 or use.scales]
+    outers = tuple(Outer(_only(use), b[:, :, 0]) for use, b in own if b.shape[2] == 1 and not use.scales)
     for use, b in others:
         if use.weight.grad_fn is None:
             continue
@@ -170,14 +183,16 @@ def _factor(name: str, weight: Tensor, own: list[tuple[Use, Tensor]], others: li
     return [Factor(name, explicit=total)]
 
 
-def _flat(inputs: Tensor | None) -> Tensor | None:
-    return None if inputs is None else inputs[:, 0]
+def _only(use: Use) -> Tensor | None:
+    return None if use.read is None else use.read()[:, 0]
 
 
 def _explicit(use: Use, back: Tensor) -> Tensor:
-    if use.inputs is None:
+    if use.read is None:
         return back.sum(dim=2)
-    return torch.einsum("nctm,ntk->ncmk", back, use.inputs).flatten(start_dim=2)
+    if use.scales:
+        return torch.einsum("nctm,ntm->ncm", back, use.read())
+    return torch.einsum("nctm,ntk->ncmk", back, use.read()).flatten(start_dim=2)
 
 
 def gram(left: Sequence[Factor], right: Sequence[Factor], outputs: str) -> Tensor:

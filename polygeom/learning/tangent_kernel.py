@@ -1,9 +1,9 @@
 """The empirical neural tangent kernel of any torch module, within a memory budget.
 
 ``J`` is the derivative of all outputs at all points by all weights, the kernel is ``K = J Jᵀ`` (arXiv 1806.07572).
-Modules made of dense maps, convolutions and added biases, all networks of `polygeom.network` among them, are
-differentiated layer by layer (`polygeom.learning.layerwise`); all others by a backward pass for each point. Which of
-the two is taken changes the time, not the numbers.
+Modules made of dense maps, convolutions, added biases and batch normalisations with fixed statistics, all networks of
+`polygeom.network` and residual networks among them, are differentiated layer by layer (`polygeom.learning.layerwise`);
+all others by a backward pass for each point. Which of the two is taken changes the time, not the numbers.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from polygeom.learning.layerwise import (
     has_layerwise_rule,
     layerwise,
     pointwise,
+    working_memory,
 )
 
 METHODS = ("auto", "layerwise", "pointwise")
@@ -274,15 +275,15 @@ def _features(
     by_layers = method != "pointwise" and has_layerwise_rule(f, x)
     if method == "layerwise" and not by_layers:
         raise PolygeomError(
-            'method must be "pointwise" for this module: some weight acts other than by dense maps, convolutions or '
-            'sums, or points influence each other; write method="auto"'
+            'method must be "pointwise" for this module: some weight acts other than by dense maps, convolutions, '
+            'sums or batch normalisations, or points influence each other; write method="auto"'
         )
     features = (layerwise if by_layers else pointwise)(f, combinations)
     first = features(x[:1])
     if not first:
         raise PolygeomError("module must use at least one of its weights; its outputs do not depend on any")
-    held = sum(factor.nbytes for factor in first)
-    return features, _OVERHEAD * held, _outputs(first)
+    held, size = sum(factor.nbytes for factor in first), _outputs(first)
+    return features, _OVERHEAD * held + (working_memory(f, x, size) if by_layers else 0), size
 
 
 def _outputs(factors: list[Factor]) -> int:

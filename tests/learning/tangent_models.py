@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from polygeom.learning.residual_networks import ResidualNetwork
 from polygeom.network import ccp, convolutional, lightning_attention, mlp, ncp, parse, product_network
 
 
@@ -63,7 +64,31 @@ def frozen() -> nn.Module:
 
 
 def normalised() -> nn.Module:
-    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(32, 1))
+    """Batch normalisation with statistics of some data, after a convolution and after a dense map; once in place."""
+    module = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(32, 3), nn.BatchNorm1d(3),
+        nn.Tanh(), nn.BatchNorm1d(3, affine=False), nn.Linear(3, 2),
+    )  # fmt: skip
+    for part in module:
+        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d) and part.affine:
+            nn.init.normal_(part.weight)
+            nn.init.normal_(part.bias)
+    module(torch.randn(20, 1, 6, 6))
+    return module.eval()
+
+
+def residual(activation: str, amount: float, *, preactivation: bool) -> nn.Module:
+    """A small residual network in which no branch vanishes, with statistics of some data."""
+    module = ResidualNetwork(
+        18, width=2, outputs=2, activation=activation, input_shape=(8, 8), preactivation=preactivation, rng=1
+    ).double()
+    generator = torch.Generator().manual_seed(2)
+    x = torch.randn(20, 8, 8, generator=generator, dtype=torch.float64)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter += amount * torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+        for _ in range(20):
+            module(x)
     return module.eval()
 
 
@@ -79,9 +104,12 @@ BY_LAYERS = {
     "product": (lambda: product_network(3, 4, 2, 2).to_torch(rng=1), (3,)),
     "tied": (lambda: mlp((3, 4, 4, 4, 2), 2, bias=True, tied=True).to_torch(rng=1), (3,)),
     "polynomial convolutions": (lambda: convolutional(6, kernels=[2, 3], degrees=2).to_torch(rng=1), (6,)),
+    "normalised": (lambda: seeded(normalised), (1, 6, 6)),
+    "residual network": (lambda: residual("relu", 0.2, preactivation=False), (8, 8)),
+    "polynomial residual network": (lambda: residual("x+x^2", 0.005, preactivation=True), (8, 8)),
     "attention": (lambda: lightning_attention(3, 2, 2, 2).to_torch(rng=1), None),
 }
-POINTWISE = {"custom": (lambda: seeded(Custom), (3,)), "normalised": (lambda: seeded(normalised), (1, 6, 6))}
+POINTWISE = {"custom": (lambda: seeded(Custom), (3,))}
 
 
 def case(name: str, count: int = 7) -> tuple[nn.Module, Tensor]:

@@ -56,7 +56,7 @@ def test_the_layer_wise_rule_is_taken_where_it_holds(name: str) -> None:
     assert has_layerwise_rule(weight_function(module), x) == (name in BY_LAYERS)
 
 
-@pytest.mark.parametrize("name", ["perceptron", "convolutions", "tied", "custom"])
+@pytest.mark.parametrize("name", ["perceptron", "convolutions", "tied", "custom", "normalised"])
 @pytest.mark.parametrize("outputs", tangent_kernel.OUTPUTS)
 def test_the_budget_changes_nothing(name: str, outputs: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module, x = case(name, count=11)
