@@ -7,6 +7,7 @@ network together would fill eight gigabytes.
 
 from __future__ import annotations
 
+import math
 import time
 
 import pytest
@@ -16,6 +17,7 @@ torch = pytest.importorskip("torch", reason="tangent kernels need the extra poly
 from torch import nn  # noqa: E402
 from torch.func import functional_call, jacrev, jvp, vjp, vmap  # noqa: E402
 
+from polygeom.learning.residual_networks import ResidualNetwork  # noqa: E402
 from polygeom.learning.tangent_kernel import empirical_ntk, jacobian  # noqa: E402
 from polygeom.network import ccp, mlp, ncp  # noqa: E402
 
@@ -126,6 +128,26 @@ def test_polynomial_networks(compare, family: str) -> None:
     compare(
         empirical_ntk, lambda: (module, x), contraction, lambda: (module, x),
         against="torch.func contraction, 100 points, 10 outputs", rounds=2,
+    )  # fmt: skip
+
+
+RESIDUAL = {"8 × 8": (8, 8), "32 × 32": (3, 32, 32)}
+
+
+def pointwise(module: nn.Module, x):
+    return empirical_ntk(module, x, method="pointwise")
+
+
+@pytest.mark.parametrize("reference", [contraction, pointwise], ids=["torch.func", "pointwise"])
+@pytest.mark.parametrize("size", RESIDUAL)
+def test_residual_networks(compare, size: str, reference) -> None:
+    """Batch normalisation with fixed statistics: 18 layers of width 8, 176 thousand weights."""
+    shape = RESIDUAL[size]
+    module, count = ResidualNetwork(18, width=8, input_shape=shape).double().eval(), 100 if len(shape) == 2 else 50
+    x = points(count, math.prod(shape)).reshape(count, *shape)
+    compare(
+        empirical_ntk, lambda: (module, x), reference, lambda: (module, x),
+        against=f"{reference.__name__}, {count} images of {size}", rounds=4,
     )  # fmt: skip
 
 

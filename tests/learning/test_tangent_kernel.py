@@ -77,9 +77,17 @@ def test_a_network_and_its_core_matrix_have_one_kernel() -> None:
 MEMORY = """
 import resource, sys, torch
 from torch import nn
+from polygeom.learning.residual_networks import ResidualNetwork
 from polygeom.learning.tangent_kernel import empirical_ntk, jacobian
 torch.set_num_threads(1)
 budget, kind = int(sys.argv[1]), sys.argv[2]
+if kind == "residual":
+    module, x = ResidualNetwork(18, width=4).double().eval(), torch.randn(24, 3, 32, 32, dtype=torch.float64)
+    empirical_ntk(module, x[:1], outputs="trace")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    empirical_ntk(module, x, outputs="trace", memory_budget=budget)
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+    sys.exit()
 wide = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10)).double()
 def points(count): return torch.randn(count, 64, dtype=torch.float64)
 method = "pointwise" if kind == "pointwise" else "auto"
@@ -95,6 +103,8 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
     ("kind", "budget"),
     [
         ("layerwise", 2**26),
+        ("residual", 2**26),
+        pytest.param("residual", 2**27, marks=pytest.mark.slow),
         pytest.param("layerwise", 2**28, marks=pytest.mark.slow),
         pytest.param("pointwise", 2**27, marks=pytest.mark.slow),
     ],
