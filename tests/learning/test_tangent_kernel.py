@@ -15,6 +15,7 @@ from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
 from polygeom.learning import core_matrix, tangent_kernel  # noqa: E402
 from polygeom.learning.functional import weight_function  # noqa: E402
 from polygeom.learning.layerwise import has_layerwise_rule  # noqa: E402
+from polygeom.learning.recording import NotRecordable, record  # noqa: E402
 from polygeom.learning.tangent_kernel import as_matrix, empirical_ntk, jacobian, kernel_diagonal  # noqa: E402
 from polygeom.network import parse  # noqa: E402
 
@@ -82,7 +83,7 @@ from polygeom.learning.tangent_kernel import empirical_ntk, jacobian
 torch.set_num_threads(1)
 budget, kind = int(sys.argv[1]), sys.argv[2]
 if kind == "residual":
-    module, x = ResidualNetwork(18, width=4).double().eval(), torch.randn(24, 3, 32, 32, dtype=torch.float64)
+    module, x = ResidualNetwork(18, width=2).double().eval(), torch.randn(80, 3, 32, 32, dtype=torch.float64)
     empirical_ntk(module, x[:1], outputs="trace")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     empirical_ntk(module, x, outputs="trace", memory_budget=budget)
@@ -185,6 +186,24 @@ class Unseen(nn.Module):
 
     def forward(self, x):
         return Hidden.apply(self.dense(x), self.scale)
+
+
+class BatchStatistics(nn.Module):
+    """Normalises by its batch in any mode, out of sight of who looks for modules of that kind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense, self.scale = nn.Linear(3, 3), nn.Parameter(torch.ones(3))
+        self.register_buffer("mean", torch.zeros(3))
+        self.register_buffer("variance", torch.ones(3))
+
+    def forward(self, x):
+        return nn.functional.batch_norm(self.dense(x), self.mean, self.variance, self.scale, None, training=True)
+
+
+def test_only_fixed_statistics_have_a_rule() -> None:
+    with pytest.raises(NotRecordable, match="statistics are not fixed"):
+        record(weight_function(seeded(BatchStatistics)), torch.randn(5, 3, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("make", [Mixing, Unseen])
