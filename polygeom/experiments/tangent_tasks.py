@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TWO_CLASSES = "classes"
 """The target that is no eigenfunction: the first half of the classes against the second."""
 _JACOBIAN_BYTES = 2**30
+_POINTS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,11 @@ class TangentModel(nn.Module):
         return (rows[:, :-1] @ self.displacement + rows[:, -1])[:, None]
 
 
+def logits(module: nn.Module, x: Tensor) -> Tensor:
+    """Values ``(N,)`` of a module in evaluation mode, some points at a time: all images of a study need not fit."""
+    return torch.cat([module(part)[:, 0] for part in x.split(_POINTS)])
+
+
 def linear_problem(
     module: nn.Module, x: Tensor, *, bias: bool, dtype: torch.dtype = torch.float64
 ) -> tuple[nn.Module, Tensor]:
@@ -72,7 +78,7 @@ def linear_problem(
     if len(x) * size * 8 > _JACOBIAN_BYTES:
         return linearize(module, bias=bias, dtype=dtype), x.to(dtype)
     with torch.no_grad():
-        start = module(x) if bias else torch.zeros(len(x), 1, dtype=x.dtype)
+        start = logits(module, x)[:, None] if bias else torch.zeros(len(x), 1, dtype=x.dtype)
     rows = torch.cat([jacobian(module, x, memory_budget=4 * _JACOBIAN_BYTES)[:, 0], start], dim=1)
     return TangentModel(size, dtype), rows.to(dtype)
 
@@ -105,7 +111,7 @@ def fit_labels(
     y, start = labels.to(inputs), weights_of(module)
 
     def accuracy(rows: slice) -> Callable[[nn.Module], float]:
-        return lambda own: float(((own(inputs[rows])[:, 0] > 0) == (y[rows] > 0.5)).double().mean())
+        return lambda own: float(((logits(own, inputs[rows]) > 0) == (y[rows] > 0.5)).double().mean())
 
     measured = {"train": accuracy(slice(0, count)), "test": accuracy(slice(count, None))}
     norms = {"weight_norm": weight_norm, "gradient_norm": gradient_norm}

@@ -17,7 +17,7 @@ from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.experiments import anisotropy, cifar2, network_vs_ntk, ntk_eigenfunctions, study, trained_descent  # noqa: E402
 from polygeom.experiments.tangent_networks import Model  # noqa: E402
 from polygeom.experiments.tangent_options import KernelOptions  # noqa: E402
-from polygeom.experiments.tangent_tasks import Images, fit_labels, linear_problem  # noqa: E402
+from polygeom.experiments.tangent_tasks import Images, fit_labels, linear_problem, logits  # noqa: E402
 from polygeom.learning.activations import Elementwise  # noqa: E402
 from polygeom.learning.eigen import eigensystem, nystrom_eigensystem, subspace_overlap  # noqa: E402
 from polygeom.learning.kernel_machines import nystrom  # noqa: E402
@@ -162,6 +162,22 @@ def test_residual_networks_by_name(name: str, layers: int, activation: str, widt
     assert next(module.parameters()).dtype == torch.float64
     assert not module.training
     assert {part.name for part in module.modules() if isinstance(part, Elementwise)} == {activation}
+
+
+def test_accuracies_take_some_images_at_a_time() -> None:
+    """The values of a residual network of full width on all images of CIFAR-10 would take tens of gigabytes."""
+    taken: list[int] = []
+
+    class Spy(torch.nn.Flatten):
+        def forward(self, x):
+            taken.append(len(x))
+            return super().forward(x)
+
+    x = torch.randn(600, 1, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    module = torch.nn.Sequential(Spy(), torch.nn.Linear(3, 1).double())
+    torch.testing.assert_close(logits(module, x), module[1](x[:, 0])[:, 0], rtol=1e-12, atol=1e-12)
+    assert max(taken) <= 256
+    assert sum(taken) == 600
 
 
 def test_the_zero_matrix_is_reported_not_trained(tables: dict[str, pandas.DataFrame]) -> None:
