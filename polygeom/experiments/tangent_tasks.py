@@ -64,7 +64,7 @@ class TangentModel(nn.Module):
 
 def logits(module: nn.Module, x: Tensor) -> Tensor:
     """Values ``(N,)`` of a module in evaluation mode, some points at a time: all images of a study need not fit."""
-    return torch.cat([module(part)[:, 0] for part in x.split(_POINTS)])
+    return torch.cat([module(part)[:, 0] for part in torch.split(x, _POINTS)])
 
 
 def linear_problem(
