@@ -21,7 +21,9 @@ _COMMON = [
     click.Option(["--preset"], default="quick", show_default=True, help="Configuration to start from."),
     click.Option(["--repeats"], type=int, metavar="N", help="Number of seeds.  [default: the preset's own]"),
     click.Option(["--seed"], type=int, default=0, show_default=True, help="The first seed."),
-    click.Option(["--device"], default="auto", show_default=True, help="cpu, cuda, or auto for the best there is."),
+    click.Option(
+        ["--device"], default="auto", show_default=True, help="cpu, cuda, or auto for the best that the study can use."
+    ),
     click.Option(["--workers"], type=int, default=1, show_default=True, help="Cases measured at the same time."),
     click.Option(["--timeout"], type=float, metavar="SECONDS", help="Deadline of one case."),
     click.Option(["--retry"], multiple=True, metavar="STATUS", help="Measure cases of this status again."),
@@ -170,6 +172,7 @@ def _run(
     changes = {key: None if value is NONE else value for key, value in changes.items()}
     config = framework.configuration(module, preset, **changes)
     repeats = getattr(module, "REPEATS", {}).get(preset, 1) if repeats is None else repeats
+    device = framework.usable_device(module, device)
     target = framework.folder(name if out is None else out)
     _write_config(target, name, preset, config, repeats, seed, device)
     table = framework.run(

@@ -97,6 +97,7 @@ class Config:
 _PUBLISHED = Config(
     images=("random",), size=64, held_out=0.0, models=("relu:raw", "relu:sin_cos5"), epochs=5000, every=100
 )
+ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "comparison": Config(images=("random", "scene", "clouds"), size=64, epochs=300, every=25),

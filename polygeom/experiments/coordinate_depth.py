@@ -42,6 +42,7 @@ class Config:
     print_loss: bool = option(False, "Print the loss at every mark.")
 
 
+ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "published": Config(size=64, shapes=("2x128", "4x256", "6x512"), epochs=1000),

@@ -60,6 +60,7 @@ class Config:
 
 
 _PUBLISHED = Config(size=512, neurons=256, layers=4, epochs=2000, learning_rate=9e-4, every=1)
+ANY_DEVICE = True
 PRESETS = {"quick": Config(), "published": _PUBLISHED}
 ARRAYS = ("image", "model", "array")
 

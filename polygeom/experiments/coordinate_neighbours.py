@@ -53,6 +53,7 @@ class Config:
 _PUBLISHED = Config(
     datasets=("mnist", "cifar10"), models=("mlp", "cnn"), neurons=512, batch_size=512, anchors=2500, epochs=25
 )
+ANY_DEVICE = True
 PRESETS = {"quick": Config(), "published": _PUBLISHED}
 ARRAYS = ("image", "model", "array")
 

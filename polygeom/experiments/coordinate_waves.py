@@ -62,6 +62,7 @@ class Config:
 _PUBLISHED = Config(
     length=2048, models=("relu:raw", "relu:centred", "relu:sin_cos4", "relu:sin_cos7"), epochs=500, every=25
 )
+ANY_DEVICE = True
 PRESETS = {"quick": Config(), "published": _PUBLISHED}
 REPEATS = {"published": 5}
 ARRAYS = ("image", "model", "array")

@@ -46,6 +46,7 @@ class Config:
     schedule: str = option("linear", "Schedule of the learning rate.", choices=("constant", "linear"))
 
 
+ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "published": Config(

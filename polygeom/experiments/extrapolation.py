@@ -71,6 +71,7 @@ _COSINE = Config(
     target="cos2x", degrees=(10,), train_radius=2.356194490192345, test_radius=4.71238898038469, models=("ccp", "mlp"),
     initialisation="unit", learning_rate=1e-3, steps=4000, schedule="linear",
 )  # fmt: skip
+ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "published": _PUBLISHED,

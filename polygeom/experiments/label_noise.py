@@ -72,6 +72,7 @@ class Config:
     dtype: str = option("float64", "Precision.", choices=DTYPES)
 
 
+ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "schemes": Config(schemes=SCHEMES, kernels=("laplacian",), solvers=("exact",)),

@@ -71,6 +71,7 @@ class Config:
     first: bool = option(False, "Train on the first images of each class instead of random ones.")
 
 
+ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "published": Config(

@@ -43,6 +43,7 @@ class Config:
     )
 
 
+ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "published": Config(

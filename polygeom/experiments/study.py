@@ -9,7 +9,8 @@ A study is a module with
   process with one thread;
 - ``plot(table)``: a figure, or the axes of one; ``summarise(table)``: a few lines of text.
 
-It may have ``REPEATS``, how often a preset is repeated by default; ``ALGORITHM``, a number to raise when stored rows no
+It may have ``ANY_DEVICE = True`` when ``measure`` computes on ``case["device"]``, which is the CPU for all others;
+``REPEATS``, how often a preset is repeated by default; ``ALGORITHM``, a number to raise when stored rows no
 longer count; ``FIGURES``, further functions like ``plot`` by name; and ``ARRAYS``, names of columns that tell apart the
 rows with an array (a list) in their column ``data``: the command line writes these to one ``.npz`` file. The first line
 of its docstring is its description.
@@ -175,7 +176,7 @@ def run(
     check(config)
     if type(repeats) is not int or repeats < 1:
         raise PolygeomError(f"repeats must be an integer of at least 1, got {repeats!r}; write repeats=3")
-    chosen = {"device": _device(device)}
+    chosen = {"device": usable_device(module, device)}
     work = [chosen | {"seed": seed + i} | case for i in range(repeats) for case in module.cases(config)]
     records = _measure(module, work, workers, None if out is None else folder(out), timeout, progress, retry)
     rows: list[dict[str, Any]] = []
@@ -244,11 +245,21 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _device(device: str) -> str:
+def usable_device(module: Study, device: str) -> str:
+    """What a study computes on: the device asked for, and for ``"auto"`` the best that it can use.
+
+    Raises
+    ------
+    PolygeomError
+        When there is no such device, or the study computes on the CPU alone.
+    """
     import torch
 
+    anywhere = getattr(module, "ANY_DEVICE", False)
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if anywhere and torch.cuda.is_available() else "cpu"
+    if device != "cpu" and not anywhere:
+        raise PolygeomError(f"this study computes on the CPU alone, got device {device!r}; write device='cpu'")
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:

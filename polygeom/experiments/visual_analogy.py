@@ -61,6 +61,7 @@ class Config:
     tested: int = option(3000, "Problems of each region to test on, of 19 040 in random order.")
 
 
+ANY_DEVICE = True
 PRESETS = {
     "quick": Config(normalisations=("context", "none"), resolution=16, steps=400, tested=1000),
     "reduced": Config(normalisations=("context", "none")),

@@ -46,6 +46,16 @@ def test_rows_come_in_the_order_of_the_cases_and_do_not_depend_on_workers() -> N
     assert one["value"].tolist()[6] != one["value"].tolist()[0]
 
 
+@pytest.mark.parametrize("name", experiments.STUDIES)
+def test_studies_say_whether_they_honour_a_device(name: str) -> None:
+    module = study.load(name)
+    honoured = '["device"]' in Path(str(module.__file__)).read_text(encoding="utf-8")
+    assert getattr(module, "ANY_DEVICE", False) == honoured
+    assert study.usable_device(module, "cpu") == "cpu"
+    if not honoured:
+        assert study.usable_device(module, "auto") == "cpu"
+
+
 def test_one_failing_case_is_told_and_all_failing_raise() -> None:
     table = study.run(TINY, tiny_study.Config(fail=2))
     assert table["power"].tolist() == [1, 3]
@@ -164,7 +174,8 @@ def test_help_lists_studies_and_the_options_of_each(capsys: Capture) -> None:
         (["tiny", "--powers", "1,x"], "'1,x' is not what powers takes"),
         (["tiny", "--preset", "huge"], "preset must be one of quick, published, got 'huge'"),
         (["tiny", "--repeats", "0"], "repeats must be an integer of at least 1"),
-        (["tiny", "--device", "abacus"], "device 'abacus' cannot be used"),
+        (["tiny", "--device", "cuda"], "this study computes on the CPU alone, got device 'cuda'"),
+        (["extrapolation", "--device", "abacus"], "device 'abacus' cannot be used"),
         (["tiny", "--out", "no/such/folder"], "cannot create the folder 'no/such/folder'"),
     ],
 )
