@@ -19,13 +19,15 @@ from torch import nn
 
 from polygeom.datasets.labelled import Labelled, normalise
 from polygeom.datasets.selection import NAMES, train_and_test
+from polygeom.errors import BudgetError
 from polygeom.experiments.network_vs_ntk import activation
 from polygeom.experiments.study import mean_and_deviation, option
 from polygeom.learning.infinite_width import InfiniteWidth, WidePerceptron
 from polygeom.learning.kernel_machines import solve
 from polygeom.learning.least_squares import levenberg_marquardt
+from polygeom.learning.ranks import numerical_rank
 from polygeom.learning.settings import TrainingSettings
-from polygeom.learning.tangent_kernel import empirical_ntk
+from polygeom.learning.tangent_kernel import empirical_ntk, jacobian
 from polygeom.learning.training import train
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     else:
         module = WidePerceptron((x.shape[1], case["width"], y.shape[1]), sigma, biases=biases, rng=case["seed"])
         row["parameters"] = sum(p.numel() for p in module.parameters())
+        row |= _rank(module, x)
         row["steps"] = _train(module, x, y, case)
         found, fitted = module(z).detach(), module(x).detach()
     row |= {
@@ -104,6 +107,18 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
         "test_error": _error(found, truth),
     }
     return [row]
+
+
+def _rank(module: nn.Module, x: torch.Tensor) -> dict[str, int]:
+    """The rank of the tangent kernel on the training images before training, where the Jacobian takes a gibibyte.
+
+    With random weights it is the largest there is: for a polynomial network as many numbers as values on these images
+    can be prescribed to, at most the dimension of its neurovariety.
+    """
+    try:
+        return {"rank": numerical_rank(jacobian(module, x).flatten(end_dim=1)).rank}
+    except BudgetError:
+        return {}
 
 
 def _values(data: Labelled, target: str) -> torch.Tensor:
@@ -148,13 +163,23 @@ def plot(table: pandas.DataFrame) -> Any:
         bottom.plot(finite["parameters"], np.maximum(finite["train_mse_mean"], 1e-20), "o-", ms=4)
         for axes in (top, bottom):
             axes.axvline(own["values"].iloc[0], color="0.5", ls=":", label="parameters = values to fit")
+            if (full := _full_rank(own)) is not None:
+                axes.axvline(full, color="C3", ls="-.", lw=1, label="rank of the tangent kernel = values to fit")
             axes.grid(alpha=0.3)
         top.set_title(f"activation {name}")
         bottom.set(xlabel="parameters", xscale="log", yscale="log")
     panels[0, 0].set_ylabel("test error")
     panels[1, 0].set_ylabel("training mean square error")
-    panels[0, 0].legend(frameon=True, fontsize=8)
+    panels[0, -1].legend(frameon=True, fontsize=8)
     return figure
+
+
+def _full_rank(rows: pandas.DataFrame) -> float | None:
+    """Parameters of the first width at which the tangent kernel has full rank for every seed; None if there is none."""
+    if "rank" not in rows:
+        return None
+    full = rows.dropna(subset="rank").assign(full=rows["rank"] == rows["values"]).groupby("parameters")["full"].all()
+    return float(full[full].index.to_numpy()[0]) if full.any() else None
 
 
 def summarise(table: pandas.DataFrame) -> str:
@@ -166,11 +191,13 @@ def summarise(table: pandas.DataFrame) -> str:
         limit = own[own["width"].isna()]["test_error"].mean()
         exact = finite[finite["train_mse"] < 1e-10]
         first = f"{exact['parameters'].iloc[0]:.0f} parameters" if len(exact) else "no width"
+        full = _full_rank(own)
+        told = "" if full is None else f" (its tangent kernel has full rank from {full:.0f})"
         worst = finite["width"].iloc[int(finite["test_mse"].to_numpy().argmax())]
         best = finite.iloc[int(finite["test_error"].to_numpy().argmin())]
         lines.append(
-            f"{name}: interpolates {own['values'].iloc[0]} values from {first} on; largest test mean square error at "
-            f"width {worst:.0f}; best test error {best['test_error']:.3f} at width {best['width']:.0f}, infinite width "
-            f"{limit:.3f}"
+            f"{name}: interpolates {own['values'].iloc[0]} values from {first} on{told}; largest test mean square "
+            f"error at width {worst:.0f}; best test error {best['test_error']:.3f} at width {best['width']:.0f}, "
+            f"infinite width {limit:.3f}"
         )
     return "\n".join(lines)

@@ -13,13 +13,17 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
+from polygeom import dimension  # noqa: E402
+from polygeom.datasets import normalise, train_and_test  # noqa: E402
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.experiments import anisotropy, cifar2, network_vs_ntk, ntk_eigenfunctions, study, trained_descent  # noqa: E402
 from polygeom.experiments.tangent_networks import Model  # noqa: E402
 from polygeom.experiments.tangent_options import KernelOptions  # noqa: E402
 from polygeom.experiments.tangent_tasks import Images, fit_labels, linear_problem, logits  # noqa: E402
 from polygeom.learning.activations import Elementwise  # noqa: E402
+from polygeom.learning.duals import Monomial  # noqa: E402
 from polygeom.learning.eigen import eigensystem, nystrom_eigensystem, subspace_overlap  # noqa: E402
+from polygeom.learning.infinite_width import WidePerceptron  # noqa: E402
 from polygeom.learning.kernel_machines import nystrom  # noqa: E402
 from polygeom.learning.tangent_kernel import TangentKernel, empirical_ntk, jacobian  # noqa: E402
 from polygeom.learning.target_alignment import rayleigh  # noqa: E402
@@ -57,6 +61,22 @@ def test_a_study_measures_draws_and_sums_up(name: str, tables: dict[str, pandas.
     named = small.get("models", ("relu",))[0].partition("@")[0]
     assert named in module.summarise(table)
     assert study.load(name) is module
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_rank_of_the_tangent_kernel_on_images(bias: bool) -> None:
+    """Two hidden units cannot fit 200 values; the rank is that at other weights, and at most the dimension.
+
+    It is less than the dimension where a pixel is not empty in one image alone.
+    """
+    config = study.configuration(trained_descent, widths=(2,), activations=("x^2",), train=200, steps=1, bias=bias)
+    row = study.run(trained_descent, config).iloc[0]
+    first, second = train_and_test("digits", 200, 1000, rng=0)
+    x = torch.as_tensor(normalise(first.rows(), second.rows(), centre=True)[0])
+    module = WidePerceptron((64, 2, 1), Monomial(2), biases=(float(bias), 0.0), rng=5)
+    assert row["rank"] == torch.linalg.matrix_rank(jacobian(module, x)[:, 0])
+    seen = int(torch.linalg.matrix_rank(torch.cat([x, torch.ones(200, int(bias), dtype=x.dtype)], dim=1)))
+    assert row["rank"] <= dimension(f"[{seen},2,1] r=2").dimension < row["parameters"]
 
 
 @pytest.mark.parametrize("name", ["cifar2", "network-vs-ntk"])
