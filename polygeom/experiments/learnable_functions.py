@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 WORKED = "[2,2,3] r=2"
 TARGETS = ("teacher", "noise", "few")
 TRAINING, COMPLEX, CLOSED, LIMIT, DEGREE, SURVEY = "training", "complex", "closed form", "boundary", "degree", "survey"
-REPEATS = 3
 _COLUMNS = ("label", "count", "functions", "loss", "real", "attained", "index", "error", "slope", "cancellation")
 _SAME = {CRITICAL: 1e-6}
 _ROUGHLY = 1e-2
@@ -92,6 +91,7 @@ PRESETS = {
         polish=200,
     ),
 }
+REPEATS = {"quick": 3, "published": 5, "table": 3}
 
 
 def cases(config: Config) -> list[dict[str, Any]]:

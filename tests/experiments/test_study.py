@@ -214,5 +214,8 @@ def test_every_study_keeps_the_contract(name: str) -> None:
         work = module.cases(config)
         assert work
         assert json.loads(json.dumps(work)) == work
+    repeats = getattr(module, "REPEATS", {})
+    assert set(repeats) <= set(module.PRESETS)
+    assert all(count >= 1 for count in repeats.values())
     fields = module.Config.__dataclass_fields__.values()
     assert all(one.metadata["help"].endswith(".") for one in fields)
