@@ -22,7 +22,7 @@ from polygeom.experiments.artefacts import recall, set_weights, weight_arrays
 from polygeom.experiments.study import mean_and_deviation, option
 from polygeom.experiments.tangent_networks import Model
 from polygeom.experiments.tangent_options import TrainingOptions
-from polygeom.experiments.tangent_tasks import ends, fit_labels, linear_problem
+from polygeom.experiments.tangent_tasks import ends, fit_labels, linear_problem, precision
 from polygeom.learning.anisotropy import METHODS, VanishingError, anisotropy_directions, separable_along
 from polygeom.learning.training import DivergenceError
 
@@ -125,7 +125,7 @@ def _learn(case: Mapping[str, Any], model: Model, fresh: nn.Module, direction: n
     for name in (learner for learner in ("networks", "linearised") if case[learner]):
         module, data = copy.deepcopy(fresh), x
         if name == "linearised":
-            module, data = linear_problem(module, x, bias=True, dtype=torch.float32)
+            module, data = linear_problem(module, x, bias=True, dtype=precision(case))
         try:
             done = fit_labels(module, data, y, count, case, model.rate, every=case["epochs"])
         except DivergenceError as error:

@@ -22,7 +22,7 @@ from polygeom.experiments.study import mean_and_deviation, option
 from polygeom.experiments.tangent_networks import Model
 from polygeom.experiments.tangent_options import KernelOptions
 from polygeom.experiments.tangent_snapshot import initial
-from polygeom.experiments.tangent_tasks import TWO_CLASSES, Images, fit_labels, linear_problem
+from polygeom.experiments.tangent_tasks import TWO_CLASSES, Images, fit_labels, linear_problem, precision
 from polygeom.learning.functional import reset_statistics
 from polygeom.learning.training import DivergenceError
 
@@ -90,7 +90,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
         reset_statistics(network)
     for learner in (name for name in case["learners"] if name != "network"):
         base = network if learner == "pretrained" else fresh
-        module, inputs = linear_problem(base, images.x, bias=learner == "linearised")
+        module, inputs = linear_problem(base, images.x, bias=learner == "linearised", dtype=precision(case))
         rows += _learn(model, learner, module, inputs, labels, images.train, case)
     return rows
 

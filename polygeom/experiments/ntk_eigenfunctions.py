@@ -22,7 +22,7 @@ from polygeom.experiments.study import mean_and_deviation, option
 from polygeom.experiments.tangent_networks import Model
 from polygeom.experiments.tangent_options import KernelOptions
 from polygeom.experiments.tangent_snapshot import Snapshot, initial
-from polygeom.experiments.tangent_tasks import TWO_CLASSES, Images, ends, fit_labels, linear_problem
+from polygeom.experiments.tangent_tasks import TWO_CLASSES, Images, ends, fit_labels, linear_problem, precision
 from polygeom.learning.target_alignment import split_alignment
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     start, system = initial(case, model, images, case["eigenvectors"])
     vectors = torch.as_tensor(system.vectors.copy())
     before = start.alignments(vectors) if case["networks"] else {}
-    tangent = linear_problem(start.module, images.x, bias=case["bias"]) if case["linearised"] else None
+    tangent = None
+    if case["linearised"]:
+        tangent = linear_problem(start.module, images.x, bias=case["bias"], dtype=precision(case))
     rows: list[dict[str, Any]] = [
         {"model": model.name, "what": "eigenvalue", "index": index, "eigenvalue": float(value)}
         for index, value in enumerate(system.values)

@@ -26,6 +26,10 @@ class TrainingOptions:
     warmup: float = option(0.4, "Fraction of the steps in which the rate of cyclic rises.")
     milestones: tuple[int, ...] = option((), "Epochs after which the rate of piecewise is multiplied by gamma.")
     gamma: float = option(0.1, "Factor of piecewise.")
+    precision: str = option(
+        "float64", "Precision of training; kernels, Jacobians and directions are always float64.",
+        choices=("float64", "float32"),
+    )  # fmt: skip
     max_weight_norm: float | None = option(
         None, "Weights (of linearised networks: their displacement) are projected onto the ball of this radius."
     )

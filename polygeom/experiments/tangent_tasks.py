@@ -83,6 +83,11 @@ def linear_problem(
     return TangentModel(size, dtype), rows.to(dtype)
 
 
+def precision(case: Mapping[str, Any]) -> torch.dtype:
+    """The precision of training that a case asks for."""
+    return {"float32": torch.float32, "float64": torch.float64}[case["precision"]]
+
+
 def _settings(case: Mapping[str, Any], count: int, rate: float | None, every: int) -> TrainingSettings:
     """The settings of a case for ``count`` samples, with a row every so many epochs."""
     batch = min(case["batch_size"], count)
@@ -101,26 +106,31 @@ def fit_labels(
     module: nn.Module, inputs: Tensor, labels: Tensor, count: int, case: Mapping[str, Any], rate: float | None,
     *, every: int = 1, metrics: Mapping[str, Callable[[nn.Module], float]] | None = None,
 ) -> pandas.DataFrame:  # fmt: skip
-    """Train one logit on the first ``count`` labels.
+    """Train one logit on the first ``count`` labels, in the precision that the case asks for.
 
-    The table has a row every ``every`` epochs: ``epoch``, the loss, accuracies on the first labels and on the others,
-    the norms of weights and gradient, and the ``metrics``. The last row has the squared ``distance`` of the weights to
-    those at the start.
+    The module has its own precision again afterwards. The table has a row every ``every`` epochs: ``epoch``, the loss,
+    accuracies on the first labels and on the others, the norms of weights and gradient, and the ``metrics``. The last
+    row has the squared ``distance`` of the weights to those at the start.
     """
-    settings = _settings(case, count, rate, every)
-    y, start = labels.to(inputs), weights_of(module)
+    settings, own_precision = _settings(case, count, rate, every), next(module.parameters()).dtype
+    module, x = module.to(precision(case)), inputs.to(precision(case))
+    y, start = labels.to(x), weights_of(module)
 
     def accuracy(rows: slice) -> Callable[[nn.Module], float]:
-        return lambda own: float(((logits(own, inputs[rows]) > 0) == (y[rows] > 0.5)).double().mean())
+        return lambda own: float(((logits(own, x[rows]) > 0) == (y[rows] > 0.5)).double().mean())
 
     measured = {"train": accuracy(slice(0, count)), "test": accuracy(slice(count, None))}
     norms = {"weight_norm": weight_norm, "gradient_norm": gradient_norm}
-    done = train(
-        module, inputs[:count], y[:count, None], settings, metrics={**measured, **norms, **(metrics or {})},
-        loss=nn.functional.binary_cross_entropy_with_logits, rng=case["seed"],
-    )  # fmt: skip
+    try:
+        done = train(
+            module, x[:count], y[:count, None], settings, metrics={**measured, **norms, **(metrics or {})},
+            loss=nn.functional.binary_cross_entropy_with_logits, rng=case["seed"],
+        )  # fmt: skip
+        moved = squared_weight_distance(start, weights_of(module))
+    finally:
+        module.to(own_precision)
     table = done.table.drop(columns="step").assign(epoch=done.table["step"] * every // settings.record_every)
-    table.loc[table.index[-1], "distance"] = squared_weight_distance(start, weights_of(module))
+    table.loc[table.index[-1], "distance"] = moved
     return table
 
 

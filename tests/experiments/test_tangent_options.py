@@ -26,7 +26,7 @@ from polygeom.experiments.tangent_tasks import Images, ends, fit_labels  # noqa:
 from polygeom.learning import eigen  # noqa: E402
 from polygeom.learning.archive import read_archive, write_archive  # noqa: E402
 from polygeom.learning.settings import TrainingSettings  # noqa: E402
-from polygeom.learning.training import train  # noqa: E402
+from polygeom.learning.training import DivergenceError, train  # noqa: E402
 
 TINY = KernelOptions(train=50, test=30, epochs=4, batch_size=20)
 EIGEN: dict[str, Any] = {
@@ -43,6 +43,38 @@ def fitted(**options: Any) -> tuple[torch.nn.Module, Any]:
     own = asdict(TINY) | {"seed": 0} | options
     images, module = Images.load(own), Model.parse("relu:6").build((8, 8), 0)
     return module, fit_labels(module, images.x, images.labels, images.train, own, None)
+
+
+def test_training_in_single_precision_is_close_and_leaves_double_behind() -> None:
+    """Float32 is seen by every forward pass, the table is that of float64 to its rounding, the module is as it was."""
+    seen: set[torch.dtype] = set()
+    images, module = Images.load(asdict(TINY) | {"seed": 0}), Model.parse("relu:6").build((8, 8), 0)
+    module.register_forward_hook(lambda _, x, y: seen.update({x[0].dtype, y.dtype}))
+    own = asdict(TINY) | {"seed": 0, "precision": "float32"}
+    single = fit_labels(module, images.x, images.labels, images.train, own, None)
+    assert seen == {torch.float32}
+    double = fitted()[1]
+    assert not single.equals(double)
+    np.testing.assert_allclose(single["loss"], double["loss"], rtol=1e-4)
+    assert {p.dtype for p in module.parameters()} == {torch.float64}
+    with pytest.raises(DivergenceError):
+        fit_labels(module, images.x, images.labels, images.train, own | {"learning_rate": 1e30}, None)
+    assert {p.dtype for p in module.parameters()} == {torch.float64}
+
+
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        (anisotropy, {"models": ("lenet:gelu",), "side": 4, "directions": (0,)}),
+        (cifar2, {"models": ("relu:8",)}),
+        (ntk_eigenfunctions, EIGEN),
+    ],
+)
+def test_studies_run_in_single_precision(module: Any, options: dict[str, Any]) -> None:
+    small = {"train": 50, "test": 30, "epochs": 2} | options
+    single, double = (module.measure(case(module, precision=name, **small)) for name in ("float32", "float64"))
+    assert [list(row) for row in single] == [list(row) for row in double]
+    assert single != double
 
 
 @pytest.mark.parametrize(

@@ -151,10 +151,10 @@ def test_residual_networks_in_every_study(name: str) -> None:
 def test_the_linearisation_after_training_has_the_statistics_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[dict] = []
 
-    def spy(module, x, *, bias):
+    def spy(module, x, *, bias, dtype):
         seen.append({"bias": bias, "training": module.training, "mean": float(module.stem[1].running_mean.abs().sum()),
                      "variance": float(module.stem[1].running_var.sum())})  # fmt: skip
-        return linear_problem(module, x, bias=bias)
+        return linear_problem(module, x, bias=bias, dtype=dtype)
 
     monkeypatch.setattr(cifar2, "linear_problem", spy)
     _, small = RESIDUAL["cifar2"]
@@ -214,7 +214,8 @@ def test_a_linearised_problem_is_one_model_by_two_routes(
     """Rows of a Jacobian, or forward derivatives where it does not fit into memory."""
     from polygeom.experiments import tangent_tasks
 
-    case = asdict(KernelOptions(train=40, test=20, epochs=2, batch_size=16)) | {"seed": 0}
+    name = str(dtype).removeprefix("torch.")
+    case = asdict(KernelOptions(train=40, test=20, epochs=2, batch_size=16, precision=name)) | {"seed": 0}
     images = Images.load(case)
     module = Model.parse("lenet:gelu").build((8, 8), 0)
     fast = linear_problem(module, images.x, bias=True, dtype=dtype)
