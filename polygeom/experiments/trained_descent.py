@@ -110,10 +110,10 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _rank(module: nn.Module, x: torch.Tensor) -> dict[str, int]:
-    """The rank of the tangent kernel on the training images before training, where the Jacobian takes a gibibyte.
+    """The numerical rank of the tangent kernel on the training images, where its Jacobian fits into a gibibyte.
 
-    With random weights it is the largest there is: for a polynomial network as many numbers as values on these images
-    can be prescribed to, at most the dimension of its neurovariety.
+    Before training, at random weights. For polynomial networks it is there the largest there is (with probability one,
+    and if rounding does not hide small singular values): how many values a step can change independently.
     """
     try:
         return {"rank": numerical_rank(jacobian(module, x).flatten(end_dim=1)).rank}

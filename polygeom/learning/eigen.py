@@ -130,10 +130,11 @@ def nystrom_eigensystem(
     """Leading eigenpairs of the kernel matrix of all rows, from ``subsample`` of its columns (Nyström's method).
 
     With ``C`` the columns and ``W`` the square block of ``K`` in them, these are the exact eigenpairs of ``C W⁺ Cᵀ``,
-    the smallest positive semidefinite matrix with these columns. Hence eigenvalues are never too large (proved),
-    vectors are orthonormal, and errors are of second order in what the columns miss. Eigenvalues of ``W`` blown up by
-    ``N / s``, as the eigenfunctions of `polygeom.learning.kernel_machines.nystrom` have them, come with a sampling
-    error of about ``1/√s`` from the same columns (Williams and Seeger 2000 for both).
+    the smallest positive semidefinite matrix with these columns. Hence eigenvalues are never too large (proved, but for
+    rounding) and errors are of second order in what the columns miss. Vectors are orthonormal up to rounding times the
+    largest over the smallest eigenvalue asked for. Eigenvalues of ``W`` blown up by ``N / s``, as the eigenfunctions of
+    `polygeom.learning.kernel_machines.nystrom` have them, come with a sampling error of about ``1/√s`` from the same
+    columns (Williams and Seeger 2000 for both).
 
     Parameters
     ----------
