@@ -12,7 +12,7 @@ pytest.importorskip("sklearn")
 
 from polygeom.datasets import normalise, train_and_test  # noqa: E402
 from polygeom.learning import Gaussian, Laplacian, eigenpro, solve  # noqa: E402
-from polygeom.learning.kernels import squared_distances  # noqa: E402
+from polygeom.learning.kernels.kernels import squared_distances  # noqa: E402
 
 GOAL = 1e-6
 """The training error that iterations have to reach."""

@@ -17,8 +17,8 @@ torch = pytest.importorskip("torch", reason="tangent kernels need the extra poly
 from torch import nn  # noqa: E402
 from torch.func import functional_call, jacrev, jvp, vjp, vmap  # noqa: E402
 
-from polygeom.learning.residual_networks import ResidualNetwork  # noqa: E402
-from polygeom.learning.tangent_kernel import empirical_ntk, jacobian  # noqa: E402
+from polygeom.learning.networks.residual import ResidualNetwork  # noqa: E402
+from polygeom.learning.tangent.tangent_kernel import empirical_ntk, jacobian  # noqa: E402
 from polygeom.network import ccp, mlp, ncp  # noqa: E402
 
 BLOCK = 50

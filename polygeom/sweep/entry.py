@@ -21,8 +21,8 @@ from polygeom.sweep.journal import Journal, read_journal
 from polygeom.sweep.progress import Board
 from polygeom.sweep.records import row_of
 from polygeom.sweep.runner import Memory, Plan, Runner
-from polygeom.sweep.table import frame, write_rows
 from polygeom.sweep.task import Task, kind_of, resolve
+from polygeom.tables.table import frame, write_rows
 
 if TYPE_CHECKING:
     import numpy
