@@ -20,10 +20,10 @@ from polygeom.cli import run as run_command  # noqa: E402
 from polygeom.errors import BudgetError, FormatError, PolygeomError  # noqa: E402
 from polygeom.experiments import study  # noqa: E402
 from polygeom.experiments.tangent import (  # noqa: E402
-    anisotropy,  # noqa: E402
-    artefacts,  # noqa: E402
-    cifar2,  # noqa: E402
-    ntk_eigenfunctions,  # noqa: E402
+    anisotropy,
+    artefacts,
+    cifar2,
+    ntk_eigenfunctions,
 )
 from polygeom.experiments.tangent import snapshot as tangent_snapshot  # noqa: E402
 from polygeom.experiments.tangent.networks import Model  # noqa: E402

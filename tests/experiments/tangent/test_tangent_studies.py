@@ -18,11 +18,11 @@ from polygeom.datasets import normalise, train_and_test  # noqa: E402
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.experiments import study  # noqa: E402
 from polygeom.experiments.tangent import (  # noqa: E402
-    anisotropy,  # noqa: E402
-    cifar2,  # noqa: E402
-    network_vs_ntk,  # noqa: E402
-    ntk_eigenfunctions,  # noqa: E402
-    trained_descent,  # noqa: E402
+    anisotropy,
+    cifar2,
+    network_vs_ntk,
+    ntk_eigenfunctions,
+    trained_descent,
 )
 from polygeom.experiments.tangent.networks import Model  # noqa: E402
 from polygeom.experiments.tangent.options import KernelOptions  # noqa: E402
