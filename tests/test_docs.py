@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import polygeom
-from polygeom.sweep import COLUMNS
+from polygeom.tables import COLUMNS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -285,7 +285,7 @@ def _check_header(line: bytes, path: Path) -> None:
     raise PolygeomError(f"journal: {path} is not a polygeom journal, and was left as it is; name another file")
 
 
-_ADVICE = "restore a copy, or save what is whole with polygeom.sweep.salvage_journal(damaged, new) and use the new file"
+_ADVICE = "restore a copy, or save what is whole with polygeom.sweeps.salvage_journal(damaged, new) and use that"
 
 
 def _scan(data: bytes, path: Path) -> _Scan:
