@@ -8,11 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-from polygeom.errors import PolygeomError  # noqa: E402
-from polygeom.learning.settings import TrainingSettings  # noqa: E402
-from polygeom.learning.training import train  # noqa: E402
+from polygeom.errors import PolygeomError
+from polygeom.learning.training.loop import train
+from polygeom.learning.training.settings import TrainingSettings
 
 
 class Bent(nn.Module):
