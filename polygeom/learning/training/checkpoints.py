@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
-from polygeom.learning.identity import describe, probe, same_probe, state_fingerprint, structure
+from polygeom.learning.training.identity import describe, probe, same_probe, state_fingerprint, structure
 from polygeom.learning.training.settings import TrainingSettings
 from polygeom.storage.durable import replace_file
 
@@ -41,7 +41,7 @@ class Checkpoint:
     settings:
         How it trains.
     value:
-        Outputs and loss of the module on some samples; see `polygeom.learning.identity.probe`.
+        Outputs and loss of the module on some samples; see `polygeom.learning.training.identity.probe`.
 
     Notes
     -----

@@ -10,19 +10,19 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn
+from torch import nn  # noqa: E402
 
-from polygeom.errors import PolygeomError
-from polygeom.learning.kernels.kernels import Laplacian
-from polygeom.learning.kernels.machines import nystrom, solve
-from polygeom.learning.kernels.preconditioning import eigenpro
-from polygeom.learning.tangent.functional import standalone
-from polygeom.learning.tangent.linearised import linearize
-from polygeom.learning.tangent.operators import tangent_operator
-from polygeom.learning.tangent.tangent_kernel import TangentKernel, jacobian
-from polygeom.learning.training.loop import train
-from polygeom.learning.training.settings import TrainingSettings
-from polygeom.network import parse
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning.kernels.kernels import Laplacian  # noqa: E402
+from polygeom.learning.kernels.machines import nystrom, solve  # noqa: E402
+from polygeom.learning.kernels.preconditioning import eigenpro  # noqa: E402
+from polygeom.learning.tangent.functional import standalone  # noqa: E402
+from polygeom.learning.tangent.linearised import linearize  # noqa: E402
+from polygeom.learning.tangent.operators import tangent_operator  # noqa: E402
+from polygeom.learning.tangent.tangent_kernel import TangentKernel, jacobian  # noqa: E402
+from polygeom.learning.training.loop import train  # noqa: E402
+from polygeom.learning.training.settings import TrainingSettings  # noqa: E402
+from polygeom.network import parse  # noqa: E402
 
 
 def net(seed: int = 0) -> nn.Module:

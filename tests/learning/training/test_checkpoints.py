@@ -8,11 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn
+from torch import nn  # noqa: E402
 
-from polygeom.errors import PolygeomError
-from polygeom.learning.training.loop import train
-from polygeom.learning.training.settings import TrainingSettings
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning.training.loop import train  # noqa: E402
+from polygeom.learning.training.settings import TrainingSettings  # noqa: E402
 
 
 class Bent(nn.Module):
