@@ -7,7 +7,7 @@ import dataclasses
 import pandas
 import pytest
 
-torch = pytest.importorskip("torch", reason="studies need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="studies need the extra learn")
 
 from polygeom.experiments import learnable_functions, study  # noqa: E402
 from polygeom.experiments.learnable_functions import COMPLEX, DEGREE, SURVEY, TRAINING, WORKED  # noqa: E402
