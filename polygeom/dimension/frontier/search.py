@@ -55,7 +55,7 @@ def frontier(
     depth:
         Number of weight matrices ``L``, at least 2.
     state:
-        A file in which every fact found is kept, one JSON line each, on the disk before the search goes on. The same
+        A file in which every fact found is kept, one line each, on the disk before the search goes on. The same
         call with the same file goes on where it was interrupted and gives the same result.
     seconds:
         Stop after about this time; what is undecided is then listed in the result.
