@@ -1,7 +1,7 @@
 """Are the weights determined by the function, and from which activation degree on is the dimension the expected one?
 
 *Finitely identifiable*: a generic function of the network has finitely many weights up to the continuous symmetries of
-the network (`polygeom.network.symmetry`); equivalently, the dimension is the number of weights minus `Network.gauge`.
+the network (`polygeom.symmetry.gauge`); equivalently, the dimension is the number of weights minus `Network.gauge`.
 For a perceptron with activation degrees of at least 2 the symmetries are the scalings of hidden neurons, and that is
 the notion of arXiv 2506.17093, Prop. 10. Where a layer has no activation, all of GL acts on it: ``[3,2,3] r=1``
 computes the matrices of rank at most 2, of dimension 8 = 12 - 4, and is identifiable up to GL(2).

@@ -3,7 +3,7 @@
 Every rule here is an equality. Some carry a network to a smaller one of which the dimension is known:
 
 idle layer, surplus
-    as in `polygeom.dimension.bounds`.
+    as in `polygeom.dimension.bounds.perceptrons`.
 a layer of width 1
     ``F_o = c_o q^R`` with ``q`` in ``V(d_0..d_k)``, ``d_k = 1``, and any constants ``c``; scaling ``q`` scales the
     constants. So dim = dim(d_0..d_k) + d_L - 1.
@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from polygeom.dimension.bounds import DEFECTIVE_VERONESE, feature_span
+from polygeom.dimension.bounds.perceptrons import DEFECTIVE_VERONESE, feature_span
 from polygeom.dimension.counts import (
     Degrees,
     Widths,

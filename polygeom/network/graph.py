@@ -60,8 +60,9 @@ def _canonical(node: Node) -> Node:
 class Network:
     """A polynomial network: nodes in topological order, the `Input` first, the output last.
 
-    Two networks are equal when their nodes are (a polynomial activation ``x ** k`` is the power it is); the text of a network (`text`) reads back as an equal network
-    (`polygeom.network.parse`). Build one with the functions of `polygeom.network.families` or with `Builder`.
+    Two networks are equal when their nodes are (a polynomial activation ``x ** k`` is the power it is); the text of a
+    network (`text`) reads back as an equal network (`polygeom.network.parse`). Build one with the functions of
+    `polygeom.network.families` or with `Builder`.
 
     Raises
     ------
@@ -226,8 +227,8 @@ class Network:
 
     @cached_property
     def gauge(self) -> int:
-        """How many parameters the continuous symmetries make redundant; see `polygeom.network.symmetry.gauge`."""
-        from polygeom.network.symmetry import gauge
+        """How many parameters the continuous symmetries make redundant; see `polygeom.symmetry.gauge.gauge`."""
+        from polygeom.symmetry.gauge import gauge
 
         return gauge(self)
 
@@ -287,20 +288,20 @@ class Network:
     @cached_property
     def text(self) -> str:
         """Canonical text; `polygeom.network.parse` reads it back as an equal network."""
-        from polygeom.network.notation import write
+        from polygeom.network.text.notation import write
 
         return write(self)
 
     def to_json(self) -> str:
         """One line of JSON; `Network.from_json` and `polygeom.network.parse` read it back as an equal network."""
-        from polygeom.network.records import dump
+        from polygeom.network.text.records import dump
 
         return dump(self)
 
     @classmethod
     def from_json(cls, text: str) -> Network:
         """The network that `to_json` wrote; raises `FormatError` for any other text."""
-        from polygeom.network.records import read
+        from polygeom.network.text.records import read
 
         return read(text)
 
