@@ -141,7 +141,7 @@ def proved_bound(network: Network, *, thorough: bool = True) -> Bound:
 
 
 def _best(network: Network, method: str, error: float, seed: int, memory: int | None) -> tuple[Bound, list[Trial], str]:
-    """The upper bound, trials until one meets it or enough independent ones are done, or a theorem instead of trials."""
+    """The upper bound, trials until one meets it or enough independent ones are done, or a theorem instead."""
     bound, thorough = proved_bound(network, thorough=False), False
     if network.widths is not None and (reason := _theorem(network, bound) if method == "auto" else None):
         return bound, [], reason
