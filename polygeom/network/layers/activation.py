@@ -63,5 +63,11 @@ class Polynomial(Layer):
     def symbols(self) -> int:
         return 2 * len(self.coefficients)
 
+    @property
+    def monomial(self) -> Power | None:
+        """The monomial activation that this is, if it is one: ``0,0,1`` is the square, ``0,1`` the identity."""
+        *lower, leading = self.coefficients
+        return Power(len(lower)) if leading == 1 and not any(lower) else None
+
     def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
         return engine.polynomial(inputs[0], self.coefficients)
