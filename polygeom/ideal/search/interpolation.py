@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from polygeom import __version__
+from polygeom._version import __version__
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Grading, Weight
