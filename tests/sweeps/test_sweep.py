@@ -403,7 +403,7 @@ def test_progress_counts_by_status() -> None:
         "sweep: 6 of 10 done, 2 proved, 1 probable, 1 timeout, 0 memory, 1 crashed, 1 invalid, 4 left, about "
     )
     assert line.endswith(" s to go")
-    unknown = Board(None, False)
+    unknown = Board(None, False, always=PROOFS, status=proof_of)
     unknown.count(record("ok"))
     assert unknown.line() == "sweep: 1 done, 0 proved, 1 probable, 0 timeout, 0 memory, 0 crashed"
 
