@@ -34,13 +34,8 @@ from polygeom.experiments import STUDIES
 if TYPE_CHECKING:
     import pandas
 
-<<<<<<< HEAD
-EXTRAS = "studies need torch, scikit-learn and matplotlib; install them with: pip install 'polygeom[learn,plot]'"
-_TARGET = f"{__name__}:perform"
-=======
 _NEEDED = ("torch", "sklearn", "matplotlib")
-_KIND = f"{__name__}:perform"
->>>>>>> main
+_TARGET = f"{__name__}:perform"
 
 
 class Study(Protocol):
