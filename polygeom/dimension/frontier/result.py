@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas
 
 KIND = "frontier"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,6 @@ class Frontier:
                 {
                     "widths": list(box.widths),
                     "bound": None if box.bound is None else box.bound.as_dict(),
-                    "error_bound": box.error_bound,
                 }
                 for box in self.excluded
             ],
