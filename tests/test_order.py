@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "polygeom"
 
 FLOORS = (
-    {"_version", "errors"},
+    {"_version", "errors", "answers"},
     {"_lazy", "_callable"},
     {"modular", "storage", "supervision"},
     {"sweeps"},
