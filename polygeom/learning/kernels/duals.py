@@ -234,7 +234,8 @@ class Numeric:
     def _at_zero(self, like: Tensor) -> Tensor:
         """``σ'(0)²``, what the dual of the derivative is where both variances are zero."""
         (slope,) = self._slopes(torch.zeros(1).to(like))
-        return (slope * slope).expand_as(like)
+        square: Tensor = (slope * slope).expand_as(like)
+        return square
 
     def _expansion(self, variance: Tensor) -> Tensor:
         """``α_n(variance)``, shape ``(terms, *variance.shape)``."""
@@ -280,7 +281,7 @@ class Numeric:
         z = torch.linspace(-14, 14, count + 1, dtype=torch.float64)
         weights = 28 / count * torch.exp(-z * z / 2) / math.sqrt(2 * math.pi)
         parts = []
-        for some in variances.split(256):
+        for some in torch.split(variances, 256):
             inner = some.sqrt()[:, None] * z
             values = self._slopes(inner) if slope else self.function(inner)
             parts.append(values.square() @ weights)
