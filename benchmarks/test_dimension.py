@@ -24,8 +24,7 @@ from polygeom.dimension.ranks.tangent import generic_rank
 from polygeom.dimension.ranks.witness import STRUCTURED, generator
 from polygeom.engines.symbolic import jacobian_rank
 from polygeom.modular import P22, PrimeField, load_compiled
-from polygeom.network import mlp, parse
-from polygeom.network import builder
+from polygeom.network import builder, mlp, parse
 
 GENERATOR = np.random.default_rng(20240601)
 FIELD = PrimeField(P22)

@@ -209,6 +209,9 @@ class Network:
     def __repr__(self) -> str:
         return f"Network({self.text!r})"
 
+    def __deepcopy__(self, memo: object) -> Network:
+        return self  # nothing in it ever changes
+
     def __reduce__(self) -> tuple[type[Network], tuple[tuple[Node, ...]]]:
         return Network, (self.nodes,)
 
