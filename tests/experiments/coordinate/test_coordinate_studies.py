@@ -45,8 +45,7 @@ def rows_of(study: Any, seed: int = 0, **changes: Any) -> pandas.DataFrame:
         for case in study.cases(config)
         for row in study.measure(case | {"seed": seed, "device": "cpu"})
     ]
-    table = pandas.DataFrame(rows)
-    return table
+    return pandas.DataFrame(rows)
 
 
 @pytest.fixture(scope="module")
