@@ -9,7 +9,7 @@ A certificate is a JSON object of explicit integers:
     points) has at least the claimed rank mod the prime. A nonzero minor mod p is nonzero over ℤ, so the rank proves
     ``dim ≥ rank`` whatever the choice;
 ``upper``
-    the tree of bounds, each an instance of a rule of `polygeom.dimension.bounds.perceptrons`;
+    the tree of bounds, each an instance of a rule of `polygeom.dimension.bounds.rules`;
 ``claim``
     dimension, lower, upper, proved.
 
@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 
 from polygeom._version import __version__
-from polygeom.dimension.compute import dimension, proved_bound
+from polygeom.dimension.bounds.search import proved_bound
+from polygeom.dimension.compute import dimension
 from polygeom.dimension.counts import without_idle_layers
 from polygeom.dimension.ranks.tangent import activation_degrees, jacobian, random_weights
 from polygeom.dimension.ranks.witness import SPARSE, field_for, generator, sparse_weights, structured_weights
@@ -116,7 +117,7 @@ def plain_text(network: Network) -> str:
     >>> plain_text(parse("ccp(2,rank=1,degree=2)"))
     'x0=input(2); x1=dense(x0,1); x2=dense(x0,1); x3=product(x1,x2); x4=sum(x3,x1); dense(x4,1)'
     """
-    return network.text if network.text.startswith("[") else programs.write(network)
+    return network.text if network.text.startswith("[") else programs.write(network.nodes)
 
 
 def _witness(network: Network, result: DimensionResult, seed: int) -> tuple[PrimeField, dict[str, Array], Array]:

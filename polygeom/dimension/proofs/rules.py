@@ -2,7 +2,7 @@
 
 ``V(d_0..d_L; r_1..r_{L-1})`` is the neurovariety, ``M(n, e) = C(n+e-1, e)``. A step claims ``dim V ≤ constant + Σ dim
 of its parts``; its value is the constant plus the values of its parts. Why each rule is true is said in
-`polygeom.dimension.bounds.perceptrons`; the searches for bounds are not used.
+`polygeom.dimension.bounds.rules`; the searches for bounds are not used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from msgspec import Meta
@@ -28,18 +28,14 @@ MOST_LAYERS = 20_000
 MOST_STEPS = 10_000
 """Largest number of steps of one proof."""
 
-RULE = Literal[
-    "ambient", "parameters", "idle layer", "surplus", "cut", "lift", "outputs", "inputs", "quadrics", "Veronese",
-    "Segre–Veronese", "rotations", "hypersurface", "identifications", "span", "pencil", "symmetries", "one token",
-    "homogenised",
-]  # fmt: skip
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z –-]{0,40}\Z")]
 
 
 class Step(Record, frozen=True):
     """One step of a proof of an upper bound: what it bounds, by which rule, from which parts."""
 
     value: Natural
-    rule: RULE
+    rule: Name
     widths: Annotated[list[Positive], Meta(max_length=MOST_LAYERS)]
     degrees: Annotated[list[Positive], Meta(max_length=MOST_LAYERS)]
     layer: Natural
@@ -77,7 +73,29 @@ def _well_formed(step: Step) -> bool:
 
 def _instance(step: Step, budget: Budget) -> bool:
     check = _RULES.get(step.rule)
-    return check is not None and check(step, budget)
+    return _believed(step) if check is None else check(step, budget)
+
+
+def _believed(step: Step) -> bool:
+    """Whether a step is an instance of a rule that somebody added to polygeom, as that rule states itself."""
+    from polygeom.dimension.bounds.bound import RULES
+
+    rule = RULES.get(step.rule)
+    if rule is None or rule.perceptrons is None:
+        return False
+    parts, least = tuple(part.case for part in step.parts), step.value - sum(part.value for part in step.parts)
+    instances = rule.perceptrons(*step.case, step.value + 1)
+    return any((one.constant, one.parts, one.layer) == (least, parts, step.layer) for one in instances)
+
+
+def added(step: Step) -> list[str]:
+    """Names of the rules that this module does not know and believes, if they are there."""
+    pending, names = [step], set()
+    while pending:
+        one = pending.pop()
+        names.add(one.rule)
+        pending += one.parts
+    return sorted(names - _RULES.keys() - FOR_PROGRAMS)
 
 
 def monomials(variables: int, degree: int) -> int:
@@ -367,3 +385,5 @@ _RULES: dict[str, Callable[[Step, Budget], bool]] = {
     "span": _span,
     "pencil": _pencil,
 }
+FOR_PROGRAMS = {"ambient", "symmetries", "one token", "homogenised"}
+"""Rules of `polygeom.dimension.proofs.symmetries`."""

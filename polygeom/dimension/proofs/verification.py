@@ -16,7 +16,7 @@ from polygeom.dimension.proofs.jacobians import LARGEST_PRIME, is_odd_prime, jac
 from polygeom.dimension.proofs.limits import MEMORY, SECONDS, Budget
 from polygeom.dimension.proofs.outcome import Verification, run
 from polygeom.dimension.proofs.programs import MOST_ENTRIES, Program, read
-from polygeom.dimension.proofs.rules import Step
+from polygeom.dimension.proofs.rules import Step, added
 from polygeom.dimension.proofs.symmetries import bound_holds
 from polygeom.errors import CertificateError
 
@@ -88,8 +88,9 @@ def check(certificate: DimensionCertificate, budget: Budget) -> Verification:
     _check_form(program, lower)
     met = claim.lower == claim.upper
     bounds = f"{claim.lower}" if met else f"from {claim.lower} to {claim.upper}"
+    believed = "".join(f" if the rule {name} is true" for name in added(upper))
     return run(
-        f"the dimension of {certificate.network} is {bounds}",
+        f"the dimension of {certificate.network} is {bounds}{believed}",
         [
             (lambda: claim.dimension == claim.lower, f"dimension {claim.dimension} is the lower bound"),
             (

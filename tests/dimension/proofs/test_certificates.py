@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from polygeom.certificates import read_certificate
 from polygeom.dimension import certify, dimension, upper_bound, verify, write_certificate
-from polygeom.dimension.bounds.networks import network_rules
-from polygeom.dimension.bounds.perceptrons import Bound, check, recursive_rules
+from polygeom.dimension.bounds.bound import RULES, Bound, Instance, Rule, register
+from polygeom.dimension.bounds.search import check, network_bounds, reductions
 from polygeom.dimension.proofs import jacobians
 from polygeom.dimension.proofs.certificate import plain_text
 from polygeom.dimension.proofs.limits import Budget
@@ -84,6 +84,7 @@ FALSE = {
     "dimension": _set("claim", "dimension", value=lambda v: v + 1),
     "bound value": _set("upper", "value", value=lambda v: v - 1),
     "bound rule": _set("upper", "rule", value="ambient"),
+    "unknown rule": _set("upper", "rule", value="magic"),
     "bound layer": _set("upper", "layer", value=1),
     "bound of something else": _set("upper", "widths", value=[2, 3, 3]),
     "bound parts": _set("upper", "parts", value=lambda parts: [*parts, certify("[3,3] ")["upper"]]),
@@ -152,7 +153,7 @@ MALFORMED = {
     "version": (_set("version", value="1\x1b[2J"), "version"),
     "bound": (_set("upper", value=[]), "Expected `object`, got `array`"),
     "bound without rule": (lambda c: c["upper"].pop("rule"), "missing required field `rule`"),
-    "unknown rule": (_set("upper", "rule", value="magic"), "Invalid enum value 'magic'"),
+    "unknown rule": (_set("upper", "rule", value="magic\n"), "upper.rule"),
     "bound part": (_set("upper", "parts", value=[1]), "Expected `object`, got `int`"),
     "bound widths": (_set("upper", "widths", value=[3.0, 3, 3]), "float is neither"),
     "tuple": (_set("upper", "widths", value=(3, 3, 3)), "tuple is neither"),
@@ -214,7 +215,7 @@ def test_the_checker_finds_symmetries_and_coefficients_by_itself(network: Networ
     program = read(plain_text(network))
     assert gauge(program, Budget()) == network.gauge
     assert degree_set(program, Budget()) == [d for low, high in network.degrees for d in range(low, high + 1)]
-    for bound in network_rules(network):
+    for bound in network_bounds(network):
         for change in (-1, 0, 1):
             if bound.value + change >= 0:
                 step = msgspec.convert({**bound.as_dict(), "value": bound.value + change}, Step)
@@ -232,7 +233,7 @@ WIDER = [
 @pytest.mark.parametrize(("widths", "degrees"), WIDER)
 def test_every_rule_is_an_inequality_that_the_checker_knows(widths: tuple[int, ...], degrees: tuple[int, ...]) -> None:
     """Each way to bound is accepted as it is, and not by one less."""
-    for rule, layer, constant, parts in recursive_rules(widths, degrees):
+    for rule, layer, constant, parts in reductions(widths, degrees):
         bounds = tuple(upper_bound(*part) for part in parts)
         value = constant + sum(bound.value for bound in bounds)
         for less in (0, 1):
@@ -245,7 +246,7 @@ def test_every_rule_is_an_inequality_that_the_checker_knows(widths: tuple[int, .
 def test_spaces_are_not_smaller_than_their_rules_say(rule: str) -> None:
     found = 0
     for widths, degrees in WIDER:
-        for name, layer, constant, parts in recursive_rules(widths, degrees):
+        for name, layer, constant, parts in reductions(widths, degrees):
             if name == rule:
                 found += 1
                 (space, *rest), r = parts[-1]
@@ -254,6 +255,17 @@ def test_spaces_are_not_smaller_than_their_rules_say(rule: str) -> None:
                 tree = Bound(value, rule, widths, degrees, layer, tuple(bounds)).as_dict()
                 assert not holds(msgspec.convert(tree, Step), Budget())
     assert found
+
+
+def test_a_rule_from_elsewhere_is_believed_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polygeom.dimension.bounds.bound.RULES", dict(RULES))
+    certificate = certify("[3,3,3] r=2")
+    certificate["upper"].update(rule="magic", parts=[])
+    assert not verify(certificate).valid
+    register(Rule("magic", "it is", "It is so.", perceptrons=lambda widths, degrees, limit: [Instance(15)]))
+    outcome = verify(certificate)
+    assert outcome.valid
+    assert outcome.claim.endswith("if the rule magic is true")
 
 
 def test_bounds_nested_without_end_are_refused() -> None:
@@ -308,7 +320,7 @@ def test_verification_uses_nothing_that_found_the_result(monkeypatch: pytest.Mon
         "polygeom.engines.prime_field.Tape.__init__",
         "polygeom.modular.PrimeField.matmul",
         "polygeom.network.Network.__post_init__",
-        "polygeom.dimension.bounds.perceptrons.recursive_rules",
+        "polygeom.dimension.bounds.search._instances",
     ):
         monkeypatch.setattr(place, refuse)
     assert verify(certificate).valid
