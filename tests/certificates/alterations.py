@@ -280,7 +280,7 @@ def drop_equation(data: Data, rng: random.Random) -> None:
 
 
 def one_rank(data: Data, rng: random.Random) -> None:
-    space = rng.choice(rng.choice(data["degrees"])["spaces"])
+    space = rng.choice([space for s in data["degrees"] for space in s["spaces"]])
     space[2] += rng.choice([-1, 1])
     recount(data)
     if rng.random() < 0.5:
@@ -354,6 +354,7 @@ FOR_IDEALS: list[Callable[[Data, random.Random], None]] = [
     square, multiple, doubled_term, zero_equation, another_generator, drop_equation, one_rank, cut_degrees,
     one_degree_more, larger_dimension, other_network, other_bound, reversed_names,
 ]  # fmt: skip
+NEED_EQUATIONS = (square, multiple, doubled_term, zero_equation, another_generator, drop_equation)
 FOR_DIMENSIONS: list[Callable[[Data, random.Random], None]] = [larger_dimension, other_network, other_bound]
 FOR_FRONTIERS: list[Callable[[Data, random.Random], None]] = [listed_twice, other_bound]
 
@@ -425,10 +426,12 @@ def _values(text: str) -> tuple[list[int], ...]:
     known, rng = coefficient_map(network), random.Random(1)
     entries = Coordinates(network).entries
     points = [[rng.randint(-9, 9) for _ in range(network.parameter_count)] for _ in range(3)]
-    return tuple(
-        [int(known[e].evaluate([*zip(known[e].ring.gens, p, strict=True)])) if e in known else 0 for e in entries]
-        for p in points
-    )
+    return tuple([_at(known.get(e), point) for e in entries] for point in points)
+
+
+def _at(polynomial: Any, point: list[int]) -> int:
+    pairs = [] if polynomial is None else [*zip(polynomial.ring.gens, point, strict=True)]
+    return int(polynomial.evaluate(pairs)) if pairs else 0
 
 
 def _vanishes(text: str, equation: Data) -> bool:
