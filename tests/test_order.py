@@ -24,6 +24,7 @@ FLOORS = (
     {"tables"},
     {"learning"},
     {"experiments"},
+    {"testing"},
     {"report"},
     {"commands"},
     {"cli"},

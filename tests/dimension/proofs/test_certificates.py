@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engines.zoo import ZOO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from polygeom.dimension.ranks.tangent import jacobian, random_weights
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.modular import PrimeField
 from polygeom.network import Network, parse
+from polygeom.testing.zoo import ZOO
 
 Certificate = dict[str, Any]
 EXAMPLES = [

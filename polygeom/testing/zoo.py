@@ -10,7 +10,7 @@ import numpy as np
 
 from polygeom.network import Network, parse
 
-TEXTS = (
+TEXTS: tuple[str, ...] = (
     "[2,3]",
     "[1,1,1] r=2",
     "[2,3,1] r=2",
@@ -53,6 +53,7 @@ TEXTS = (
 )
 
 ZOO: tuple[Network, ...] = tuple(map(parse, TEXTS))
+"""The networks of `TEXTS`."""
 
 
 @dataclass(frozen=True)
@@ -77,4 +78,5 @@ def integers(rng: np.random.Generator, *shape: int) -> np.ndarray:
 
 def fractions(values: Any) -> np.ndarray:
     """An array of fractions."""
-    return np.vectorize(Fraction, otypes=[object])(np.asarray(values, dtype=object))
+    exact: np.ndarray = np.vectorize(Fraction, otypes=[object])(np.asarray(values, dtype=object))
+    return exact
