@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polygeom.dimension.compute import dimension
+from polygeom.dimension.result import DimensionResult
 
 
 def run(task: dict[str, Any]) -> dict[str, Any]:
@@ -13,3 +14,11 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
     Options are keyword arguments of `polygeom.dimension.dimension`: ``method``, ``error``, ``memory``.
     """
     return dimension(task["network"], rng=task["seed"], **task.get("options", {})).as_dict()
+
+
+def certificate(task: dict[str, Any]) -> dict[str, Any]:
+    """The certificate of a result ``{"result": as_dict, "seed": int}``."""
+    from polygeom.dimension.proofs.certificate import certify
+
+    result = DimensionResult.from_dict(task["result"])
+    return certify(result.network, result=result, rng=task["seed"])
