@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import networkx
     import torch
 
-    from polygeom.engines.interface import Engine
     from polygeom.engines.torch_module import NetworkModule
+    from polygeom.network.primitives import Engine
 
 
 _MOST_BITS = 4_000_000
@@ -173,6 +173,18 @@ class Network:
         return MappingProxyType(shapes)
 
     @cached_property
+    def fan_in(self) -> Mapping[str, int]:
+        """For every weight the number of terms in the sums that it enters, 0 for biases; for initial weights."""
+        return MappingProxyType(
+            {
+                names[local]: terms
+                for number, names in enumerate(self.weight_names)
+                if self.nodes[number].shares is None
+                for local, terms in self.nodes[number].layer.fan_in(*self._input_shapes(number)).items()
+            }
+        )
+
+    @cached_property
     def parameter_count(self) -> int:
         """Number of free weights."""
         return sum(math.prod(shape) for shape in self.parameters.values())
@@ -311,6 +323,9 @@ class Network:
     def __repr__(self) -> str:
         return f"Network({self.text!r})"
 
+    def __deepcopy__(self, memo: object) -> Network:
+        return self  # nothing in it ever changes
+
     def __reduce__(self) -> tuple[type[Network], tuple[tuple[Node, ...]]]:
         return Network, (self.nodes,)
 
@@ -340,7 +355,7 @@ class Network:
         Parameters
         ----------
         engine:
-            Arithmetic, see `polygeom.engines.interface`.
+            Arithmetic, see `polygeom.network.primitives`.
         weights:
             A weight value for every name in `parameters`, of that shape.
         points:

@@ -110,8 +110,7 @@ def test_progress_is_a_line_that_goes_away(capsys: pytest.CaptureFixture[str]) -
         tell(3.2)
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("\r\033[Kcounting, 3 s ")
-    assert err.endswith("\r\033[K")
+    assert err == "\rcounting, 3 s \r"  # the signs that clear the line are for terminals
     assert threading.active_count() == 1
     with ticking("counting", shown=False) as tell:
         assert tell is None

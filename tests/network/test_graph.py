@@ -204,7 +204,7 @@ def test_a_network_has_at_most_so_many_symbols() -> None:
 
 def test_an_abstract_layer_has_no_value() -> None:
     with pytest.raises(TypeError, match="layer Nothing must define apply"):
-        type("Nothing", (Layer,), {"kind": "nothing"})().apply(ExactEngine(), [], {}, [])
+        type("Nothing", (Layer,), {})().apply(ExactEngine(), [], {}, [])
 
 
 def test_flatten_keeps_the_order_of_axes() -> None:

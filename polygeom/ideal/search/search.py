@@ -133,7 +133,8 @@ def interpolate(
     Raises
     ------
     PolygeomError
-        If an argument is out of its range or the journal belongs to another search.
+        If an argument is out of its range, or the journal cannot be used: its folder is missing, another process writes
+        it, it belongs to another search or is damaged.
 
     Examples
     --------
@@ -154,13 +155,14 @@ def interpolate(
         search = Interpolation(
             network, prime=prime, seed=rng, workers=workers, journal=journal, lift=lift, memory=memory
         )
-        size = dimension_until(search.coordinates.network, rng, deadline)
+        size = None
     else:
         search, size = resume.interpolation, resume.dimension
         search.configure(workers=workers, lift=lift, memory=memory)
-    if deadline is not None and search.grading.size <= MOST_VARIABLES:
-        _ = search.coordinates.ring  # loads sympy and makes all its variables, before the end and not after it
     with search:
+        if deadline is not None and search.grading.size <= MOST_VARIABLES:
+            _ = search.coordinates.ring  # loads sympy and makes all its variables, before the end and not after it
+        size = dimension_until(search.coordinates.network, rng, deadline) if size is None else size
         runner = _Runner(search, size, deadline, progress)
         status, message = runner.run(max_degree)
     result = runner.result(status, message, time.monotonic() - started)
