@@ -102,7 +102,8 @@ def _dimension(
     with ticking(f"{text:.60}: rank of the Jacobian", shown):
         if timeout is None:
             return dimension(text, rng=seed, **options)
-        answer = within("polygeom.dimension.task:run", {"network": text, "options": options, "seed": seed}, timeout)
+        task = {"argument": {"network": text, "options": options}, "seed": seed}
+        answer = within("polygeom.dimension.task:run", task, timeout)
     return None if answer is None else DimensionResult.from_dict(answer)
 
 

@@ -6,9 +6,7 @@ import math
 from typing import Any
 
 from polygeom.dimension.compute import dimension
-<<<<<<< HEAD
 from polygeom.dimension.result import DimensionResult
-=======
 from polygeom.network import parse
 
 ALGORITHM = 1
@@ -40,7 +38,6 @@ def describe(text: str) -> dict[str, Any]:
     if min(inputs, degree) * math.log2(inputs + degree + 1) < _MOST_BITS:
         facts["ambient_dimension"] = network.ambient_dimension
     return facts
->>>>>>> main
 
 
 def run(task: dict[str, Any]) -> dict[str, Any]:
@@ -48,8 +45,8 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
 
     Options are keyword arguments of `polygeom.dimension.dimension`: ``method``, ``error``, ``memory``.
     """
-<<<<<<< HEAD
-    return dimension(task["network"], rng=task["seed"], **task.get("options", {})).as_dict()
+    argument = task["argument"]
+    return dimension(argument["network"], rng=task["seed"], **argument.get("options", {})).as_dict()
 
 
 def certificate(task: dict[str, Any]) -> dict[str, Any]:
@@ -58,7 +55,3 @@ def certificate(task: dict[str, Any]) -> dict[str, Any]:
 
     result = DimensionResult.from_dict(task["result"])
     return certify(result.network, result=result, rng=task["seed"])
-=======
-    argument = task["argument"]
-    return dimension(argument["network"], rng=task["seed"], **argument.get("options", {})).as_dict()
->>>>>>> main

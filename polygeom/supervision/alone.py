@@ -38,7 +38,8 @@ def run_alone(job: Job, limits: Limits, progress: Progress | None = None) -> Out
     Examples
     --------
     >>> from polygeom.supervision import Call
-    >>> run_alone(Call("polygeom.dimension.task:run", {"network": "[2,2,1] r=2", "seed": 0}), Limits(60)).status.value
+    >>> task = {"argument": {"network": "[2,2,1] r=2"}, "seed": 0}
+    >>> run_alone(Call("polygeom.dimension.task:run", task), Limits(60)).status.value
     'ok'
     """
     started = time.monotonic()

@@ -148,7 +148,7 @@ def dimension_until(network: Network, rng: int, deadline: float | None) -> Dimen
     costly = operations(network.widths) if network.widths is not None and len(network.widths) > 2 else float(size) ** 3
     if deadline is None or costly < LONG:
         return dimension(network, rng=rng)
-    argument = {"network": network.text, "seed": rng}
+    argument = {"argument": {"network": network.text}, "seed": rng}
     outcome = run_alone(Call("polygeom.dimension.task:run", argument), Limits(max(0.01, deadline - time.monotonic())))
     if outcome.status is Status.OK and outcome.result is not None:
         return DimensionResult.from_dict(outcome.result)
