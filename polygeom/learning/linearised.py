@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
 from polygeom.learning.functional import weight_function
 
 
@@ -31,7 +32,8 @@ class LinearisedModule(nn.Module):
 
     Notes
     -----
-    A forward pass is one forward-mode derivative, about twice a pass of the module. Where the Jacobian of all points
+    A forward pass is one forward-mode derivative, about twice a pass of the module; where torch has no forward mode for
+    something in the module, two backward passes with a `polygeom.learning.checks.FallbackWarning`. Where the Jacobian of all points
     fits into memory, a plain linear model on its rows (``jacobian(module, x)``) is the same model and much faster.
 
     Examples
@@ -46,14 +48,19 @@ class LinearisedModule(nn.Module):
         super().__init__()
         self._function = weight_function(module, dtype=dtype)
         self.bias = bias
+        self._tried, self._floats = False, True
         self.displacement = nn.ParameterList(torch.zeros_like(w) for w in self._function.weights.values())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Values ``(N, C)`` at points ``(N, *input_shape)``."""
+        """Values ``(N, *output_shape)`` at points ``(N, *input_shape)``, in the shape of the module's own outputs."""
         f = self._function
-        tangent = dict(zip(f.weights, self.displacement, strict=True))
-        derivative: list[Tensor] = list(torch.func.jvp(lambda w: f(w, x), (f.weights,), (tangent,)))
-        return derivative[0].detach() + derivative[1] if self.bias else derivative[1]
+        if self._tried:
+            x = checks.points(x, next(iter(f.weights.values())), integers=not self._floats)
+        else:
+            x, self._tried = f.prepare(x), True
+            self._floats = x.is_floating_point()
+        value, change = f.along(dict(zip(f.weights, self.displacement, strict=True)), x)
+        return value.detach() + change if self.bias else change
 
     def weights(self) -> dict[str, Tensor]:
         """``w``, the weights at the origin plus the displacement."""
@@ -93,8 +100,11 @@ class KernelSolution:
 
     def predict(self, kernel: Tensor, start: Tensor | None = None) -> Tensor:
         """Values at new points from ``K(x, X)``, ``(m, n)``, and ``f0(x)`` where the model does not start at zero."""
+        kernel = checks.tensor(kernel, "kernel").to(self.coefficients)
+        if kernel.ndim != 2 or kernel.shape[1] != len(self.coefficients):
+            raise PolygeomError(f"kernel must have shape (m, {len(self.coefficients)}), got {tuple(kernel.shape)}")
         value = kernel @ self.coefficients
-        return value if start is None else value + start.reshape(value.shape)
+        return value if start is None else value + checks.values(start, value.shape, value, name="start")
 
 
 def kernel_regression(
@@ -168,6 +178,9 @@ def gradient_flow(
     tensor([0., 1.], dtype=torch.float64)
     """
     residual = _residual(kernel, targets, start)
+    times = checks.points(times, kernel, name="times")
+    if times.ndim != 1 or times.min() < 0:
+        raise PolygeomError(f"times must be numbers of at least 0, shape (T,), got shape {tuple(times.shape)}")
     values, vectors = torch.linalg.eigh(kernel)
     values = values.clamp_min(0)
     rates = values * times.to(kernel)[:, None] / len(kernel)
@@ -175,18 +188,24 @@ def gradient_flow(
     gains = -torch.expm1(-rates) / torch.where(values > 0, values, torch.ones_like(values))
     gains = torch.where(small, times.to(kernel)[:, None] / len(kernel), gains)
     coefficients = vectors @ (gains[:, :, None] * (vectors.T @ residual))
-    flow: Tensor = (kernel if test_kernel is None else test_kernel) @ coefficients
+    if test_kernel is None:
+        test_kernel = kernel
+    if test_kernel.ndim != 2 or test_kernel.shape[1] != len(kernel):
+        raise PolygeomError(f"test_kernel must have shape (m, {len(kernel)}), got {tuple(test_kernel.shape)}")
+    flow: Tensor = test_kernel.to(kernel) @ coefficients
     return flow
 
 
 def _residual(kernel: Tensor, targets: Tensor, start: Tensor | None) -> Tensor:
-    if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or len(targets) != len(kernel):
-        raise PolygeomError(
-            f"kernel must have shape (n, n) and targets (n,) or (n, C), got {tuple(kernel.shape)} and "
-            f"{tuple(targets.shape)}"
-        )
-    y = targets.reshape(len(kernel), -1).to(kernel)
-    return y if start is None else y - start.reshape(y.shape).to(kernel)
+    if not isinstance(kernel, Tensor) or kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not len(kernel):
+        raise PolygeomError(f"kernel must have shape (n, n), got {tuple(getattr(kernel, 'shape', ()))}")
+    if not kernel.is_floating_point() or not torch.isfinite(kernel).all():
+        raise PolygeomError(f"kernel must be finite floats, got {kernel.dtype}")
+    y = checks.as_many(targets, len(kernel), of="rows of the kernel")
+    if y.ndim > 2:
+        raise PolygeomError(f"targets must have shape ({len(kernel)},) or ({len(kernel)}, C), got {tuple(y.shape)}")
+    y = checks.values(y, (len(y), y[0].numel()), kernel)
+    return y if start is None else y - checks.values(start, y.shape, kernel, name="start")
 
 
 __all__ = ["KernelSolution", "LinearisedModule", "gradient_flow", "kernel_regression", "linearize"]
