@@ -1,0 +1,159 @@
+"""A torch module as a function of its weights: what tangent kernels, linearised models and mixed derivatives share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from polygeom.errors import PolygeomError
+from polygeom.learning import checks
+
+DEFAULT_BUDGET = 2**30
+"""Bytes that a computation of this room may hold at once unless told otherwise: one gibibyte."""
+
+
+@dataclass(frozen=True, eq=False)
+class WeightFunction:
+    """``f(w, x)``: the outputs of a module at points ``x`` for any weights ``w``, flattened to ``(N, C)``.
+
+    Attributes
+    ----------
+    module:
+        The module; it is not changed.
+    weights:
+        Copies of the parameters that require gradients, by name: the point at which derivatives are taken.
+    constants:
+        Buffers and parameters that do not require gradients.
+    """
+
+    module: nn.Module
+    weights: dict[str, Tensor]
+    constants: dict[str, Tensor]
+
+    def outputs(self, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        """Outputs ``(N, *output_shape)`` at points ``(N, *input_shape)``, in the shape that the module gives them."""
+        return checks.outputs(torch.func.functional_call(self.module, {**self.constants, **weights}, (x,)), len(x))
+
+    def __call__(self, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        """Outputs ``(N, C)`` at points ``(N, *input_shape)``."""
+        return self.outputs(weights, x).reshape(len(x), -1)
+
+    def point(self, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        """Outputs ``(C,)`` at one point, for ``torch.func.vmap``."""
+        return self(weights, x.unsqueeze(0)).squeeze(0)
+
+    def along(self, tangent: Mapping[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs at ``x`` and their derivative along a displacement of the weights, both ``(N, *output_shape)``.
+
+        One forward-mode pass; where torch has no forward mode for something in the module, two backward passes and a
+        `FallbackWarning`. The derivative itself can be differentiated by the displacement.
+        """
+        with checks.plain_attention():
+            try:
+                value, change = torch.func.jvp(lambda w: self.outputs(w, x), (self.weights,), (dict(tangent),))
+            except RuntimeError as error:
+                checks.warn(f"module has no forward-mode derivative, two backward passes take its place: {error}")
+                return self._by_two_passes(tangent, x)
+        return value, change
+
+    def _by_two_passes(self, tangent: Mapping[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+        """``J v`` as the derivative of ``⟨Jᵀ u, v⟩`` by ``u``."""
+        keep = torch.is_grad_enabled()
+        with torch.enable_grad():
+            weights = {name: weight.detach().requires_grad_() for name, weight in self.weights.items()}
+            value = self.outputs(weights, x)
+            u = torch.zeros_like(value, requires_grad=True)
+            pulled = torch.autograd.grad(value, list(weights.values()), u, create_graph=True, allow_unused=True)
+            pairs = [(one, tangent[name]) for name, one in zip(weights, pulled, strict=True) if one is not None]
+            if not any(one.requires_grad for one, _ in pairs):
+                return value.detach(), torch.zeros_like(value)
+            inner = torch.stack([(one * other).sum() for one, other in pairs]).sum()
+            (change,) = torch.autograd.grad(inner, u, create_graph=keep)
+        return value.detach(), change
+
+    def accept(self, x: Any, *, name: str = "x") -> tuple[Tensor, torch.Size]:
+        """Points as the module reads them and the shape of its outputs at one point; see `polygeom.learning.checks`."""
+        to = next(iter(self.weights.values()))
+        return checks.accept(self.module, lambda points: self.outputs(self.weights, points), x, name=name, to=to)
+
+    def prepare(self, x: Any, *, name: str = "x") -> Tensor:
+        """Points as the module reads them."""
+        return self.accept(x, name=name)[0]
+
+    @property
+    def parameter_count(self) -> int:
+        """``P``, the number of weights."""
+        return sum(weight.numel() for weight in self.weights.values())
+
+    def flat(self, weights: Mapping[str, Tensor]) -> Tensor:
+        """One vector ``(P,)`` of weights or displacements given by name, in the order of `weights`."""
+        return torch.cat([weights[name].reshape(-1) for name in self.weights])
+
+    def unflat(self, vector: Tensor) -> dict[str, Tensor]:
+        """The inverse of `flat`."""
+        pieces = torch.split(vector, [weight.numel() for weight in self.weights.values()])
+        return {name: piece.reshape(w.shape) for piece, (name, w) in zip(pieces, self.weights.items(), strict=True)}
+
+
+def weight_function(module: nn.Module, *, dtype: torch.dtype | None = torch.float64) -> WeightFunction:
+    """`WeightFunction` of a module at its present weights.
+
+    Parameters
+    ----------
+    module:
+        Every point must be treated on its own: batch normalisation in evaluation mode (fixed statistics), no dropout.
+    dtype:
+        Precision of weights and buffers in the function; None keeps the module's.
+
+    Raises
+    ------
+    PolygeomError
+        When points would influence each other, outputs would be random, or nothing can be trained.
+
+    Examples
+    --------
+    >>> f = weight_function(nn.Linear(3, 2))
+    >>> f.parameter_count, f(f.weights, torch.ones(4, 3, dtype=torch.float64)).shape
+    (8, torch.Size([4, 2]))
+    """
+    checks.refuse_batch_statistics(module)
+    checks.like(module)
+
+    def copy(tensor: Tensor) -> Tensor:
+        return tensor.detach().to(dtype or tensor.dtype, copy=True) if tensor.is_floating_point() else tensor.detach()
+
+    weights = {name: copy(p) for name, p in module.named_parameters() if p.requires_grad}
+    if not weights:
+        raise PolygeomError("module must have a parameter that requires gradients; call module.requires_grad_(True)")
+    constants = {name: copy(p) for name, p in module.named_parameters() if not p.requires_grad}
+    constants.update({name: copy(buffer) for name, buffer in module.named_buffers()})
+    return WeightFunction(module, weights, constants)
+
+
+def reset_statistics(module: nn.Module) -> nn.Module:
+    """Bring the running statistics of batch normalisation back to initialisation, in place: mean 0, variance 1.
+
+    Weights, and the scales and shifts of the normalisation, stay. So linearisations at trained weights are compared
+    with those at the start in arXiv 2106.06770: what training learned about the inputs' moments is no advantage.
+
+    Examples
+    --------
+    >>> norm = nn.BatchNorm1d(2, momentum=0.5)
+    >>> _ = norm(torch.tensor([[0.0, 2.0], [2.0, 4.0]]))
+    >>> norm.running_mean
+    tensor([0.5000, 1.5000])
+    >>> reset_statistics(norm).running_mean
+    tensor([0., 0.])
+    """
+    for part in module.modules():
+        if isinstance(part, _BatchNorm):
+            part.reset_running_stats()
+    return module
+
+
+__all__ = ["DEFAULT_BUDGET", "WeightFunction", "reset_statistics", "weight_function"]
