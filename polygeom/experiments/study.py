@@ -27,7 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from polygeom import __version__
+from polygeom._version import __version__
 from polygeom.errors import PolygeomError
 from polygeom.experiments import STUDIES
 
@@ -59,7 +59,7 @@ class Study(Protocol):
         """A few lines."""
 
 
-def option(default: Any, help: str, *, choices: Sequence[Any] | None = None) -> Any:
+def option(default: Any, help: str, *, choices: Sequence[Any] | None = None) -> Any:  # noqa: A002 - click's own word
     """A field of a ``Config``: its default, one line of help, and the values it may take (each entry, for a tuple).
 
     Examples

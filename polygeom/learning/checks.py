@@ -100,7 +100,8 @@ def points(x: Any, like: Tensor, *, name: str = "x", integers: bool = False) -> 
     if x.is_floating_point() and not torch.isfinite(x).all():
         raise PolygeomError(f"{name} must be finite, got NaN or infinite entries; leave those points out")
     dtype = torch.int64 if integers and not x.is_floating_point() else like.dtype
-    return x.to(device=like.device, dtype=dtype)
+    ready: Tensor = x.to(device=like.device, dtype=dtype)
+    return ready
 
 
 def outputs(value: Any, count: int) -> Tensor:

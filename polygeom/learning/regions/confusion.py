@@ -300,7 +300,7 @@ class _Gradients:
         if self._batched:
             try:
                 return dict(vmap(grad(loss), in_dims=(None, 0, 0))(self._other, inputs, targets))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  whatever torch's batching rules stumble over
                 self._batched = False
                 checks.warn(f"module has no gradients for many samples at once, they are taken one by one: {error}")
         weights = {name: value.detach().requires_grad_() for name, value in self._other.items()}

@@ -133,7 +133,7 @@ class _Mixed:
     def product(self, v: Tensor, signs: Tensor | None = None) -> Tensor:
         """``M v``, ``(P,)``: gradient by the weights of the derivative along ``v``, weighted by ``signs``."""
         tangent = v.reshape(self.x.shape[1:]).expand_as(self.x).contiguous()
-        weighting = torch.ones_like(self.x[(slice(None), *(0,) * (self.x.ndim - 1))]) if signs is None else signs
+        weighting = self.x.new_ones(len(self.x)) if signs is None else signs
 
         def along(weights: dict[str, Tensor]) -> Tensor:
             change: Tensor = torch.func.jvp(lambda x: self.f(weights, x), (self.x,), (tangent,))[1][:, 0]

@@ -55,11 +55,13 @@ class WeightFunction:
         """
         with checks.plain_attention():
             try:
-                value, change = torch.func.jvp(lambda w: self.outputs(w, x), (self.weights,), (dict(tangent),))
+                found: tuple[Tensor, Tensor] = torch.func.jvp(  # type: ignore[assignment]
+                    lambda w: self.outputs(w, x), (self.weights,), (dict(tangent),)
+                )
             except RuntimeError as error:
                 checks.warn(f"module has no forward-mode derivative, two backward passes take its place: {error}")
                 return self._by_two_passes(tangent, x)
-        return value, change
+        return found
 
     def _by_two_passes(self, tangent: Mapping[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
         """``J v`` as the derivative of ``⟨Jᵀ u, v⟩`` by ``u``."""

@@ -109,7 +109,7 @@ def _nbytes(tensor: Tensor) -> int:
 
 
 def pointwise(f: WeightFunction, combinations: Tensor | None = None) -> Features:
-    """The same derivatives by a backward pass for each point and output, all points at once (``vmap`` of ``jacrev``)."""
+    """The same derivatives by a backward pass for each point and output, many at once (``vmap`` of ``jacrev``)."""
 
     def combined(weights: dict[str, Tensor], point: Tensor) -> Tensor:
         y = f.point(weights, point)
@@ -128,7 +128,7 @@ def single(f: WeightFunction, combinations: Tensor | None = None) -> Features:
 
     def features(x: Tensor) -> list[Factor]:
         with checks.plain_attention(), torch.enable_grad():
-            points = [_by_backward(f, point, combinations) for point in x.split(1)]
+            points = [_by_backward(f, point, combinations) for point in torch.split(x, 1)]
         return [Factor(name, explicit=torch.stack([own[name] for own in points])) for name in f.weights]
 
     return features
@@ -156,7 +156,7 @@ def generic(f: WeightFunction, x: Tensor) -> Callable[[WeightFunction, Tensor | 
     try:
         batched = {factor.name: factor.jacobian() for factor in pointwise(f)(x)}
         reason = "the rules that torch has for a batch of points give other numbers"
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  whatever torch's batching rules stumble over
         batched, reason = {}, f"{type(error).__name__}: {error}"
     for name, expected in ((factor.name, factor.jacobian()) for factor in single(f)(x) if batched):
         if (batched[name] - expected).norm() > _TOLERANCE * expected.norm():

@@ -104,8 +104,8 @@ def train(
         normalisation uses the statistics of mini-batches and learns running ones, and afterwards in the mode it had.
     inputs, targets:
         Tensors or arrays with one entry for each sample along their first axis, brought to the device and precision of
-        the module. Targets have the shape of the outputs, axes of length 1 aside: nothing is broadcast. What is accepted
-        and how it is read is said in `polygeom.learning.checks`.
+        the module. Targets have the shape of the outputs, axes of length 1 aside: nothing is broadcast. What is
+        accepted and how it is read is said in `polygeom.learning.checks`.
     settings:
         How to train.
     loss:
