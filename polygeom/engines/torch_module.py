@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import seed
 from polygeom.errors import PolygeomError
 from polygeom.network import Network
 
@@ -22,7 +24,7 @@ _CALIBRATION_POINTS = 512
 
 
 class TorchEngine:
-    """The primitives of `polygeom.engines.interface` on tensors: point values ``(N, *shape)``, weights ``shape``."""
+    """The primitives of `polygeom.network.primitives` on tensors: point values ``(N, *shape)``, weights ``shape``."""
 
     def linear(self, x: Tensor, w: Tensor) -> Tensor:
         return nn.functional.linear(x, w)
@@ -98,7 +100,7 @@ class NetworkModule(nn.Module):
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
         initialisation: str = "unit",
-        rng: int = 0,
+        rng: Any = 0,
     ) -> None:
         super().__init__()
         if initialisation not in INITIALISATIONS:
@@ -110,15 +112,15 @@ class NetworkModule(nn.Module):
         for name, shape in network.parameters.items():
             self.register_parameter(name, nn.Parameter(torch.zeros(shape, dtype=dtype, device=device)))
         if initialisation != "zero":
-            self._initialise(rng, calibrate=initialisation == "unit")
+            self._initialise(seed(rng), calibrate=initialisation == "unit")
 
     @torch.no_grad()
     def _initialise(self, rng: int, calibrate: bool) -> None:
         generator = torch.Generator().manual_seed(rng)
         for name, parameter in self.named_parameters():
-            if not name.startswith("b"):
+            if fan_in := self.network.fan_in[name]:
                 draw = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
-                parameter.copy_(draw / math.sqrt(parameter.shape[-1]))
+                parameter.copy_(draw / math.sqrt(fan_in))
         if calibrate:
             points = torch.randn(
                 (_CALIBRATION_POINTS, *self.network.input_shape), generator=generator, dtype=torch.float64

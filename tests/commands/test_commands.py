@@ -178,7 +178,7 @@ BAD = [
     (["dim", "[3,3,3] r=2", "--error", "many"], "not a valid float"),
     (["dim", "[3,3,3] r=2", "--seed", "-1"], "rng=0"),
     (["dim", "[3,3,3] r=2", "--memory", "lots"], "2GB"),
-    (["dim", "[64,64,64,10] r=2", "--memory", "1MB"], "memory"),
+    (["dim", "[64,64,64,1] r=2", "--memory", "1MB"], "memory"),
     (["dim", "[3,3,3] r=2", "[2,2,2] r=2", "--certificate", "c.json"], "one network"),
     (["dim", "[3,3,3] r=2", "--certificate", "no/such/folder/c.json"], "write"),
     (["dim", "[3,3,3] r=2", "--colour"], "No such option"),

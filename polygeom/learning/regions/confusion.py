@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
+from polygeom.learning import targets as fitting
 from polygeom.learning.regions.affine import AffineMap, evaluation_mode, record
 from polygeom.learning.regions.regions import checked_pairs
 
@@ -145,14 +146,14 @@ def _samples(module: nn.Module, inputs: Any, targets: Any, loss: str | Loss) -> 
     if not callable(loss):
         x, shape = checks.accept(module, module, inputs, name="inputs")
         to = checks.like(module)
-        targets = checks.as_many(targets, len(x))
-        return x, (checks.values if loss == "mse" else checks.classes)(targets, (len(x), *shape), to)
+        targets = fitting.as_many(targets, len(x))
+        return x, (fitting.values if loss == "mse" else fitting.classes)(targets, (len(x), *shape), to)
     x = checks.points(inputs, checks.like(module), name="inputs", integers=checks.reads_integers(module))
-    y = checks.as_many(targets, len(x)).to(x.device)
+    y = fitting.as_many(targets, len(x)).to(x.device)
     y = y.to(checks.like(module).dtype) if y.is_floating_point() else y
 
     def losses(rows: Tensor) -> Tensor:
-        found = checks.own_loss(rule, checks.evaluate(module, x[rows]), y[rows])
+        found = fitting.own_loss(rule, checks.evaluate(module, x[rows]), y[rows])
         if not isinstance(found, Tensor) or found.shape != (len(rows),):
             shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise PolygeomError(

@@ -223,7 +223,8 @@ def _is_relu(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
 def _lengths(func: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], one: _Followed) -> Tensor | None:
     """Lengths of rows in closed form: right after a dense layer or convolution, or scaled from known ones."""
     if name == "linear" and one.same and args[0] is one.tensor:
-        return torch.linalg.vector_norm(args[1].detach(), dim=1)
+        dense: Tensor = torch.linalg.vector_norm(args[1].detach(), dim=1)
+        return dense
     if name.startswith("conv") and one.same and args[0] is one.tensor:
         weight, rest = args[1].detach(), [None, *args[3:]]
         words = {key: value for key, value in kwargs.items() if key not in ("bias", "weight", "input")}

@@ -8,27 +8,37 @@ regression of what ``f`` itself leaves over: ``f(x) + K(x, X) K(X, X)⁻¹ (y - 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
-from polygeom.learning.tangent.functional import weight_function
+from polygeom.learning import targets as fitting
+from polygeom.learning.tangent.functional import WeightFunction, weight_function
 
 
 class LinearisedModule(nn.Module):
-    """A module's tangent at its present weights, as a module with the same parameters, trainable like any other.
+    """A module's tangent at its present weights, a module whose weights are the displacement, trained like any other.
 
     Parameters
     ----------
     module:
-        What to linearise; copied, later changes do not matter. Batch normalisation must be in evaluation mode; its
-        statistics are frozen.
+        What to linearise; copied, later changes of weights, parts or modes do not matter. Batch normalisation must be
+        in evaluation mode; its statistics are frozen.
     bias:
         Whether to keep the constant ``f(x; w0)``; without it the model is linear in ``w - w0`` and starts at zero.
     dtype:
         Precision of weights and values; None keeps the module's.
+
+    Attributes
+    ----------
+    base:
+        The copy of the module, with the weights ``w0``; not trained. It is part of ``state_dict()``, and goes along
+        with ``.to()`` and ``.float()``.
+    displacement:
+        ``w - w0``, one tensor for each weight of the module that is trained.
 
     Notes
     -----
@@ -47,32 +57,62 @@ class LinearisedModule(nn.Module):
 
     def __init__(self, module: nn.Module, *, bias: bool = True, dtype: torch.dtype | None = torch.float64) -> None:
         super().__init__()
-        self._function = weight_function(module, dtype=dtype)
+        f = weight_function(module, dtype=dtype, keep=True)
+        self.base = f.module.requires_grad_(False)
         self.bias = bias
-        self._tried, self._floats = False, True
-        self.displacement = nn.ParameterList(torch.zeros_like(w) for w in self._function.weights.values())
+        self.displacement = nn.ParameterList(torch.zeros_like(w) for w in f.weights.values())
+        self._names = tuple(f.weights)
+        self._reads: str | None = None
+        if dtype is not None:
+            _bring_to(self.base, dtype)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Values ``(N, *output_shape)`` at points ``(N, *input_shape)``, in the shape of the module's own outputs."""
-        f = self._function
-        if self._tried:
-            x = checks.points(x, next(iter(f.weights.values())), integers=not self._floats)
+    @property
+    def function(self) -> WeightFunction:
+        """The module as a function of the weights that are displaced, at ``w0``."""
+        return WeightFunction(self.base, {name: self.base.get_parameter(name) for name in self._names}, {})
+
+    def forward(self, x: Any) -> Tensor:
+        """Values ``(N, *output_shape)`` at points ``(N, *input_shape)``, in the shape of the module's own outputs.
+
+        Points are read as `polygeom.learning.checks` says; whether they influence each other is tried first.
+        """
+        f = self.function
+        if self._reads is None:
+            x = f.prepare(x)
+            self._reads = "floats" if x.is_floating_point() else "integers"
         else:
-            x, self._tried = f.prepare(x), True
-            self._floats = x.is_floating_point()
+            x = checks.points(x, next(iter(f.weights.values())), integers=self._reads == "integers")
         value, change = f.along(dict(zip(f.weights, self.displacement, strict=True)), x)
         return value.detach() + change if self.bias else change
 
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of this module; what it linearises stays in evaluation mode."""
+        self.training = mode
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Whether the displacement is trained; the weights at the origin never are."""
+        self.displacement.requires_grad_(requires_grad)
+        return self
+
     def weights(self) -> dict[str, Tensor]:
         """``w``, the weights at the origin plus the displacement."""
-        pairs = zip(self._function.weights.items(), self.displacement, strict=True)
-        return {name: origin + moved.detach() for (name, origin), moved in pairs}
+        pairs = zip(self.function.weights.items(), self.displacement, strict=True)
+        return {name: origin.detach() + moved.detach() for (name, origin), moved in pairs}
 
     @torch.no_grad()
     def displace(self, vector: Tensor) -> None:
         """Set ``w - w0`` to a vector ``(P,)`` in the order of ``module.named_parameters()``."""
-        for parameter, value in zip(self.displacement, self._function.unflat(vector).values(), strict=True):
+        for parameter, value in zip(self.displacement, self.function.unflat(vector).values(), strict=True):
             parameter.copy_(value)
+
+
+@torch.no_grad()
+def _bring_to(module: nn.Module, dtype: torch.dtype) -> None:
+    """Change the precision of what is real; ``module.to(dtype)`` would drop imaginary parts."""
+    for tensor in [*module.parameters(), *module.buffers()]:
+        if tensor.is_floating_point():
+            tensor.data = tensor.data.to(dtype)
 
 
 def linearize(module: nn.Module, *, bias: bool = True, dtype: torch.dtype | None = torch.float64) -> LinearisedModule:
@@ -105,7 +145,7 @@ class KernelSolution:
         if kernel.ndim != 2 or kernel.shape[1] != len(self.coefficients):
             raise PolygeomError(f"kernel must have shape (m, {len(self.coefficients)}), got {tuple(kernel.shape)}")
         value = kernel @ self.coefficients
-        return value if start is None else value + checks.values(start, value.shape, value, name="start")
+        return value if start is None else value + fitting.values(start, value.shape, value, name="start")
 
 
 def kernel_regression(
@@ -202,11 +242,11 @@ def _residual(kernel: Tensor, targets: Tensor, start: Tensor | None) -> Tensor:
         raise PolygeomError(f"kernel must have shape (n, n), got {tuple(getattr(kernel, 'shape', ()))}")
     if not kernel.is_floating_point() or not torch.isfinite(kernel).all():
         raise PolygeomError(f"kernel must be finite floats, got {kernel.dtype}")
-    y = checks.as_many(targets, len(kernel), of="rows of the kernel")
+    y = fitting.as_many(targets, len(kernel), of="rows of the kernel")
     if y.ndim > 2:
         raise PolygeomError(f"targets must have shape ({len(kernel)},) or ({len(kernel)}, C), got {tuple(y.shape)}")
-    y = checks.values(y, (len(y), y[0].numel()), kernel)
-    return y if start is None else y - checks.values(start, y.shape, kernel, name="start")
+    y = fitting.values(y, (len(y), y[0].numel()), kernel)
+    return y if start is None else y - fitting.values(start, y.shape, kernel, name="start")
 
 
 __all__ = ["KernelSolution", "LinearisedModule", "gradient_flow", "kernel_regression", "linearize"]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from polygeom.checks import same_numbers
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
+from polygeom.learning import targets as fitting
 from polygeom.learning.tangent.functional import WeightFunction, weight_function
 
 
@@ -93,13 +94,13 @@ class TangentOperator:
         flat, own = (len(self.x), self.outputs), (len(self.x), *self.output_shape)
         values = checks.tensor(values, "values")
         shape = own if same_numbers(values.shape, own) else flat
-        return checks.values(values, shape, self.like, name="values").reshape(flat)
+        return fitting.values(values, shape, self.like, name="values").reshape(flat)
 
 
 def tangent_operator(
     module: nn.Module, x: Any, *, batch: int = 256, dtype: torch.dtype | None = torch.float64
 ) -> TangentOperator:
-    """The Jacobian of ``module`` at points ``x`` as an operator.
+    """The Jacobian of ``module`` at points ``x`` as an operator; later changes of either do not matter.
 
     Parameters
     ----------
@@ -118,9 +119,9 @@ def tangent_operator(
     """
     if batch < 1:
         raise PolygeomError(f"batch must be at least 1, got {batch}; write batch=256")
-    f = weight_function(module, dtype=dtype)
+    f = weight_function(module, dtype=dtype, keep=True)
     x, shape = f.accept(x)
-    return TangentOperator(f, x, tuple(shape), batch)
+    return TangentOperator(f, x.clone(), tuple(shape), batch)
 
 
 __all__ = ["TangentOperator", "tangent_operator"]

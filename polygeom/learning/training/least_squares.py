@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
+from polygeom.learning import targets as fitting
 from polygeom.learning.tangent.functional import WeightFunction
 from polygeom.learning.tangent.layerwise import generic
 from polygeom.learning.training.loop import DivergenceError, Metric, TrainingResult
@@ -127,7 +128,7 @@ class _Fit:
         to = next(iter(self.weights.values()))
         self.module = module
         self.inputs, shape = checks.accept(module, module, inputs, name="inputs", to=to)
-        self.targets = checks.values(checks.as_many(targets, len(self.inputs)), (len(self.inputs), *shape), to)
+        self.targets = fitting.values(fitting.as_many(targets, len(self.inputs)), (len(self.inputs), *shape), to)
         self._function = WeightFunction(module, {name: w.detach() for name, w in self.weights.items()}, {})
         self._rule = generic(self._function, self.inputs)
         self.residuals, self.loss = self._look()
