@@ -22,7 +22,7 @@ from polygeom.errors import PolygeomError
 FORMAT = "polygeom journal"
 VERSION = 1
 _MAGIC = b'{"format":"polygeom journal"'
-_ADVICE = "restore a copy, or save what is whole with polygeom.sweep.salvage_journal(damaged, new) and use the new file"
+_ADVICE = "restore a copy, or save what is whole with polygeom.sweeps.salvage_journal(damaged, new) and use that"
 
 
 def header_line(question: Mapping[str, Any] | None) -> bytes:

@@ -11,7 +11,7 @@ import pandas
 import pytest
 
 from polygeom.cli import COMMANDS, run
-from polygeom.sweep import NAMES, read_published_format, read_table
+from polygeom.tables import NAMES, read_published_format, read_table
 
 Capture = pytest.CaptureFixture[str]
 
@@ -112,7 +112,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, capsys: Capture, monkeypatch: 
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("polygeom.sweep.sweep", interrupted)
+    monkeypatch.setattr("polygeom.tables.sweep", interrupted)
     assert run(["sweep", "[2,2,1] r=2", "--out", str(tmp_path / "t.csv")]) == 130
     err = capsys.readouterr().err
     assert f"{tmp_path / 't.csv'}.journal; run the same command again" in err
