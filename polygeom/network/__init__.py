@@ -26,7 +26,7 @@ from polygeom.network.layers import (
     Scale,
     Sum,
 )
-from polygeom.network.text.notation import parse, write
+from polygeom.network.text.notation import as_network, parse, write
 from polygeom.network.text.ranges import Range, expand
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "Range",
     "Scale",
     "Sum",
+    "as_network",
     "ccp",
     "convolutional",
     "expand",

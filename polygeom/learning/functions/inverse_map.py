@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from polygeom.errors import PolygeomError
 from polygeom.learning.functions.coefficient_map import coefficients
 from polygeom.learning.training.least_squares import levenberg_marquardt
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +69,7 @@ def find_weights(
     """
     from polygeom.learning.functions.coefficient_map import basis_factors
 
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     wanted = torch.as_tensor(target, dtype=torch.float64)
     factors = torch.as_tensor(basis_factors(network))
     if wanted.shape != (network.output_dimension, len(factors)):
