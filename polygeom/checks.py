@@ -14,6 +14,21 @@ from polygeom.errors import PolygeomError
 _MOST = 2**63 - 1
 
 
+def is_integer(value: Any) -> bool:
+    """Whether ``value`` is an integer of Python or NumPy, and not a bool.
+
+    Examples
+    --------
+    >>> is_integer(np.int64(2)), is_integer(2.0), is_integer(True)
+    (True, False, False)
+    """
+    try:
+        index(value)
+    except TypeError:
+        return False
+    return not isinstance(value, bool)
+
+
 def seed(rng: Any, name: str = "rng") -> int:
     """A seed from what ``rng=`` may be: an integer as it is, a generator of NumPy or torch by one draw from it.
 
@@ -34,10 +49,7 @@ def seed(rng: Any, name: str = "rng") -> int:
     torch = sys.modules.get("torch")  # a generator of torch can only come from someone who has imported it
     if torch is not None and isinstance(rng, torch.Generator):
         return int(torch.randint(_MOST, (), generator=rng, device=rng.device))
-    try:
-        number = -1 if isinstance(rng, bool) else index(rng)
-    except TypeError:
-        number = -1
+    number = index(rng) if is_integer(rng) else -1
     if not 0 <= number <= _MOST:
         raise PolygeomError(
             f"{name} must be an integer from 0 to 2^63 - 1 or a generator of NumPy or torch, got {rng!r}; "
@@ -61,4 +73,4 @@ def same_numbers(shape: Sequence[int], wanted: Sequence[int]) -> bool:
     return [size for size in shape[1:] if size != 1] == [size for size in wanted[1:] if size != 1]
 
 
-__all__ = ["same_numbers", "seed"]
+__all__ = ["is_integer", "same_numbers", "seed"]

@@ -102,6 +102,31 @@ def points(x: Any, like: Tensor, *, name: str = "x", integers: bool = False) -> 
     return ready
 
 
+def rows(x: Any, y: Any) -> tuple[Tensor, Tensor]:
+    """Two sets of rows for a kernel, ``(N, D)`` and ``(M, D)``, in the higher of their precisions.
+
+    Integers become float64.
+
+    Raises
+    ------
+    PolygeomError
+        For anything that is not rows of equal length of finite numbers.
+
+    Examples
+    --------
+    >>> [one.dtype for one in rows(np.ones((2, 3), dtype=np.float32), np.ones((1, 3)))]
+    [torch.float64, torch.float64]
+    """
+    pair = [tensor(x, "x")] if y is x else [tensor(x, "x"), tensor(y, "y")]
+    if any(one.ndim != 2 or one.shape[1] != pair[0].shape[1] for one in pair):
+        shapes = " and ".join(str(tuple(one.shape)) for one in pair)
+        raise PolygeomError(f"kernels take rows: shapes (N, D) and (M, D), got {shapes}; write x.reshape(len(x), -1)")
+    pair = [one if one.is_floating_point() else one.double() for one in pair]
+    dtype = torch.promote_types(pair[0].dtype, pair[-1].dtype)
+    pair = [one.to(device=pair[0].device, dtype=dtype) for one in pair]
+    return pair[0], pair[-1]
+
+
 def outputs(value: Any, count: int) -> Tensor:
     """What a module has returned for ``count`` points, if it is one tensor of real numbers ``(N, …)``.
 
@@ -298,6 +323,7 @@ __all__ = [
     "points",
     "reads_integers",
     "refuse_batch_statistics",
+    "rows",
     "tensor",
     "warn",
 ]

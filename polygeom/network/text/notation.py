@@ -12,9 +12,10 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from polygeom.checks import is_integer
 from polygeom.errors import PolygeomError
 from polygeom.network import families
-from polygeom.network.arguments import activation_coefficients, is_integer
+from polygeom.network.arguments import activation_coefficients
 from polygeom.network.graph import Network
 from polygeom.network.layers import Bias, Dense, Layer, Polynomial, Power
 from polygeom.network.limits import LARGEST_DEGREE, LARGEST_POLYNOMIAL_DEGREE, LARGEST_WIDTH, MOST_SYMBOLS
