@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from polygeom._version import __version__
+from polygeom.answers import PROBABLE, PROVED, Answer
 from polygeom.dimension.compute import dimension
 from polygeom.dimension.counts import (
     Widths,
@@ -22,7 +24,6 @@ from polygeom.dimension.counts import (
     output_degree,
     parameter_count,
 )
-from polygeom.dimension.result import PROBABLE, PROVED
 from polygeom.dimension.theorems import FINKEL, USEVICH, identifying_theorems
 from polygeom.errors import PolygeomError
 from polygeom.network import Network, as_network, mlp
@@ -107,7 +108,7 @@ def identifiability(network: Network | str, *, error: float = 1e-9, rng: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Threshold:
+class Threshold(Answer):
     """For which activation degrees an architecture does not have the expected dimension. Complete: all r ≥ 2.
 
     Attributes
@@ -122,6 +123,8 @@ class Threshold:
         Every ``r`` from this one on is defective (only with a hidden layer of width 1); None if there is no such.
     reason:
         The theorem for large ``r``.
+    seed, version:
+        What reproduces it.
     """
 
     widths: Widths
@@ -129,6 +132,18 @@ class Threshold:
     computed_to: int
     defective_from: int | None
     reason: str
+    seed: int = 0
+    version: str = __version__
+
+    @property
+    def network(self) -> str:
+        """The architecture as text, its degree left open: ``[2,3,1]``."""
+        return f"[{','.join(map(str, self.widths))}]"
+
+    @property
+    def status(self) -> str:
+        """``"proved"`` or ``"probable"``."""
+        return PROVED if self.proved else PROBABLE
 
     @property
     def defective(self) -> tuple[int, ...]:
@@ -148,6 +163,10 @@ class Threshold:
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
+            "network": self.network,
+            "status": self.status,
+            "seed": self.seed,
+            "version": self.version,
             "widths": list(self.widths),
             "threshold": self.threshold,
             "defective": list(self.defective),
@@ -206,7 +225,7 @@ other r ≥ 2
     hidden = d[1:-1]
     if not hidden or d[0] == 1 or len(set(d)) == 1:
         reason = "no activation" if not hidden else "one input" if d[0] == 1 else f"equal widths, {FINKEL}"
-        return Threshold(d, (), 1, None, reason)
+        return Threshold(d, (), 1, None, reason, rng)
     narrow = hidden.index(1) + 1 if 1 in hidden else None
     begin = d if narrow is None else d[: narrow + 1]
     last = max(2 * max(begin[1:-1], default=1) - 2, 1)
@@ -215,9 +234,10 @@ other r ≥ 2
         found = dimension(mlp(d, r), error=error, rng=rng)
         rows.append((r, found.dimension, expected_dimension(d, (r,) * len(hidden)), found.proved))
     if narrow is None:
-        return Threshold(d, tuple(rows), last, None, f"for r > {last}: {USEVICH} Corollary 17")
+        return Threshold(d, tuple(rows), last, None, f"for r > {last}: {USEVICH} Corollary 17", rng)
     forever = _defective_from(d, begin, last + 1)
-    return Threshold(d, tuple(rows), last, forever, f"a layer of width 1 and, for r > {last}, {USEVICH} Corollary 17")
+    reason = f"a layer of width 1 and, for r > {last}, {USEVICH} Corollary 17"
+    return Threshold(d, tuple(rows), last, forever, reason, rng)
 
 
 def _defective_from(widths: Widths, begin: Widths, first: int) -> int | None:

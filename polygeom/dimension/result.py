@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-PROVED = "proved"
-PROBABLE = "probable"
+from polygeom.answers import PROBABLE, PROVED, Answer
+
+__all__ = ["PROBABLE", "PROVED", "DimensionResult"]
 
 
 @dataclass(frozen=True, slots=True)
-class DimensionResult:
+class DimensionResult(Answer):
     """The dimension of a neurovariety with its guarantees. All dimensions are affine.
 
     Attributes

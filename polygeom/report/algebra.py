@@ -82,7 +82,7 @@ def explanation_section(result: DimensionResult) -> Section:
     if found.status == NO_DEFECT:
         lead = "Nothing is missing: the dimension is the expected one."
         return Section("Why this size?", lead)
-    if found.status != EXPLAINED:
+    if found.verdict != EXPLAINED:
         lead = f"The defect of {found.defect} is unexplained: the smallest proved bound is {found.bound}."
         return Section("Why this size?", lead)
     facts = tuple(

@@ -130,6 +130,7 @@ class _Search:
         self, inputs: int, outputs: int, degrees: Degrees, *, error: float, rng: int, memory: int | None
     ) -> None:
         self.inputs, self.outputs, self.degrees = inputs, outputs, degrees
+        self._seed = rng
         self._options = {"error": error, "rng": rng, "memory": memory}
         self._ambient = ambient_dimension((inputs, outputs), degrees)
         self._top = saturated_widths(inputs, degrees)
@@ -241,6 +242,7 @@ class _Search:
             ranks=self._ranks,
             bounds=self._bounds,
             elapsed=elapsed,
+            seed=self._seed,
         )
 
 
