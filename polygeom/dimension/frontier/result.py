@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom._version import __version__
 from polygeom.answers import PROBABLE, PROVED, UNKNOWN, Answer
-from polygeom.dimension.bounds.perceptrons import Bound
+from polygeom.dimension.bounds.bound import Bound
 from polygeom.dimension.counts import Degrees, Widths, ambient_dimension, saturated_widths
 from polygeom.dimension.frontier.cover import Point, below
 from polygeom.network.shapes import is_unimodal

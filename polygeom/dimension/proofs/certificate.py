@@ -9,7 +9,7 @@ A certificate is a JSON object of explicit integers:
     least the claimed rank mod the prime. A nonzero minor mod p is nonzero over ℤ, so the rank proves ``dim ≥ rank``
     whatever the choice;
 ``upper``
-    the tree of bounds, each an instance of a rule of `polygeom.dimension.bounds.perceptrons`;
+    the tree of bounds, each an instance of a rule of `polygeom.dimension.bounds.rules`;
 ``claim``
     dimension, lower, upper, proved.
 
@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 
 from polygeom._version import __version__
-from polygeom.dimension.compute import dimension, proved_bound
+from polygeom.dimension.bounds.search import proved_bound
+from polygeom.dimension.compute import dimension
 from polygeom.dimension.counts import without_idle_layers
 from polygeom.dimension.ranks.tangent import activation_degrees, jacobian, random_weights
 from polygeom.dimension.ranks.witness import SPARSE, field_for, generator, sparse_weights, structured_weights

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from polygeom.dimension.bounds.perceptrons import Bound, bound_from_dict, check
+from polygeom.dimension.bounds.bound import Bound, bound_from_dict
+from polygeom.dimension.bounds.search import check
 from polygeom.dimension.counts import Degrees, ambient_dimension, saturated_widths
 from polygeom.dimension.frontier.cover import Point, below, find_gap
 from polygeom.dimension.frontier.result import FORMAT, KIND, lowered, shape

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from polygeom.dimension.bounds.networks import network_rules
-from polygeom.dimension.bounds.perceptrons import Bound, bound_from_dict, check
+from polygeom.dimension.bounds.bound import Bound, bound_from_dict
+from polygeom.dimension.bounds.search import check_for
 from polygeom.dimension.proofs.certificate import FORMAT, KIND
 from polygeom.errors import PolygeomError
 from polygeom.network import Network, parse
@@ -146,7 +146,7 @@ def verify(certificate: Mapping[str, Any]) -> Verification:
     outcomes = [
         (found >= rank, f"rank of the Jacobian mod {p} is {found}, claimed {rank}"),
         (claim["lower"] <= rank, f"lower bound {claim['lower']} follows from rank {rank}"),
-        (_bound_holds(network, bound), f"upper bound {bound.value} follows by {bound}"),
+        (check_for(network, bound), f"upper bound {bound.value} follows by {bound}"),
         (claim["upper"] >= bound.value, f"claimed upper bound {claim['upper']} follows from {bound.value}"),
         (claim["dimension"] == claim["lower"], f"dimension {claim['dimension']} is the lower bound"),
         (claim["proved"] is proved, f"called {'proved' if claim['proved'] else 'probable'}, the bounds say {stated}"),
@@ -243,9 +243,3 @@ def flint_rank(rows: Array, p: int) -> int:
     import flint
 
     return int(flint.nmod_mat(rows.shape[0], rows.shape[1], rows.ravel().tolist(), p).rank())
-
-
-def _bound_holds(network: Network, bound: Bound) -> bool:
-    if bound.widths:
-        return (bound.widths, bound.degrees) == (network.widths, network.activation_degrees) and check(bound)
-    return bound in network_rules(network) and all(check(part) for part in bound.parts)

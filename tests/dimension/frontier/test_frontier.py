@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from polygeom.dimension import verify as verify_any
-from polygeom.dimension.bounds.perceptrons import Bound
+from polygeom.dimension.bounds.bound import Bound
 from polygeom.dimension.compute import dimension
 from polygeom.dimension.counts import ambient_dimension, parameter_count, saturated_widths, without_surplus
 from polygeom.dimension.frontier.result import Frontier

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polygeom.dimension import certify, dimension, read_certificate, upper_bound, verify, write_certificate
-from polygeom.dimension.bounds.perceptrons import check
+from polygeom.dimension.bounds.search import check
 from polygeom.dimension.proofs.verification import dual_jacobian
 from polygeom.dimension.ranks.tangent import jacobian, random_weights
 from polygeom.errors import BudgetError, PolygeomError

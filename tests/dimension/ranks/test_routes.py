@@ -10,7 +10,7 @@ import pytest
 from engines.zoo import ZOO
 
 from polygeom.dimension import dimension
-from polygeom.dimension.bounds.perceptrons import check, recursive_rules, upper_bound
+from polygeom.dimension.bounds.search import check, reductions, upper_bound
 from polygeom.dimension.compute import generic_trials, perceptron_trial, perceptron_trials, proved_bound
 from polygeom.dimension.proofs.verification import dual_jacobian
 from polygeom.dimension.ranks import blocks as _blocks
@@ -146,7 +146,7 @@ def test_every_rule_bounds_every_small_dimension() -> None:
     for (widths, r), value in true.items():
         degrees = (r,) * (len(widths) - 2)
         assert check(upper_bound(widths, degrees))
-        for rule, layer, constant, parts in recursive_rules(widths, degrees):
+        for rule, layer, constant, parts in reductions(widths, degrees):
             bound = constant + sum(upper_bound(*part).value for part in parts)
             assert bound >= value, (widths, r, rule, layer)
 
