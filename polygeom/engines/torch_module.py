@@ -142,7 +142,7 @@ class NetworkModule(nn.Module):
                 'write initialisation="unit"'
             )
         self.network = network
-        self._plan, self._point_shape = network.plan, network.input_shape
+        self._point_shape = network.input_shape
         for name, shape in network.parameters.items():
             self.register_parameter(name, nn.Parameter(torch.zeros(shape, dtype=dtype or torch.float64, device=device)))
         if initialisation != "zero":
@@ -169,9 +169,10 @@ class NetworkModule(nn.Module):
                 f"x must have shape (N, {', '.join(map(str, self.network.input_shape))}), got {tuple(x.shape)}"
             )
         weights: Mapping[str, Tensor | None] = self._parameters
-        if len(weights) != len(self._plan.parameters):  # some are computed from others, by torch's parametrizations
-            weights = {name: getattr(self, name) for name in self._plan.parameters}
-        value: Tensor = self._plan.run(_ENGINE, weights, x)
+        plan = self.network.plan  # not kept here: modules are copied and pickled, plans are not
+        if len(weights) != len(plan.parameters):  # some are computed from others, by torch's parametrizations
+            weights = {name: getattr(self, name) for name in plan.parameters}
+        value: Tensor = plan.run(_ENGINE, weights, x)
         return value
 
     def set_weights(self, weights: Mapping[str, np.ndarray | Tensor]) -> None:
