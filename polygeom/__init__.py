@@ -13,10 +13,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from polygeom._lazy import give
 from polygeom._version import __version__
 
 if TYPE_CHECKING:
-    from polygeom.dimension import DimensionResult, dimension, verify
+    from polygeom.certificates import verify
+    from polygeom.dimension import DimensionResult, dimension
     from polygeom.dimension.explain import explain
     from polygeom.dimension.frontier.search import frontier
     from polygeom.dimension.identifiability import identifiability, threshold
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
         parse,
         product_network,
     )
-    from polygeom.network.text.selection import architectures
+    from polygeom.network.selection import architectures
     from polygeom.report import Portrait, portrait
     from polygeom.tables.atlas import load_atlas
     from polygeom.tables.dimensions import sweep
@@ -55,8 +57,8 @@ _HOMES = {
     "lightning_attention": "polygeom.network",
     "dimension": "polygeom.dimension",
     "DimensionResult": "polygeom.dimension",
-    "verify": "polygeom.dimension",
-    "architectures": "polygeom.network.text.selection",
+    "verify": "polygeom.certificates",
+    "architectures": "polygeom.network.selection",
     "frontier": "polygeom.dimension.frontier.search",
     "threshold": "polygeom.dimension.identifiability",
     "identifiability": "polygeom.dimension.identifiability",
@@ -73,6 +75,9 @@ _HOMES = {
     "FormatError": "polygeom.errors",
     "BudgetError": "polygeom.errors",
 }
+
+# `Network` stands on a low floor; these of its methods are computed on higher ones.
+give(gauge="polygeom.symmetry.gauge:gauge", to_torch="polygeom.engines.torch_module:NetworkModule")
 
 __all__ = [
     "Network",

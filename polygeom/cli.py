@@ -68,7 +68,7 @@ def polygeom() -> None:
 
     \b
     Exit status: 0 all done or yes; 1 the answer is no (verify, contains, table --check), a limit was over before
-    the end, or some networks of a list failed; 2 input that cannot be used; 3 the answer is unknown (contains,
+    the end, or some networks of a list failed; 2 input that cannot be used; 3 unknown (contains, verify,
     ideal --compare); 130 interrupted.
     """
 
