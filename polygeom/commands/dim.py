@@ -109,7 +109,7 @@ def _dimension(
 
 def _unfinished(text: str, timeout: float | None, as_json: bool) -> str:
     """What is known without a rank: the upper bound of a perceptron, which takes milliseconds."""
-    from polygeom.dimension.compute import proved_bound
+    from polygeom.dimension.bounds.search import proved_bound
     from polygeom.network import parse
 
     network = parse(text)
