@@ -7,8 +7,9 @@ from polygeom._callable import make_callable
 from polygeom.dimension.bounds.bound import Bound
 from polygeom.dimension.bounds.search import upper_bound
 from polygeom.dimension.compute import dimension
-from polygeom.dimension.proofs.certificate import certify, read_certificate, write_certificate
-from polygeom.dimension.proofs.verification import Verification, verify
+from polygeom.dimension.proofs.certificate import certify, write_certificate
+from polygeom.dimension.proofs.outcome import Verification
+from polygeom.dimension.proofs.verification import verify
 from polygeom.dimension.result import DimensionResult
 
 __all__ = [
@@ -17,7 +18,6 @@ __all__ = [
     "Verification",
     "certify",
     "dimension",
-    "read_certificate",
     "upper_bound",
     "verify",
     "write_certificate",

@@ -10,11 +10,13 @@ import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import seed
 from polygeom.errors import PolygeomError
 from polygeom.network import Network
 
@@ -131,7 +133,7 @@ class NetworkModule(nn.Module):
         dtype: torch.dtype | None = None,
         device: torch.device | str = "cpu",
         initialisation: str = "unit",
-        rng: int = 0,
+        rng: Any = 0,
     ) -> None:
         super().__init__()
         if initialisation not in INITIALISATIONS:
@@ -140,11 +142,11 @@ class NetworkModule(nn.Module):
                 'write initialisation="unit"'
             )
         self.network = network
-        self._plan, self._point_shape = network.plan, network.input_shape
+        self._point_shape = network.input_shape
         for name, shape in network.parameters.items():
             self.register_parameter(name, nn.Parameter(torch.zeros(shape, dtype=dtype or torch.float64, device=device)))
         if initialisation != "zero":
-            self._initialise(rng, calibrate=initialisation == "unit")
+            self._initialise(seed(rng), calibrate=initialisation == "unit")
 
     @torch.no_grad()
     def _initialise(self, rng: int, calibrate: bool) -> None:
@@ -167,9 +169,10 @@ class NetworkModule(nn.Module):
                 f"x must have shape (N, {', '.join(map(str, self.network.input_shape))}), got {tuple(x.shape)}"
             )
         weights: Mapping[str, Tensor | None] = self._parameters
-        if len(weights) != len(self._plan.parameters):  # some are computed from others, by torch's parametrizations
-            weights = {name: getattr(self, name) for name in self._plan.parameters}
-        value: Tensor = self._plan.run(_ENGINE, weights, x)
+        plan = self.network.plan  # not kept here: modules are copied and pickled, plans are not
+        if len(weights) != len(plan.parameters):  # some are computed from others, by torch's parametrizations
+            weights = {name: getattr(self, name) for name in plan.parameters}
+        value: Tensor = plan.run(_ENGINE, weights, x)
         return value
 
     def set_weights(self, weights: Mapping[str, np.ndarray | Tensor]) -> None:

@@ -19,8 +19,8 @@ from sympy import QQ
 from sympy.polys.rings import ring
 
 import polygeom
-from polygeom.dimension.proofs.verification import DualEngine
 from polygeom.dimension.ranks.confidence import Height, HeightEngine
+from polygeom.engines.dual_numbers import DualEngine
 from polygeom.engines.exact import ExactEngine
 from polygeom.engines.jets import Jet, JetEngine
 from polygeom.engines.prime_field import PrimeFieldEngine, Tape

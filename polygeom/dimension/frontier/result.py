@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas
 
 KIND = "frontier"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,6 @@ class Frontier(Answer):
                 {
                     "widths": list(box.widths),
                     "bound": None if box.bound is None else box.bound.as_dict(),
-                    "error_bound": box.error_bound,
                 }
                 for box in self.excluded
             ],

@@ -33,7 +33,7 @@ from polygeom.dimension.counts import (
     parameter_count,
     without_idle_layers,
 )
-from polygeom.dimension.proofs.verification import dual_jacobian
+from polygeom.engines.dual_numbers import dual_jacobian
 from polygeom.engines.exact import ExactEngine
 from polygeom.engines.symbolic import jacobian_rank
 from polygeom.network import mlp, parse
