@@ -7,11 +7,12 @@ The primitives are plain differentiable torch functions, so the module works wit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import seed
 from polygeom.engines.initialisation import calibrated, check_initialisation, draw_network
 from polygeom.engines.torch_engine import TorchEngine
 from polygeom.errors import PolygeomError
@@ -59,16 +60,16 @@ class NetworkModule(nn.Module):
         dtype: torch.dtype | None = None,
         device: torch.device | str = "cpu",
         initialisation: str = "unit",
-        rng: int = 0,
+        rng: Any = 0,
     ) -> None:
         super().__init__()
         check_initialisation(initialisation)
         self.network = network
-        self._plan, self._point_shape = network.plan, network.input_shape
+        self._point_shape = network.input_shape
         for name, shape in network.parameters.items():
             self.register_parameter(name, nn.Parameter(torch.zeros(shape, dtype=dtype or torch.float64, device=device)))
         if initialisation != "zero":
-            self._initialise(initialisation, rng)
+            self._initialise(initialisation, seed(rng))
 
     @torch.no_grad()
     def _initialise(self, initialisation: str, rng: int) -> None:
@@ -93,9 +94,10 @@ class NetworkModule(nn.Module):
                 f"x must have shape (N, {', '.join(map(str, self.network.input_shape))}), got {tuple(x.shape)}"
             )
         weights: Mapping[str, Tensor | None] = self._parameters
-        if len(weights) != len(self._plan.parameters):  # some are computed from others, by torch's parametrizations
-            weights = {name: getattr(self, name) for name in self._plan.parameters}
-        value: Tensor = self._plan.run(_ENGINE, weights, x)
+        plan = self.network.plan  # not kept here: modules are copied and pickled, plans are not
+        if len(weights) != len(plan.parameters):  # some are computed from others, by torch's parametrizations
+            weights = {name: getattr(self, name) for name in plan.parameters}
+        value: Tensor = plan.run(_ENGINE, weights, x)
         return value
 
     def set_weights(self, weights: Mapping[str, np.ndarray | Tensor]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from polygeom.checks import seed
 from polygeom.engines.initialisation import INITIALISATIONS, check_initialisation, draw
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
@@ -18,7 +20,7 @@ _NORMALISATIONS = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm, Normalisat
 
 
 @torch.no_grad()
-def initialise(module: nn.Module, initialisation: str, rng: int = 0) -> nn.Module:
+def initialise(module: nn.Module, initialisation: str, rng: Any = 0) -> nn.Module:
     """Draw the weights of a module anew, in place, and return it.
 
     Parameters
@@ -31,7 +33,7 @@ def initialise(module: nn.Module, initialisation: str, rng: int = 0) -> nn.Modul
     initialisation:
         A key of `polygeom.engines.initialisation.INITIALISATIONS`; ``"unit"`` for networks of polygeom alone.
     rng:
-        Seed.
+        Seed, or a generator of NumPy or torch.
 
     Raises
     ------
@@ -51,9 +53,9 @@ def initialise(module: nn.Module, initialisation: str, rng: int = 0) -> nn.Modul
                 f"initialisation 'unit' scales the maps of networks of polygeom, got {type(module).__name__}; "
                 "write initialisation='normal'"
             )
-        module._initialise(initialisation, rng)
+        module._initialise(initialisation, seed(rng))
         return module
-    generator = torch.Generator().manual_seed(rng)
+    generator = torch.Generator().manual_seed(seed(rng))
     before = 1
     for parameter, fan_in in _drawn(module):
         shape = parameter.shape
