@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -83,6 +84,11 @@ class DimensionResult(Answer):
         data = asdict(self)
         data["primes"] = list(self.primes)
         return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> DimensionResult:
+        """The result that `as_dict` described."""
+        return cls(**{**data, "primes": tuple(data["primes"])})
 
     def __str__(self) -> str:
         """Two lines for a reader."""
