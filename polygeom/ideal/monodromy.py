@@ -2,27 +2,28 @@
 
 The solutions of `polygeom.ideal.systems` form one orbit of the monodromy group, since weights and parameters together
 form an irreducible variety; so every solution is reachable from one, and the number found is a lower bound that
-stabilises. For linear sections the *trace test* says when to stop: as the section moves parallel to itself, the sum of
-all solutions moves along a line, and the sum of some of them does not.
+stabilises. Solutions are kept at the *nodes* of a graph, parameters of which some are joined by several *edges*, arcs
+in the complex line through both; each solution is carried along each edge once, in one direction. Two edges make a
+loop. The *trace test* (`polygeom.ideal.counting.trace`) says when to stop.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from polygeom.ideal.systems import CriticalPoints, Sections, complex_normal
-from polygeom.ideal.tracking import Array, Steps, refine, track
+from polygeom.ideal.counting.trace import Trace, trace_test
+from polygeom.ideal.systems import Array, System, complex_normal
+from polygeom.ideal.tracking import CAREFUL, QUICK, Deadline, Steps, Tracker
 
-_LOOSE = Steps(least=1e-4, aim=3e-3, far=0.1, most=80)
-"""For loops: a path that is given up, or jumps, costs nothing but the chance of a new solution."""
-_CAREFUL = Steps(least=1e-7, most=600)
-_BATCH = 24
-"""Paths followed together while there are few solutions: several loops at once cost little more than one."""
 _SAME = 1e-6
-_STRAIGHT = 1e-6
+_EDGES = 4
+_ROUNDS = 8
+Marks = Callable[[Array], Array]
+"""Numbers ``(B, q)`` by which solutions ``(B, P)`` are told apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,41 +33,54 @@ class Solutions:
     Attributes
     ----------
     count:
-        Number of distinct points of the neurovariety.
+        Number of distinct solutions.
     weights:
         ``(count, P)``: weights of each.
     parameters:
-        ``(m,)``: parameters at which these are the solutions.
+        Parameters at which these are the solutions.
     trace:
-        Relative deviation of the trace from a line, None if it was not measured; below ``1e-6`` the test is passed.
-    loops, idle:
-        Loops made, and how many of the last ones found nothing new.
-    lost:
-        Fraction of the paths that were given up.
+        The trace test, None if it could not be made.
+    loops:
+        Independent loops around which every solution was carried.
+    idle:
+        How many of the last ones found nothing new.
+    paths, lost:
+        Paths followed, and the fraction of them that were given up.
+    permutations:
+        For each loop a permutation of the solutions, as far as all its paths arrived: elements of the monodromy group.
+    stopped:
+        Why the search ended: ``"trace"``, ``"idle"``, ``"time"``, ``"lost"`` (no path arrived) or ``"most"``.
     """
 
     count: int
     weights: Array
     parameters: Array
-    trace: float | None
+    trace: Trace | None
     loops: int
     idle: int
+    paths: int
     lost: float
+    permutations: tuple[tuple[int, ...], ...] = ()
+    stopped: str = "idle"
 
     @property
     def complete(self) -> bool:
         """Whether the trace test was passed: numerical evidence, not a proof, that no solution is missing."""
-        return self.trace is not None and self.trace < _STRAIGHT
+        return self.trace is not None and self.trace.passed
 
 
 def monodromy(
-    system: Sections | CriticalPoints,
+    system: System,
     rng: np.random.Generator,
     *,
-    idle: int = 12,
-    loops: int = 400,
-    most: int = 5000,
+    marks: Marks | None = None,
+    rounds: int = _ROUNDS,
+    edges: int = _EDGES,
+    most: int = 20_000,
+    until: float | None = None,
+    workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
+    enough: Callable[[Solutions], bool] | None = None,
 ) -> Solutions:
     """Solutions of a system at random parameters, up to weights that give the same function.
 
@@ -75,13 +89,23 @@ def monodromy(
     system:
         What to solve.
     rng:
-        Source of the loops.
-    idle:
-        Stop after so many loops without a new solution. Sections stop earlier, once the trace test is passed.
-    loops, most:
-        Stop after so many loops, or with so many solutions.
+        Source of the parameters and of the arcs between them.
+    marks:
+        What tells solutions apart; by default their functions do.
+    rounds:
+        How often more loops, or another node with a new start solution, are added while the trace test fails.
+    edges:
+        Arcs between the first two nodes.
+    most:
+        Stop with so many solutions.
+    until:
+        `time.monotonic` at which to stop.
+    workers:
+        Threads that follow paths.
     progress:
-        Called after each loop with its number and the number of solutions.
+        Called now and then with the number of paths and of solutions.
+    enough:
+        Whether to stop, asked after every round; by default when the trace test is passed.
 
     Returns
     -------
@@ -93,86 +117,195 @@ def monodromy(
     SIAM J. Numer. Anal. 40 (2002). Duff, Hill, Jensen, Lee, Leykin, Sommars, "Solving polynomial systems via homotopy
     continuation and monodromy", arXiv 1609.08722.
     """
+    tracker = Tracker(system, until, workers)
+    graph = _Graph(tracker, rng, marks or _functionals(system, rng), most, progress)
     w, base = system.start(rng)
-    known = _Distinct(rng)
-    found = known.add(w, system.outputs.image(w))
-    trace: float | None = None
-    still = number = paths = lost = 0
-    while number < loops and still < idle and len(found) < most:
-        together = max(1, _BATCH // len(found))
-        w = _around(system, found, base, together, _LOOSE if still < idle // 2 else _CAREFUL, rng)
-        number, paths, lost = number + together, paths + together * len(found), lost + together * len(found) - len(w)
-        if isinstance(system, CriticalPoints) and len(w):
-            w = w[system.proper(w, base)]
-        new = known.add(w, system.outputs.image(w)) if len(w) else w
-        still = 0 if len(new) else still + together
-        found = np.concatenate([found, new])
-        if progress is not None:
-            progress(number, len(found))
-        if isinstance(system, Sections) and still:
-            trace = trace_deviation(system, found, base, rng)
-            if trace is not None and trace < _STRAIGHT:
+    home = graph.node(base)
+    graph.add(home, w)
+    away = graph.node(system.move(base, rng))
+    for _ in range(edges):
+        graph.join(home, away)
+    enough = enough or (lambda found: found.complete)
+    trace: Trace | None = None
+    stopped, still = "idle", 0
+    try:
+        for number in range(rounds):
+            before = graph.count(home)
+            steps = QUICK if number < 2 else Steps() if number < 4 else CAREFUL
+            graph.saturate(steps)
+            still = 0 if graph.count(home) > before and number else still + 1
+            if graph.count(home) >= most:
+                stopped = "most"
                 break
-    return Solutions(len(found), found, base, trace, number, still, lost / max(1, paths))
+            graph.fill(home, away)
+            trace = trace_test(tracker, graph.weights(home), graph.weights(away), base, graph.place(away), rng,
+                               graph.marks, number)  # fmt: skip
+            if enough(graph.solutions(home, trace, still, "trace")):
+                stopped = "trace"
+                break
+            # another start solution, at its own parameter
+            other_w, other = system.start(rng)
+            node = graph.node(other)
+            graph.add(node, other_w)
+            for first in (home, home, away):
+                graph.join(first, node)
+        if graph.count(home) == 1 and tracker.paths == tracker.lost:
+            stopped = "lost"
+    except Deadline:
+        stopped = "time"
+    return graph.solutions(home, trace, still, stopped)
 
 
-def _around(
-    system: Sections | CriticalPoints, w: Array, base: Array, loops: int, steps: Steps, rng: np.random.Generator
-) -> Array:
-    """Where each solution ends after each of ``loops`` random triangles in parameter space; given up paths are left
-    out."""
-    corners = [np.stack([system.move(base, rng) for _ in range(loops)]).repeat(len(w), axis=0) for _ in range(2)]
-    home = np.tile(base, (loops * len(w), 1))
-    legs = np.stack([home, *corners, home])
-    w = np.tile(w, (loops, 1))
-    for leg in range(3):
-        w, arrived = track(system, w, legs[leg], legs[leg + 1], steps)
-        w, legs = w[arrived], legs[:, arrived]
-    return w
+def _functionals(system: System, rng: np.random.Generator) -> Marks:
+    """Three random linear functions of the image."""
+    size = system.outputs.image(np.ones((1, system.outputs.network.parameter_count), dtype=complex)).shape[1]
+    functionals = complex_normal(rng, size, 3)
+    return lambda w: system.outputs.image(w) @ functionals
 
 
-class _Distinct:
-    """Points told apart by three random linear functionals."""
+@dataclass(eq=False)
+class _Node:
+    place: Array
+    weights: list[Array] = field(default_factory=list)
+    marks: Array | None = None
+    edges: list[_Edge] = field(default_factory=list)
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        self._rng = rng
-        self._functionals: Array | None = None
-        self._marks = np.empty((0, 3), dtype=complex)
 
-    def add(self, w: Array, points: Array) -> Array:
-        """The rows of ``w`` whose points were not known, each once."""
-        if self._functionals is None:
-            self._functionals = complex_normal(self._rng, points.shape[1], 3)
-        marks = points @ self._functionals
-        new = []
-        for row, mark in enumerate(marks):
-            scale = np.abs(mark).max() + 1e-300
-            if len(self._marks) and (np.abs(self._marks - mark).max(axis=1) < _SAME * scale).any():
+@dataclass(eq=False)
+class _Edge:
+    """An arc; ``match[0][i]`` is the number at the second end of solution ``i`` of the first, and ``match[1]`` back."""
+
+    first: _Node
+    second: _Node
+    gamma: complex
+    match: tuple[dict[int, int], dict[int, int]] = field(default_factory=lambda: ({}, {}))
+    tried: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
+
+
+class _Graph:
+    def __init__(
+        self,
+        tracker: Tracker,
+        rng: np.random.Generator,
+        marks: Marks,
+        most: int,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        self.tracker, self.rng, self.marks, self.most, self.progress = tracker, rng, marks, most, progress
+        self.edges: list[_Edge] = []
+
+    def node(self, place: Array) -> _Node:
+        return _Node(place)
+
+    def join(self, first: _Node, second: _Node) -> None:
+        gamma = np.exp(2j * np.pi * self.rng.uniform(-0.45, 0.45)) * np.exp(self.rng.normal() * 0.5)
+        edge = _Edge(first, second, complex(gamma))
+        self.edges.append(edge)
+        first.edges.append(edge)
+        second.edges.append(edge)
+        # a new arc is a new chance for those that found no way before
+        for other in self.edges:
+            other.tried[0].clear()
+            other.tried[1].clear()
+
+    def count(self, node: _Node) -> int:
+        return len(node.weights)
+
+    def place(self, node: _Node) -> Array:
+        return node.place
+
+    def weights(self, node: _Node) -> Array:
+        return np.array(node.weights).reshape(len(node.weights), self.tracker.system.outputs.network.parameter_count)
+
+    def add(self, node: _Node, w: Array) -> list[int]:
+        """Numbers of the solutions in the node, which takes up those that it did not know; -1 for what is none."""
+        proper = self.tracker.system.proper(w) if len(w) else np.zeros(0, dtype=bool)
+        marks = self.marks(w)
+        numbers = []
+        for row, mark, good in zip(w, marks, proper, strict=True):
+            if not good or not np.isfinite(mark).all():
+                numbers.append(-1)
                 continue
-            self._marks = np.concatenate([self._marks, mark[None]])
-            new.append(row)
-        return w[new]
+            if node.marks is None:
+                node.marks = np.empty((64, len(mark)), dtype=complex)
+            known = len(node.weights)
+            if known == len(node.marks):
+                node.marks = np.concatenate([node.marks, np.empty_like(node.marks)])
+            scale = np.abs(mark).max() + 1e-300
+            off = np.abs(node.marks[:known] - mark).max(axis=1)
+            if known and off[nearest := int(off.argmin())] < _SAME * scale:
+                numbers.append(nearest)
+                continue
+            node.marks[known] = mark
+            node.weights.append(row)
+            numbers.append(known)
+        return numbers
+
+    def saturate(self, steps: Steps) -> None:
+        """Carry every solution along every edge once, in the cheaper direction, until nothing new comes."""
+        busy = True
+        while busy:
+            busy = False
+            for edge in self.edges:
+                for way in (0, 1):
+                    todo = self._todo(edge, way)
+                    if todo and self.count(edge.first) < self.most:
+                        self._carry(edge, way, todo, steps)
+                        busy = True
+
+    def _todo(self, edge: _Edge, way: int) -> list[int]:
+        node = (edge.first, edge.second)[way]
+        known, tried = edge.match[way], edge.tried[way]
+        return [i for i in range(len(node.weights)) if i not in known and i not in tried]
+
+    def _carry(self, edge: _Edge, way: int, todo: list[int], steps: Steps) -> None:
+        ends = (edge.first, edge.second)
+        source, target = ends[way], ends[1 - way]
+        gamma = edge.gamma if way == 0 else 1 / edge.gamma
+        w = np.array([source.weights[i] for i in todo])
+        edge.tried[way].update(todo)
+        reached, arrived = self.tracker.follow(w, source.place, target.place, gamma, steps)
+        numbers = self.add(target, reached[arrived])
+        for i, j in zip(np.array(todo)[arrived].tolist(), numbers, strict=True):
+            if j < 0:
+                continue
+            if j in edge.match[1 - way]:  # two paths, one end: at least one has jumped
+                continue
+            edge.match[way][i] = j
+            edge.match[1 - way][j] = i
+        if self.progress is not None:
+            self.progress(self.tracker.paths, max(len(source.weights), len(target.weights)))
+
+    def fill(self, first: _Node, second: _Node) -> None:
+        """Make both ends equal where paths were lost: carry what has no partner along straight, careful paths."""
+        for source, target in ((first, second), (second, first)):
+            if len(source.weights) > len(target.weights):
+                w = self.weights(source)
+                reached, arrived = self.tracker.follow(w, source.place, target.place, 1.0, CAREFUL)
+                self.add(target, reached[arrived])
+
+    def solutions(self, home: _Node, trace: Trace | None, idle: int, stopped: str) -> Solutions:
+        loops = sum(max(0, sum(e.second is node for e in home.edges) - 1) for node in {e.second for e in home.edges})
+        tracker = self.tracker
+        return Solutions(
+            len(home.weights), self.weights(home), home.place, trace, loops, idle, tracker.paths,
+            tracker.lost / max(1, tracker.paths), tuple(self._permutations(home)), stopped,
+        )  # fmt: skip
+
+    def _permutations(self, home: _Node):  # type: ignore[no-untyped-def]
+        count = len(home.weights)
+        leading: dict[int, _Edge] = {}
+        for edge in home.edges:
+            if edge.first is not home or len(edge.match[0]) < count:
+                continue
+            first = leading.setdefault(id(edge.second), edge)
+            if first is not edge:
+                back = first.match[1]
+                images = [back.get(edge.match[0][i], -1) for i in range(count)]
+                if sorted(images) == list(range(count)):
+                    yield tuple(images)
 
 
-def trace_deviation(system: Sections, w: Array, base: Array, rng: np.random.Generator) -> float | None:
-    """How far the sum of the given points is from moving along a line while the section moves parallel to itself.
-
-    Returns
-    -------
-    The second difference of the sum at three parallel sections, relative to the sizes of the points; None when a path
-    was given up, twice, so that nothing is known.
-    """
-    for _ in range(2):
-        middle = (base + system.move(base, rng)) / 2
-        end = 2 * middle - base
-        at_middle, first = track(system, w, base, middle)
-        if not first.all():
-            continue
-        at_end, second = track(system, at_middle, middle, end)
-        if not second.all():
-            continue
-        images = [system.outputs.image(each) for each in (refine(system, w, base)[0], at_middle, at_end)]
-        sums = [image.sum(axis=0) for image in images]
-        size = max(float(np.abs(image).sum(axis=0).max()) for image in images)
-        return float(np.abs(sums[0] - 2 * sums[1] + sums[2]).max()) / size
-    return None
+def elapsed(since: float) -> float:
+    """Seconds since a `time.monotonic`."""
+    return time.monotonic() - since

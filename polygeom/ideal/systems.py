@@ -3,21 +3,31 @@
 Both are affine-linear in their parameters and come with one solution for free: choose the weights, then the parameters.
 That is what monodromy needs. Their solutions form one orbit of the monodromy group, since weights and parameters
 together form an irreducible variety: an affine-linear bundle over the space of weights.
+
+A solution is known up to weights that give the same function. So at each step of a path only the directions across
+these fibres count (`polygeom.ideal.counting.kernels`), and no choice of coordinates on the weights has to be good
+everywhere. Along such a path ``Σ e_k |w_k|²`` stays what it is for every scaling with exponents ``e`` that leaves the
+function unchanged; hence weights that are balanced at the start stay balanced.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from polygeom.engines.jets import Jet, JetEngine
-from polygeom.ideal.chart import Chart
 from polygeom.ideal.coordinates import Coordinates
-from polygeom.ideal.tracking import Array
+from polygeom.ideal.counting.program import program
 from polygeom.network import Network
+from polygeom.network.symmetry import scalings
 
-_DRAWS = 40
-_FULL = 1e-6
-_FIRST, _SECOND = JetEngine(1), JetEngine(2)
+Array = np.ndarray
+
+_DRAWS = 20
+_WELL = 300.0
+_FULL = 1e-9
+MOST_MONOMIALS = 400
+"""Up to so many coefficients of an output, sections are generic in the coefficients; beyond, in outputs at points."""
 
 
 def complex_normal(rng: np.random.Generator, *shape: int) -> Array:
@@ -26,58 +36,84 @@ def complex_normal(rng: np.random.Generator, *shape: int) -> Array:
     return numbers
 
 
-class Outputs:
-    """The outputs of a network at generic points: linear coordinates in which a neurovariety is looked at.
+def balanced(network: Network, w: Array, rounds: int = 30) -> Array:
+    """Weights ``(B, P)`` of the same functions for which no scaling makes ``Σ |w_k|²`` smaller, nearly."""
+    exponents = scalings(network).astype(float)
+    w = w.copy()
+    with np.errstate(all="ignore"):
+        for _ in range(rounds):
+            for e in exponents:
+                squares = np.abs(w) ** 2
+                slope, curvature = squares @ e, 2 * squares @ (e * e)
+                step = np.clip(-slope / (curvature + 1e-300), -0.5, 0.5)
+                w *= np.exp(step[:, None] * e)
+    return w
 
-    At ``k + 1`` points they tell generic points of a ``k``-dimensional neurovariety apart, and keep its degree: among
-    the functions that agree with a given one, each further generic point leaves a set of smaller dimension.
+
+class Outputs:
+    """The outputs of a network at points: linear coordinates in which a neurovariety is looked at.
+
+    At ``k + 1`` generic points they tell generic points of a ``k``-dimensional neurovariety apart, and keep its degree:
+    among the functions that agree with a given one, each further generic point leaves a set of smaller dimension.
 
     Parameters
     ----------
     network:
         Any network.
     dimension:
-        Of its neurovariety.
+        Of the closure of the set of these outputs, for all weights.
     points:
         ``(N, *input_shape)``.
     """
 
     def __init__(self, network: Network, dimension: int, points: Array) -> None:
         self.network, self.dimension, self.points = network, dimension, points
-        everything = tuple(range(network.parameter_count))
-        self.everything = Chart(network, (), everything, dimension, proved=True)
+        self.program = program(network)
+        self.packed = np.ascontiguousarray(points.reshape(len(points), -1).T, dtype=complex)
+
+    @property
+    def size(self) -> int:
+        """Number ``m`` of coordinates."""
+        return self.network.output_dimension * len(self.points)
 
     @classmethod
     def random(cls, network: Network, dimension: int, rng: np.random.Generator) -> Outputs:
-        """At as few points as will do."""
-        count = min(dimension + 1, network.ambient_dimension // network.output_dimension)
-        return cls(network, dimension, _sphere(rng, count, network).reshape(count, *network.input_shape))
-
-    def jet(self, w: Array, engine: JetEngine, *, derivatives: bool = True) -> Jet:
-        """Coordinates ``(B, m)`` at weights ``(B, P)``, and derivatives by all weights."""
-        return self.everything.outputs(w, self.points, engine, derivatives=derivatives)
-
-    def frame(self, w: Array) -> Array:
-        """``(B, P, k)``: orthonormal directions orthogonal to the fibre through each row of ``w``."""
-        jet = self.jet(w, _FIRST)
-        assert jet.gradient is not None
-        left, _, _ = np.linalg.svd(np.nan_to_num(jet.gradient), full_matrices=False)
-        return left[:, :, : self.dimension].conj()
+        """At few generic points; the coefficients where there are not many."""
+        monomials = network.ambient_dimension // network.output_dimension
+        if monomials <= MOST_MONOMIALS:
+            return Coefficients(network, dimension, rng)
+        points = _sphere(rng, min(2 * dimension + 10, monomials), network.input_dimension)
+        return cls(network, dimension, points.reshape(-1, *network.input_shape))
 
     def start(self, rng: np.random.Generator) -> Array:
-        """Random weights ``(1, P)``."""
-        return complex_normal(rng, 1, self.network.parameter_count)
+        """Random weights ``(1, P)``, balanced, with outputs of size about one."""
+        w = balanced(self.network, complex_normal(rng, 1, self.network.parameter_count))
+        return w
+
+    def raw(self, w: Array) -> Array:
+        """Outputs at the points, ``(B, m)``: entry ``o N + n`` is output ``o`` at point ``n``."""
+        from polygeom.ideal.counting import kernels
+
+        p, w = self.program, np.ascontiguousarray(w, dtype=complex)
+        values: Array = kernels.values_of(p.operations, p.constants, p.outputs, p.registers, self.packed, w)
+        return values
 
     def image(self, w: Array) -> Array:
-        """Coordinates ``(B, m)``: points of the neurovariety."""
-        return self.jet(w, _FIRST, derivatives=False).value
+        """Coordinates of points of the neurovariety, a row for each of ``(B, P)`` weights."""
+        return self.raw(w)
+
+    def combinations(self, rng: np.random.Generator, count: int) -> Array:
+        """``(count, m)``: generic linear forms in the outputs at the points."""
+        return complex_normal(rng, count, self.size) / np.sqrt(self.size)
 
 
 class Coefficients(Outputs):
-    """The coefficients of the outputs by evaluation: outputs at as many points as there are, times a fixed matrix.
+    """The coefficients of the outputs by evaluation: outputs at points, times a fixed matrix.
 
     They come in the order of `polygeom.ideal.Coordinates` and *normalised*: the coefficient of ``x^α`` divided by the
-    square root of the multinomial coefficient, so that a generic function has entries of similar size.
+    square root of the multinomial coefficient (of the homogenised output, where there are lower degrees). Linear forms
+    with independent normal entries in these coordinates are distributed invariantly under unitary changes of the
+    inputs, so that no solution of a generic section is much smaller than the others.
 
     Parameters
     ----------
@@ -89,34 +125,112 @@ class Coefficients(Outputs):
 
     def __init__(self, network: Network, dimension: int, rng: np.random.Generator) -> None:
         coordinates = Coordinates(network)
-        self.scales = np.sqrt(np.array(coordinates.factors, dtype=float))
         self.exponents = exponents = np.array(coordinates.monomials)
-        roots = self.scales[: len(exponents)]
-        draws = []
-        for _ in range(_DRAWS):
-            points = _sphere(rng, len(exponents), network)
-            table = np.prod(points[:, None, :] ** exponents, axis=2) * roots
-            draws.append((float(np.linalg.cond(table)), points, table))
-        _, points, table = min(draws, key=lambda draw: draw[0])
-        super().__init__(network, dimension, points.reshape(len(points), *network.input_shape))
-        self.readout = np.kron(np.eye(network.output_dimension), np.linalg.inv(table))
+        count, top = len(exponents), int(exponents.sum(axis=1).max())
+        slack = top - exponents.sum(axis=1)
+        multinomials = [math.factorial(top) // math.prod(map(math.factorial, (*a, s)))
+                        for a, s in zip(exponents.tolist(), slack.tolist(), strict=True)]  # fmt: skip
+        roots = np.sqrt(np.array(multinomials, dtype=float))
+        self.scales = np.tile(roots, network.output_dimension)
+        best: tuple[float, Array, Array] | None = None
+        for draw in range(_DRAWS):
+            points = count if draw < _DRAWS // 2 else 2 * count
+            weights, inputs = np.ones(points, dtype=complex), _sphere(rng, points, network.input_dimension)
+            if slack.any():
+                homogeneous = _sphere(rng, points, network.input_dimension + 1)
+                weights, inputs = homogeneous[:, 0] ** top, homogeneous[:, 1:] / homogeneous[:, :1]
+            table = np.prod(inputs[:, None, :] ** exponents, axis=2) * roots * weights[:, None]
+            condition = float(np.linalg.cond(table))
+            if best is None or condition < best[0]:
+                best = condition, inputs, np.linalg.pinv(table) * weights
+            if best[0] < _WELL:
+                break
+        assert best is not None
+        _, inputs, inverse = best
+        super().__init__(network, dimension, inputs.reshape(len(inputs), *network.input_shape))
+        self.readout = np.kron(np.eye(network.output_dimension), inverse)
 
-    def jet(self, w: Array, engine: JetEngine, *, derivatives: bool = True) -> Jet:
-        return self.raw(w, engine, derivatives=derivatives).map(lambda part: part @ self.readout.T)
+    def image(self, w: Array) -> Array:
+        coefficients: Array = self.raw(w) @ self.readout.T
+        return coefficients
 
-    def raw(self, w: Array, engine: JetEngine, *, derivatives: bool = True) -> Jet:
-        """Outputs at the points, ``(B, m)``; times the transpose of `readout` they are the coefficients."""
-        return super().jet(w, engine, derivatives=derivatives)
+    def combinations(self, rng: np.random.Generator, count: int) -> Array:
+        return complex_normal(rng, count, len(self.readout)) @ self.readout / np.sqrt(len(self.readout))
 
 
-def _sphere(rng: np.random.Generator, count: int, network: Network) -> Array:
+def _sphere(rng: np.random.Generator, count: int, size: int) -> Array:
     """Random inputs ``(count, n)`` of length ``√n``."""
-    points = complex_normal(rng, count, network.input_dimension)
-    sphere: Array = points * np.sqrt(points.shape[1]) / np.linalg.norm(points, axis=1, keepdims=True)
+    points = complex_normal(rng, count, size)
+    sphere: Array = points * np.sqrt(size) / np.linalg.norm(points, axis=1, keepdims=True)
     return sphere
 
 
-class Sections:
+class System:
+    """``k`` equations on weights, affine-linear in parameters, as the compiled kernels read them.
+
+    Attributes
+    ----------
+    outputs:
+        Where the network is evaluated.
+    kind:
+        0 for sections, 1 for critical points.
+    matrix:
+        ``(k, m)``: the equations of a section; for critical points generic linear forms that choose the frame.
+    form:
+        ``(m, m)``: the quadratic form on outputs, empty for sections.
+    """
+
+    kind: int
+
+    def __init__(self, outputs: Outputs, matrix: Array, form: Array) -> None:
+        self.outputs = outputs
+        self.matrix, self.form = np.ascontiguousarray(matrix), np.ascontiguousarray(form, dtype=complex)
+
+    def right(self, parameters: Array) -> Array:
+        """The vectors in the equations of the kernels for parameters ``(…, ·)``."""
+        return parameters
+
+    def linearised(self, w: Array, parameters: Array, frames: Array | None = None) -> tuple[Array, ...]:
+        """Equations ``(B, k)``, derivatives ``(B, k, k)``, outputs ``(B, m)``, their derivatives ``(B, P, m)``, and
+        frames ``(B, P, k)``: those given, or new ones."""
+        from polygeom.ideal.counting import kernels
+
+        w = np.ascontiguousarray(w, dtype=complex)
+        fresh = frames is None
+        if frames is None:
+            frames = np.zeros((*w.shape, len(self.matrix)), dtype=complex)
+        right = self.right(parameters)
+        p = np.array(np.broadcast_to(right, (len(w), right.shape[-1])), dtype=complex, order="C")
+        found = kernels.linearised(*self.packed, w, np.ascontiguousarray(frames), fresh, p)
+        return (*found, frames)
+
+    @property
+    def packed(self) -> tuple[object, ...]:
+        """The arguments that all kernels begin with."""
+        p = self.outputs.program
+        return (self.kind, p.operations, p.constants, p.outputs, p.registers, p.inputs, self.outputs.packed,
+                self.matrix, self.form)  # fmt: skip
+
+    def proper(self, w: Array) -> Array:
+        """Mask ``(B,)`` of weights at which the derivative has full rank, as far as floats can tell."""
+        size = self.outputs.dimension
+        zero = np.zeros(self.matrix.shape[0] if self.kind == 0 else self.matrix.shape[1], dtype=complex)
+        slopes = System.linearised(_Plain(self.outputs, self.matrix), w, zero[: len(self.matrix)])[3]
+        singular = np.linalg.svd(np.nan_to_num(slopes), compute_uv=False)
+        full: Array = singular[:, size - 1] > _FULL * singular[:, 0]
+        return full
+
+    def move(self, base: Array, rng: np.random.Generator) -> Array:
+        """A random parameter of the size of ``base``."""
+        moved: Array = np.linalg.norm(base) / np.sqrt(len(base)) * complex_normal(rng, len(base))
+        return moved
+
+    def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        """A random solution ``(1, P)`` and the parameter that has it."""
+        raise NotImplementedError
+
+
+class Sections(System):
     """The neurovariety cut by ``k`` affine-linear equations: ``A y(w) = b``, ``y`` the outputs.
 
     The parameter is ``b``, ``(k,)``: the section moves parallel to itself. That is enough for monodromy, since ``A``
@@ -130,85 +244,65 @@ class Sections:
         Source of the generic matrix ``A``, ``(k, m)``.
     """
 
-    def __init__(self, outputs: Outputs, rng: np.random.Generator) -> None:
-        self.outputs = outputs
-        self.frame = outputs.frame
-        count = outputs.network.output_dimension * len(outputs.points)
-        self.matrix = complex_normal(rng, outputs.dimension, count) / np.sqrt(count)
+    kind = 0
 
-    def along(self, w: Array, frame: Array, start: Array, end: Array, t: Array) -> tuple[Array, Array, Array]:
-        """As `polygeom.ideal.tracking.System` says."""
-        jet = self.outputs.jet(w, _FIRST)
-        assert jet.gradient is not None
-        value = jet.value @ self.matrix.T - start - t[:, None] * (end - start)
-        matrix = self.matrix @ np.swapaxes(jet.gradient, 1, 2) @ frame
-        return value, matrix, np.broadcast_to(start - end, value.shape)
+    def __init__(self, outputs: Outputs, rng: np.random.Generator) -> None:
+        super().__init__(outputs, outputs.combinations(rng, outputs.dimension), np.zeros((0, 0)))
 
     def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
-        """A random solution ``(1, P)`` and the parameter that has it."""
         w = self.outputs.start(rng)
-        return w, self.matrix @ self.outputs.image(w)[0]
-
-    def move(self, base: Array, rng: np.random.Generator) -> Array:
-        """A random parameter of the size of ``base``."""
-        moved: Array = np.linalg.norm(base) / np.sqrt(len(base)) * complex_normal(rng, len(base))
-        return moved
+        return w, self.matrix @ self.outputs.raw(w)[0]
 
 
-class CriticalPoints:
+class _Plain(System):
+    kind = 0
+
+    def __init__(self, outputs: Outputs, matrix: Array) -> None:
+        super().__init__(outputs, matrix, np.zeros((0, 0)))
+
+
+class CriticalPoints(System):
     """Critical points of ``w ↦ Q(c(w) - u)`` for a quadratic form ``Q``: ``J(w)ᵀ Q (c(w) - u) = 0``.
 
-    The parameter is the target ``u``, ``(m,)``. At weights where the rank of ``J`` drops the equations have solutions
-    that are not critical points on the neurovariety; `proper` tells them apart.
+    The parameter is the target ``u``. At weights where the rank of ``J`` drops the equations have solutions that are
+    not critical points on the neurovariety; `proper` tells them apart.
 
     Parameters
     ----------
-    coefficients:
-        Of the network.
+    outputs:
+        `Coefficients` of the network, where ``c`` are the normalised coefficients; or `Outputs` at given points, where
+        ``c`` are the outputs themselves.
     form:
-        Symmetric ``(m, m)`` matrix of ``Q`` in the *plain* coefficients, an object array of fractions.
+        Symmetric matrix of ``Q``, in the *plain* coefficients (an object array of fractions) or in the outputs.
+    rng:
+        Source of the forms that choose frames.
     """
 
-    def __init__(self, coefficients: Coefficients, form: Array) -> None:
-        self.outputs: Coefficients = coefficients
-        self.frame = coefficients.frame
+    kind = 1
+
+    def __init__(self, outputs: Outputs, form: Array, rng: np.random.Generator | None = None) -> None:
         self.exact_form = form
-        self.form = coefficients.scales[:, None] * form.astype(float) * coefficients.scales
+        if isinstance(outputs, Coefficients):
+            self.distance = outputs.scales[:, None] * form.astype(float) * outputs.scales
+            read = outputs.readout
+        else:
+            self.distance, read = form.astype(float), np.eye(outputs.size)
+        self.pull = read.T @ self.distance
+        symmetric = self.pull @ read
+        matrix = outputs.combinations(rng or np.random.default_rng(0), outputs.dimension)
+        super().__init__(outputs, matrix, (symmetric + symmetric.T) / 2)
 
-    def along(self, w: Array, frame: Array, start: Array, end: Array, t: Array) -> tuple[Array, Array, Array]:
-        """As `polygeom.ideal.tracking.System` says."""
-        raw = self.outputs.raw(w, _SECOND)
-        assert raw.gradient is not None
-        assert raw.hessian is not None
-        readout, transposed = self.outputs.readout, np.swapaxes(frame, 1, 2)
-        gradient = transposed @ raw.gradient @ readout.T
-        weighted = gradient @ self.form
-        residual = raw.value @ readout.T - start - t[:, None] * (end - start)
-        bent = (raw.hessian @ (residual @ self.form @ readout)[:, None, :, None])[..., 0]
-        value = (weighted @ residual[..., None])[..., 0]
-        matrix = weighted @ np.swapaxes(gradient, 1, 2) + transposed @ bent @ frame
-        return value, matrix, -(weighted @ (end - start)[..., None])[..., 0]
-
-    def proper(self, w: Array, target: Array) -> Array:
-        """Mask ``(B,)`` of weights at which the rank of ``J`` is full, as far as floats can tell."""
-        jet = self.outputs.jet(w, _FIRST)
-        assert jet.gradient is not None
-        singular = np.linalg.svd(jet.gradient, compute_uv=False)[:, self.outputs.dimension - 1]
-        full: Array = singular * np.linalg.norm(w, axis=1) > _FULL * np.linalg.norm(target)
-        return full
+    def right(self, parameters: Array) -> Array:
+        vectors: Array = parameters @ self.pull.T
+        return vectors
 
     def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """A random solution ``(1, P)`` and a target that has it: the point plus a vector normal to the tangent
         space."""
         w = self.outputs.start(rng)
-        jet = self.outputs.jet(w, _FIRST)
-        assert jet.gradient is not None
-        conditions = jet.gradient[0] @ self.form
-        offset = complex_normal(rng, jet.value.shape[1]) * np.linalg.norm(jet.value) / np.sqrt(jet.value.shape[1])
-        tangential, *_ = np.linalg.lstsq(conditions, conditions @ offset, rcond=None)
-        return w, jet.value[0] + offset - tangential
-
-    def move(self, base: Array, rng: np.random.Generator) -> Array:
-        """A random target of the size of ``base``."""
-        moved: Array = np.linalg.norm(base) / np.sqrt(len(base)) * complex_normal(rng, len(base))
-        return moved
+        value = self.outputs.image(w)[0]
+        slopes = self.linearised(w, np.zeros(len(value)))[3][0]
+        conditions = slopes @ self.pull
+        offset = complex_normal(rng, len(value)) * np.linalg.norm(value) / np.sqrt(len(value))
+        tangential, *_ = np.linalg.lstsq(conditions, conditions @ offset, rcond=1e-12)
+        return w, value + offset - tangential
