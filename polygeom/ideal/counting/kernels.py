@@ -118,7 +118,7 @@ def _curvature(ops, constants, outputs, inputs, w, v, mu, frame, adjoint, moved,
     """
     count, directions = v.shape[1], frame.shape[1]
     curved[:] = 0
-    moved[:inputs + 1] = 0
+    moved[: inputs + 1] = 0
     for i in range(ops.shape[0]):
         op, d, a, b = ops[i, 0], ops[i, 1], ops[i, 2], ops[i, 3]
         if op & 1 == 0:
@@ -405,9 +405,7 @@ def _predict(have, h, last, here, tangent, before, slope_before, frame, value, t
     "Tuple((c16[:,::1], f8[::1], i8[::1]))(i8, i8[:,::1], c16[::1], i8[::1], i8, i8, c16[:,::1], c16[:,::1],"
     " c16[:,::1], c16[:,::1], c16[:,::1], c16[:,::1], c16[::1], f8, f8, f8, i8)"
 )
-def follow(
-    kind, ops, constants, outputs, registers, inputs, points, a, s, w, start, end, gamma, aim, far, least, most
-):
+def follow(kind, ops, constants, outputs, registers, inputs, points, a, s, w, start, end, gamma, aim, far, least, most):
     """Follow ``B`` paths: end points ``(B, P)``, the ``t`` reached (1.0 at the end), and the number of steps.
 
     ``w``: ``(B, P)``; ``start``, ``end``: ``(B, ·)`` parameters; ``gamma``: ``(B,)``. ``aim``, ``far``: relative sizes
