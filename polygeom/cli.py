@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from polygeom import __version__
+from polygeom._version import __version__
 from polygeom.errors import PolygeomError
 
 COMMANDS = {

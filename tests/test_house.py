@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import subprocess
@@ -71,32 +70,6 @@ def test_every_requirement_is_a_range_with_a_tested_version(requirement: str) ->
 def test_torch_is_pinned_and_not_part_of_the_base() -> None:
     assert constraints()["torch"] == "2.13.0"
     assert not any("torch" in requirement for requirement in PROJECT["dependencies"])
-
-
-ROOMS = ("network", "modular", "engines", "dimension", "supervision", "ideal", "sweep", "learning", "datasets",
-         "experiments", "atlas", "analysis", "plots", "report", "commands")  # fmt: skip
-"""From left to right: a room imports from the rooms to its left only."""
-BOTH_WAYS = {("network", "engines"): "types of engines, and network.to_torch()"}
-"""Exceptions, each with its reason."""
-
-
-def imported_rooms(room: str) -> set[str]:
-    files = [ROOT / "polygeom" / f"{room}.py", *(ROOT / "polygeom" / room).rglob("*.py")]
-    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files if file.exists()]
-    names = set()
-    for node in (node for tree in trees for node in ast.walk(tree)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {parts[1] for name in names if (parts := name.split("."))[0] == "polygeom" and len(parts) > 1}
-
-
-@pytest.mark.parametrize("room", ROOMS)
-def test_data_flows_one_way(room: str) -> None:
-    to_the_right = set(ROOMS[ROOMS.index(room) + 1 :])
-    backwards = {other for other in imported_rooms(room) & to_the_right if (room, other) not in BOTH_WAYS}
-    assert backwards == set()
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a git checkout")

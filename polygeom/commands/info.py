@@ -41,7 +41,7 @@ def gather() -> dict[str, str]:
     import scipy.linalg
     import threadpoolctl
 
-    from polygeom import __version__
+    from polygeom._version import __version__
 
     facts = {"polygeom": __version__, "python": platform.python_version(), "system": platform.system()}
     for package in PACKAGES:

@@ -27,7 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from polygeom import __version__
+from polygeom._version import __version__
 from polygeom.errors import PolygeomError
 from polygeom.experiments import STUDIES
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from polygeom import __version__
+from polygeom._version import __version__
 from polygeom.dimension import dimension
 from polygeom.errors import PolygeomError
 from polygeom.network import Network, parse
