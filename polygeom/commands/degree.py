@@ -19,7 +19,7 @@ from polygeom.errors import FormatError, PolygeomError
 @click.option(
     "--method", default="auto", show_default=True, metavar="auto|all|theorem|equations|monodromy", help="How."
 )
-@click.option("--timeout", type=float, help="Seconds for the search for equations; 20 if not given.")
+@click.option("--timeout", type=float, help="Seconds for everything; what is proved until then is the answer.")
 @click.option("--max-degree", type=int, help="Last degree in which equations are sought.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
@@ -52,7 +52,7 @@ def degree(
         raise PolygeomError("--form and --inputs count different points; write one of them")
     variety = Neurovariety(network, rng=seed)
     progress = None if quiet or not sys.stderr.isatty() else _progress
-    options |= {"timeout": timeout or invariants.SEARCH_TIMEOUT, "progress": progress}
+    options |= {"timeout": timeout, "progress": progress}
     if inputs is not None:
         count = invariants.learning_degree(variety, _rows(inputs), **options)
     elif form is not None:
@@ -86,5 +86,5 @@ def _rows(file: TextIO) -> list[list[Fraction]]:
     return rows
 
 
-def _progress(loops: int, solutions: int) -> None:
-    click.echo(f"\rafter {loops} loops {solutions} solutions", err=True, nl=False)
+def _progress(paths: int, solutions: int) -> None:
+    click.echo(f"\rafter {paths} paths {solutions} solutions", err=True, nl=False)

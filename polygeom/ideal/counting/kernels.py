@@ -220,12 +220,12 @@ def _load(points, v):
 
 @inner
 def _times(x, y, z):
-    """``z[i, j] = Σ x[i, l] y[j, l]``."""
+    """``z[i, j] = Σ x[i, c] y[j, c]``."""
     for i in range(x.shape[0]):
         for j in range(y.shape[0]):
             total = 0j
-            for l in range(x.shape[1]):
-                total += x[i, l] * y[j, l]
+            for c in range(x.shape[1]):
+                total += x[i, c] * y[j, c]
             z[i, j] = total
 
 
@@ -306,8 +306,8 @@ def _system(kind, ops, constants, outputs, inputs, a, s, w, frame, fresh, p, val
     if kind == 0:
         for i in range(k):
             x = -p[i]
-            for l in range(y.shape[0]):
-                x += a[i, l] * y[l]
+            for c in range(y.shape[0]):
+                x += a[i, c] * y[c]
             value[i] = x
         if fresh:
             # the rows are needed once more after the frame is made of them
@@ -327,25 +327,25 @@ def _system(kind, ops, constants, outputs, inputs, a, s, w, frame, fresh, p, val
         return
     if fresh:
         _frame(rows, frame)
-    for l in range(y.shape[0]):
-        x = -p[l]
+    for c in range(y.shape[0]):
+        x = -p[c]
         for i in range(y.shape[0]):
-            x += s[l, i] * y[i]
-        mu[l] = x
+            x += s[c, i] * y[i]
+        mu[c] = x
     for j in range(k):
-        for l in range(y.shape[0]):
-            lines[j, l] = 0
+        for c in range(y.shape[0]):
+            lines[j, c] = 0
         for b in range(w.shape[0]):
             x = frame[b, j]
-            for l in range(y.shape[0]):
-                lines[j, l] += x * slopes[b, l]
+            for c in range(y.shape[0]):
+                lines[j, c] += x * slopes[b, c]
     _times(lines, s, forms)
     _times(forms, lines, matrix)
     _curvature(ops, constants, outputs, inputs, w, v, mu, frame, adjoint, moved, bent, curved)
     for i in range(k):
         x = 0j
-        for l in range(y.shape[0]):
-            x += lines[i, l] * mu[l]
+        for c in range(y.shape[0]):
+            x += lines[i, c] * mu[c]
         value[i] = x
         for j in range(k):
             x = 0j
@@ -435,8 +435,8 @@ def follow(kind, ops, constants, outputs, registers, inputs, points, a, s, w, st
                 at, place = trial, new / (new + g * (1.0 - new))
             else:
                 at, place = here, t / (t + g * (1.0 - t))
-            for l in range(p.shape[0]):
-                p[l] = start[path, l] + place * (end[path, l] - start[path, l])
+            for c in range(p.shape[0]):
+                p[c] = start[path, c] + place * (end[path, c] - start[path, c])
             fresh = mode == POLISH or (mode == TANGENT and age == 0)
             _system(kind, ops, constants, outputs, inputs, a, s, at, frame, fresh, p, value, matrix, work)
             if mode == TANGENT:
@@ -449,8 +449,8 @@ def follow(kind, ops, constants, outputs, registers, inputs, points, a, s, w, st
                     lines = work[9]
                     for i in range(k):
                         x = 0j
-                        for l in range(m):
-                            x += lines[i, l] * (end[path, l] - start[path, l])
+                        for c in range(m):
+                            x += lines[i, c] * (end[path, c] - start[path, c])
                         value[i] = speed * x
             regular = _solve(matrix, value)
             if mode == TANGENT:

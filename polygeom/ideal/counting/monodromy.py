@@ -9,21 +9,18 @@ loop. The *trace test* (`polygeom.ideal.counting.trace`) says when to stop.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from polygeom.ideal.counting.systems import Array, System, complex_normal
+from polygeom.ideal.counting.systems import Array, Marks, System
 from polygeom.ideal.counting.trace import Trace, trace_test
 from polygeom.ideal.counting.tracking import CAREFUL, QUICK, Deadline, Steps, Tracker
 
 _SAME = 1e-6
 _EDGES = 4
-_ROUNDS = 8
-Marks = Callable[[Array], Array]
-"""Numbers ``(B, q)`` by which solutions ``(B, P)`` are told apart."""
+_ROUNDS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +115,7 @@ def monodromy(
     continuation and monodromy", arXiv 1609.08722.
     """
     tracker = Tracker(system, until, workers)
-    graph = _Graph(tracker, rng, marks or _functionals(system, rng), most, progress)
+    graph = _Graph(tracker, rng, marks or system.outputs.marks(rng), most, progress)
     w, base = system.start(rng)
     home = graph.node(base)
     graph.add(home, w)
@@ -138,29 +135,24 @@ def monodromy(
                 stopped = "most"
                 break
             graph.fill(home, away)
-            trace = trace_test(tracker, graph.weights(home), graph.weights(away), base, graph.place(away), rng,
-                               graph.marks, number)  # fmt: skip
+            there = graph.partners(home, away)
+            if there is not None:
+                ends = base, away.place
+                trace = trace_test(tracker, graph.weights(home), there, *ends, rng, graph.marks, number)
             if enough(graph.solutions(home, trace, still, "trace")):
                 stopped = "trace"
                 break
-            # another start solution, at its own parameter
+            # another parameter with a start solution of its own, joined to all the others
             other_w, other = system.start(rng)
             node = graph.node(other)
             graph.add(node, other_w)
-            for first in (home, home, away):
-                graph.join(first, node)
+            for known in graph.nodes[:-1]:
+                graph.join(known, node)
         if graph.count(home) == 1 and tracker.paths == tracker.lost:
             stopped = "lost"
     except Deadline:
         stopped = "time"
     return graph.solutions(home, trace, still, stopped)
-
-
-def _functionals(system: System, rng: np.random.Generator) -> Marks:
-    """Three random linear functions of the image."""
-    size = system.outputs.image(np.ones((1, system.outputs.network.parameter_count), dtype=complex)).shape[1]
-    functionals = complex_normal(rng, size, 3)
-    return lambda w: system.outputs.image(w) @ functionals
 
 
 @dataclass(eq=False)
@@ -193,9 +185,11 @@ class _Graph:
     ) -> None:
         self.tracker, self.rng, self.marks, self.most, self.progress = tracker, rng, marks, most, progress
         self.edges: list[_Edge] = []
+        self.nodes: list[_Node] = []
 
     def node(self, place: Array) -> _Node:
-        return _Node(place)
+        self.nodes.append(_Node(place))
+        return self.nodes[-1]
 
     def join(self, first: _Node, second: _Node) -> None:
         gamma = np.exp(2j * np.pi * self.rng.uniform(-0.45, 0.45)) * np.exp(self.rng.normal() * 0.5)
@@ -210,9 +204,6 @@ class _Graph:
 
     def count(self, node: _Node) -> int:
         return len(node.weights)
-
-    def place(self, node: _Node) -> Array:
-        return node.place
 
     def weights(self, node: _Node) -> Array:
         return np.array(node.weights).reshape(len(node.weights), self.tracker.system.outputs.network.parameter_count)
@@ -284,8 +275,20 @@ class _Graph:
                 reached, arrived = self.tracker.follow(w, source.place, target.place, 1.0, CAREFUL)
                 self.add(target, reached[arrived])
 
+    def partners(self, first: _Node, second: _Node) -> Array | None:
+        """The weights at the second node in an order that an edge gives; None if the numbers of solutions differ."""
+        if len(first.weights) != len(second.weights):
+            return None
+        numbers: list[int] = []
+        for edge in first.edges:
+            if edge.second is second and len(edge.match[0]) >= len(numbers):
+                known = edge.match[0]
+                free = iter(sorted(set(range(len(second.weights))) - set(known.values())))
+                numbers = [known[i] if i in known else next(free) for i in range(len(first.weights))]
+        return self.weights(second)[numbers]
+
     def solutions(self, home: _Node, trace: Trace | None, idle: int, stopped: str) -> Solutions:
-        loops = sum(max(0, sum(e.second is node for e in home.edges) - 1) for node in {e.second for e in home.edges})
+        loops = len(self.edges) - len(self.nodes) + 1
         tracker = self.tracker
         return Solutions(
             len(home.weights), self.weights(home), home.place, trace, loops, idle, tracker.paths,
@@ -304,8 +307,3 @@ class _Graph:
                 images = [back.get(edge.match[0][i], -1) for i in range(count)]
                 if sorted(images) == list(range(count)):
                     yield tuple(images)
-
-
-def elapsed(since: float) -> float:
-    """Seconds since a `time.monotonic`."""
-    return time.monotonic() - since

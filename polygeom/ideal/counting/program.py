@@ -173,19 +173,20 @@ class _Recorder:
 def _roundings(rows: Sequence[tuple[int, int, int, int]], registers: int) -> int:
     """Roundings on the way to any output or derivative.
 
-    A value takes part in at most as many as it has operations below it; each derivative replaces one factor by the
-    derivative of that factor, at no more than twice the operations, and adds once more for every weight and register.
+    Inputs and constants count as rounded once. A value takes part in at most as many as it has operations below it;
+    each derivative replaces one factor by the derivative of that factor, at no more than twice the operations, and adds
+    once more for every weight and register.
     """
-    count = [0] * registers
+    count = [1] * registers
     for operation, target, a, b in rows:
         kind = operation & ~1
         made = {
             WEIGHT: lambda a=a: count[a] + 1,
             PRODUCT: lambda a=a, b=b: count[a] + count[b] + 1,
             POWER: lambda a=a, b=b: b * (count[a] + 1),
-            FACTOR: lambda a=a: count[a] + 1,
+            FACTOR: lambda a=a: count[a] + 2,
             SHIFT: lambda: 0,
-            CONSTANT: lambda: 0,
+            CONSTANT: lambda: 1,
         }[kind]()
         count[target] = made if operation == kind else max(count[target], made) + 1
     return 3 * (max(count) + len(rows) + registers)

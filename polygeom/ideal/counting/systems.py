@@ -13,6 +13,8 @@ function unchanged; hence weights that are balanced at the start stay balanced.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
@@ -22,9 +24,11 @@ from polygeom.network import Network
 from polygeom.symmetry.gauge import scalings
 
 Array = np.ndarray
+Marks = Callable[[Array], Array]
+"""Numbers ``(B, q)`` by which solutions ``(B, P)`` are told apart."""
 
 _DRAWS = 20
-_WELL = 300.0
+_WELL = 30.0
 _FULL = 1e-9
 MOST_MONOMIALS = 400
 """Up to so many coefficients of an output, sections are generic in the coefficients; beyond, in outputs at points."""
@@ -64,11 +68,14 @@ class Outputs:
         Of the closure of the set of these outputs, for all weights.
     points:
         ``(N, *input_shape)``.
+    exact:
+        Whether they are meant as they stand, or as the nearest doubles to the points that are meant.
     """
 
-    def __init__(self, network: Network, dimension: int, points: Array) -> None:
+    def __init__(self, network: Network, dimension: int, points: Array, *, exact: bool = True) -> None:
         self.network, self.dimension, self.points = network, dimension, points
         self.program = program(network)
+        self.exact = exact and self.program.exact
         self.packed = np.ascontiguousarray(points.reshape(len(points), -1).T, dtype=complex)
 
     @property
@@ -86,9 +93,8 @@ class Outputs:
         return cls(network, dimension, points.reshape(-1, *network.input_shape))
 
     def start(self, rng: np.random.Generator) -> Array:
-        """Random weights ``(1, P)``, balanced, with outputs of size about one."""
-        w = balanced(self.network, complex_normal(rng, 1, self.network.parameter_count))
-        return w
+        """Random weights ``(1, P)``, balanced."""
+        return balanced(self.network, complex_normal(rng, 1, self.network.parameter_count))
 
     def raw(self, w: Array) -> Array:
         """Outputs at the points, ``(B, m)``: entry ``o N + n`` is output ``o`` at point ``n``."""
@@ -101,6 +107,12 @@ class Outputs:
     def image(self, w: Array) -> Array:
         """Coordinates of points of the neurovariety, a row for each of ``(B, P)`` weights."""
         return self.raw(w)
+
+    def marks(self, rng: np.random.Generator) -> Marks:
+        """Three random linear functions of the image, by which functions are told apart."""
+        size = self.image(np.ones((1, self.network.parameter_count), dtype=complex)).shape[1]
+        functionals = complex_normal(rng, size, 3)
+        return lambda w: self.image(w) @ functionals
 
     def combinations(self, rng: np.random.Generator, count: int) -> Array:
         """``(count, m)``: generic linear forms in the outputs at the points."""
@@ -121,9 +133,11 @@ class Coefficients(Outputs):
         As for `Outputs`.
     rng:
         Source of the points; of several draws the best conditioned is kept.
+    excess:
+        How many times as many points as monomials: more cost more, and are better conditioned.
     """
 
-    def __init__(self, network: Network, dimension: int, rng: np.random.Generator) -> None:
+    def __init__(self, network: Network, dimension: int, rng: np.random.Generator, *, excess: int = 1) -> None:
         coordinates = Coordinates(network)
         self.exponents = exponents = np.array(coordinates.monomials)
         count, top = len(exponents), int(exponents.sum(axis=1).max())
@@ -134,7 +148,7 @@ class Coefficients(Outputs):
         self.scales = np.tile(roots, network.output_dimension)
         best: tuple[float, Array, Array] | None = None
         for draw in range(_DRAWS):
-            points = count if draw < _DRAWS // 2 else 2 * count
+            points = excess * count if draw < _DRAWS // 2 else max(2, excess) * count
             weights, inputs = np.ones(points, dtype=complex), _sphere(rng, points, network.input_dimension)
             if slack.any():
                 homogeneous = _sphere(rng, points, network.input_dimension + 1)
@@ -199,9 +213,10 @@ class System:
         fresh = frames is None
         if frames is None:
             frames = np.zeros((*w.shape, len(self.matrix)), dtype=complex)
+        frames = np.ascontiguousarray(frames, dtype=complex)
         right = self.right(parameters)
         p = np.array(np.broadcast_to(right, (len(w), right.shape[-1])), dtype=complex, order="C")
-        found = kernels.linearised(*self.packed, w, np.ascontiguousarray(frames), fresh, p)
+        found = kernels.linearised(*self.packed, w, frames, fresh, p)
         return (*found, frames)
 
     @property
@@ -274,14 +289,16 @@ class CriticalPoints(System):
         ``c`` are the outputs themselves.
     form:
         Symmetric matrix of ``Q``, in the *plain* coefficients (an object array of fractions) or in the outputs.
-    rng:
-        Source of the forms that choose frames.
+    any_form:
+        Whether any form near the given one will do, because it stands for a generic one; otherwise proofs of solutions
+        take account of its rounding.
     """
 
     kind = 1
 
-    def __init__(self, outputs: Outputs, form: Array, rng: np.random.Generator | None = None) -> None:
-        self.exact_form = form
+    def __init__(self, outputs: Outputs, form: Array, *, any_form: bool = False) -> None:
+        self.exact_form, self.any_form = form, any_form
+        self.meant: tuple[Array, Array] | None = None  # exact entries of the form on outputs, see residuals
         if isinstance(outputs, Coefficients):
             self.distance = outputs.scales[:, None] * form.astype(float) * outputs.scales
             read = outputs.readout
@@ -289,12 +306,21 @@ class CriticalPoints(System):
             self.distance, read = form.astype(float), np.eye(outputs.size)
         self.pull = read.T @ self.distance
         symmetric = self.pull @ read
-        matrix = outputs.combinations(rng or np.random.default_rng(0), outputs.dimension)
+        matrix = outputs.combinations(np.random.default_rng(outputs.size), outputs.dimension)
         super().__init__(outputs, matrix, (symmetric + symmetric.T) / 2)
 
     def right(self, parameters: Array) -> Array:
         vectors: Array = parameters @ self.pull.T
         return vectors
+
+    @cached_property
+    def well_conditioned(self) -> CriticalPoints:
+        """The same form read from outputs at more points: slower, and better for proofs."""
+        if not isinstance(self.outputs, Coefficients):
+            return self
+        outputs = self.outputs
+        more = Coefficients(outputs.network, outputs.dimension, np.random.default_rng(outputs.size), excess=3)
+        return CriticalPoints(more, self.exact_form, any_form=self.any_form)
 
     def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """A random solution ``(1, P)`` and a target that has it: the point plus a vector normal to the tangent

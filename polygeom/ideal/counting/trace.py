@@ -34,6 +34,7 @@ from polygeom.ideal.counting.tracking import CAREFUL, QUICK, Steps, Tracker
 STRAIGHT = 1e-4
 """Ratio below which the test is passed. All solutions give about 1e-10, all but one at least 1."""
 _FUNCTIONALS = 8
+_LINEAR = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def trace_test(
     tracker:
         For the system; its deadline holds.
     w, w_away:
-        ``(N, P)``: the solutions that are known at both parameters.
+        ``(N, P)``: the solutions that are known at both parameters; each row of one goes with the same of the other.
     base, away:
         The parameters.
     rng:
@@ -112,10 +113,11 @@ def trace_test(
     images = image(w), image(w_away), image(ends)
     functionals = complex_normal(rng, images[0].shape[1], _FUNCTIONALS)
     values = tuple(each @ functionals for each in images)
-    partner = _partners(tracker, w, base, away, w_away, marks, steps)
-    single = second_differences((values[0], values[1][partner], values[2]), place)
+    single = second_differences(values, place)  # type: ignore[arg-type]
     total = second_differences(tuple(v.sum(axis=0) for v in values), place)  # type: ignore[arg-type]
     least = np.abs(single).min(axis=0) + 1e-300
+    if len(w) == 1:  # all of a linear space: there is no other point to compare with, so the own size serves
+        least = np.maximum(least, _LINEAR * np.abs(values[0][0]))
     without = np.abs(total - single) / least
     return Trace(float((np.abs(total) / least).max()), float(without.max(axis=1).min()), len(w))
 
@@ -131,23 +133,6 @@ def _bijection(
         if careful == CAREFUL:
             break
     return None
-
-
-def _partners(
-    tracker: Tracker, w: Array, start: Array, end: Array, known: Array, marks: Callable[[Array], Array], steps: Steps
-) -> Array:
-    """For each solution the number of one at the other parameter; any bijection does, that of a path is best."""
-    ends, arrived = tracker.follow(w, start, end, 1.0, steps)
-    there, here = marks(known), marks(ends)
-    partner = np.full(len(w), -1)
-    free = set(range(len(w)))
-    for i in np.flatnonzero(arrived):
-        nearest = int(np.abs(there - here[i]).max(axis=1).argmin())
-        if nearest in free:
-            partner[i] = nearest
-            free.discard(nearest)
-    partner[partner < 0] = sorted(free)
-    return partner
 
 
 def _different(marks: Array) -> bool:

@@ -3,7 +3,7 @@
 Predictor and corrector: the cubic through the last two points with their tangents is continued, then Newton's method
 corrects; each path has its own step size (`polygeom.ideal.counting.kernels`). Nothing here is a proof. A path that
 jumps to another solution still ends at a solution, and what is claimed about solutions is certified afterwards
-(`polygeom.ideal.counting.balls`).
+(`polygeom.ideal.counting.proofs`).
 """
 
 from __future__ import annotations
