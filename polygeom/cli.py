@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from polygeom._version import __version__
-from polygeom.errors import PolygeomError
+from polygeom.errors import EXTRAS, MissingPackageError, PolygeomError
 
 COMMANDS = {
     "dim": ("polygeom.commands.dim", "Dimension of the neurovariety of one or several networks."),
@@ -67,8 +67,9 @@ def polygeom() -> None:
     """Polynomial neural networks: how big is the set of functions they express?
 
     \b
-    Exit status: 0 all done, 1 the answer is no (verify, table --check) or some networks of a list failed,
-    2 input that cannot be used, 130 interrupted.
+    Exit status: 0 all done or yes; 1 the answer is no (verify, contains, table --check), a limit was over before
+    the end, or some networks of a list failed; 2 input that cannot be used; 3 unknown (contains, verify,
+    ideal --compare); 130 interrupted.
     """
 
 
@@ -90,6 +91,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except PolygeomError as error:
         click.echo(f"polygeom: {error}", err=True)
+        return BAD_INPUT
+    except MemoryError:
+        click.echo(
+            "polygeom: not enough memory on this machine; write a smaller network, or limit it by --memory", err=True
+        )
+        return BAD_INPUT
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        click.echo(f"polygeom: {MissingPackageError('this command', error.name)}", err=True)
         return BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
         click.echo("polygeom: interrupted", err=True)

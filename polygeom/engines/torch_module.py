@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import seed
 from polygeom.errors import PolygeomError
 from polygeom.network import Network
 
@@ -22,7 +25,7 @@ _CALIBRATION_POINTS = 512
 
 
 class TorchEngine:
-    """The primitives of `polygeom.engines.interface` on tensors: point values ``(N, *shape)``, weights ``shape``."""
+    """The primitives of `polygeom.network.primitives` on tensors: point values ``(N, *shape)``, weights ``shape``."""
 
     def linear(self, x: Tensor, w: Tensor) -> Tensor:
         return nn.functional.linear(x, w)
@@ -58,11 +61,43 @@ class TorchEngine:
 
 def _take(flat: Tensor, index: np.ndarray, device: torch.device) -> Tensor:
     """Columns of ``flat`` at the positions of ``index``; -1 gives zero."""
-    positions = torch.as_tensor(np.maximum(index, 0).ravel(), device=device)
+    if index.flags.writeable or torch.compiler.is_compiling():
+        positions, kept = _positions(index, device)
+    else:
+        positions, kept = _kept_positions(_Constant(index), device)
     taken = flat.index_select(1, positions)
-    if (index < 0).any():
-        taken = taken * torch.as_tensor((index >= 0).ravel(), dtype=flat.dtype, device=device)
-    return taken
+    return taken if kept is None else taken * kept.to(flat.dtype)
+
+
+def _positions(index: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    """Positions to take, and where they are not -1 unless that is everywhere."""
+    positions = torch.as_tensor(np.maximum(index, 0).ravel(), device=device)
+    kept = torch.as_tensor((index >= 0).ravel(), device=device) if (index < 0).any() else None
+    return positions, kept
+
+
+class _Constant:
+    """An index that no one writes to: the same object is the same index, so that its tensor is made once."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, index: np.ndarray) -> None:
+        self.index = index
+
+    def __hash__(self) -> int:
+        return id(self.index)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Constant) and other.index is self.index
+
+
+@lru_cache(maxsize=256)
+def _kept_positions(constant: _Constant, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    with torch.inference_mode(False):  # an inference tensor would be refused by autograd later
+        return _positions(constant.index, device)
+
+
+_ENGINE = TorchEngine()
 
 
 class NetworkModule(nn.Module):
@@ -73,7 +108,7 @@ class NetworkModule(nn.Module):
     network:
         What to compute.
     dtype, device:
-        Of the parameters; float64 matters wherever a rank is taken.
+        Of the parameters; float64, the default, matters wherever a rank is taken.
     initialisation:
         ``"unit"``: normal weights, then every linear map scaled so that its outputs have root mean square 1 on standard
         normal inputs, layer by layer (layer-sequential unit variance, arXiv 1511.06422); without it the values of
@@ -95,10 +130,10 @@ class NetworkModule(nn.Module):
         self,
         network: Network,
         *,
-        dtype: torch.dtype = torch.float64,
+        dtype: torch.dtype | None = None,
         device: torch.device | str = "cpu",
         initialisation: str = "unit",
-        rng: int = 0,
+        rng: Any = 0,
     ) -> None:
         super().__init__()
         if initialisation not in INITIALISATIONS:
@@ -107,18 +142,19 @@ class NetworkModule(nn.Module):
                 'write initialisation="unit"'
             )
         self.network = network
+        self._point_shape = network.input_shape
         for name, shape in network.parameters.items():
-            self.register_parameter(name, nn.Parameter(torch.zeros(shape, dtype=dtype, device=device)))
+            self.register_parameter(name, nn.Parameter(torch.zeros(shape, dtype=dtype or torch.float64, device=device)))
         if initialisation != "zero":
-            self._initialise(rng, calibrate=initialisation == "unit")
+            self._initialise(seed(rng), calibrate=initialisation == "unit")
 
     @torch.no_grad()
     def _initialise(self, rng: int, calibrate: bool) -> None:
         generator = torch.Generator().manual_seed(rng)
         for name, parameter in self.named_parameters():
-            if not name.startswith("b"):
+            if fan_in := self.network.fan_in[name]:
                 draw = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
-                parameter.copy_(draw / math.sqrt(parameter.shape[-1]))
+                parameter.copy_(draw / math.sqrt(fan_in))
         if calibrate:
             points = torch.randn(
                 (_CALIBRATION_POINTS, *self.network.input_shape), generator=generator, dtype=torch.float64
@@ -128,11 +164,15 @@ class NetworkModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs ``(N, *output_shape)`` at points ``(N, *input_shape)``."""
-        if x.shape[1:] != self.network.input_shape:
+        if x.shape[1:] != self._point_shape:
             raise PolygeomError(
                 f"x must have shape (N, {', '.join(map(str, self.network.input_shape))}), got {tuple(x.shape)}"
             )
-        value: Tensor = self.network.evaluate(TorchEngine(), dict(self.named_parameters()), x)
+        weights: Mapping[str, Tensor | None] = self._parameters
+        plan = self.network.plan  # not kept here: modules are copied and pickled, plans are not
+        if len(weights) != len(plan.parameters):  # some are computed from others, by torch's parametrizations
+            weights = {name: getattr(self, name) for name in plan.parameters}
+        value: Tensor = plan.run(_ENGINE, weights, x)
         return value
 
     def set_weights(self, weights: Mapping[str, np.ndarray | Tensor]) -> None:

@@ -7,7 +7,7 @@ from functools import cached_property
 from polygeom.dimension import DimensionResult
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.search.search import Progress, Search, interpolate
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 
 
 class Workspace:
@@ -25,7 +25,7 @@ class Workspace:
     """
 
     def __init__(self, network: Network | str, *, rng: int = 0, workers: int = 1) -> None:
-        self.network = parse(network) if isinstance(network, str) else network
+        self.network = as_network(network)
         self.coordinates = Coordinates(self.network)
         self.rng, self.workers = rng, workers
         self._search: Search | None = None

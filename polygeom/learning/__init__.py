@@ -1,4 +1,4 @@
-"""What networks learn and how: general tools over torch (``pip install "polygeom[learn]"``), none tied to one study.
+"""What networks learn and how: general tools over torch (the extra ``learn``), none tied to one study.
 
 The names below are imported when they are first used, so ``import polygeom.learning`` itself is light.
 """
@@ -104,7 +104,7 @@ _HOMES = {
     "Patterns": "polygeom.learning.regions.regions",
     "activation_patterns": "polygeom.learning.regions.regions",
     "sign_patterns": "polygeom.learning.regions.regions",
-    "cross_section": "polygeom.learning.regions.regions",
+    "cross_section": "polygeom.learning.regions.sections",
     "GradientProducts": "polygeom.learning.regions.confusion",
     "gradient_confusion": "polygeom.learning.regions.confusion",
     "gradient_products": "polygeom.learning.regions.confusion",

@@ -39,7 +39,7 @@ def _merge(intervals: Iterable[tuple[int, int]]) -> DegreeSet:
 
 
 class DegreeEngine:
-    """Engine over degree sets; weights are ``None``. See `polygeom.engines.interface` for the primitives."""
+    """Engine over degree sets; weights are ``None``. See `polygeom.network.primitives` for the primitives."""
 
     def linear(self, x: DegreeSet, w: Any) -> DegreeSet:
         return x

@@ -85,7 +85,7 @@ def tape_subject() -> Subject:
 
 
 def torch_subject() -> Subject:
-    torch = pytest.importorskip("torch", reason="the torch engine needs the extra polygeom[learn]")
+    torch = pytest.importorskip("torch", reason="the torch engine needs the extra learn")
     from polygeom.engines.torch_module import TorchEngine
 
     def encode(numbers: np.ndarray) -> Any:
@@ -125,7 +125,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 
 class TestEngine:
-    """The interface of `polygeom.engines.interface`, primitive by primitive and on whole networks."""
+    """The interface of `polygeom.network.primitives`, primitive by primitive and on whole networks."""
 
     def check(self, subject: Subject, primitive: str, values: list[np.ndarray], *others: Any) -> None:
         encoded = [subject.encode(v) for v in values]

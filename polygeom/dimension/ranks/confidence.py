@@ -53,10 +53,16 @@ class Height:
 
 
 class HeightEngine:
-    """Engine over `Height`; no linear map sums more than ``fan_in`` terms. Weight values are not looked at."""
+    """Engine over `Height`; no linear map sums more than ``fan_in`` terms. Weight values are not looked at.
+
+    A layer may arrange values and weights to arrays with longer axes before it sums; ``fan_in`` grows with them.
+    """
 
     def __init__(self, fan_in: int) -> None:
         self._sum = log2(fan_in)
+
+    def _meet(self, index: Any) -> None:
+        self._sum = max(self._sum, log2(max(1, *index.shape)))
 
     def linear(self, x: Height, w: Any) -> Height:
         return Height(x.weights + 1, x.inputs, x.norm + self._sum, x.scale)
@@ -86,9 +92,11 @@ class HeightEngine:
         return Height(product.weights, product.inputs, product.norm + self._sum, product.scale)
 
     def reindex(self, x: Height, index: Any) -> Height:
+        self._meet(index)
         return x
 
     def arrange(self, w: Any, index: Any) -> Any:
+        self._meet(index)
         return w
 
 

@@ -195,6 +195,8 @@ def _learning_by_equations(task: Task, samples: Samples) -> Evidence | None:
 
 def _learning_by_monodromy(task: Task, samples: Samples) -> Evidence:
     """Critical points in the space of outputs at the samples."""
+    if not task.network.parameter_count:
+        return task.single()
     rng, size = task.generator, samples.dimension
     system = CriticalPoints(Outputs(task.network, size, samples.floats, exact=samples.exact), samples.identity)
     functions = Outputs.random(task.network, task.dimension, rng)

@@ -190,13 +190,21 @@ class Task:
 
     # monodromy
 
+    def single(self) -> Evidence:
+        """A network without weights."""
+        return Evidence(MONODROMY, 1, 1, 1, True, "the network computes one function only")
+
     def degree_by_monodromy(self) -> Evidence:
         """Points of a section, with the trace test."""
+        if not self.network.parameter_count:
+            return self.single()
         rng = self.generator
         return self._by_monodromy(Sections(Outputs.random(self.network, self.dimension, rng), rng), rng)
 
     def critical_by_monodromy(self, form: np.ndarray) -> Evidence:
         """Critical points, with the trace test."""
+        if not self.network.parameter_count:
+            return self.single()
         rng = self.generator
         system = CriticalPoints(Coefficients(self.network, self.dimension, rng), form, any_form=self.form == GENERIC)
         return self._by_monodromy(system, rng)

@@ -28,13 +28,13 @@ from torch import Tensor
 from polygeom.engines.torch_coefficients import CoefficientEngine
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 
 SYSTEMS = ("plain", "bombieri")
 
 
 def _coordinates(network: Network | str) -> Coordinates:
-    return Coordinates(parse(network) if isinstance(network, str) else network)
+    return Coordinates(as_network(network))
 
 
 def basis_factors(network: Network | str) -> np.ndarray:

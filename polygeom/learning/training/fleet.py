@@ -24,7 +24,7 @@ from torch import Tensor
 
 from polygeom.engines.torch_module import TorchEngine
 from polygeom.errors import PolygeomError
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 
 REACHED, STATIONARY, STALLED, UNFINISHED = "reached", "stationary", "stalled", "unfinished"
 """What became of a fit: the tolerance; a zero of the gradient; no progress in floating point; out of steps."""
@@ -116,12 +116,12 @@ def random_starts(
     >>> {name: tuple(w.shape) for name, w in random_starts("[2,3,1] r=2", 5).items()}
     {'W1': (5, 3, 2), 'W2': (5, 1, 3)}
     """
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     generator = torch.Generator().manual_seed(rng)
     weights = {}
     for name, shape in network.parameters.items():
         draw = torch.randn((count, *shape), generator=generator, dtype=dtype)
-        weights[name] = biases * draw if name.startswith("b") else draw
+        weights[name] = draw if network.fan_in[name] else biases * draw
     x = generic_points(network, (_CALIBRATION_POINTS,), generator).to(dtype)
 
     def sizes(own: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -213,7 +213,7 @@ def fit_fleet(
     >>> fleet.states.tolist()
     ['reached', 'reached', 'reached']
     """
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     run = _Run(network, inputs, targets, starts, frozenset(fixed), tolerance)
     for _ in range(steps):
         if not run.step():
