@@ -12,6 +12,10 @@ from polygeom.commands.limits import check_timeout, shows_progress, ticking, wit
 from polygeom.errors import FormatError, PolygeomError
 
 
+GRACE = 1.5
+"""Seconds after which a count is ended that has not ended by itself with the lower bound that it has."""
+
+
 @click.command()
 @click.argument("network", metavar="NETWORK")
 @click.option("--form", metavar="generic|unit|bombieri-weyl", help="Count critical points of a distance instead.")
@@ -71,7 +75,7 @@ def _limited(network: str, question: dict[str, Any], timeout: float, as_json: bo
     question["inputs"] = None if rows is None else [[str(c) for c in row] for row in rows]
     with ticking(f"{text:.60}: counting", shows_progress(quiet)):
         answer = within(
-            "polygeom.ideal.task:count_within", {"network": network, "timeout": timeout, **question}, timeout
+            "polygeom.ideal.task:count_within", {"network": network, "timeout": timeout, **question}, timeout + GRACE
         )
     if answer is None:
         unfinished = {"network": text, "value": None, "status": "timeout", "timeout": timeout}

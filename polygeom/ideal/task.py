@@ -13,8 +13,6 @@ from polygeom.ideal.neurovariety import Neurovariety
 
 SEARCH = 0.6
 """Share of the time that the search for equations may take; the rest is for what is done with them."""
-COUNT = 0.8
-"""Share of the time after which a count ends by itself, with what it has proved."""
 
 
 def contains(task: dict[str, Any]) -> dict[str, Any]:
@@ -43,6 +41,6 @@ def count_within(task: dict[str, Any]) -> dict[str, Any]:
     """`count` of ``{"network", "form", "inputs", "timeout", "options", "seed"}``, inputs as text."""
     rows = task["inputs"]
     inputs = None if rows is None else [[Fraction(c) for c in row] for row in rows]
-    options = task["options"] | {"timeout": COUNT * task["timeout"]}
+    options = task["options"] | {"timeout": task["timeout"]}
     found, h_vector = count(task["network"], task["form"], inputs, options, task["seed"])
     return {"count": found.as_dict() | {"h_vector": h_vector}, "text": str(found)}
