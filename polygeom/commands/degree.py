@@ -11,7 +11,6 @@ import click
 from polygeom.commands.limits import check_timeout, shows_progress, ticking, within
 from polygeom.errors import FormatError, PolygeomError
 
-
 GRACE = 1.5
 """Seconds after which a count is ended that has not ended by itself with the lower bound that it has."""
 

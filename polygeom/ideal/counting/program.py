@@ -180,13 +180,11 @@ def _roundings(rows: Sequence[tuple[int, int, int, int]], registers: int) -> int
     count = [1] * registers
     for operation, target, a, b in rows:
         kind = operation & ~1
-        made = {
-            WEIGHT: lambda a=a: count[a] + 1,
-            PRODUCT: lambda a=a, b=b: count[a] + count[b] + 1,
-            POWER: lambda a=a, b=b: b * (count[a] + 1),
-            FACTOR: lambda a=a: count[a] + 2,
-            SHIFT: lambda: 0,
-            CONSTANT: lambda: 1,
-        }[kind]()
+        if kind == PRODUCT:
+            made = count[a] + count[b] + 1
+        elif kind == POWER:
+            made = b * (count[a] + 1)
+        else:
+            made = {WEIGHT: count[a] + 1, FACTOR: count[a] + 2, SHIFT: 0, CONSTANT: 1}[kind]
         count[target] = made if operation == kind else max(count[target], made) + 1
     return 3 * (max(count) + len(rows) + registers)

@@ -37,7 +37,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from polygeom.ideal.counting.residuals import enclosed, form_error
-from polygeom.ideal.counting.systems import Array, CriticalPoints, System
+from polygeom.ideal.counting.systems import Array, CriticalPoints, Outputs, System
 from polygeom.ideal.counting.tracking import refine
 
 _UNIT = 2.0**-53
@@ -108,7 +108,7 @@ def proved(system: System, w: Array, parameters: Array, *, until: float | None =
         parts.append(_proved(system, np.where(np.isfinite(rows), rows, 0), parameters))
     joined = [np.concatenate([part[k] for part in parts]) for k in range(6)] if parts else _nothing(system)
     mask, images, radii = joined[0], joined[4], joined[5]
-    return Proved(*joined, different=_separate(images, radii, np.flatnonzero(mask)))
+    return Proved(*joined, _separate(images, radii, np.flatnonzero(mask)))  # type: ignore[arg-type]
 
 
 def _nothing(system: System) -> list[Array]:
@@ -194,7 +194,7 @@ class _Absolute(System):
         self.kind = system.kind
 
 
-class _AbsoluteOutputs:
+class _AbsoluteOutputs(Outputs):
     def __init__(self, system: System) -> None:
         outputs = system.outputs
         self.network, self.dimension = outputs.network, outputs.dimension

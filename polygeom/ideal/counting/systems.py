@@ -112,11 +112,17 @@ class Outputs:
         """Three random linear functions of the image, by which functions are told apart."""
         size = self.image(np.ones((1, self.network.parameter_count), dtype=complex)).shape[1]
         functionals = complex_normal(rng, size, 3)
-        return lambda w: self.image(w) @ functionals
+
+        def marks(w: Array) -> Array:
+            found: Array = self.image(w) @ functionals
+            return found
+
+        return marks
 
     def combinations(self, rng: np.random.Generator, count: int) -> Array:
         """``(count, m)``: generic linear forms in the outputs at the points."""
-        return complex_normal(rng, count, self.size) / np.sqrt(self.size)
+        rows: Array = complex_normal(rng, count, self.size) / np.sqrt(self.size)
+        return rows
 
 
 class Coefficients(Outputs):
@@ -169,7 +175,8 @@ class Coefficients(Outputs):
         return coefficients
 
     def combinations(self, rng: np.random.Generator, count: int) -> Array:
-        return complex_normal(rng, count, len(self.readout)) @ self.readout / np.sqrt(len(self.readout))
+        rows: Array = complex_normal(rng, count, len(self.readout)) @ self.readout / np.sqrt(len(self.readout))
+        return rows
 
 
 def _sphere(rng: np.random.Generator, count: int, size: int) -> Array:
@@ -295,6 +302,7 @@ class CriticalPoints(System):
     """
 
     kind = 1
+    outputs: Outputs
 
     def __init__(self, outputs: Outputs, form: Array, *, any_form: bool = False) -> None:
         self.exact_form, self.any_form = form, any_form

@@ -113,8 +113,8 @@ def trace_test(
     images = image(w), image(w_away), image(ends)
     functionals = complex_normal(rng, images[0].shape[1], _FUNCTIONALS)
     values = tuple(each @ functionals for each in images)
-    single = second_differences(values, place)  # type: ignore[arg-type]
-    total = second_differences(tuple(v.sum(axis=0) for v in values), place)  # type: ignore[arg-type]
+    single = second_differences(values, place)
+    total = second_differences(tuple(v.sum(axis=0) for v in values), place)
     least = np.abs(single).min(axis=0) + 1e-300
     if len(w) == 1:  # all of a linear space: there is no other point to compare with, so the own size serves
         least = np.maximum(least, _LINEAR * np.abs(values[0][0]))

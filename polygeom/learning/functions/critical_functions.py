@@ -90,14 +90,15 @@ def complex_critical_functions(loss: FunctionLoss, *, rng: int = 0) -> CriticalF
     if dimension(network).dimension == best.size:
         return CriticalFunctions(best[None].astype(complex), np.ones(1, dtype=bool), 0)
     form = np.kron(np.eye(network.output_dimension), root.T @ root)
-    system = CriticalPoints(Coefficients(network, dimension(network).dimension, generator), form)
+    coefficients = Coefficients(network, dimension(network).dimension, generator)
+    system = CriticalPoints(coefficients, form)
     found = monodromy(system, generator)
-    scales = system.outputs.scales
+    scales = coefficients.scales
     target = best.ravel() / scales
     weights = _followed(system, found.weights, found.parameters, target.astype(complex), generator)
     if not len(weights):
         return CriticalFunctions(np.empty((0, *best.shape), complex), np.ones(0, dtype=bool), found.count)
-    weights = weights[system.proper(weights, target)]
+    weights = weights[system.proper(weights)]
     functions = (system.outputs.image(weights) * scales).reshape(len(weights), network.output_dimension, -1)
     size = np.abs(functions).max(axis=(1, 2))
     real = np.abs(functions.imag).max(axis=(1, 2)) <= _REAL * size
