@@ -108,7 +108,8 @@ def proved(system: System, w: Array, parameters: Array, *, until: float | None =
         parts.append(_proved(system, np.where(np.isfinite(rows), rows, 0), parameters))
     joined = [np.concatenate([part[k] for part in parts]) for k in range(6)] if parts else _nothing(system)
     mask, images, radii = joined[0], joined[4], joined[5]
-    return Proved(*joined, _separate(images, radii, np.flatnonzero(mask)))  # type: ignore[arg-type]
+    different = _separate(images, radii, np.flatnonzero(mask))
+    return Proved(mask, joined[1], joined[2], joined[3], images, radii, different)
 
 
 def _nothing(system: System) -> list[Array]:
