@@ -9,9 +9,9 @@ equations
     critical points: their number over a prime field, for a random target (`polygeom.ideal.counting.quotient`). Exact
     there, hence right over the rationals unless the target or the prime is special: probable.
 monodromy
-    Solutions found by following paths (`polygeom.ideal.counting.monodromy`) and proved to exist
-    (`polygeom.ideal.counting.proofs`): a proved lower bound. The trace test (`polygeom.ideal.counting.trace`) gives
-    numerical evidence that none is missing: probable.
+    Solutions found by following paths (`polygeom.ideal.counting.paths.monodromy`) and proved to exist
+    (`polygeom.ideal.counting.paths.proofs`): a proved lower bound. The trace test
+    (`polygeom.ideal.counting.paths.trace`) gives numerical evidence that none is missing: probable.
 
 Every route keeps to the time, within about a second, and what it has proved until then stands.
 """
@@ -23,8 +23,8 @@ from typing import Any
 
 from polygeom.ideal.counting.distance import form_matrix
 from polygeom.ideal.counting.evidence import EQUATIONS, MONODROMY, THEOREM, Count, Evidence
+from polygeom.ideal.counting.paths.systems import CriticalPoints, Outputs
 from polygeom.ideal.counting.samples import Samples
-from polygeom.ideal.counting.systems import CriticalPoints, Outputs
 from polygeom.ideal.counting.task import Progress, Source, Task
 from polygeom.ideal.counting.theorems import GENERIC, LOSS, known_learning_degree
 

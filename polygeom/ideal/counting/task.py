@@ -12,9 +12,9 @@ import numpy as np
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.counting.distance import critical_equations
 from polygeom.ideal.counting.evidence import EQUATIONS, MONODROMY, THEOREM, Count, Evidence, Route, settle
-from polygeom.ideal.counting.monodromy import Solutions, monodromy
+from polygeom.ideal.counting.paths.monodromy import Solutions, monodromy
+from polygeom.ideal.counting.paths.systems import Coefficients, CriticalPoints, Outputs, Sections, System
 from polygeom.ideal.counting.quotient import MOST_MONOMIALS, quotient_dimension
-from polygeom.ideal.counting.systems import Coefficients, CriticalPoints, Outputs, Sections, System
 from polygeom.ideal.counting.theorems import GENERIC, Known, known_degree, known_distance_degree
 from polygeom.ideal.search.search import Search
 from polygeom.ideal.workspace import Workspace
@@ -230,7 +230,7 @@ class Task:
 
         ``dominant`` says that there may be solutions in other components than that of the ones found.
         """
-        from polygeom.ideal.counting.proofs import certified
+        from polygeom.ideal.counting.paths.proofs import certified
 
         lower: int | None = None
         if self.variety.dimension.proved:

@@ -2,8 +2,8 @@ r"""All critical functions of the squared loss: over the complex numbers, and ex
 
 A function ``C`` of a network is critical when the residual is orthogonal to the tangent space of the neurovariety at
 ``C``. Over the complex numbers their number for generic targets is the learning degree; they are found by monodromy and
-then followed to the given target (`polygeom.ideal.counting.monodromy`, `polygeom.ideal.counting.tracking`). What is
-found is checked to solve the equations; that none is missing is not proved.
+then followed to the given target (`polygeom.ideal.counting.paths.monodromy`, `polygeom.ideal.counting.paths.tracking`).
+What is found is checked to solve the equations; that none is missing is not proved.
 
 Where the neurovariety is all matrices of rank at most ``s``, the theorem of Eckart and Young gives them in closed form:
 in whitened coordinates they keep ``s`` of the singular values of the target. Real critical functions may still be out
@@ -23,9 +23,9 @@ from torch import Tensor
 
 from polygeom.dimension import dimension
 from polygeom.errors import PolygeomError
-from polygeom.ideal.counting.monodromy import monodromy
-from polygeom.ideal.counting.systems import Coefficients, CriticalPoints
-from polygeom.ideal.counting.tracking import track
+from polygeom.ideal.counting.paths.monodromy import monodromy
+from polygeom.ideal.counting.paths.systems import Coefficients, CriticalPoints
+from polygeom.ideal.counting.paths.tracking import track
 from polygeom.learning.functions.function_loss import FunctionLoss, descend, initial_weights, label
 
 _REAL = 1e-8

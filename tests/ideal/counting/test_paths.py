@@ -13,13 +13,13 @@ from polygeom.engines.jets import JetEngine
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.chart import Chart, chart
 from polygeom.ideal.counting.distance import form_matrix
-from polygeom.ideal.counting.monodromy import monodromy
-from polygeom.ideal.counting.proofs import certified
+from polygeom.ideal.counting.paths.monodromy import monodromy
+from polygeom.ideal.counting.paths.proofs import certified
+from polygeom.ideal.counting.paths.residuals import enclosed
+from polygeom.ideal.counting.paths.systems import Coefficients, CriticalPoints, Outputs, Sections, complex_normal
+from polygeom.ideal.counting.paths.trace import second_differences, trace_test
+from polygeom.ideal.counting.paths.tracking import Tracker, track
 from polygeom.ideal.counting.quotient import quotient_dimension
-from polygeom.ideal.counting.residuals import enclosed
-from polygeom.ideal.counting.systems import Coefficients, CriticalPoints, Outputs, Sections, complex_normal
-from polygeom.ideal.counting.trace import second_differences, trace_test
-from polygeom.ideal.counting.tracking import Tracker, track
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.singular import singular_subnetworks
 from polygeom.modular import P22, PrimeField

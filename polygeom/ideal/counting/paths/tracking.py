@@ -1,9 +1,9 @@
 """Following the solutions of polynomial equations in a network's weights while parameters move along a path, over ℂ.
 
 Predictor and corrector: the cubic through the last two points with their tangents is continued, then Newton's method
-corrects; each path has its own step size (`polygeom.ideal.counting.kernels`). Nothing here is a proof. A path that
-jumps to another solution still ends at a solution, and what is claimed about solutions is certified afterwards
-(`polygeom.ideal.counting.proofs`).
+corrects; each path has its own step size (`polygeom.ideal.counting.paths.kernels`). Nothing here is a proof. A path
+that jumps to another solution still ends at a solution, and what is claimed about solutions is certified afterwards
+(`polygeom.ideal.counting.paths.proofs`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polygeom.ideal.counting.systems import Array, System
+from polygeom.ideal.counting.paths.systems import Array, System
 
 _LONGEST = 0.25
 """Seconds that one call of a kernel should take, so that a deadline is noticed in time."""
@@ -117,7 +117,7 @@ class Tracker:
         return ends, arrived
 
     def _pieces(self, w: Array, start: Array, end: Array, gamma: Array, steps: Steps):  # type: ignore[no-untyped-def]
-        from polygeom.ideal.counting import kernels
+        from polygeom.ideal.counting.paths import kernels
 
         limits = (steps.aim, steps.far, steps.least, steps.most)
 

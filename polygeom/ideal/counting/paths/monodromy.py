@@ -1,10 +1,10 @@
 """Counting solutions by monodromy: carry one solution around loops in parameter space until no new ones appear.
 
-The solutions of `polygeom.ideal.counting.systems` form one orbit of the monodromy group, since weights and parameters
-together form an irreducible variety; so every solution is reachable from one, and the number found is a lower bound
-that stabilises. Solutions are kept at the *nodes* of a graph, parameters of which some are joined by several *edges*,
-arcs in the complex line through both; each solution is carried along each edge once, in one direction. Two edges make a
-loop. The *trace test* (`polygeom.ideal.counting.trace`) says when to stop.
+The solutions of `polygeom.ideal.counting.paths.systems` form one orbit of the monodromy group, since weights and
+parameters together form an irreducible variety; so every solution is reachable from one, and the number found is a
+lower bound that stabilises. Solutions are kept at the *nodes* of a graph, parameters of which some are joined by
+several *edges*, arcs in the complex line through both; each solution is carried along each edge once, in one direction.
+Two edges make a loop. The *trace test* (`polygeom.ideal.counting.paths.trace`) says when to stop.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from polygeom.ideal.counting.systems import Array, Marks, System
-from polygeom.ideal.counting.trace import Trace, trace_test
-from polygeom.ideal.counting.tracking import CAREFUL, QUICK, Deadline, Steps, Tracker
+from polygeom.ideal.counting.paths.systems import Array, Marks, System
+from polygeom.ideal.counting.paths.trace import Trace, trace_test
+from polygeom.ideal.counting.paths.tracking import CAREFUL, QUICK, Deadline, Steps, Tracker
 
 _SAME = 1e-6
 _EDGES = 4

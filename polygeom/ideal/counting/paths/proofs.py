@@ -1,7 +1,7 @@
 """Proofs that floating-point solutions are near exact ones, and that these are different.
 
-Every number in a system of `polygeom.ideal.counting.systems` is a double, hence an exact dyadic rational, or is the
-nearest double to a number that is meant. So the system is definite, and the following is a theorem about it, not an
+Every number in a system of `polygeom.ideal.counting.paths.systems` is a double, hence an exact dyadic rational, or is
+the nearest double to a number that is meant. So the system is definite, and the following is a theorem about it, not an
 approximation. Near a candidate the weights are restricted to an affine space ``w + T s`` across the fibre, with exact
 entries, so that ``G(s) = 0`` has as many equations as unknowns. Let ``Y`` be any matrix near the inverse of ``G'(0)``,
 and ``X`` the polydisc of radius ``r`` around 0. If in every row
@@ -20,7 +20,8 @@ every minus by a plus: the polynomial ``P`` becomes ``P̂``, with coefficients a
   relative error of one complex operation and ``K`` is the number of operations that any one term takes part in.
 
 ``P̂`` is computed by the same compiled code, on positive numbers, where its relative error is at most ``(1 + ε)^K - 1``.
-Where the bound for ``G(0)`` is too coarse, ``G(0)`` is enclosed with more digits (`polygeom.ideal.counting.residuals`).
+Where the bound for ``G(0)`` is too coarse, ``G(0)`` is enclosed with more digits
+(`polygeom.ideal.counting.paths.residuals`).
 
 References
 ----------
@@ -36,9 +37,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from polygeom.ideal.counting.residuals import enclosed, form_error
-from polygeom.ideal.counting.systems import Array, CriticalPoints, Outputs, System
-from polygeom.ideal.counting.tracking import refine
+from polygeom.ideal.counting.paths.residuals import enclosed, form_error
+from polygeom.ideal.counting.paths.systems import Array, CriticalPoints, Outputs, System
+from polygeom.ideal.counting.paths.tracking import refine
 
 _UNIT = 2.0**-53
 _OPERATION = 4 * _UNIT

@@ -5,7 +5,7 @@ That is what monodromy needs. Their solutions form one orbit of the monodromy gr
 together form an irreducible variety: an affine-linear bundle over the space of weights.
 
 A solution is known up to weights that give the same function. So at each step of a path only the directions across
-these fibres count (`polygeom.ideal.counting.kernels`), and no choice of coordinates on the weights has to be good
+these fibres count (`polygeom.ideal.counting.paths.kernels`), and no choice of coordinates on the weights has to be good
 everywhere. Along such a path ``Σ e_k |w_k|²`` stays what it is for every scaling with exponents ``e`` that leaves the
 function unchanged; hence weights that are balanced at the start stay balanced.
 """
@@ -18,7 +18,7 @@ from functools import cached_property
 
 import numpy as np
 
-from polygeom.ideal.counting.program import program
+from polygeom.ideal.counting.paths.program import program
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.network import Network
 from polygeom.symmetry.gauge import scalings
@@ -98,7 +98,7 @@ class Outputs:
 
     def raw(self, w: Array) -> Array:
         """Outputs at the points, ``(B, m)``: entry ``o N + n`` is output ``o`` at point ``n``."""
-        from polygeom.ideal.counting import kernels
+        from polygeom.ideal.counting.paths import kernels
 
         p, w = self.program, np.ascontiguousarray(w, dtype=complex)
         values: Array = kernels.values_of(p.operations, p.constants, p.outputs, p.registers, self.packed, w)
@@ -214,7 +214,7 @@ class System:
     def linearised(self, w: Array, parameters: Array, frames: Array | None = None) -> tuple[Array, ...]:
         """Equations ``(B, k)``, derivatives ``(B, k, k)``, outputs ``(B, m)``, their derivatives ``(B, P, m)``, and
         frames ``(B, P, k)``: those given, or new ones."""
-        from polygeom.ideal.counting import kernels
+        from polygeom.ideal.counting.paths import kernels
 
         w = np.ascontiguousarray(w, dtype=complex)
         fresh = frames is None

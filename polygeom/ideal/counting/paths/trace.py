@@ -28,8 +28,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polygeom.ideal.counting.systems import Array, complex_normal
-from polygeom.ideal.counting.tracking import CAREFUL, QUICK, Steps, Tracker
+from polygeom.ideal.counting.paths.systems import Array, complex_normal
+from polygeom.ideal.counting.paths.tracking import CAREFUL, QUICK, Steps, Tracker
 
 STRAIGHT = 1e-4
 """Ratio below which the test is passed. All solutions give about 1e-10, all but one at least 1."""

@@ -2,8 +2,8 @@
 
 Recording is one more engine (`polygeom.engines.interface`): it evaluates the network over *names of registers* and
 writes down what it would compute. A register holds one feature at ``N`` points; weights are operands. So whatever can
-be evaluated over an engine can be tracked, and the compiled kernels (`polygeom.ideal.counting.kernels`) know seven
-instructions instead of layers.
+be evaluated over an engine can be tracked, and the compiled kernels (`polygeom.ideal.counting.paths.kernels`) know
+seven instructions instead of layers.
 """
 
 from __future__ import annotations

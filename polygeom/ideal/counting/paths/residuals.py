@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from polygeom.ideal.counting.program import CONSTANT, FACTOR, POWER, PRODUCT, SHIFT, WEIGHT
-from polygeom.ideal.counting.systems import Array, Coefficients, CriticalPoints, System
+from polygeom.ideal.counting.paths.program import CONSTANT, FACTOR, POWER, PRODUCT, SHIFT, WEIGHT
+from polygeom.ideal.counting.paths.systems import Array, Coefficients, CriticalPoints, System
 
 _BITS = 160
 _LARGEST = 60_000
