@@ -27,6 +27,7 @@ from math import lcm, log2
 from typing import Any
 
 from polygeom.network import Network
+from polygeom.network.constants import Constants
 
 PRIMES_OF_22_BITS = 140336
 """Number of primes in (2^21, 2^22)."""
@@ -80,6 +81,20 @@ class HeightEngine:
         total = sum(abs(c) for c in coefficients) * denominator
         scale = log2(denominator)
         return Height(top.weights, top.inputs, top.norm + max(scale, log2(total)), top.scale + scale)
+
+    def inverse(self, x: Height) -> Height:
+        return Height(x.weights, x.inputs, x.norm, x.norm)
+
+    def combine(self, x: Height, matrix: Constants) -> Height:
+        if not matrix.entries:
+            return x
+        denominator = lcm(*(c.denominator for c in matrix.values))
+        total: dict[int, Fraction] = {}
+        for i, _, c in matrix.entries:
+            total[i] = total.get(i, Fraction(0)) + abs(c)
+        scale = log2(denominator)
+        norm = max(scale, log2(max(total.values()) * denominator))
+        return Height(x.weights, x.inputs, x.norm + norm, x.scale + scale)
 
     def matmul(self, x: Height, y: Height) -> Height:
         product = self.multiply(x, y)

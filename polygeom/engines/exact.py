@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from polygeom.errors import PoleError, PolygeomError
+from polygeom.network.constants import Constants
+
 Objects = np.ndarray
 """An array of dtype object."""
 
@@ -66,6 +69,22 @@ class ExactEngine:
             value = self.multiply(value, x) + c
         return value
 
+    def inverse(self, x: Objects) -> Objects:
+        return _map(self._inverted, x)
+
+    def _inverted(self, a: Any) -> Any:
+        if not isinstance(a, int | Fraction):
+            raise PolygeomError("inverse: polynomials have no inverses; ask for the dimension, which needs none")
+        if not a:
+            raise PoleError("inverse: a denominator vanishes at these weights; write other weights")
+        return self._constant(Fraction(1) / a)
+
+    def combine(self, x: Objects, matrix: Constants) -> Objects:
+        def constants(values: Sequence[Fraction]) -> Objects:
+            return _filled([self._constant(c) for c in values])
+
+        return matrix.sums(x, constants, zero=self._zero)
+
     def matmul(self, x: Objects, y: Objects) -> Objects:
         return np.stack([self._dot(a, b) for a, b in zip(x, y, strict=True)])
 
@@ -81,6 +100,12 @@ class ExactEngine:
     def _dot(self, x: Objects, y: Objects) -> Objects:
         product: Objects = x @ y
         return product
+
+
+def _filled(numbers: Sequence[Any]) -> Objects:
+    array = np.empty(len(numbers), dtype=object)
+    array[:] = numbers
+    return array
 
 
 def _plain(c: Fraction) -> int | Fraction:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
 from polygeom.network import Network
+from polygeom.network.constants import Constants
 
 INITIALISATIONS = ("unit", "normal", "zero")
 _CALIBRATION_POINTS = 512
@@ -44,6 +45,13 @@ class TorchEngine:
         for c in reversed(coefficients[:-1]):
             value = value * x + float(c)
         return value
+
+    def inverse(self, x: Tensor) -> Tensor:
+        return 1 / x
+
+    def combine(self, x: Tensor, matrix: Constants) -> Tensor:
+        dense = torch.as_tensor(matrix.dense().astype(float), dtype=x.dtype, device=x.device)
+        return nn.functional.linear(x, dense)
 
     def matmul(self, x: Tensor, y: Tensor) -> Tensor:
         return torch.matmul(x, y)
