@@ -16,13 +16,16 @@ import pytest
 import sympy_script
 from scipy.linalg import lapack
 
-from polygeom.dimension import _identifications, bounds, dimension
+from polygeom.dimension import dimension
+from polygeom.dimension.bounds import identifications as _identifications
+from polygeom.dimension.bounds import perceptrons as bounds
 from polygeom.dimension.compute import perceptron_trial
-from polygeom.dimension.tangent import generic_rank
-from polygeom.dimension.witness import STRUCTURED, generator
+from polygeom.dimension.ranks.tangent import generic_rank
+from polygeom.dimension.ranks.witness import STRUCTURED, generator
 from polygeom.engines.symbolic import jacobian_rank
 from polygeom.modular import P22, PrimeField, load_compiled
-from polygeom.network import mlp, notation, parse
+from polygeom.network import mlp, parse
+from polygeom.network.text import notation
 
 GENERATOR = np.random.default_rng(20240601)
 FIELD = PrimeField(P22)
@@ -155,7 +158,7 @@ FLINT = [("[10,10,10,10] r=2", 280), ("[20,20,20] r=2", 780), ("[8,8,8,8] r=3", 
 @pytest.mark.parametrize(("text", "value"), FLINT, ids=[text for text, _ in FLINT])
 def test_flint_on_the_plain_jacobian(compare, text: str, value: int) -> None:
     """FLINT's rank alone, the Jacobian given; ours includes making it."""
-    from polygeom.dimension.tangent import jacobian, random_weights
+    from polygeom.dimension.ranks.tangent import jacobian, random_weights
 
     network = parse(text)
     count = -(-value // network.output_dimension) + 2

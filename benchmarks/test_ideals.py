@@ -17,7 +17,7 @@ import pytest
 from algebra_systems import LIMIT, MACAULAY2, SINGULAR, cpu_seconds
 
 from polygeom.ideal import interpolate
-from polygeom.ideal.elimination import run as eliminate_here
+from polygeom.ideal.search.elimination import run as eliminate_here
 from polygeom.modular import load_compiled
 
 GENERATOR = np.random.default_rng(20240601)

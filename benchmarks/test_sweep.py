@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from polygeom.sweep import Journal, Supervisor, Task, read_table, sweep
-from polygeom.sweep.table import write_rows
+from polygeom.tables.table import write_rows
 
 NOTHING = "time:gmtime"
 """A task whose answer is an error at once, so that nothing but the way there and back is timed."""

@@ -14,10 +14,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from polygeom.atlas import load_atlas
     from polygeom.dimension import DimensionResult, dimension, verify
     from polygeom.dimension.explain import explain
-    from polygeom.dimension.frontier import frontier
+    from polygeom.dimension.frontier.search import frontier
     from polygeom.dimension.identifiability import identifiability, threshold
     from polygeom.errors import BudgetError, FormatError, PolygeomError
     from polygeom.ideal import Neurovariety, degree, ed_degree, learning_degree
@@ -33,9 +32,10 @@ if TYPE_CHECKING:
         parse,
         product_network,
     )
-    from polygeom.network.selection import architectures
+    from polygeom.network.text.selection import architectures
     from polygeom.report import Portrait, portrait
     from polygeom.sweep import sweep
+    from polygeom.tables.atlas import load_atlas
 
 __version__ = "0.1.0"
 
@@ -55,12 +55,12 @@ _HOMES = {
     "dimension": "polygeom.dimension",
     "DimensionResult": "polygeom.dimension",
     "verify": "polygeom.dimension",
-    "architectures": "polygeom.network.selection",
-    "frontier": "polygeom.dimension.frontier",
+    "architectures": "polygeom.network.text.selection",
+    "frontier": "polygeom.dimension.frontier.search",
     "threshold": "polygeom.dimension.identifiability",
     "identifiability": "polygeom.dimension.identifiability",
     "explain": "polygeom.dimension.explain",
-    "load_atlas": "polygeom.atlas",
+    "load_atlas": "polygeom.tables.atlas",
     "Neurovariety": "polygeom.ideal",
     "degree": "polygeom.ideal",
     "ed_degree": "polygeom.ideal",

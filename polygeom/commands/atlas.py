@@ -33,8 +33,8 @@ def atlas(
       polygeom atlas --check 200
       polygeom atlas --rebuild --workers 2 --out atlas.csv.gz
     """
-    from polygeom.analysis import select
-    from polygeom.atlas import load_atlas
+    from polygeom.tables import select
+    from polygeom.tables.atlas import load_atlas
 
     if rebuild:
         return _rebuild(out, workers)
@@ -85,7 +85,7 @@ def _print(table: pandas.DataFrame) -> None:
 
 
 def _rebuild(out: str | None, workers: int) -> int:
-    from polygeom.atlas.build import build_atlas, write_atlas
+    from polygeom.tables.atlas.build import build_atlas, write_atlas
 
     if out is None:
         raise PolygeomError("--rebuild needs a file to write; write polygeom atlas --rebuild --out atlas.csv.gz")
@@ -103,7 +103,7 @@ def _rebuild(out: str | None, workers: int) -> int:
         count = write_atlas(build_atlas(workers=workers, progress=progress), out)
     except OSError as error:
         raise PolygeomError(f"--out: cannot write {out}: {error.strerror}; name a file in a folder") from error
-    from polygeom.atlas import load_atlas
+    from polygeom.tables.atlas import load_atlas
 
     click.echo(f"{count} rows written to {out}", err=True)
     click.echo(summary(load_atlas(out)))
@@ -111,7 +111,7 @@ def _rebuild(out: str | None, workers: int) -> int:
 
 
 def _check(table: pandas.DataFrame, count: int, seed: int) -> int:
-    from polygeom.atlas.build import differing_rows
+    from polygeom.tables.atlas.build import differing_rows
 
     if count < 1:
         raise PolygeomError(f"--check must be a positive number of rows, got {count}")

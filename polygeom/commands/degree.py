@@ -43,7 +43,8 @@ def degree(
     The answer says what it rests on: a theorem, the equations, or solutions followed over the complex numbers, and
     whether that is a proof.
     """
-    from polygeom.ideal import Neurovariety, invariants
+    from polygeom.ideal import Neurovariety
+    from polygeom.ideal.counting import invariants
 
     if timeout is not None and timeout <= 0:
         raise PolygeomError(f"--timeout must be positive, got {timeout}; write --timeout 20")

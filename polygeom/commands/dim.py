@@ -57,7 +57,7 @@ def dim(
             continue
         click.echo(json.dumps(result.as_dict()) if as_json else str(result))
     if certificate is not None:
-        from polygeom.dimension.certificate import certify, write_certificate
+        from polygeom.dimension.proofs.certificate import certify, write_certificate
 
         write_certificate(certify(networks[0], result=result, rng=seed), certificate)
         click.echo(f"certificate written to {certificate}; check it with polygeom verify {certificate}", err=True)

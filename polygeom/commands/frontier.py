@@ -13,7 +13,7 @@ import click
 from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
-    from polygeom.dimension.frontier_result import Frontier
+    from polygeom.dimension.frontier.result import Frontier
 
 
 @click.command()
@@ -51,7 +51,7 @@ def frontier(
     one neuron of a hidden layer is taken away. The list is complete when a named bound excludes every architecture
     that is not at least one of it. Exit status 1 if it is not complete.
     """
-    from polygeom.dimension.frontier import frontier as search
+    from polygeom.dimension.frontier.search import frontier as search
 
     board = _Board(quiet)
     degrees = _degrees(degree)

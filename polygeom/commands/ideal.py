@@ -14,7 +14,7 @@ from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
     from polygeom.ideal import IdealResult, Search
-    from polygeom.ideal.records import DegreeReport
+    from polygeom.ideal.search.records import DegreeReport
 
 SHOWN_TERMS = 12
 """Terms of an equation that are printed before the rest is summarised."""
@@ -93,7 +93,7 @@ def _waiting(seconds: float) -> None:
 
 def _output(result: IdealResult, search: Search | None, language: str | None, as_json: bool) -> str:
     if language is not None:
-        from polygeom.ideal.export import export
+        from polygeom.exchange.export import export
 
         text = export(result, language)
         return text if text.endswith("\n") else text + "\n"
@@ -174,8 +174,8 @@ def _write(result: IdealResult, path: str) -> None:
 
 
 def _certify(search: Search | None, path: str) -> None:
-    from polygeom.dimension.certificate import write_certificate
-    from polygeom.ideal.certificate import certify
+    from polygeom.dimension.proofs.certificate import write_certificate
+    from polygeom.ideal.proofs.certificate import certify
 
     if search is None:
         raise PolygeomError("--certificate is for interpolation; leave out --method elimination")

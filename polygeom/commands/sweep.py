@@ -14,7 +14,7 @@ from polygeom.commands.printing import overview, print_rows
 from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
-    from polygeom.network.selection import Selection
+    from polygeom.network.text.selection import Selection
 
 MOST_NETWORKS = 10_000_000
 
@@ -76,7 +76,7 @@ def sweep(
     within two seconds and loses nothing that was stored.
     """
     import polygeom.sweep as room
-    from polygeom.network.selection import architectures
+    from polygeom.network.text.selection import architectures
     from polygeom.sweep.cluster import dask_executor
 
     if not families and not files:

@@ -50,8 +50,8 @@ def table(
 
     The exit status is 1 if a --check has counterexamples.
     """
-    from polygeom.analysis import select, sorted_by, with_explanation, with_shape
     from polygeom.sweep import read_table, write_table
+    from polygeom.tables import select, sorted_by, with_explanation, with_shape
 
     given = read_table(file)
     written = list(given.columns)
@@ -78,14 +78,14 @@ def table(
 
 
 def _survey(rows: pandas.DataFrame) -> None:
-    from polygeom.analysis import survey
+    from polygeom.tables import survey
 
     for _, row in survey(rows[rows["status"] == "ok"]).iterrows():
         click.echo(f"{row['conjecture']}: {row['against']} of {row['rows']} rows against it ({row['statement']})")
 
 
 def _report(rows: pandas.DataFrame, checks: tuple[str, ...], limit: int) -> int:
-    from polygeom.analysis import select
+    from polygeom.tables import select
 
     contradicted = False
     for condition in checks:

@@ -9,9 +9,9 @@ import click
 from polygeom.errors import PolygeomError
 
 CHECKERS = {
-    "dimension": "polygeom.dimension.verification:verify",
-    "ideal": "polygeom.ideal.verification:verify",
-    "frontier": "polygeom.dimension.frontier_check:verify_frontier",
+    "dimension": "polygeom.dimension.proofs.verification:verify",
+    "ideal": "polygeom.ideal.proofs.verification:verify",
+    "frontier": "polygeom.dimension.proofs.frontier_check:verify_frontier",
 }
 """For each kind of certificate the function that checks it; it returns an object with ``valid`` and ``checks``."""
 
@@ -21,7 +21,7 @@ CHECKERS = {
 @click.option("-q", "--quiet", is_flag=True, help="Only the exit status: 0 if every certificate is valid, 1 if not.")
 def verify(files: tuple[str, ...], quiet: bool) -> int:
     """Check each certificate FILE, made with the option --certificate, by other arithmetic (FLINT)."""
-    from polygeom.dimension.certificate import read_certificate
+    from polygeom.dimension.proofs.certificate import read_certificate
 
     valid = True
     for file in files:

@@ -4,11 +4,11 @@ The package is also its main function: ``polygeom.dimension("[3,3,3] r=2")``.
 """
 
 from polygeom._callable import make_callable
-from polygeom.dimension.bounds import Bound, upper_bound
-from polygeom.dimension.certificate import certify, read_certificate, write_certificate
+from polygeom.dimension.bounds.perceptrons import Bound, upper_bound
 from polygeom.dimension.compute import dimension
+from polygeom.dimension.proofs.certificate import certify, read_certificate, write_certificate
+from polygeom.dimension.proofs.verification import Verification, verify
 from polygeom.dimension.result import DimensionResult
-from polygeom.dimension.verification import Verification, verify
 
 __all__ = [
     "Bound",

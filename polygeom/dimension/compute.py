@@ -10,14 +10,13 @@ from itertools import pairwise
 import numpy as np
 
 from polygeom import __version__
-from polygeom.dimension import _blocks
-from polygeom.dimension.bounds import Bound, upper_bound
-from polygeom.dimension.confidence import heights, trial_failure
+from polygeom.dimension.bounds.networks import network_bound
+from polygeom.dimension.bounds.perceptrons import Bound, upper_bound
 from polygeom.dimension.counts import Degrees, Widths, without_idle_layers
-from polygeom.dimension.network_bounds import network_bound
-from polygeom.dimension.result import PROBABLE, PROVED, DimensionResult
-from polygeom.dimension.tangent import TAIL, activation_degrees, generic_rank
-from polygeom.dimension.witness import (
+from polygeom.dimension.ranks import blocks as _blocks
+from polygeom.dimension.ranks.confidence import heights, trial_failure
+from polygeom.dimension.ranks.tangent import TAIL, activation_degrees, generic_rank
+from polygeom.dimension.ranks.witness import (
     GENERIC,
     SPARSE,
     STRUCTURED,
@@ -27,6 +26,7 @@ from polygeom.dimension.witness import (
     sparse_weights,
     structured_weights,
 )
+from polygeom.dimension.result import PROBABLE, PROVED, DimensionResult
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.modular import PrimeField
 from polygeom.network import Network, parse
@@ -127,7 +127,7 @@ def _whole(value: object) -> int:
 
 
 def proved_bound(network: Network, *, thorough: bool = True) -> Bound:
-    """The smallest proved upper bound for the dimension, with its rule; see `polygeom.dimension.bounds.upper_bound`."""
+    """The smallest proved upper bound for the dimension, with its rule; see `polygeom.dimension.bounds`."""
     if network.widths is not None and network.activation_degrees is not None:
         return upper_bound(network.widths, network.activation_degrees, thorough=thorough)
     return network_bound(network, thorough=thorough)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from polygeom.dimension.bounds import Bound
+from polygeom.dimension.bounds.perceptrons import Bound
 from polygeom.dimension.compute import dimension, proved_bound
 from polygeom.dimension.result import DimensionResult
 from polygeom.errors import PolygeomError
@@ -37,7 +37,7 @@ MEANINGS = {
     "pencil": "products of the features miss one quartic",
     "identifications": "the features of the layer do not tell certain points apart",
 }
-"""For each rule of `polygeom.dimension.bounds` and `polygeom.dimension.network_bounds` its reason in a few words."""
+"""For each rule of `polygeom.dimension.bounds` its reason in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class Step:
     level:
         0 for the bound of the network itself, 1 for what it rests on, and so on.
     rule, layer, meaning:
-        The rule of `polygeom.dimension.bounds`, the hidden layer at which it is applied (0 where it has none), and why
-        it holds, in a few words.
+        The rule of `polygeom.dimension.bounds.perceptrons`, the hidden layer at which it is applied (0 where it has
+        none), and why it holds, in a few words.
     widths, degrees:
         The architecture that is bounded; empty for networks that are not plain perceptrons.
     value:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from polygeom.ideal.coordinates import Coordinates
+from polygeom.ideal.counting.invariants import degree, ed_degree, learning_degree
+from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.inclusion import Inclusion
-from polygeom.ideal.invariants import degree, ed_degree, learning_degree
 from polygeom.ideal.neurovariety import Neurovariety
 from polygeom.ideal.result import Generator, IdealResult
-from polygeom.ideal.search import Search, interpolate
+from polygeom.ideal.search.search import Search, interpolate
 
 __all__ = [
     "Neurovariety",

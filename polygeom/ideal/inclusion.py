@@ -17,7 +17,7 @@ import numpy as np
 from polygeom.engines.exact import ExactEngine
 from polygeom.engines.symbolic import coefficient_map
 from polygeom.errors import BudgetError
-from polygeom.ideal.coordinates import Coordinates
+from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.reading import read_function
 
 if TYPE_CHECKING:

@@ -10,18 +10,18 @@ import numpy as np
 
 from polygeom.dimension import DimensionResult
 from polygeom.errors import PolygeomError
-from polygeom.ideal.certificate import certify
-from polygeom.ideal.coordinates import Coordinates
+from polygeom.ideal.grading.coordinates import Coordinates
+from polygeom.ideal.grading.points import Points
 from polygeom.ideal.inclusion import Inclusion, contains, integer_point
-from polygeom.ideal.points import Points
+from polygeom.ideal.proofs.certificate import certify
 from polygeom.ideal.result import TIMEOUT, IdealResult
-from polygeom.ideal.search import Progress, Search, interpolate
+from polygeom.ideal.search.search import Progress, Search, interpolate
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
     from sympy.polys.rings import PolyElement
 
-    from polygeom.ideal.evidence import Count
+    from polygeom.ideal.counting.evidence import Count
     from polygeom.ideal.singular import Stratum
 
 METHODS = ("auto", "interpolation", "elimination")
@@ -79,7 +79,7 @@ class Neurovariety:
         lift: int | None = None,
         progress: Progress | None = None,
     ) -> Search:
-        """The search for equations, continued up to ``max_degree``; see `polygeom.ideal.search.interpolate`."""
+        """The search for equations, continued up to ``max_degree``; see `polygeom.ideal.search.search.interpolate`."""
         known = self._search
         enough = known is not None and (
             known.completeness is not None or (max_degree is not None and known.interpolation.degree >= max_degree)
@@ -115,15 +115,15 @@ class Neurovariety:
         max_degree:
             Last degree of the interpolation; without it the search ends when the equations are proved complete.
         options:
-            Further arguments of `polygeom.ideal.search.interpolate` or `polygeom.ideal.elimination.eliminate`, such as
-            ``timeout`` and ``memory``.
+            Further arguments of `polygeom.ideal.search.search.interpolate` or
+            `polygeom.ideal.search.elimination.eliminate`, such as ``timeout`` and ``memory``.
         """
         if method not in METHODS:
             raise PolygeomError(f"method must be one of {', '.join(METHODS)}, got {method!r:.40}; write method='auto'")
         if method == "elimination":
             if max_degree is not None:
                 raise PolygeomError("max_degree belongs to interpolation; leave it out or write method='interpolation'")
-            from polygeom.ideal.elimination import eliminate
+            from polygeom.ideal.search.elimination import eliminate
 
             return eliminate(self.network, **options)
         return self.search(max_degree, **options).result
@@ -158,25 +158,25 @@ class Neurovariety:
     def degree(self) -> Count:
         """The degree (of the projective closure), by a theorem, by complete equations, or by counting solutions.
 
-        Its ``status`` says whether that is a proof; `polygeom.ideal.invariants.degree` has more options.
+        Its ``status`` says whether that is a proof; `polygeom.ideal.counting.invariants.degree` has more options.
         """
-        from polygeom.ideal.invariants import degree
+        from polygeom.ideal.counting.invariants import degree
 
         return degree(self)
 
     def ed_degree(self, form: Any = "generic", **options: Any) -> Count:
         """The number of critical points of the distance to a generic function, see
-        `polygeom.ideal.invariants.ed_degree`.
+        `polygeom.ideal.counting.invariants.ed_degree`.
         """
-        from polygeom.ideal.invariants import ed_degree
+        from polygeom.ideal.counting.invariants import ed_degree
 
         return ed_degree(self, form, **options)
 
     def learning_degree(self, inputs: Any, **options: Any) -> Count:
         """The number of critical points of the squared loss at given inputs, for generic labels, see
-        `polygeom.ideal.invariants.learning_degree`.
+        `polygeom.ideal.counting.invariants.learning_degree`.
         """
-        from polygeom.ideal.invariants import learning_degree
+        from polygeom.ideal.counting.invariants import learning_degree
 
         return learning_degree(self, inputs, **options)
 
@@ -248,7 +248,7 @@ class Neurovariety:
 
     @property
     def certificate(self) -> dict[str, Any]:
-        """A certificate of what is proved so far, see `polygeom.ideal.certificate`."""
+        """A certificate of what is proved so far, see `polygeom.ideal.proofs.certificate`."""
         return certify(self._search or self.search())
 
     def _unfinished(self, search: Search) -> Exception:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from polygeom.errors import PolygeomError
-from polygeom.ideal.coordinates import Coordinates
+from polygeom.ideal.grading.coordinates import Coordinates
 
 LONGEST = 100_000
 """Largest number of characters of a polynomial."""

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from polygeom.ideal.coordinates import Coordinates
+from polygeom.ideal.grading.coordinates import Coordinates
 
 if TYPE_CHECKING:
     from sympy.polys.rings import PolyElement
@@ -32,7 +32,7 @@ class Generator:
     degree:
         Its degree, which is the largest one of its terms.
     weight:
-        Its degrees for the torus that acts, see `polygeom.ideal.grading`; empty if the method computes none.
+        Its degrees for the torus that acts, see `polygeom.ideal.grading.grading`; empty if the method computes none.
     proved_member:
         Whether it is proved to vanish on the neurovariety, over Q.
     proof:

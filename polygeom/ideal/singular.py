@@ -17,7 +17,7 @@ import numpy as np
 
 from polygeom.dimension import dimension
 from polygeom.errors import PolygeomError
-from polygeom.ideal.coordinates import Coordinates
+from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.inclusion import integer_point
 from polygeom.ideal.neurovariety import Neurovariety
 from polygeom.modular import P22, rank

@@ -26,8 +26,8 @@ from polygeom.network.layers import (
     Scale,
     Sum,
 )
-from polygeom.network.notation import parse, write
-from polygeom.network.ranges import Range, expand
+from polygeom.network.text.notation import parse, write
+from polygeom.network.text.ranges import Range, expand
 
 __all__ = [
     "LAYERS",

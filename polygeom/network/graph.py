@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import torch
 
     from polygeom.engines.interface import Engine
-    from polygeom.network.spans import Ambient
     from polygeom.engines.torch_module import NetworkModule
+    from polygeom.network.spans import Ambient
 
 
 _MOST_BITS = 4_000_000
@@ -230,8 +230,8 @@ class Network:
 
     @cached_property
     def gauge(self) -> int:
-        """How many parameters the continuous symmetries make redundant; see `polygeom.network.symmetry.gauge`."""
-        from polygeom.network.symmetry import gauge
+        """How many parameters the continuous symmetries make redundant; see `polygeom.symmetry.gauge.gauge`."""
+        from polygeom.symmetry.gauge import gauge
 
         return gauge(self)
 
@@ -295,20 +295,20 @@ class Network:
     @cached_property
     def text(self) -> str:
         """Canonical text; `polygeom.network.parse` reads it back as an equal network."""
-        from polygeom.network.notation import write
+        from polygeom.network.text.notation import write
 
         return write(self)
 
     def to_json(self) -> str:
         """One line of JSON; `Network.from_json` and `polygeom.network.parse` read it back as an equal network."""
-        from polygeom.network.records import dump
+        from polygeom.network.text.records import dump
 
         return dump(self)
 
     @classmethod
     def from_json(cls, text: str) -> Network:
         """The network that `to_json` wrote; raises `FormatError` for any other text."""
-        from polygeom.network.records import read
+        from polygeom.network.text.records import read
 
         return read(text)
 

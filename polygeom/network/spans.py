@@ -75,10 +75,7 @@ class _EntryEngine:
         keys = [row.tobytes() for row in w] if not _uniform(w) else [b""] * len(w)
         for key, row in zip(keys, w, strict=True):
             masks.setdefault(key, row)
-        sums = [
-            {key: self.trained(self.sum(_distinct(row[mask]))) for key, mask in masks.items()}
-            for row in rows
-        ]
+        sums = [{key: self.trained(self.sum(_distinct(row[mask]))) for key, mask in masks.items()} for row in rows]
         if len(masks) == 1 and len(rows) == 1:
             return _filled(shape, next(iter(sums[0].values())))
         y = np.empty((len(rows), len(w)), dtype=object)
@@ -224,7 +221,6 @@ class _SpanEngine(_EntryEngine):
         if exponent == 1 or x.free == self.degrees.zero:
             return Span(every, x.free)
         return Span(every, self.degrees.product(x.free, power(self.degrees, x.every, exponent - 1)))
-
 
     def inverted(self, x: Span) -> Span:
         if x.every not in (self.degrees.one, self.degrees.zero):

@@ -13,9 +13,9 @@ from polygeom.supervision import Limits, Outcome, Status, StopSignal, Supervisor
 from polygeom.sweep.crew import supervise
 from polygeom.sweep.entry import sweep, table_of_journal
 from polygeom.sweep.journal import Journal, read_journal, salvage_journal
-from polygeom.sweep.published import published_paths, read_published_format, write_published_format
-from polygeom.sweep.table import COLUMNS, NAMES, SCHEMA, TIMINGS, Column, read_table, write_table
 from polygeom.sweep.task import KINDS, Kind, Task
+from polygeom.tables.published import published_paths, read_published_format, write_published_format
+from polygeom.tables.table import COLUMNS, NAMES, SCHEMA, TIMINGS, Column, read_table, write_table
 
 __all__ = [
     "sweep",

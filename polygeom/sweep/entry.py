@@ -21,8 +21,8 @@ from polygeom.sweep.journal import Journal, read_journal
 from polygeom.sweep.progress import Board
 from polygeom.sweep.records import row_of
 from polygeom.sweep.runner import Memory, Plan, Runner
-from polygeom.sweep.table import frame, write_rows
 from polygeom.sweep.task import Task, kind_of, resolve
+from polygeom.tables.table import frame, write_rows
 
 if TYPE_CHECKING:
     import numpy
@@ -206,7 +206,7 @@ class _Settings:
             except PolygeomError as error:
                 yield Plan(self._task(plain(text, 200)), {}, _in_one_line(error))
                 continue
-            except Exception as error:  # noqa: BLE001 - trouble with one network is that network's row
+            except Exception as error:
                 yield Plan(self._task(plain(text, 200)), {}, plain(f"{type(error).__name__}: {error}"))
                 continue
             yield Plan(self._task(facts.get("network", text)), facts)

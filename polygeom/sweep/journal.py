@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from polygeom.errors import PolygeomError
-from polygeom.sweep import durable
+from polygeom.storage import durable
 
 FORMAT = "polygeom journal"
 VERSION = 1

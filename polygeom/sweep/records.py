@@ -8,8 +8,8 @@ from typing import Any
 from polygeom import __version__
 from polygeom.supervision import Limits, Outcome, Status
 from polygeom.supervision.child import plain
-from polygeom.sweep.table import NAMES, check_values
 from polygeom.sweep.task import Task
+from polygeom.tables.table import NAMES, check_values
 
 _OWN = ("network", "status", "message", "elapsed")
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from polygeom.analysis import CONJECTURES
-from polygeom.atlas.build import build_atlas
 from polygeom.cli import run
 from polygeom.sweep import read_table
+from polygeom.tables import CONJECTURES
+from polygeom.tables.atlas.build import build_atlas
 
 Capture = pytest.CaptureFixture[str]
 
@@ -48,7 +48,7 @@ def test_an_interrupted_frontier_says_how_to_go_on(monkeypatch: pytest.MonkeyPat
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("polygeom.dimension.frontier.frontier", interrupt)
+    monkeypatch.setattr("polygeom.dimension.frontier.search.frontier", interrupt)
     assert run(["frontier", "2", "1", "-r", "2", "-L", "6", "--state", "x.jsonl"]) == 130
     assert "go on from x.jsonl" in capsys.readouterr().err
 
@@ -113,7 +113,7 @@ def test_atlas_checks_a_sample(capsys: Capture) -> None:
 
 
 def test_atlas_is_rebuilt(tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polygeom.atlas.build.build_atlas", partial(build_atlas, {2: 2}, (2, 3)))
+    monkeypatch.setattr("polygeom.tables.atlas.build.build_atlas", partial(build_atlas, {2: 2}, (2, 3)))
     path = tmp_path / "atlas.csv.gz"
     assert run(["atlas", "--rebuild", "--out", str(path)]) == 0
     out, err = capsys.readouterr()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from polygeom.dimension import bounds, network_bounds
-from polygeom.dimension.bounds import Bound, recursive_rules, two_layer_theorem, upper_bound
+from polygeom.dimension.bounds import networks as network_bounds
+from polygeom.dimension.bounds import perceptrons as bounds
+from polygeom.dimension.bounds.perceptrons import Bound, recursive_rules, two_layer_theorem, upper_bound
 from polygeom.dimension.compute import dimension
 from polygeom.dimension.explain import MEANINGS, explain, explain_known, steps
 from polygeom.errors import FormatError, PolygeomError

@@ -11,7 +11,7 @@ from polygeom import Neurovariety
 from polygeom.cli import run
 from polygeom.errors import PolygeomError
 from polygeom.ideal import degree, interpolate
-from polygeom.ideal.elimination import eliminate
+from polygeom.ideal.search.elimination import eliminate
 
 
 @pytest.mark.parametrize("network", ["[2,2,1] relu", "[2,2,1] r=1.5", "[2,2,1] r=-2", "[2,2,1] p=1/x", "", "[2"])

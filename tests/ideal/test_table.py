@@ -7,8 +7,8 @@ import math
 import pytest
 
 from polygeom.ideal import interpolate
-from polygeom.ideal.characters import representation_dimension
-from polygeom.ideal.completeness import series
+from polygeom.ideal.grading.characters import representation_dimension
+from polygeom.ideal.search.completeness import series
 
 # network, minimal generators by degree, degree of the neurovariety, numerator of the Hilbert series
 COMPLETE = [
@@ -51,7 +51,7 @@ def test_minimal_generators_and_completeness(
 )
 def test_hilbert_functions_beyond_the_generators(network: str, top: int) -> None:
     """The search by weight spaces, which does not use the argument for completeness, agrees with it in more degrees."""
-    from polygeom.ideal.interpolation import Interpolation
+    from polygeom.ideal.search.interpolation import Interpolation
 
     search = Interpolation(network, lift=0)
     for _ in range(top):

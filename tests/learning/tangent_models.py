@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from polygeom.learning.residual_networks import ResidualNetwork
+from polygeom.learning.networks.residual import ResidualNetwork
 from polygeom.network import ccp, convolutional, lightning_attention, mlp, ncp, parse, product_network
 
 

@@ -231,7 +231,8 @@ def faulty(real):
     return call
 
 write = os.write
-from polygeom.sweep import durable, journal
+from polygeom.sweep import journal
+from polygeom.storage import durable
 class Disk:
     def __getattr__(self, name):
         return getattr(os, name)

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from polygeom.errors import PolygeomError
-from polygeom.sweep import Journal, durable, read_journal, salvage_journal
+from polygeom.storage import durable
+from polygeom.sweep import Journal, read_journal, salvage_journal
 
 BATCHES = [[{"key": "a", "x": 1}], [{"key": "b", "x": 2}, {"key": "c", "text": "ü\t\n"}], [{"key": "a", "x": 3}]]
 

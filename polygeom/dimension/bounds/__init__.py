@@ -1,0 +1,1 @@
+"""Upper bounds, each with the rule that proves it."""

@@ -1,0 +1,1 @@
+"""All minimal filling architectures: the search, its cover, its result."""

@@ -1,0 +1,1 @@
+"""Certificates of dimensions and frontiers, and their independent checks."""

@@ -1,0 +1,180 @@
+"""Certificates: what a third party needs to re-check a dimension without repeating the search for it.
+
+A certificate is a JSON object of explicit integers:
+
+``network``
+    text of the network;
+``lower``
+    a prime, integer weights and integer points such that the Jacobian of (weights → outputs at the points) has at
+    least the claimed rank mod the prime. A nonzero minor mod p is nonzero over ℤ, so the rank proves ``dim ≥ rank``
+    whatever the choice;
+``upper``
+    the tree of bounds, each an instance of a rule of `polygeom.dimension.bounds.perceptrons`;
+``claim``
+    dimension, lower, upper, proved.
+
+`certify` writes one; `polygeom.dimension.proofs.verification.verify` checks it with other arithmetic (int64 dual
+numbers and FLINT).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polygeom import __version__
+from polygeom.dimension.compute import dimension, proved_bound
+from polygeom.dimension.counts import without_idle_layers
+from polygeom.dimension.ranks.tangent import activation_degrees, jacobian, random_weights
+from polygeom.dimension.ranks.witness import SPARSE, field_for, generator, sparse_weights, structured_weights
+from polygeom.dimension.result import DimensionResult
+from polygeom.errors import BudgetError, PolygeomError
+from polygeom.modular import PrimeField, rank
+from polygeom.network import Network, parse
+
+Array = np.ndarray
+
+KIND = "dimension"
+FORMAT = 1
+_MOST_BYTES = 2 * 2**30
+_MADE_BY = "write the path of a file made by polygeom dim --certificate"
+
+
+def certify(network: Network | str, *, result: DimensionResult | None = None, rng: int = 0) -> dict[str, Any]:
+    """A certificate for the dimension of ``network`` as plain data for JSON.
+
+    Parameters
+    ----------
+    network:
+        A `Network` or its text.
+    result:
+        A result of `polygeom.dimension.dimension` for it; computed if None.
+    rng:
+        Seed of the witness.
+
+    Raises
+    ------
+    BudgetError
+        If the plain Jacobian of the witness would exceed 2 GiB; the dimension itself may still be computable.
+
+    Examples
+    --------
+    >>> certify("[3,3,3] r=2")["claim"]
+    {'dimension': 15, 'lower': 15, 'upper': 15, 'proved': True}
+    """
+    network = parse(network) if isinstance(network, str) else network
+    result = dimension(network, rng=rng) if result is None else result
+    if result.network != network.text:
+        raise PolygeomError(f"result must belong to the network {network}, got one of {result.network}")
+    field, weights, points = _witness(network, result, rng)
+    bound = proved_bound(network, thorough=False)
+    if bound.value > result.upper:
+        bound = proved_bound(network)
+    return {
+        "kind": KIND,
+        "format": FORMAT,
+        "version": __version__,
+        "network": network.text,
+        "claim": {key: getattr(result, key) for key in ("dimension", "lower", "upper", "proved")},
+        "lower": {
+            "rank": result.lower,
+            "prime": field.p,
+            "weights": {name: _integers(w) for name, w in weights.items()},
+            "points": _integers(points),
+        },
+        "upper": bound.as_dict(),
+    }
+
+
+def write_certificate(certificate: Mapping[str, Any], path: str | Path) -> None:
+    """Write a certificate as JSON text.
+
+    Raises
+    ------
+    PolygeomError
+        If the file cannot be written.
+    """
+    try:
+        Path(path).write_text(json.dumps(certificate, separators=(",", ":")) + "\n", encoding="ascii")
+    except OSError as error:
+        raise PolygeomError(
+            f"certificate: cannot write {path}: {error.strerror}; write a path in a folder that exists"
+        ) from error
+
+
+def _integers(array: Array) -> Any:
+    return array.astype(np.int64).tolist()
+
+
+def _witness(network: Network, result: DimensionResult, seed: int) -> tuple[PrimeField, dict[str, Array], Array]:
+    """Weights and points at which the plain Jacobian has the rank ``result.lower``; checked before it is returned."""
+    outputs = network.output_dimension
+    count = max(1, -(-result.lower // outputs))
+    for number in range(64):
+        needed = 16 * outputs * count * network.parameter_count
+        if needed > _MOST_BYTES:
+            raise BudgetError(
+                f"certificate: the plain Jacobian needs {needed / 2**30:.1f} GiB, "
+                f"at most {_MOST_BYTES / 2**30:.0f} GiB are allowed; certify a smaller network"
+            )
+        rng = generator(seed, number)
+        field = field_for(rng, number, activation_degrees(network))
+        weights = _special_weights(network, result.method, field, rng)
+        points = field.random(rng, (count, *network.input_shape))
+        rows = jacobian(network, field, weights, points)
+        if rank(rows.reshape(outputs * count, -1), field, overwrite=True) >= result.lower:
+            return field, weights, points
+        count += max(4, count // 2)
+    raise PolygeomError(f"certificate: no witness of rank {result.lower} found for {network}; try another rng")
+
+
+def _special_weights(network: Network, method: str, field: PrimeField, rng: np.random.Generator) -> dict[str, Array]:
+    """Structured or sparse weights where the result used them, surplus outputs zero; generic weights otherwise."""
+    widths, degrees = network.widths, network.activation_degrees
+    if widths is None or degrees is None or without_idle_layers(widths, degrees)[0] != widths or len(widths) == 2:
+        return random_weights(network, field, rng)
+    outputs = min(widths[-1], widths[-2])
+    draw = sparse_weights if method == SPARSE else structured_weights
+    drawn = draw((*widths[:-1], outputs), field, rng)
+    drawn[-1] = np.concatenate([drawn[-1], np.zeros((widths[-1] - outputs, widths[-2]))])
+    return dict(zip(network.parameters, drawn, strict=True))
+
+
+def read_certificate(path: str | Path) -> dict[str, Any]:
+    """Read a certificate file, strictly.
+
+    Raises
+    ------
+    PolygeomError
+        If it is not JSON, repeats a key, or is not a certificate.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolygeomError(
+            f"certificate: cannot read {path}: {error}; write the path of a file made by --certificate"
+        ) from error
+    try:
+        data = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise PolygeomError(
+            f"certificate: {path} is not JSON ({error}); write the path of a file made by --certificate"
+        ) from error
+    if not isinstance(data, dict) or "kind" not in data:
+        raise PolygeomError(f"certificate: {path} has no field kind; {_MADE_BY}")
+    return data
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return data
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number")

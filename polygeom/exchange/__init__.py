@@ -1,0 +1,1 @@
+"""Other people's words: the files and the text of other systems."""

@@ -1,0 +1,1 @@
+"""Studies that hold training against the algebra."""

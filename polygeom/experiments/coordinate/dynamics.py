@@ -1,0 +1,281 @@
+"""What the studies of coordinate networks measure while a network trains, and how they name and draw it.
+
+A network is named by its family and what it reads, each perhaps with a number: ``"relu:sin_cos5"`` reads sines and
+cosines of 5 frequencies, ``"relu:fourier4"`` Fourier features of scale 4; ``"ccp6:centred"`` has degree 6;
+``"gabor4:centred"`` and ``"siren30:centred"`` begin with this frequency. ``"siren:centred@1e-4"`` has a learning rate
+of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from polygeom.engines.torch_module import NetworkModule
+from polygeom.errors import PolygeomError
+from polygeom.learning.networks.coordinate import MODELS, GaborNetwork, coordinate_network
+from polygeom.learning.networks.encodings import ENCODINGS, encode
+from polygeom.learning.regions.confusion import gradient_products
+from polygeom.learning.regions.hyperplanes import boundary_distances, spectral_norms
+from polygeom.learning.regions.regions import Patterns, sign_patterns
+from polygeom.learning.training.loop import DivergenceError, train
+from polygeom.learning.training.settings import TrainingSettings
+
+GRID = np.linspace(-1, 1, 201)
+"""Where densities of cosines are given."""
+_NAME = re.compile(r"(?P<family>[a-z]+)(?P<number>\d*):(?P<encoding>[a-z_]+?)(?P<scale>\d*)(@(?P<rate>[0-9.e-]+))?")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network and what it reads, by name."""
+
+    family: str
+    number: int | None
+    encoding: str
+    scale: int | None
+    rate: float | None
+
+    @classmethod
+    def parse(cls, name: str) -> Model:
+        """Read a name.
+
+        Raises
+        ------
+        PolygeomError
+            When it is no name of a network.
+
+        Examples
+        --------
+        >>> Model.parse("ccp6:sin_cos4@1e-4")
+        Model(family='ccp', number=6, encoding='sin_cos', scale=4, rate=0.0001)
+        """
+        found = _NAME.fullmatch(name)
+        if found is None or found["family"] not in MODELS or found["encoding"] not in ENCODINGS:
+            raise PolygeomError(
+                f"models: {name!r} must be one of {', '.join(MODELS)}, a number or none, a colon, "
+                f"and one of {', '.join(ENCODINGS)}; write relu:sin_cos5, ccp6:centred or siren:centred@1e-4"
+            )
+        number, scale = (int(found[key]) if found[key] else None for key in ("number", "scale"))
+        return cls(found["family"], number, found["encoding"], scale, float(found["rate"]) if found["rate"] else None)
+
+    @property
+    def degree(self) -> int:
+        """Degree of a polynomial network, or of its activations."""
+        return 3 if self.number is None else self.number
+
+    def encode(self, shape: Sequence[int], options: Mapping[str, Any], seed: int) -> Tensor:
+        """What it reads at all samples of a signal or image; ``negative``, ``extent``, … are in the options."""
+        centred = self.encoding == "centred" or (self.encoding == "raw" and options.get("negative", False))
+        extent = float(options.get("extent", 1.0))
+        return encode(
+            self.encoding,
+            shape,
+            frequencies=options.get("L", 5) if self.scale is None else self.scale,
+            features=options.get("features", 256),
+            scale=options.get("scale", 14.0) if self.scale is None else self.scale,
+            rng=seed,
+            low=-extent if centred else None,
+            high=extent if centred else None,
+        )
+
+    def build(
+        self, inputs: int, outputs: int, options: Mapping[str, Any], seed: int, output: str = "linear"
+    ) -> nn.Module:
+        """The network with its initial weights."""
+        return coordinate_network(
+            self.family,
+            inputs,
+            outputs,
+            hidden=options["layers"],
+            width=options["neurons"],
+            degree=self.degree,
+            frequency=None if self.number is None else float(self.number),
+            output=output,
+            rng=seed,
+        ).to(options["device"])
+
+
+def chosen(names: Sequence[str], config: Any) -> list[str]:
+    """The names of a configuration that are to be trained: with encodings, on coordinates, or both; all are checked."""
+    kept = []
+    for name in names:
+        encoded = Model.parse(name).encoding in ("sin_cos", "fourier")
+        if config.train_encoding if encoded else config.train_coordinates:
+            kept.append(name)
+    if not kept:
+        raise PolygeomError("models: none is left to train; leave out no-train-encoding or no-train-coordinates")
+    return kept
+
+
+def shared(config: Any, *without: str) -> dict[str, Any]:
+    """The options of a configuration as plain data, but for those that cases do not share."""
+    values = {one.name: getattr(config, one.name) for one in fields(config) if one.name not in without}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+@dataclass
+class Probe:
+    """Measures a network at the marks of its training; given to `polygeom.learning.training.loop.train` as a metric.
+
+    Attributes
+    ----------
+    inputs, targets:
+        All samples, those held out included.
+    hamming, confusion:
+        Pairs of samples by name, for Hamming distances and for gradient confusion.
+    what:
+        Which of ``act_patterns``, ``dead_neurons``, ``param_norms`` and ``boundary`` besides.
+    loss:
+        Of the gradients, as for `polygeom.learning.regions.confusion.gradient_products`.
+    extra:
+        Further numbers of a network.
+    rows:
+        One dict for each call.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    hamming: Mapping[str, np.ndarray] = field(default_factory=dict)
+    confusion: Mapping[str, np.ndarray] = field(default_factory=dict)
+    what: frozenset[str] = frozenset()
+    loss: str = "mse"
+    extra: Callable[[nn.Module], dict[str, float]] | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def __call__(self, module: nn.Module) -> float:
+        self.rows.append(self.row(module))
+        return 0.0
+
+    def row(self, module: nn.Module) -> dict[str, Any]:
+        """All that is asked, at the present weights."""
+        row: dict[str, Any] = {} if self.extra is None else dict(self.extra(module))
+        if self.hamming or self.what & {"act_patterns", "dead_neurons"}:
+            row |= self._signs(module, sign_patterns(module, self.inputs))
+        for name in self.confusion:
+            row |= confusion_summary(name, self.cosines(module, name))
+        if "param_norms" in self.what:
+            norms = list(spectral_norms(module).values())
+            row |= {f"norm_{number}": norm for number, norm in enumerate(norms, 1)}
+            row["norm_product"] = float(np.prod(norms))
+        if "boundary" in self.what:
+            distances = boundary_distances(module, self.inputs).min(axis=1)
+            row |= {"boundary": float(distances.mean()), "boundary_std": float(distances.std())}
+        return row
+
+    def cosines(self, module: nn.Module, name: str) -> np.ndarray:
+        """Gradient confusion of the pairs called ``name``."""
+        pairs = self.confusion[name]
+        return gradient_products(module, self.inputs, self.targets, pairs, loss=self.loss).cosines
+
+    def densities(self, module: nn.Module) -> dict[str, list[float]]:
+        """Densities of the gradient confusion, on `GRID`."""
+        return {f"confusion_{name}": density(self.cosines(module, name)) for name in self.confusion}
+
+    def _signs(self, module: nn.Module, patterns: Patterns) -> dict[str, Any]:
+        row: dict[str, Any] = {"units": patterns.units}
+        if "act_patterns" in self.what:
+            row["regions"] = patterns.count
+        if "dead_neurons" in self.what and has_regions(module):
+            row["dead"] = patterns.dead
+        for name, pairs in self.hamming.items():
+            layers = patterns.hamming_by_layer(pairs)
+            total = layers.sum(axis=1)
+            row |= {f"hamming_{name}": float(total.mean()), f"hamming_{name}_std": float(total.std())}
+            row |= {f"hamming_{name}_{number}": float(mean) for number, mean in enumerate(layers.mean(axis=0), 1)}
+        return row
+
+
+def has_regions(module: nn.Module) -> bool:
+    """Whether sign regions are activation regions: ReLU networks, on encoded positions or not."""
+    kinked = any(isinstance(part, nn.ReLU) for part in module.modules())
+    return kinked and not isinstance(module, NetworkModule | GaborNetwork)
+
+
+def confusion_summary(name: str, cosines: np.ndarray) -> dict[str, float]:
+    """Mean, deviation and least value of cosines, and the share below -1/2."""
+    return {
+        f"confusion_{name}": float(cosines.mean()),
+        f"confusion_{name}_std": float(cosines.std()),
+        f"confusion_{name}_min": float(cosines.min()),
+        f"confusion_{name}_opposed": float((cosines < -0.5).mean()),
+    }
+
+
+def density(values: np.ndarray, grid: np.ndarray = GRID) -> list[float]:
+    """Gaussian kernel density estimate with the bandwidth of Scott's rule, at least 0.01.
+
+    Examples
+    --------
+    >>> bool(abs(np.trapezoid(density(np.random.default_rng(0).uniform(-0.5, 0.5, 2000)), GRID) - 1) < 0.01)
+    True
+    """
+    width = max(float(values.std()) * len(values) ** -0.2, 0.01)
+    total = np.zeros(len(grid))
+    for part in np.array_split(values, max(1, len(values) // 2000)):
+        total += np.exp(-np.square((grid[:, None] - part[None]) / width) / 2).sum(axis=1)
+    estimate: list[float] = (total / (len(values) * width * np.sqrt(2 * np.pi))).round(5).tolist()
+    return estimate
+
+
+def fit(
+    module: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    settings: TrainingSettings,
+    probe: Probe,
+    *,
+    steps_per_epoch: int,
+    seed: int,
+    tell: bool = False,
+) -> list[dict[str, Any]]:
+    """Train and measure: one row for each mark, with ``epoch``, ``loss``, ``status`` and what the probe says.
+
+    A network that diverges keeps the rows it had and has the status ``"diverged"``. With ``tell`` rows are marked for
+    `told_losses`.
+    """
+    status, losses = "finished", []
+
+    def listen(row: Mapping[str, float]) -> bool:
+        losses.append((int(row["step"]), float(row["loss"])))
+        return False
+
+    try:
+        train(module, inputs, targets, settings, loss=probe.loss, metrics={"probe": probe}, stop=listen, rng=seed)
+    except DivergenceError as error:
+        module.load_state_dict(error.state)
+        status = "diverged"
+    marks = zip(losses, probe.rows, strict=False)
+    told = {"told": True} if tell else {}
+    return [
+        {"epoch": step / steps_per_epoch, "loss": loss, "status": status} | told | row for (step, loss), row in marks
+    ]
+
+
+def settings_for(options: Mapping[str, Any], samples: int, rate: float | None = None) -> tuple[TrainingSettings, int]:
+    """Settings of a training by epochs, and the number of steps in an epoch."""
+    batch = options["batch_size"]
+    whole = batch is None or batch >= samples
+    steps_per_epoch = 1 if whole else -(-samples // batch)
+    settings = TrainingSettings(
+        steps=options["epochs"] * steps_per_epoch,
+        learning_rate=options["learning_rate"] if rate is None else rate,
+        batch_size=None if whole else batch,
+        order=options.get("order", "fixed"),
+        record_every=max(1, options["every"]) * steps_per_epoch,
+    )
+    return settings, steps_per_epoch
+
+
+def told_losses(table: Any) -> list[str]:
+    """One line for each mark of the networks whose losses are to be printed."""
+    if "told" not in table:
+        return []
+    rows = table[table["told"] == True]
+    named = rows[["seed", "image", "model", "epoch", "loss"]].itertuples()
+    return [f"{row.image} {row.model} seed {row.seed} epoch {row.epoch:g}: loss {row.loss:.6g}" for row in named]

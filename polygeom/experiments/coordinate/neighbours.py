@@ -1,0 +1,188 @@
+"""Neighbours: how gradients and patterns of similar images of different classes compare with those of distant ones.
+
+A classifier is trained on digits or photographs. Its gradients at the nearest inputs of another class pull against each
+other, those at the furthest inputs do not care (Lazzari, Liu, arXiv 2301.05816). The digits come with scikit-learn;
+MNIST and CIFAR-10 are read from a local folder.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from polygeom.errors import PolygeomError
+from polygeom.experiments.coordinate import figures as figures
+from polygeom.experiments.coordinate.dynamics import Probe, fit, settings_for, shared, told_losses
+from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.learning.networks.coordinate import coordinate_network
+from polygeom.learning.regions.pairs import class_pairs
+
+DATASETS = ("digits", "mnist", "cifar10")
+
+
+@dataclass(frozen=True)
+class Config:
+    """The options."""
+
+    datasets: tuple[str, ...] = option(("digits",), "What to learn.", choices=DATASETS)
+    data_root: str | None = option(None, "Folder of MNIST or CIFAR-10.")
+    split: str = option("train", "Which part of MNIST or CIFAR-10.", choices=("train", "test"))
+    limit: int | None = option(None, "Only this many samples.")
+    models: tuple[str, ...] = option(("mlp", "cnn", "ccp"), "Networks.", choices=("mlp", "cnn", "ccp"))
+    neurons: int = option(128, "Units of a hidden layer of the mlp; rank of the ccp network.")
+    layers: int = option(4, "Hidden layers of the mlp.")
+    degree: int = option(3, "Of the ccp network.")
+    epochs: int = option(25, "Passes over the samples.")
+    batch_size: int | None = option(64, "Samples of one step; none for all.")
+    learning_rate: float = option(1e-3, "Of Adam.")
+    order: str = option("reshuffle", "Order of the samples; fixed: shuffled once.", choices=("fixed", "reshuffle"))
+    every: int = option(5, "Epochs between two marks.")
+    anchors: int = option(500, "Samples whose partners are sought.")
+    neighbours: int = option(25, "Partners of each.")
+    hamming: bool = option(True, "Hamming distances at every mark.")
+    confusion: bool = option(True, "Gradient confusion at every mark.")
+    print_loss: bool = option(False, "Print the loss at every mark.")
+
+
+_PUBLISHED = Config(
+    datasets=("mnist", "cifar10"), models=("mlp", "cnn"), neurons=512, batch_size=512, anchors=2500, epochs=25
+)
+ANY_DEVICE = True
+PRESETS = {"quick": Config(), "published": _PUBLISHED}
+ARRAYS = ("image", "model", "array")
+
+
+def cases(config: Config) -> list[dict[str, Any]]:
+    """One for each data set and network."""
+    common = shared(config, "datasets", "models")
+    return [common | {"dataset": data, "model": model} for data in config.datasets for model in config.models]
+
+
+def samples(case: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Images ``(N, channels, height, width)`` from -1 to 1, and their classes."""
+    from polygeom.datasets.bundled import digits
+    from polygeom.datasets.files import cifar10, mnist
+
+    if case["dataset"] == "digits":
+        data = digits()
+        images = data.inputs[:, None] / data.inputs.max()
+    else:
+        if case["data_root"] is None:
+            raise PolygeomError(f"data_root: {case['dataset']} is read from a folder; write --data-root FOLDER")
+        reader = mnist if case["dataset"] == "mnist" else cifar10
+        data = reader(case["data_root"], case["split"], limit=case["limit"])
+        images = data.inputs.astype(np.float64) / 255
+        images = images[:, None] if images.ndim == 3 else images
+    limit = case["limit"]
+    return 2 * images[:limit] - 1, data.labels[:limit]
+
+
+class ConvolutionalNetwork(nn.Module):
+    """Three convolutions with stride 2 and 32, 64, 96 channels, a dense layer of 256 units, and logits."""
+
+    def __init__(self, shape: tuple[int, ...], classes: int) -> None:
+        super().__init__()
+        channels = (shape[0], 32, 64, 96)
+        layers: list[nn.Module] = []
+        for inputs, outputs in itertools.pairwise(channels):
+            layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.ReLU()]
+        sides = [-(-side // 8) for side in shape[1:]]
+        self.layers = nn.Sequential(
+            *layers, nn.Flatten(), nn.Linear(96 * sides[0] * sides[1], 256), nn.ReLU(), nn.Linear(256, classes)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.layers(x)
+        return logits
+
+
+def _network(case: Mapping[str, Any], shape: tuple[int, ...], classes: int) -> nn.Module:
+    seed = case["seed"]
+    if case["model"] == "cnn":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return ConvolutionalNetwork(shape, classes)
+    family = "relu" if case["model"] == "mlp" else "ccp"
+    width, layers = case["neurons"], case["layers"]
+    inputs = int(np.prod(shape))
+    return coordinate_network(family, inputs, classes, hidden=layers, width=width, degree=case["degree"], rng=seed)
+
+
+def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the marks: accuracy, Hamming distances and confusion of near and far pairs; rows with densities."""
+    images, labels = samples(case)
+    flat = images.reshape(len(images), -1)
+    x = torch.as_tensor(images if case["model"] == "cnn" else flat, dtype=torch.float32, device=case["device"])
+    y = torch.as_tensor(labels, device=x.device)
+    network = _network(case, images.shape[1:], int(labels.max()) + 1).to(x.device)
+    wanted = {"anchors": case["anchors"], "neighbours": case["neighbours"], "rng": case["seed"]}
+    pairs = {name: class_pairs(flat, labels, far=name == "far", **wanted) for name in ("near", "far")}
+
+    def accuracy(module: nn.Module) -> dict[str, float]:
+        chunks = zip(torch.split(x, 2048), torch.split(y, 2048), strict=True)
+        right = sum(int((module(part).argmax(dim=1) == true).sum()) for part, true in chunks)
+        return {"accuracy": right / len(y)}
+
+    hamming, confusion = (pairs if case[name] else {} for name in ("hamming", "confusion"))
+    probe = Probe(x, y, hamming, confusion, loss="cross_entropy", extra=accuracy)
+    settings, steps = settings_for(case, len(y))
+    marks = fit(network, x, y, settings, probe, steps_per_epoch=steps, seed=case["seed"], tell=case["print_loss"])
+    if not marks:
+        raise PolygeomError(f"{case['model']} diverged at once; write a lower learning_rate")
+    distances = {f"distance_{name}": _mean_distance(flat, found) for name, found in pairs.items()}
+    names = {"image": case["dataset"], "model": case["model"]}
+    return [names | row | distances for row in marks] + [
+        names | {"array": name, "data": data} for name, data in probe.densities(network).items()
+    ]
+
+
+def _mean_distance(flat: np.ndarray, pairs: np.ndarray) -> float:
+    """Mean Euclidean distance of pairs, from a thousand of them at most."""
+    first, second = pairs[:: max(1, len(pairs) // 1000)].T
+    return float(np.linalg.norm(flat[first] - flat[second], axis=1).mean())
+
+
+def plot(table: Any) -> Any:
+    """Densities of the confusion of near and far pairs at the end, and Hamming distances over the epochs."""
+    import matplotlib.pyplot as plt
+
+    data, models = (list(dict.fromkeys(table[name])) for name in ("image", "model"))
+    figure, axes = plt.subplots(len(data), 3, figsize=(15, 3.6 * len(data)), squeeze=False, layout="constrained")
+    palette = figures.colours(models)
+    for row, name in zip(axes, data, strict=True):
+        of_data = table[table["image"] == name]
+        for cell, kind in zip(row, ("near", "far"), strict=False):
+            if "array" in table:
+                figures.densities(cell, of_data[of_data["array"] == f"confusion_{kind}"], models, palette)
+            cell.set(title=f"{name}: {kind} pairs", xlabel="cosine of two gradients")
+        marks = of_data[of_data["epoch"].notna()]
+        if "hamming_near" in marks:
+            relative = marks.assign(
+                near=marks["hamming_near"] / marks["units"], far=marks["hamming_far"] / marks["units"]
+            )
+            figures.curves(row[2], relative, "far", models, palette)
+            figures.curves(row[2], relative, "near", models, palette, linestyle="--")
+            row[2].set(title="Hamming distance / units: far (lines), near (dashes)")
+    axes[0, 0].legend()
+    return figure
+
+
+def summarise(table: Any) -> str:
+    """Accuracy, Hamming distances and confusion at the end, one line for each network."""
+    marks = table[table["epoch"].notna()]
+    last = marks[marks["epoch"] == marks.groupby(["seed", "image", "model"])["epoch"].transform("max")]
+    wanted = ["accuracy", "hamming_near", "hamming_far", "confusion_near", "confusion_near_std", "confusion_far"]
+    there = [name for name in [*wanted, "confusion_far_std"] if name in last]
+    means = mean_and_deviation(last, ["image", "model"], there)
+    lines = [f"{'data':8} {'model':6} " + " ".join(f"{name:>18}" for name in there)]
+    for _, row in means.iterrows():
+        lines.append(
+            f"{row['image']:8} {row['model']:6} " + " ".join(f"{row[f'{name}_mean']:>18.4g}" for name in there)
+        )
+    return "\n".join([*lines, *told_losses(table)])

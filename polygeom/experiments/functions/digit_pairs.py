@@ -1,0 +1,201 @@
+"""Adding two digits from their images, for pairs of digits never seen together in training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from polygeom.errors import PolygeomError
+from polygeom.experiments.study import mean_and_deviation, option
+
+if TYPE_CHECKING:
+    import numpy
+    import pandas
+
+MODELS = ("mlp", "pooled", "pooled-relu", "ccp", "ccp-relu", "ncp")
+RULES = ("round", "floor or ceil", "leeway")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which images, which networks, how they are trained."""
+
+    source: str = option("digits", "Images: of scikit-learn, or MNIST.", choices=("digits", "mnist"))
+    data_root: str | None = option(None, "Folder with the files of MNIST.")
+    split: str = option("train", "Official part of MNIST that all images come from.", choices=("train", "test"))
+    images: int | None = option(None, "Take only the first so many images; none for all.")
+    train: int = option(10_000, "Training samples.")
+    test: int = option(2_000, "Test samples of seen, and of unseen pairs.")
+    unseen: int = option(10, "Ordered pairs of digits, of 100, kept for the test.")
+    models: tuple[str, ...] = option(("mlp", "pooled-relu", "ccp"), "Networks.", choices=MODELS)
+    degrees: tuple[int, ...] = option((2, 3), "Degrees of CCP and NCP networks.")
+    pooled_degree: int = option(4, "Degree of the networks with pooled skips.")
+    mlp_layers: int = option(5, "Affine maps of the perceptron.")
+    width: int = option(128, "Hidden width.")
+    inner_bias: bool = option(True, "Biases of the hidden maps of pooled networks.")
+    last_bias: bool = option(True, "Bias of their output.")
+    batch_norm: bool = option(False, "Normalise before activations (perceptron and pooled networks).")
+    optimiser: str = option("adam", "Optimiser.", choices=("adam", "adamw", "sgd", "adadelta"))
+    learning_rate: float = option(1e-3, "Learning rate.")
+    momentum: float = option(0.0, "Momentum of sgd.")
+    nesterov: bool = option(False, "Nesterov's momentum.")
+    weight_decay: float = option(1e-5, "Weight decay.")
+    batch_size: int = option(128, "Samples of a step.")
+    steps: int = option(2000, "Steps of training.")
+    schedule: str = option("linear", "Schedule of the learning rate.", choices=("constant", "linear"))
+
+
+ANY_DEVICE = True
+PRESETS = {
+    "quick": Config(),
+    "published": Config(
+        source="mnist", models=("mlp", "pooled", "pooled-relu"), width=256, train=60_000, steps=46_900, optimiser="sgd",
+        learning_rate=1e-4, momentum=0.9, nesterov=True, schedule="constant",
+    ),
+}  # fmt: skip
+PRESETS["mnist"] = replace(PRESETS["quick"], source="mnist", images=10_000)
+REPEATS = {"quick": 3, "published": 3, "mnist": 3}
+
+
+def cases(config: Config) -> list[dict[str, Any]]:
+    """One for each network and degree."""
+    degrees = {"mlp": (0,), "pooled": (config.pooled_degree,), "pooled-relu": (config.pooled_degree,)}
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(config).items()}
+    return [
+        {"model": model, "degree": degree, "config": plain}
+        for model in config.models
+        for degree in degrees.get(model, config.degrees)
+    ]
+
+
+def accuracies(prediction: numpy.ndarray, sums: numpy.ndarray) -> dict[str, float]:
+    """Percentages by the three rules: the rounded prediction is the sum; one of its two neighbours is; it is off by at
+    most one.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> accuracies(numpy.array([3.4, 5.6, 8.6]), numpy.array([3.0, 5.0, 10.0]))
+    {'round': 33.3..., 'floor or ceil': 66.6..., 'leeway': 100.0}
+    """
+    import numpy as np
+
+    rounded = np.rint(prediction)
+    hits = (
+        rounded == sums,
+        (np.floor(prediction) == sums) | (np.ceil(prediction) == sums),
+        np.abs(rounded - sums) <= 1,
+    )
+    return {rule: float(100 * hit.mean()) for rule, hit in zip(RULES, hits, strict=True)}
+
+
+def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Train one network; its accuracies on seen and unseen pairs, and those of the median sum."""
+    import numpy as np
+    import torch
+
+    from polygeom.datasets.digit_pairs import digit_pairs
+    from polygeom.learning.training.loop import train
+    from polygeom.learning.training.settings import TrainingSettings
+
+    config, seed = Config(**case["config"]), case["seed"]
+    data = digit_pairs(_images(config), train=config.train, test=config.test, unseen=config.unseen, rng=seed)
+    kind = {"dtype": torch.float32, "device": case["device"]}
+    module = _model(case["model"], case["degree"], data["train"].inputs.shape[1], config, seed).to(**kind)
+    settings = TrainingSettings(
+        config.steps, optimiser=config.optimiser, learning_rate=config.learning_rate, momentum=config.momentum,
+        nesterov=config.nesterov, weight_decay=config.weight_decay, batch_size=config.batch_size,
+        schedule=config.schedule, record_every=max(config.steps // 10, 1),
+    )  # fmt: skip
+    # Centred sums keep the first steps of networks of high degree small; the mean is added to the predictions.
+    mean = float(data["train"].sums.mean())
+    x, y = (torch.tensor(array, **kind) for array in (data["train"].inputs, data["train"].sums - mean))
+    train(module, x, y, settings, rng=seed)
+    module.eval()
+    rows = []
+    for pairs in ("seen", "unseen"):
+        with torch.no_grad():
+            prediction = module(torch.tensor(data[pairs].inputs, **kind)).double().cpu().numpy() + mean
+        found = accuracies(prediction, data[pairs].sums)
+        constant = accuracies(np.full_like(prediction, np.median(data["train"].sums)), data[pairs].sums)
+        for rule in RULES:
+            own = {"model": case["model"], "degree": case["degree"], "pairs": pairs, "rule": rule}
+            rows.append({**own, "accuracy": found[rule], "constant": constant[rule]})
+    return rows
+
+
+def _images(config: Config) -> Any:
+    from polygeom.datasets.bundled import digits
+    from polygeom.datasets.files import mnist
+
+    if config.source == "digits":
+        data = digits()
+    elif config.data_root is None:
+        raise PolygeomError("data_root must name the folder with the files of MNIST; write --data-root FOLDER")
+    else:
+        data = mnist(config.data_root, config.split)
+    return data if config.images is None else data.take(slice(config.images))
+
+
+def _model(model: str, degree: int, inputs: int, config: Config, seed: int) -> Any:
+    from polygeom.learning.networks.hadamard import Perceptron, PooledHadamardNetwork, hadamard_network
+    from polygeom.learning.networks.initialisation import initialise
+
+    kind, _, activation = model.partition("-")
+    if kind == "mlp":
+        return initialise(
+            Perceptron(inputs, config.width, config.mlp_layers, batch_norm=config.batch_norm), "torch", seed
+        )
+    if kind == "pooled":
+        pooled = PooledHadamardNetwork(
+            inputs, config.width, degree, activation=activation or "identity", inner_bias=config.inner_bias,
+            last_bias=config.last_bias, batch_norm=config.batch_norm,
+        )  # fmt: skip
+        return initialise(pooled, "torch", seed)
+    return hadamard_network(kind, inputs, config.width, degree, activation=activation or "identity", rng=seed)
+
+
+def summarise(table: pandas.DataFrame) -> str:
+    """Percentages for every network, mean ± deviation over the seeds."""
+    means = mean_and_deviation(table, ["model", "degree", "pairs", "rule"], ["accuracy", "constant"]).to_dict("records")
+    lines = [f"percent right ({', '.join(RULES)}), mean ± deviation over the seeds:"]
+    for key in dict.fromkeys((row["model"], row["degree"], row["pairs"]) for row in means):
+        own = [row for row in means if (row["model"], row["degree"], row["pairs"]) == key]
+        cells = [
+            f"{row['accuracy_mean']:.1f}" + (f" ± {row['accuracy_std']:.1f}" if row["repeats"] > 1 else "")
+            for row in own
+        ]
+        lines.append(f"  {_name(key[0], key[1])}, {key[2]} pairs: " + ", ".join(cells))
+    constant = [row["constant_mean"] for row in means[3:6]]
+    return "\n".join(
+        [*lines, "  median of the training sums, unseen pairs: " + ", ".join(f"{value:.1f}" for value in constant)]
+    )
+
+
+def _name(model: str, degree: int) -> str:
+    return f"{model} degree {degree}" if degree else model
+
+
+def plot(table: pandas.DataFrame) -> Any:
+    """Bars for each rule on seen and unseen pairs, with the range over the seeds."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True)
+    groups = list(dict.fromkeys(zip(table["model"], table["degree"], strict=True)))
+    for ax, pairs in zip(axes, ("seen", "unseen"), strict=True):
+        part = table[table["pairs"] == pairs]
+        for i, (model, degree) in enumerate(groups):
+            own = part[(part["model"] == model) & (part["degree"] == degree)].groupby("rule", sort=False)["accuracy"]
+            at = [j + (i - (len(groups) - 1) / 2) * 0.8 / len(groups) for j in range(len(RULES))]
+            error = [own.mean() - own.min(), own.max() - own.mean()]
+            ax.bar(at, own.mean(), 0.8 / len(groups), yerr=error, capsize=2, label=_name(model, degree))
+        for j, rule in enumerate(RULES):
+            level = part.loc[part["rule"] == rule, "constant"].mean()
+            ax.plot([j - 0.4, j + 0.4], [level, level], color="black", linestyle=":", linewidth=1.5)
+        ax.set_xticks(range(len(RULES)), RULES)
+        ax.set_title(f"{pairs} pairs of digits (dotted: a constant)", fontsize=10)
+    axes[0].set_ylabel("percent right")
+    axes[0].legend(fontsize=8)
+    figure.tight_layout()
+    return figure

@@ -1,0 +1,299 @@
+"""What networks with Hadamard products compute outside the region they were trained in, next to ReLU networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from polygeom.datasets.functions import TARGETS
+from polygeom.datasets.regions import SHAPES, SIGNS
+from polygeom.experiments.study import mean_and_deviation, option
+
+if TYPE_CHECKING:
+    import numpy
+    import pandas
+    from torch import nn
+
+    from polygeom.datasets.sampling import FunctionData
+
+MODELS = (
+    *("ccp", "ccp-relu", "product", "product-relu", "ncp", "ncp-relu", "pooled", "pooled-relu"),
+    *("mlp", "mlp-tanh", "mlp-sin"),
+)
+EDGES = (0.0, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)
+"""Of the bands of distance, relative to the size of the training region."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A target, where it is seen and where it is asked for, and the networks that learn it."""
+
+    target: str = option("cubic", "Function to learn.", choices=TARGETS)
+    inputs: int = option(1, "Number of input coordinates.")
+    terms: int = option(5, "Random terms of periodic targets, hidden units of targets act….")
+    coefficient_range: float = option(1.0, "Bound of the target's random coefficients.")
+    offset_range: float = option(1.0, "Bound of the random offset of linear targets.")
+    train_shape: str = option("cube", "Region of the training inputs.", choices=SHAPES)
+    test_shape: str = option("cube", "Region of the test inputs.", choices=SHAPES)
+    train_radius: float = option(2.5, "Size of the training region (times pi for periodic targets).")
+    test_radius: float = option(5.0, "Size of the test region.")
+    train: int = option(1000, "Training samples.")
+    test: int = option(1000, "Test samples.")
+    sign: str = option("no", "Restriction of the training inputs.", choices=SIGNS)
+    fixed: int = option(1, "How many coordinates the restriction is about.")
+    noise: float = option(0.0, "Variance of the noise on training labels.")
+    models: tuple[str, ...] = option(("ccp", "ncp", "ccp-relu", "mlp"), "Networks.", choices=MODELS)
+    degrees: tuple[int, ...] = option((3,), "Degrees of the networks with products.")
+    width: int = option(16, "Hidden width of the networks with products.")
+    bias: bool = option(True, "Biases in CCP and NCP networks.")
+    initialisation: str = option("torch", "Initial weights.", choices=("torch", "A", "B", "normal", "unit"))
+    optimiser: str = option("adam", "Optimiser.", choices=("adam", "adamw", "sgd", "adadelta"))
+    learning_rate: float = option(3e-3, "Learning rate of networks with products.")
+    weight_decay: float = option(0.0, "Weight decay.")
+    batch_size: int | None = option(None, "Samples of a step of networks with products; none for all.")
+    steps: int = option(2000, "Steps of training.")
+    schedule: str = option("constant", "Schedule of the learning rate.", choices=("constant", "linear", "step"))
+    step_size: int = option(1000, "Steps between two drops, for the schedule step.")
+    mlp_width: int = option(128, "Hidden width of the perceptrons.")
+    mlp_layers: int = option(4, "Affine maps of the perceptrons.")
+    mlp_bias: bool = option(True, "Biases in the perceptrons.")
+    mlp_learning_rate: float = option(1e-3, "Learning rate of the perceptrons.")
+    mlp_batch_size: int | None = option(128, "Samples of a step of the perceptrons; none for all.")
+    directions: int = option(0, "Rays on which the degree far outside is measured; 0 for none.")
+    ray_degrees: tuple[int, ...] = option((1, 2, 3), "Degrees of the polynomials fitted along rays.")
+
+
+_PUBLISHED = Config(
+    models=("ccp",), width=1, train=200_000, learning_rate=1e-4, weight_decay=1e-3, batch_size=512, steps=15_600
+)
+_COSINE = Config(
+    target="cos2x", degrees=(10,), train_radius=2.356194490192345, test_radius=4.71238898038469, models=("ccp", "mlp"),
+    initialisation="unit", learning_rate=1e-3, steps=4000, schedule="linear",
+)  # fmt: skip
+ANY_DEVICE = True
+PRESETS = {
+    "quick": Config(),
+    "published": _PUBLISHED,
+    "cosine": _COSINE,
+    "cosine-published": replace(
+        _PUBLISHED, target="cos2x", degrees=(10,), train_radius=_COSINE.train_radius, test_radius=_COSINE.test_radius
+    ),
+    "quadratic": Config(
+        target="square", inputs=2, train_shape="sector", test_shape="sector", train_radius=2.0, test_radius=5.0,
+        models=("product", "product-relu", "mlp"), degrees=(2,), width=128, bias=False, directions=100,
+    ),
+    "quadratic-quarter": Config(
+        target="square", inputs=2, train_shape="sector", test_shape="sector", train_radius=2.0, test_radius=5.0,
+        sign="2p", models=("product", "product-relu", "mlp"), degrees=(2,), width=128, bias=False, directions=100,
+    ),
+    "linear": Config(
+        target="linear", inputs=8, coefficient_range=10.0, train_radius=5.0, test_radius=50.0, models=("mlp",),
+        directions=100, train=4000,
+    ),
+    "linear-one-sided": Config(
+        target="linear", inputs=8, coefficient_range=10.0, train_radius=5.0, test_radius=50.0, models=("mlp",),
+        directions=100, train=4000, sign="p", fixed=8,
+    ),
+}  # fmt: skip
+REPEATS = {"quick": 3, "published": 1}
+
+
+def cases(config: Config) -> list[dict[str, Any]]:
+    """One for each network, and for each degree of those that have one."""
+    return [
+        {"model": model, "degree": degree, "config": asdict(config, dict_factory=_lists)}
+        for model in config.models
+        for degree in (config.degrees if not model.startswith("mlp") else (0,))
+    ]
+
+
+def _lists(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in items}
+
+
+def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Train one network and compare it with the target: rows with ``quantity``, ``at`` and ``value``."""
+    import torch
+
+    from polygeom.datasets.sampling import FunctionSettings, function_data
+    from polygeom.learning.training.loop import train
+    from polygeom.learning.training.settings import TrainingSettings
+
+    config, seed, device = Config(**case["config"]), case["seed"], case["device"]
+    names = ("target", "inputs", "terms", "coefficient_range", "offset_range", "train_shape", "test_shape",
+             "train_radius", "test_radius", "train", "test", "sign", "fixed", "noise")  # fmt: skip
+    data = function_data(FunctionSettings(**{name: getattr(config, name) for name in names}, seed=seed))
+    perceptron = case["model"].startswith("mlp")
+    outputs = data.labels["train"].shape[1]
+    module = make_model(case["model"], case["degree"], config, outputs, seed).to(device)
+    settings = TrainingSettings(
+        config.steps,
+        optimiser=config.optimiser,
+        learning_rate=config.mlp_learning_rate if perceptron else config.learning_rate,
+        weight_decay=config.weight_decay,
+        batch_size=config.mlp_batch_size if perceptron else config.batch_size,
+        schedule=config.schedule,
+        step_size=config.step_size,
+        record_every=max(config.steps // 10, 1),
+    )
+    inputs, labels = (torch.tensor(part["train"], device=device) for part in (data.inputs, data.labels))
+    result = train(module, inputs, labels, settings, rng=seed)
+
+    @torch.no_grad()
+    def predict(x: numpy.ndarray) -> numpy.ndarray:
+        value: numpy.ndarray = module(torch.tensor(x, device=device)).cpu().numpy()
+        return value
+
+    module.eval()
+    own = {"model": case["model"], "degree": case["degree"], "parameters": sum(p.numel() for p in module.parameters())}
+    found = [("loss", None, result.loss), *_errors(predict, data), *_rays(predict, config, seed)]
+    return [{**own, "quantity": quantity, "at": at, "value": value} for quantity, at, value in found]
+
+
+def make_model(model: str, degree: int, config: Config, outputs: int = 1, seed: int = 0) -> nn.Module:
+    """A network of the study by its name, in float64."""
+    from polygeom.learning.networks.hadamard import Perceptron, PooledHadamardNetwork, hadamard_network
+    from polygeom.learning.networks.initialisation import initialise
+
+    kind, _, activation = model.partition("-")
+    if kind == "mlp":
+        module: nn.Module = Perceptron(
+            config.inputs,
+            config.mlp_width,
+            config.mlp_layers,
+            outputs,
+            activation=activation or "relu",
+            bias=config.mlp_bias,
+            hidden_scale=config.mlp_width**-0.5 if config.initialisation == "B" else 1.0,
+        )
+        return initialise(module.double(), "torch" if config.initialisation == "unit" else config.initialisation, seed)
+    if kind == "pooled":
+        module = PooledHadamardNetwork(
+            config.inputs, config.width, degree, outputs, activation=activation or "identity"
+        )
+        return initialise(module.double(), config.initialisation, seed)
+    return hadamard_network(
+        kind, config.inputs, config.width, degree, outputs, activation=activation or "identity", bias=config.bias,
+        initialisation=config.initialisation, rng=seed,
+    )  # fmt: skip
+
+
+_Found = tuple[str, float | None, float]
+
+
+def _errors(predict: Any, data: FunctionData) -> list[_Found]:
+    """Errors inside and outside the training region, by distance, and for one input the curve itself."""
+    import numpy as np
+
+    from polygeom.datasets.functions import range_unit
+    from polygeom.learning.functions.extrapolation import errors_by_distance, median_percentage_error, relative_error
+
+    x, truth = data.inputs["test"], data.labels["test"]
+    prediction = predict(x)
+    size = data.settings.train_radius * range_unit(data.settings.target)
+    size = size**0.5 if data.settings.train_shape == "sector" else size
+    length = np.abs(x).max(axis=1) if data.settings.train_shape == "cube" else np.linalg.norm(x, axis=1)
+    outside = length > size
+    found: list[_Found] = []
+    for name, chosen in (("inside", ~outside), ("outside", outside)):
+        if chosen.any():
+            scale = float(truth[chosen].std()) or 1.0
+            found.append((f"error {name}", None, relative_error(prediction[chosen], truth[chosen], scale)))
+            found.append((f"mape {name}", None, median_percentage_error(prediction[chosen], truth[chosen])))
+    bands = errors_by_distance(prediction, truth, length / size, EDGES)
+    found += [("error by distance", edge, value) for edge, value in bands.items()]
+    if data.settings.inputs == 1:
+        curve = np.linspace(x.min(), x.max(), 101)
+        for name, values in (("truth", data.target(curve[:, None])), ("curve", predict(curve[:, None]))):
+            found += [(name, float(at), float(value)) for at, value in zip(curve, values[:, 0], strict=True)]
+        found += [("size", None, size)]
+    return found
+
+
+def _rays(predict: Any, config: Config, seed: int) -> list[_Found]:
+    """The median R² of polynomials fitted along rays outside the region of the training data."""
+    if not config.directions:
+        return []
+    import numpy as np
+
+    from polygeom.learning.functions.extrapolation import directional_r2
+
+    sector = config.train_shape == "sector"
+    r2 = directional_r2(
+        lambda x: predict(x)[:, 0],
+        config.inputs,
+        degrees=config.ray_degrees,
+        radius=config.train_radius**0.5 if sector else config.train_radius,
+        shape="cube" if config.train_shape == "cube" else "ball",
+        length=10 * config.test_radius if not sector else 10.0,
+        directions=config.directions,
+        rng=seed,
+    )
+    return [("ray R2", float(d), float(np.median(row))) for d, row in zip(config.ray_degrees, r2, strict=True)]
+
+
+def summarise(table: pandas.DataFrame) -> str:
+    """Errors inside and outside for every network, mean ± deviation over the repeats."""
+    chosen = table[table["quantity"].isin(["error inside", "error outside", "mape outside", "ray R2"])]
+    means = mean_and_deviation(chosen, ["model", "degree", "quantity", "at"], ["value"]).to_dict("records")
+    lines = ["root mean square error over the standard deviation of the truth, mean ± deviation over the seeds:"]
+    for name in dict.fromkeys(_name(row["model"], row["degree"]) for row in means):
+        own = [row for row in means if _name(row["model"], row["degree"]) == name]
+        lines.append(f"  {name}: " + ", ".join(_cell(row) for row in own))
+    return "\n".join(lines)
+
+
+def _cell(row: Mapping[Any, Any]) -> str:
+    degree = f" (degree {row['at']:.0f})" if row["quantity"] == "ray R2" else ""
+    deviation = f" ± {row['value_std']:.1g}" if row["repeats"] > 1 else ""
+    return f"{row['quantity']}{degree} {row['value_mean']:.3g}{deviation}"
+
+
+def _name(model: str, degree: int) -> str:
+    return model if model.startswith("mlp") else f"{model} degree {degree}"
+
+
+def plot(table: pandas.DataFrame) -> Any:
+    """Left: the curves of the first seed (for one input). Right: error by distance from the training region."""
+    import matplotlib.pyplot as plt
+
+    curves = table[table["quantity"].isin(["truth", "curve"]) & (table["seed"] == table["seed"].min())]
+    figure, axes = plt.subplots(1, 1 if curves.empty else 2, figsize=(6 if curves.empty else 11, 4), squeeze=False)
+    groups = list(dict.fromkeys(zip(table["model"], table["degree"], strict=True)))
+    colours = {group: f"C{i}" for i, group in enumerate(groups)}
+    if not curves.empty:
+        _draw_curves(axes[0, 0], table, curves, colours)
+    _draw_errors(axes[0, -1], table[table["quantity"] == "error by distance"], colours, legend=curves.empty)
+    figure.tight_layout()
+    return figure
+
+
+def _draw_curves(ax: Any, table: pandas.DataFrame, curves: pandas.DataFrame, colours: dict[Any, str]) -> None:
+    truth = curves[curves["quantity"] == "truth"].drop_duplicates("at")
+    size = float(table.loc[table["quantity"] == "size", "value"].iloc[0])
+    ax.axvspan(-size, size, color="0.93", zorder=0)
+    ax.plot(truth["at"], truth["value"], color="black", linewidth=5, alpha=0.25, label="truth")
+    for (model, degree), colour in colours.items():
+        part = curves[(curves["quantity"] == "curve") & (curves["model"] == model) & (curves["degree"] == degree)]
+        ax.plot(part["at"], part["value"], color=colour, label=_name(model, degree), linewidth=1.5)
+    low, high = truth["value"].min(), truth["value"].max()
+    ax.set_ylim(low - 0.3 * (high - low), high + 0.3 * (high - low))
+    ax.set_xlabel("x (shaded: training interval)")
+    ax.set_ylabel("value")
+    ax.legend(fontsize=8)
+
+
+def _draw_errors(ax: Any, errors: pandas.DataFrame, colours: dict[Any, str], *, legend: bool) -> None:
+    for (model, degree), colour in colours.items():
+        part = errors[(errors["model"] == model) & (errors["degree"] == degree)]
+        by_band = part.groupby("at")["value"]
+        mean = by_band.mean()
+        ax.plot(mean.index, mean, marker="o", markersize=4, color=colour, label=_name(model, degree))
+        ax.fill_between(mean.index, by_band.min(), by_band.max(), color=colour, alpha=0.15, linewidth=0)
+    ax.axvline(1.0, color="0.7", linestyle=":")
+    ax.set_yscale("log")
+    ax.set_xlabel("distance / size of the training region, upper edge of the band")
+    ax.set_ylabel("error / deviation of the truth")
+    if legend:
+        ax.legend(fontsize=8)

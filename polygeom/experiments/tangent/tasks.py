@@ -1,0 +1,143 @@
+"""What the studies of tangent kernels share: images as one-logit tasks, and the training of networks on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from polygeom.datasets.selection import train_and_test
+from polygeom.learning.tangent.linearised import linearize
+from polygeom.learning.tangent.tangent_kernel import jacobian
+from polygeom.learning.training.loop import train
+from polygeom.learning.training.movement import gradient_norm, squared_weight_distance, weight_norm, weights_of
+from polygeom.learning.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    import pandas
+
+TWO_CLASSES = "classes"
+"""The target that is no eigenfunction: the first half of the classes against the second."""
+_JACOBIAN_BYTES = 2**30
+_POINTS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Training images, then test images, with one mean and deviation; ``labels`` are 1 in the first half of classes."""
+
+    x: Tensor
+    labels: Tensor
+    train: int
+
+    @classmethod
+    def load(cls, case: Mapping[str, Any]) -> Images:
+        """The images that a case asks for; normalised by channel with the statistics of the training images if so."""
+        first, second = train_and_test(
+            case["dataset"], case["train"], case["test"], data_root=case["data_root"], train_from=case["train_from"],
+            rng=case["seed"],
+        )  # fmt: skip
+        inputs = np.concatenate([first.inputs, second.inputs]).astype(np.float64)
+        if case["normalise"]:
+            axes = (0, 2, 3) if inputs.ndim == 4 else None
+            own = inputs[: len(first)]
+            inputs = (inputs - own.mean(axis=axes, keepdims=True)) / own.std(axis=axes, keepdims=True)
+        labels = np.concatenate([first.two_classes().labels, second.two_classes().labels])
+        return cls(torch.as_tensor(inputs), torch.as_tensor(labels, dtype=torch.float64), len(first))
+
+
+class TangentModel(nn.Module):
+    """A linear model on rows of a Jacobian with the constant in the last column: a linearised network made fast."""
+
+    def __init__(self, size: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.displacement = nn.Parameter(torch.zeros(size, dtype=dtype))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Logits ``(N, 1)``."""
+        return (rows[:, :-1] @ self.displacement + rows[:, -1])[:, None]
+
+
+def logits(module: nn.Module, x: Tensor) -> Tensor:
+    """Values ``(N,)`` of a module in evaluation mode, some points at a time: all images of a study need not fit."""
+    return torch.cat([module(part)[:, 0] for part in torch.split(x, _POINTS)])
+
+
+def linear_problem(
+    module: nn.Module, x: Tensor, *, bias: bool, dtype: torch.dtype = torch.float64
+) -> tuple[nn.Module, Tensor]:
+    """A module's tangent as something to train, and its inputs: rows of the Jacobian where a gibibyte holds them.
+
+    A Jacobian is computed in double precision and trained in ``dtype``; where there is none, all is in ``dtype``.
+    """
+    size = sum(p.numel() for p in module.parameters())
+    if len(x) * size * 8 > _JACOBIAN_BYTES:
+        return linearize(module, bias=bias, dtype=dtype), x.to(dtype)
+    with torch.no_grad():
+        start = logits(module, x)[:, None] if bias else torch.zeros(len(x), 1, dtype=x.dtype)
+    rows = torch.cat([jacobian(module, x, memory_budget=4 * _JACOBIAN_BYTES)[:, 0], start], dim=1)
+    return TangentModel(size, dtype), rows.to(dtype)
+
+
+def precision(case: Mapping[str, Any]) -> torch.dtype:
+    """The precision of training that a case asks for."""
+    return {"float32": torch.float32, "float64": torch.float64}[case["precision"]]
+
+
+def _settings(case: Mapping[str, Any], count: int, rate: float | None, every: int) -> TrainingSettings:
+    """The settings of a case for ``count`` samples, with a row every so many epochs."""
+    batch = min(case["batch_size"], count)
+    steps = -(-count // batch)
+    return TrainingSettings(
+        steps=case["epochs"] * steps, optimiser=case["optimiser"], batch_size=batch,
+        learning_rate=case["learning_rate"] if rate is None else rate,
+        momentum=case["momentum"] if case["optimiser"] == "sgd" else 0.0,
+        schedule=case["schedule"], warmup=case["warmup"], gamma=case["gamma"],
+        milestones=tuple(epoch * steps for epoch in case["milestones"]),
+        max_weight_norm=case["max_weight_norm"], record_every=every * steps,
+    )  # fmt: skip
+
+
+def fit_labels(
+    module: nn.Module, inputs: Tensor, labels: Tensor, count: int, case: Mapping[str, Any], rate: float | None,
+    *, every: int = 1, metrics: Mapping[str, Callable[[nn.Module], float]] | None = None,
+) -> pandas.DataFrame:  # fmt: skip
+    """Train one logit on the first ``count`` labels, in the precision that the case asks for.
+
+    The module has its own precision again afterwards. The table has a row every ``every`` epochs: ``epoch``, the loss,
+    accuracies on the first labels and on the others, the norms of weights and gradient, and the ``metrics``. The last
+    row has the squared ``distance`` of the weights to those at the start.
+    """
+    settings, own_precision = _settings(case, count, rate, every), next(module.parameters()).dtype
+    module, x = module.to(precision(case)), inputs.to(precision(case))
+    y, start = labels.to(x), weights_of(module)
+
+    def accuracy(rows: slice) -> Callable[[nn.Module], float]:
+        return lambda own: float(((logits(own, x[rows]) > 0) == (y[rows] > 0.5)).double().mean())
+
+    measured = {"train": accuracy(slice(0, count)), "test": accuracy(slice(count, None))}
+    norms = {"weight_norm": weight_norm, "gradient_norm": gradient_norm}
+    try:
+        done = train(
+            module, x[:count], y[:count, None], settings, metrics={**measured, **norms, **(metrics or {})},
+            loss=nn.functional.binary_cross_entropy_with_logits, rng=case["seed"],
+        )  # fmt: skip
+        moved = squared_weight_distance(start, weights_of(module))
+    finally:
+        module.to(own_precision)
+    table = done.table.drop(columns="step").assign(epoch=done.table["step"] * every // settings.record_every)
+    table.loc[table.index[-1], "distance"] = moved
+    return table
+
+
+def ends(table: pandas.DataFrame) -> dict[str, float]:
+    """What a summary says of a training: accuracies and distance at the end, norms at the start and at the end."""
+    first, last = table.iloc[0], table.iloc[-1]
+    found = {name: float(last[name]) for name in ("train", "test", "distance")}
+    for name in ("weight_norm", "gradient_norm"):
+        found |= {f"{name}_start": float(first[name]), f"{name}_end": float(last[name])}
+    return found

@@ -1,0 +1,1 @@
+"""Counting solutions: degrees and distance degrees by theorems, equations and monodromy."""

@@ -1,0 +1,1 @@
+"""The coordinates of functions, their grading, and the monomials of one degree and weight."""

@@ -1,0 +1,1 @@
+"""Certificates of equations and their independent check."""

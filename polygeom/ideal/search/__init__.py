@@ -1,0 +1,1 @@
+"""The search for equations: weight spaces, lifting, membership, completeness, elimination."""

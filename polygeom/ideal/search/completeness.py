@@ -1,0 +1,166 @@
+"""Whether the equations found generate the whole ideal of a neurovariety, and its degree if they do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from polygeom.ideal.grading.spaces import Spaces
+from polygeom.ideal.search.equations import Equation
+from polygeom.ideal.search.sections import MOST_LENGTH, TooLargeError, orbit_degrees, section, subset_sums
+from polygeom.modular import PrimeField
+
+MOST_SECTIONS = 40
+"""Sections by points that are tried; a few suffice, since their permutation group is the full symmetric group."""
+MOST_DEGREES = 40
+"""Largest degree of the quotient ring of a section."""
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """Why equations generate the whole ideal.
+
+    Attributes
+    ----------
+    reason:
+        The argument in one clause, after "complete because".
+    degree:
+        The degree of the neurovariety (of its cone, if it is not one itself).
+    h_vector:
+        The Hilbert series is ``Σ h_i t^i / (1 - t)^dimension``.
+    argument:
+        ``"filling"``, ``"hypersurface"`` or ``"section"``.
+    seeds:
+        For sections: the seed of the one of finite length, then those by points that decide.
+    orbits:
+        For sections: the orbit degrees of each of those by points.
+    """
+
+    reason: str
+    degree: int
+    h_vector: tuple[int, ...]
+    argument: str
+    seeds: tuple[int, ...] = ()
+    orbits: tuple[tuple[int, ...], ...] = ()
+
+
+def prove_complete(
+    equations: Sequence[Equation],
+    spaces: Spaces,
+    dimension: int,
+    field: PrimeField,
+    hilbert: Sequence[int],
+    seed: int,
+    deadline: float | None = None,
+) -> Completeness | None:
+    """An argument that equations generate the ideal of the neurovariety, or None.
+
+    Parameters
+    ----------
+    equations:
+        Minimal generators of dominant weight, all of them proved to vanish, that generate every equation of the degrees
+        looked at; of degree at least 2, in the coordinates of ``spaces``.
+    spaces:
+        The polynomial ring in linearly independent coordinates.
+    dimension:
+        A proved lower bound for the dimension of the neurovariety (of the cone over it, if it is not one).
+    field:
+        The prime field of the sections.
+    hilbert:
+        The Hilbert function of the neurovariety as far as known, to see early that there is no hope.
+    seed:
+        Seed of the sections.
+    deadline:
+        Time (of `time.monotonic`) at which to give up.
+
+    Raises
+    ------
+    BudgetError
+        If the deadline passes.
+    """
+    codimension = len(spaces.kept) - dimension
+    if codimension == 0:
+        return Completeness("the network is filling: there is no equation", 1, (1,), "filling")
+    if not equations:
+        return None
+    if codimension == 1 and sum(spaces.grading.orbit_size(e.weight) for e in equations) == 1:
+        degree = min(e.degree for e in equations)
+        reason = (
+            f"the neurovariety is a hypersurface and its equation of least degree, {degree}, generates a prime ideal"
+        )
+        return Completeness(reason, degree, (1,) * degree, "hypersurface")
+    if codimension < 2:
+        return None
+    try:
+        return _by_sections(equations, spaces, codimension, dimension, field, hilbert, seed, deadline)
+    except TooLargeError:
+        return None
+
+
+def _by_sections(
+    equations: Sequence[Equation],
+    spaces: Spaces,
+    codimension: int,
+    dimension: int,
+    field: PrimeField,
+    hilbert: Sequence[int],
+    seed: int,
+    deadline: float | None,
+) -> Completeness | None:
+    expected = differences(hilbert, dimension)
+    copies = sum(spaces.grading.orbit_size(e.weight) for e in equations)
+    if min(expected) < 0 or copies < codimension:
+        return None
+    ring = section(equations, spaces, codimension, field, seed, MOST_DEGREES, expected, finite=True, deadline=deadline)
+    h = ring.hilbert[:-1]
+    length = sum(h)
+    if ring.hilbert[-1] or length > MOST_LENGTH or series(h, dimension, len(hilbert)) != tuple(hilbert):
+        return None
+    possible = set(range(1, length + 1))
+    seeds, orbits = [seed], []
+    for number in range(1, MOST_SECTIONS + 1):
+        points = section(equations, spaces, codimension + 1, field, seed + number, len(h), deadline=deadline)
+        degrees = orbit_degrees(points, field, length, seed + number)
+        if degrees is None:
+            continue
+        smaller = possible & subset_sums(degrees)
+        if smaller != possible:
+            possible = smaller
+            seeds.append(seed + number)
+            orbits.append(degrees)
+        if possible == {length}:
+            reason = (
+                f"the equations define a Cohen-Macaulay ring of degree {length}, and sections mod {field.p} show that "
+                f"the neurovariety has degree {length}"
+            )
+            return Completeness(reason, length, h, "section", tuple(seeds), tuple(orbits))
+    return None
+
+
+def series(h_vector: Sequence[int], dimension: int, count: int) -> tuple[int, ...]:
+    """The first coefficients of ``Σ h_i t^i / (1 - t)^dimension``.
+
+    Examples
+    --------
+    >>> series((1, 1, 1), 2, 5)
+    (1, 3, 6, 9, 12)
+    """
+    values = [*h_vector, *[0] * count][:count]
+    for _ in range(dimension):
+        for k in range(1, count):
+            values[k] += values[k - 1]
+    return tuple(values)
+
+
+def differences(hilbert: Sequence[int], dimension: int) -> tuple[int, ...]:
+    """The numerator of the Hilbert series as far as the Hilbert function is known: the inverse of `series`.
+
+    Examples
+    --------
+    >>> differences((1, 3, 6, 9, 12), 2)
+    (1, 1, 1, 0, 0)
+    """
+    values = list(hilbert)
+    for _ in range(dimension):
+        values = [b - a for a, b in zip([0, *values], values, strict=False)]
+    return tuple(values)

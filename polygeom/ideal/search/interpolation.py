@@ -1,0 +1,198 @@
+"""Equations degree by degree: linear algebra mod p in every weight space, minimal generators lifted to the integers.
+
+In one weight space the monomials are evaluated at random points of the neurovariety mod p; the relations among the
+values are the equations of that weight. What multiples of equations of lower degree account for is computed first and
+divided out, so that the relations that remain are minimal generators.
+
+Two numbers bound the equations over Q from both sides whatever the random choices: the rank of the values mod p is at
+most the rank over Q, so it bounds them from above, and multiples of proved equations bound them from below, by their
+rank mod p. Where the bounds meet, nothing is missing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from polygeom.errors import PolygeomError
+from polygeom.ideal.grading.coordinates import Coordinates
+from polygeom.ideal.grading.grading import Grading, Weight
+from polygeom.ideal.search.equations import Equation
+from polygeom.ideal.search.journal import Journal
+from polygeom.ideal.search.records import DegreeReport
+from polygeom.ideal.search.remote import Workers, is_quick
+from polygeom.ideal.search.weightspace import Ground, Problem, solve_spaces
+from polygeom.modular import P22
+from polygeom.network import Network
+
+
+class Interpolation:
+    """A search for equations that goes up degree by degree and can be interrupted between two degrees.
+
+    Parameters
+    ----------
+    network:
+        A `Network` or its text.
+    prime:
+        The prime of the linear algebra; it must exceed the degree of the outputs.
+    seed:
+        Seed of the random points.
+    workers:
+        Processes that share the weight spaces; the numbers do not depend on it.
+    journal:
+        File that keeps every finished degree; if it exists, its degrees are taken over.
+    lift:
+        Largest degree whose equations are lifted to the integers; None for all.
+    memory:
+        Bytes that each process may use, beyond what it uses at rest.
+    only:
+        Which weights to look at, given the degree and the weight, when the others are known to be empty.
+
+    Examples
+    --------
+    >>> search = Interpolation("[3,2,1] r=2")
+    >>> [search.advance().new for _ in range(4)]
+    [0, 0, 1, 0]
+    """
+
+    def __init__(
+        self,
+        network: Network | str,
+        *,
+        prime: int = P22,
+        seed: int = 0,
+        workers: int = 1,
+        journal: str | None = None,
+        lift: int | None = None,
+        memory: int | None = None,
+        only: Callable[[int, Weight], bool] | None = None,
+    ) -> None:
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise PolygeomError(f"seed must be an integer from 0, got {seed!r:.40}; write seed=0")
+        self.coordinates = Coordinates(network)  # type: ignore[arg-type]
+        self.grading = Grading.of(self.coordinates)
+        self.prime, self.seed, self.only = int(prime), seed, only
+        self.configure(workers=workers, lift=lift, memory=memory)
+        self.reports: list[DegreeReport] = []
+        self.ground = Ground(self.grading, self.prime, self.seed)
+        self.seconds = [0.0]
+        """What each degree took, from 0: processor time if it was computed here."""
+        self._crew: Workers | None = None
+        self._journal = None if journal is None else Journal(journal, self._header())
+        if self._journal is not None:
+            self.reports += self._journal.read()
+            self.seconds += [report.elapsed for report in self.reports]
+
+    def configure(self, *, workers: int, lift: int | None, memory: int | None) -> None:
+        """Change how the next degrees are computed; the numbers that come out do not depend on it."""
+        if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
+            raise PolygeomError(f"workers must be a positive integer, got {workers!r:.40}; write workers=1")
+        if memory is not None and (not isinstance(memory, int) or isinstance(memory, bool) or memory < 1):
+            raise PolygeomError(f"memory must be a positive number of bytes, got {memory!r:.40}; write memory=2*10**9")
+        self.workers, self.lift, self.memory = workers, lift, memory
+
+    def _header(self) -> dict[str, Any]:
+        return {"network": self.coordinates.network.text, "prime": self.prime, "seed": self.seed}
+
+    @property
+    def degree(self) -> int:
+        """The last finished degree."""
+        return len(self.reports)
+
+    @property
+    def equations(self) -> tuple[Equation, ...]:
+        """The minimal generators of dominant weight so far."""
+        return tuple(e for report in self.reports for e in report.equations)
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Coordinates that are linearly independent on the neurovariety and span the others."""
+        dropped = set()
+        for equation in self.reports[0].equations if self.reports else ():
+            for _, move in self.grading.copies(equation.weight):
+                dropped.add(int(move[_dropped(equation, self.grading)]))
+        return tuple(k for k in range(self.grading.size) if k not in dropped)
+
+    @property
+    def hilbert_function(self) -> tuple[int, ...]:
+        """Dimensions of the homogeneous parts of the coordinate ring, from degree 0."""
+        return (1, *(report.hilbert for report in self.reports))
+
+    def advance(self, deadline: float | None = None) -> DegreeReport:
+        """Compute the next degree.
+
+        Parameters
+        ----------
+        deadline:
+            Time (of `time.monotonic`) at which to stop.
+
+        Raises
+        ------
+        BudgetError
+            If the deadline passes or the memory does not suffice; finished degrees are kept.
+        """
+        started = time.monotonic()
+        degree = self.degree + 1
+        kept = self.kept
+        weights = self.grading.dominant_weights(degree, kept)
+        if self.only is not None:
+            weights = [w for w in weights if self.only(degree, w)]
+        floors = {s.weight: s.rank for s in self.reports[-1].spaces} if self.reports else {}
+        problem = Problem(
+            ground=self.ground,
+            kept=kept,
+            degree=degree,
+            equations=tuple(e for e in self.equations if e.degree > 1),
+            floors=floors,
+            lift=self.lift is None or degree <= self.lift,
+            deadline=deadline,
+            memory=self.memory,
+        )
+        limited = deadline is not None or self.memory is not None
+        if self.workers == 1 and (not limited or is_quick(problem, self.seconds[-1])):
+            before = time.process_time()
+            results = solve_spaces(problem, weights)
+            seconds = time.process_time() - before
+        else:
+            results = self.crew.solve(problem, weights)
+            seconds = time.monotonic() - started
+        self.seconds.append(seconds)
+        report = DegreeReport(
+            degree,
+            tuple(space for space, _ in results),
+            tuple(equation for _, equations in results for equation in equations),
+            len(kept),
+            time.monotonic() - started,
+        )
+        self.reports.append(report)
+        if self._journal is not None:
+            self._journal.append(report)
+        return report
+
+    @property
+    def crew(self) -> Workers:
+        """Processes for what may take long: as many as workers, started when they are needed."""
+        if self._crew is None or self._crew.count != self.workers:
+            self.close()
+            self._crew = Workers(self.workers)
+        return self._crew
+
+    def close(self) -> None:
+        """End the worker processes."""
+        if self._crew is not None:
+            self._crew.close()
+            self._crew = None
+
+    def __enter__(self) -> Interpolation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _dropped(equation: Equation, grading: Grading) -> int:
+    """The coordinate that a linear equation expresses by the others; never the homogenising one."""
+    numbers = equation.monomials[:, 0].tolist()
+    proper = [k for k in numbers if grading.cone or k != grading.size - 1]
+    return int(proper[-1])

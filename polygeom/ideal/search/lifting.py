@@ -1,0 +1,119 @@
+"""From equations modulo a prime to equations over the integers.
+
+The relations among the values of some monomials, normalised to be the identity on the monomials that depend on earlier
+ones, are vectors of rational numbers. Computed modulo several primes they are put together by the Chinese remainder
+theorem and rational reconstruction until one more prime confirms them. What comes out is an equation to be proved
+(`polygeom.ideal.search.membership`): reconstruction alone proves nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from polygeom.errors import BudgetError, PolygeomError
+from polygeom.ideal.grading.spaces import Monomials, Spaces, evaluate
+from polygeom.modular import LiftError, PrimeField, Residues, as_field, is_prime, lift, nullspace
+
+SPARE = 12
+"""Points beyond those that the relations need."""
+MOST_PRIMES = 400
+"""Primes after which an equation is left unlifted: numerators and denominators of more than a thousand digits."""
+
+
+def primes_below(bound: int) -> Iterator[int]:
+    """Primes below a bound, falling."""
+    return (n for n in range(bound - 1, 2, -1) if is_prime(n))
+
+
+def lift_relations(
+    relations: Residues,
+    monomials: Monomials,
+    spaces: Spaces,
+    prime: int,
+    values: Callable[[int, int], Residues],
+    deadline: float | None = None,
+) -> list[tuple[int, ...]]:
+    """Integer vectors, without common divisors, that reduce to multiples of the relations mod p.
+
+    Parameters
+    ----------
+    relations:
+        A basis ``(k, N)`` of all relations among the monomials mod ``prime``, as `polygeom.modular.nullspace` gives it.
+    monomials:
+        ``(N, degree)``.
+    spaces:
+        Where the monomials come from.
+    values:
+        ``values(prime, count)`` gives the coordinates of random points mod a prime, ``(coordinates, count)``.
+    deadline:
+        Time (of `time.monotonic`) at which to give up.
+
+    Raises
+    ------
+    BudgetError
+        If the deadline passes or `MOST_PRIMES` primes do not suffice.
+    """
+    used = np.flatnonzero(relations.any(axis=0))
+    vectors = {prime: relations[:, used].ravel()}
+    attempt = 2
+    for q in primes_below(prime):
+        field = as_field(q)
+        points = values(q, len(used) + SPARE)
+        found = nullspace(evaluate(monomials[used], points, spaces, field).T, field)
+        if found.shape == (len(relations), len(used)) and _same_pivots(found, relations[:, used]):
+            vectors[q] = found.ravel()
+        if len(vectors) >= attempt:
+            try:
+                fractions = lift(vectors)
+            except LiftError:
+                attempt = len(vectors) + 1 + len(vectors) // 4
+            else:
+                return _integers(fractions, len(relations), len(used), used, relations.shape[1])
+        if len(vectors) > MOST_PRIMES or (deadline is not None and time.monotonic() > deadline):
+            raise BudgetError(f"an equation of {len(used)} terms was not lifted with {len(vectors)} primes")
+    raise PolygeomError(f"prime must be large, got {prime}; use a prime of 22 bits")
+
+
+def _same_pivots(a: Residues, b: Residues) -> bool:
+    """Whether two bases of relations are the identity on the same columns."""
+    last = [a.shape[1] - 1 - np.argmax(np.flip(m != 0, axis=1), axis=1) for m in (a, b)]
+    return bool(np.array_equal(*last))
+
+
+def _integers(
+    fractions: Sequence[Fraction], rows: int, width: int, used: np.ndarray, columns: int
+) -> list[tuple[int, ...]]:
+    vectors = []
+    for k in range(rows):
+        row = fractions[k * width : (k + 1) * width]
+        vector = [0] * columns
+        for position, entry in zip(used.tolist(), primitive(row), strict=True):
+            vector[position] = entry
+        vectors.append(tuple(vector))
+    return vectors
+
+
+def primitive(vector: Sequence[Fraction | int]) -> list[int]:
+    """The multiple of a vector with coprime integer entries whose first nonzero entry is positive.
+
+    Examples
+    --------
+    >>> primitive([Fraction(0), Fraction(-1, 2), Fraction(3, 4)])
+    [0, 2, -3]
+    """
+    scale = math.lcm(*(Fraction(c).denominator for c in vector))
+    integers = [int(c * scale) for c in vector]
+    common = math.gcd(*integers) or 1
+    if next((c for c in integers if c), 1) < 0:
+        common = -common
+    return [c // common for c in integers]
+
+
+def residues(vector: Sequence[int], field: PrimeField) -> Residues:
+    """A vector of integers mod p."""
+    return field.encode(np.array(vector, dtype=object))

@@ -1,0 +1,242 @@
+"""Proof that an equation vanishes on the neurovariety: substitute the coefficients as polynomials in the weights.
+
+A homogeneous equation need not be tried on all weights. Scalings of inputs, weights and outputs that carry the
+network into itself multiply the value of the equation by a nonzero number, and on a dense set they bring as many
+weights as the torus has dimensions to one. An equation that vanishes on what is left vanishes everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from polygeom.engines.exact import ExactEngine, Objects
+from polygeom.errors import BudgetError
+from polygeom.ideal.grading.coordinates import Coordinates
+from polygeom.ideal.grading.grading import Integers, torus_exponents
+from polygeom.ideal.search.equations import Equation
+from polygeom.ideal.search.lifting import primitive
+from polygeom.network import Network
+from polygeom.network.layers import Bias, Dense, Polynomial, Sum
+from polygeom.symmetry.exponents import LinearSystem, numbered_weights
+
+MOST_PRODUCTS = 200_000_000
+"""Products of two terms that the proof of one equation may need unless the caller allows more: some seconds."""
+
+
+class _Engine(ExactEngine):
+    """Exact arithmetic on FLINT polynomials within a number of products of terms."""
+
+    def __init__(self, context: Any, most_products: int) -> None:
+        super().__init__(lambda c: context.constant(_number(c)))
+        self.left = most_products
+
+    def spend(self, products: int) -> None:
+        """Count products of terms, and raise `BudgetError` when there were too many."""
+        self.left -= products
+        if self.left < 0:
+            raise BudgetError("the substitution needs too many products of terms; allow more with most_products=…")
+
+    def multiply(self, x: Objects, y: Objects) -> Objects:
+        self.spend(sum(len(a) * len(b) for a, b in zip(x.flat, y.flat, strict=True)))
+        return super().multiply(x, y)
+
+    def power(self, x: Objects, exponent: int) -> Objects:
+        self.spend(sum(math.comb(len(a) + min(exponent, 40), min(exponent, 40)) for a in x.flat if len(a) > 1))
+        return super().power(x, exponent)
+
+    def _dot(self, x: Objects, y: Objects) -> Objects:
+        sizes = [np.array([len(a) for a in z.flat], dtype=np.float64).reshape(z.shape) for z in (x, y)]
+        self.spend(int((sizes[0] @ sizes[1]).sum()))
+        return super()._dot(x, y)
+
+
+def _number(c: Fraction) -> Any:
+    from flint import fmpq
+
+    return c.numerator if c.denominator == 1 else fmpq(c.numerator, c.denominator)
+
+
+class Substitution:
+    """The coefficients of a network as polynomials in its weights, in a normal form of the weights.
+
+    Parameters
+    ----------
+    coordinates:
+        The coordinates of the network.
+    outputs, inputs:
+        Whether the equations to be tried are semi-invariants of GL(outputs), GL(inputs), see `fixed_weights`.
+    most_products:
+        Products of two terms that making the coefficients may need, and again the proof of each equation.
+
+    Raises
+    ------
+    BudgetError
+        If making them needs more.
+    """
+
+    def __init__(
+        self,
+        coordinates: Coordinates,
+        outputs: bool = False,
+        inputs: bool = False,
+        most_products: int = MOST_PRODUCTS,
+    ) -> None:
+        self.coordinates, self.most_products = coordinates, most_products
+        fixed = fixed_weights(coordinates, outputs, inputs)
+        self.values = list(_coefficients(coordinates, fixed, most_products))
+
+    def vanishes(self, equation: Equation, deadline: float | None = None) -> bool:
+        """Whether an equation over the integers is zero on the neurovariety; the answer is a proof.
+
+        Raises
+        ------
+        BudgetError
+            If the proof needs more products than allowed, or the deadline passes.
+        """
+        terms = sorted(zip(equation.monomials.tolist(), plain_integers(equation, self.coordinates), strict=True))
+        budget = _Engine(self._context, self.most_products)
+        return not self._value(terms, 0, budget, deadline)
+
+    @property
+    def _context(self) -> Any:
+        return self.values[0].context()
+
+    def _value(
+        self, terms: Sequence[tuple[list[int], int]], depth: int, budget: _Engine, deadline: float | None
+    ) -> Any:
+        """The value of terms that share their first ``depth`` factors, without these, by Horner's rule."""
+        if depth == len(terms[0][0]):
+            return self._context.constant(sum(c for _, c in terms))
+        total = self._context.constant(0)
+        start = 0
+        for stop in range(1, len(terms) + 1):
+            if stop < len(terms) and terms[stop][0][depth] == terms[start][0][depth]:
+                continue
+            rest = self._value(terms[start:stop], depth + 1, budget, deadline)
+            factor = self.values[terms[start][0][depth]]
+            budget.spend(len(rest) * len(factor))
+            if deadline is not None and time.monotonic() > deadline:
+                raise BudgetError("the time was over during a proof; raise timeout=")
+            total += factor * rest
+            start = stop
+        return total
+
+
+def plain_integers(equation: Equation, coordinates: Coordinates) -> list[int]:
+    """The coefficients of an equation in plain coordinates, coprime integers."""
+    assert equation.integers is not None
+    factors = (*coordinates.factors, 1)
+    return primitive(
+        [
+            Fraction(c, math.prod(factors[k] for k in monomial))
+            for c, monomial in zip(equation.integers, equation.monomials.tolist(), strict=True)
+        ]
+    )
+
+
+def _coefficients(coordinates: Coordinates, fixed: Mapping[int, int], most_products: int) -> Iterator[Any]:
+    """The plain coordinates, and a last one for the homogenising coordinate, as FLINT polynomials."""
+    import flint
+
+    network = coordinates.network
+    fractions = any(
+        c.denominator != 1
+        for node in network.nodes
+        if isinstance(node.layer, Polynomial)
+        for c in node.layer.coefficients
+    )
+    inputs = network.input_dimension
+    free = [k for k in range(network.parameter_count) if k not in fixed]
+    names = [f"x{j}" for j in range(inputs)] + [f"w{k}" for k in free]
+    ring = flint.fmpq_mpoly_ctx if fractions else flint.fmpz_mpoly_ctx
+    joint = ring.get(names, flint.Ordering.degrevlex)
+    engine = _Engine(joint, most_products)
+    generators = joint.gens()
+    numbers = np.empty(network.parameter_count, dtype=object)
+    for k in range(network.parameter_count):
+        numbers[k] = joint.constant(fixed[k]) if k in fixed else generators[inputs + free.index(k)]
+    weights, start = {}, 0
+    for name, shape in network.parameters.items():
+        weights[name] = numbers[start : start + math.prod(shape)].reshape(shape)
+        start += math.prod(shape)
+    point = np.empty((1, inputs), dtype=object)
+    point[0] = generators[:inputs]
+    outputs = network.evaluate(engine, weights, point.reshape(1, *network.input_shape))[0]
+    context = ring.get(names[inputs:] or ["unused"], flint.Ordering.degrevlex)
+    padding = () if names[inputs:] else (0,)
+    parts: dict[tuple[int, tuple[int, ...]], dict[tuple[int, ...], Any]] = {}
+    for number, polynomial in enumerate(outputs.flat):
+        for exponents, c in polynomial.to_dict().items():
+            exponents = tuple(map(int, exponents))
+            parts.setdefault((number, exponents[:inputs]), {})[(*exponents[inputs:], *padding)] = c
+    for entry in coordinates.entries:
+        yield context.from_dict(parts.get(entry, {}))
+    yield context.constant(1)
+
+
+def fixed_weights(coordinates: Coordinates, outputs: bool = False, inputs: bool = False) -> dict[int, int]:
+    """Weights that symmetries of the network bring to zero or one on a dense set, by their numbers.
+
+    Scalings alone bring as many weights to one as their torus has dimensions, here from the first layer on. For an
+    equation that GL(outputs) or GL(inputs) only scales, a largest square block of the last or first matrix becomes
+    the identity, and what the group has left over brings the rows or columns outside the block to zero where there
+    are any.
+
+    Parameters
+    ----------
+    outputs, inputs:
+        Whether that group acts and only scales the equation.
+
+    Examples
+    --------
+    >>> fixed_weights(Coordinates("[2,3,1] r=2"))
+    {0: 1, 1: 1, 2: 1, 4: 1, 6: 1}
+    >>> fixed_weights(Coordinates("[2,2,1] r=2"), inputs=True)
+    {0: 1, 1: 0, 2: 0, 3: 1, 4: 1, 5: 1}
+    """
+    network = coordinates.network
+    numbers = numbered_weights(network)
+    fixed: dict[int, int] = {}
+    first, last = _first_matrix(network), _last_matrix(network)
+    if inputs and first is not None:
+        fixed.update(_identity(numbers[first]))
+    if outputs and last is not None and not (inputs and last == first):
+        fixed.update(_identity(numbers[last].T))
+    system = LinearSystem()
+    forms = torus_exponents(network)
+    for k, value in fixed.items():
+        if value:
+            system.require(forms[k])
+    for k, form in enumerate(forms):
+        if k not in fixed and system.require(form):
+            fixed[k] = 1
+    return fixed
+
+
+def _identity(matrix: Integers) -> dict[int, int]:
+    """A normal form of a generic matrix ``(h, n)`` under column operations: identity above, zero beside it."""
+    side = min(matrix.shape)
+    return {int(matrix[i, j]): int(i == j) for i in range(side) for j in range(matrix.shape[1])}
+
+
+def _first_matrix(network: Network) -> str | None:
+    """The name of a full matrix that reads the inputs."""
+    for number, node in enumerate(network.nodes):
+        if node.inputs == (0,) and isinstance(node.layer, Dense) and node.layer.pattern is None:
+            return network.weight_names[number]["W"]
+    return None
+
+
+def _last_matrix(network: Network) -> str | None:
+    """The name of a full matrix whose rows make the outputs, below biases and sums."""
+    number = len(network.nodes) - 1
+    while isinstance(network.nodes[number].layer, Bias | Sum):
+        number = network.nodes[number].inputs[0]
+    layer = network.nodes[number].layer
+    return network.weight_names[number]["W"] if isinstance(layer, Dense) and layer.pattern is None else None

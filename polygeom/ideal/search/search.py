@@ -1,0 +1,282 @@
+"""``interpolate(network)``: equations by linear algebra, proofs, and an argument that nothing is missing."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from polygeom.dimension import DimensionResult
+from polygeom.dimension import dimension as compute_dimension
+from polygeom.errors import BudgetError, PolygeomError
+from polygeom.ideal.grading.characters import highest_weights
+from polygeom.ideal.grading.coordinates import Coordinates
+from polygeom.ideal.grading.grading import Weight
+from polygeom.ideal.grading.spaces import Spaces
+from polygeom.ideal.result import FINISHED, MEMORY, TIMEOUT, Generator, IdealResult
+from polygeom.ideal.search.completeness import Completeness, prove_complete, series
+from polygeom.ideal.search.equations import Equation
+from polygeom.ideal.search.interpolation import Interpolation
+from polygeom.ideal.search.membership import plain_integers
+from polygeom.ideal.search.records import DegreeReport
+from polygeom.modular import P22
+from polygeom.network import Network
+
+DEFAULT_TIMEOUT = 60.0
+"""Seconds after which a search without any limit of its own stops."""
+
+SHORT = 0.5
+"""Seconds of search after which the argument for completeness has a process of its own, too, if there are limits."""
+
+QUIET = 3
+"""Without a last degree, a search ends when it is this many times the largest degree of a generator."""
+
+Progress = Callable[[DegreeReport], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """A finished search: the result, and what certificates and further questions need.
+
+    Attributes
+    ----------
+    result:
+        What was found.
+    dimension:
+        The dimension of the neurovariety.
+    interpolation:
+        The degrees, and the equations mod p.
+    completeness:
+        The argument for completeness, if there is one.
+    """
+
+    result: IdealResult
+    dimension: DimensionResult
+    interpolation: Interpolation
+    completeness: Completeness | None
+
+    def hilbert_function(self, degree: int) -> int | None:
+        """Dimension of the coordinate ring in a degree, None if it is not known."""
+        if self.completeness is not None:
+            interpolation = self.interpolation
+            n = self.dimension.lower + (not interpolation.grading.cone)
+            return series(self.completeness.h_vector, n, degree + 1)[degree]
+        known = self.result.hilbert_function
+        return known[degree] if degree < len(known) else None
+
+    def representations(self) -> dict[int, dict[Weight, int] | None]:
+        """Degree → highest weights of the minimal generators with multiplicities."""
+        grading = self.interpolation.grading
+        return {
+            report.degree: highest_weights({s.weight: s.new for s in report.spaces}, grading)
+            for report in self.interpolation.reports
+            if report.new
+        }
+
+
+def interpolate(
+    network: Network | str,
+    max_degree: int | None = None,
+    *,
+    timeout: float | None = None,
+    memory: int | None = None,
+    workers: int = 1,
+    rng: int = 0,
+    prime: int = P22,
+    journal: str | None = None,
+    lift: int | None = None,
+    progress: Progress | None = None,
+    resume: Search | None = None,
+) -> Search:
+    """Search for the equations of a neurovariety, degree by degree.
+
+    Parameters
+    ----------
+    network:
+        A `Network` or its text.
+    max_degree:
+        Last degree to look at. Without it the search ends when the equations are proved complete, or when there were no
+        new ones up to `QUIET` times the largest degree of a generator, or by the timeout.
+    timeout:
+        Seconds; `DEFAULT_TIMEOUT` if there is no ``max_degree`` either.
+    memory:
+        Bytes that each process may use, beyond what it uses at rest.
+    workers:
+        Processes; the numbers do not depend on it.
+    rng:
+        Seed of all random points, stored with the result.
+    prime:
+        Prime of the linear algebra.
+    journal:
+        File in which finished degrees are kept; a search with the same file goes on where it ended.
+    lift:
+        Largest degree whose equations are written over Q; None for all.
+    progress:
+        Called with every finished `DegreeReport`.
+
+    Returns
+    -------
+    `Search`. In its ``result`` every generator says whether it is proved to vanish; up to
+    ``complete_to`` it is proved that the generators generate all equations, and ``completeness`` says whether that is
+    so in all degrees, and why.
+
+    Raises
+    ------
+    PolygeomError
+        If an argument is out of its range or the journal belongs to another search.
+
+    Examples
+    --------
+    >>> result = interpolate("[3,2,1] r=2").result
+    >>> len(result.generators), result.generators[0].degree, result.generators[0].proved_member
+    (1, 3, True)
+    >>> result.completeness
+    'complete because the neurovariety is a hypersurface and its equation of least degree, 3, generates a prime ideal'
+    """
+    started = time.monotonic()
+    if max_degree is not None and (not isinstance(max_degree, int) or isinstance(max_degree, bool) or max_degree < 1):
+        raise PolygeomError(f"max_degree must be a positive integer, got {max_degree!r:.40}; write max_degree=4")
+    if timeout is not None and not timeout > 0:
+        raise PolygeomError(f"timeout must be a positive number of seconds, got {timeout!r:.40}; write timeout=60")
+    seconds = DEFAULT_TIMEOUT if timeout is None and max_degree is None else timeout
+    deadline = None if seconds is None else started + seconds
+    if resume is None:
+        search = Interpolation(
+            network, prime=prime, seed=rng, workers=workers, journal=journal, lift=lift, memory=memory
+        )
+        size = compute_dimension(search.coordinates.network, rng=rng)
+    else:
+        search, size = resume.interpolation, resume.dimension
+        search.configure(workers=workers, lift=lift, memory=memory)
+    with search:
+        runner = _Runner(search, size, deadline, progress)
+        status, message = runner.run(max_degree)
+    result = runner.result(status, message, time.monotonic() - started)
+    return Search(result, size, search, runner.completeness)
+
+
+class _Runner:
+    """The course of a search: degrees, and after each of them the question whether it is the last one needed."""
+
+    def __init__(
+        self, search: Interpolation, size: DimensionResult, deadline: float | None, progress: Progress | None
+    ) -> None:
+        self.search, self.size, self.deadline, self.progress = search, size, deadline, progress
+        self.completeness: Completeness | None = None
+        self._tried = -1
+
+    @property
+    def cone_dimension(self) -> int:
+        """A proved lower bound for the dimension of the neurovariety, or of the cone over it if it is not one."""
+        return self.size.lower + (not self.search.grading.cone)
+
+    def run(self, max_degree: int | None) -> tuple[str, str]:
+        """Go up until the equations are complete or a limit is met; status and message."""
+        try:
+            self._try_to_complete()
+            while self.completeness is None and self._further(max_degree):
+                if self.search.degree == 1:
+                    self._restrict_to_invariants()
+                report = self.search.advance(self.deadline)
+                if self.progress is not None:
+                    self.progress(report)
+                self._try_to_complete()
+        except BudgetError as error:
+            late = self.deadline is not None and time.monotonic() > self.deadline
+            return (TIMEOUT if late else MEMORY), str(error)
+        return FINISHED, ""
+
+    def _further(self, max_degree: int | None) -> bool:
+        """Whether another degree is to be looked at."""
+        degree = self.search.degree
+        if max_degree is not None:
+            return degree < max_degree
+        last = max((report.degree for report in self.search.reports if report.new), default=0)
+        return last < 2 or degree < QUIET * last
+
+    def _restrict_to_invariants(self) -> None:
+        """GL carries the equation of a hypersurface to a multiple of itself, so its weight is constant on blocks."""
+        grading = self.search.grading
+        if self.size.proved and len(self.search.kept) - self.cone_dimension == 1:
+            blocks = [slice(0, grading.outputs), slice(grading.outputs, grading.outputs + grading.inputs)]
+            self.search.only = lambda degree, weight: all(len(set(weight[block])) <= 1 for block in blocks)
+
+    def _try_to_complete(self) -> None:
+        search = self.search
+        equations = search.equations
+        if not search.reports or len(equations) == self._tried or not all(e.proved for e in equations):
+            return
+        self._tried = len(equations)
+        proper = [e for e in equations if e.degree > 1]
+        hilbert, dimension = search.hilbert_function, self.cone_dimension
+        limited = self.deadline is not None or search.memory is not None
+        if limited and sum(search.seconds) > SHORT:
+            self.completeness = search.crew.complete(
+                search.ground, search.kept, proper, dimension, hilbert, self.deadline, search.memory
+            )
+        else:
+            spaces = Spaces(search.grading, search.kept)
+            self.completeness = prove_complete(
+                proper, spaces, dimension, search.ground.field, hilbert, search.seed, self.deadline
+            )
+
+    def result(self, status: str, message: str, elapsed: float) -> IdealResult:
+        """The findings as plain data."""
+        search = self.search
+        complete_to = proved_degree(search.reports)
+        if self.completeness is not None:
+            completeness = f"complete because {self.completeness.reason}"
+        else:
+            completeness = f"unknown beyond degree {complete_to}"
+        generators = tuple(generators_of(search.coordinates, search))
+        return IdealResult(
+            coordinates=search.coordinates,
+            generators=generators,
+            complete_to=complete_to,
+            completeness=completeness,
+            method="interpolation",
+            status=status,
+            hilbert_function=search.hilbert_function,
+            counts=tuple((r.degree, r.new) for r in search.reports if r.new),
+            seeds=(search.seed,),
+            primes=(search.prime,),
+            elapsed=elapsed,
+            message=message,
+        )
+
+
+def proved_degree(reports: Sequence[DegreeReport]) -> int:
+    """The degree up to which proved equations generate everything."""
+    proved = 0
+    for report in reports:
+        if not all(e.proved for e in report.equations):
+            break
+        proved = report.degree
+    return proved
+
+
+def generators_of(coordinates: Coordinates, search: Interpolation) -> Iterator[Generator]:
+    """All minimal generators that were lifted, written in plain coordinates."""
+    ring = coordinates.ring
+    size = len(coordinates.entries)
+    for equation in search.equations:
+        if equation.integers is None:
+            continue
+        coefficients = plain_integers(equation, coordinates)
+        for weight, move in search.grading.copies(equation.weight):
+            terms: Counter[tuple[int, ...]] = Counter()
+            for monomial, c in zip(move[equation.monomials].tolist(), coefficients, strict=True):
+                counts = Counter(k for k in monomial if k < size)
+                terms[tuple(counts[k] for k in range(size))] += c
+            polynomial = ring.from_dict({m: ring.domain(c) for m, c in terms.items()})
+            if polynomial.LC < 0:
+                polynomial = -polynomial
+            proof = _proof(equation, weight)
+            yield Generator(polynomial, equation.degree, weight, equation.proved, proof)
+
+
+def _proof(equation: Equation, weight: Weight) -> str:
+    if not equation.proved:
+        return ""
+    return "substitution" if weight == equation.weight else "substitution, after permuting inputs and outputs"

@@ -1,0 +1,1 @@
+"""Kernels and kernel machines, of finite and infinite width."""

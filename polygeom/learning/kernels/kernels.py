@@ -1,0 +1,222 @@
+"""Kernels on rows: Gaussian, Laplacian, dispersal, polynomial, and what makes any kernel one with unit diagonal.
+
+A kernel is anything that can be called with two tensors of shapes ``(N, D)`` and ``(N', D)`` and returns the matrix of
+values, shape ``(N, N')``: one of those below, of `polygeom.learning.kernels.infinite_width`, or a function of your own.
+They compute on the device and in the precision of their arguments.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from polygeom.errors import PolygeomError
+
+Kernel = Callable[[Tensor, Tensor], Tensor]
+
+_NEAR = 1e-4
+_PAIRS_AT_ONCE = 4_000_000
+_DIAGONAL_BLOCK = 32
+
+
+def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    """Squared Euclidean distances between rows, accurate for near rows too.
+
+    ``|x|² + |y|² - 2 x·y`` is one matrix product, but loses all digits where ``x`` is close to ``y``, and can be
+    negative, which turns roots into NaN. Entries below 1e-4 of ``|x|² + |y|²`` are therefore computed again from the
+    differences; equal rows have distance zero exactly.
+
+    Parameters
+    ----------
+    x, y:
+        Shapes ``(N, D)`` and ``(N', D)``.
+
+    Returns
+    -------
+    Shape ``(N, N')``, no entry negative.
+
+    Examples
+    --------
+    >>> far = torch.tensor([[1e8, 0.0], [1e8, 3.0]], dtype=torch.float64)
+    >>> squared_distances(far, far).tolist()
+    [[0.0, 9.0], [9.0, 0.0]]
+    """
+    _rows(x, y)
+    size = x.square().sum(1, keepdim=True) + y.square().sum(1)
+    squares = torch.addmm(size, x, y.T, alpha=-2)
+    near = torch.nonzero(squares <= _NEAR * size)
+    for pairs in blocks(near, max(1, _PAIRS_AT_ONCE // max(1, x.shape[1]))):
+        left, right = pairs.T
+        squares[left, right] = (x[left] - y[right]).square().sum(1)
+    return squares
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """``exp(-|x - y|² / (2 h²))``, positive definite.
+
+    Parameters
+    ----------
+    bandwidth:
+        ``h > 0``.
+
+    Examples
+    --------
+    >>> Gaussian(2.0)(torch.zeros(1, 2), torch.tensor([[2.0, 2.0]])).item() - math.exp(-1) < 1e-7
+    True
+    """
+
+    bandwidth: float = 1.0
+
+    def __post_init__(self) -> None:
+        _positive("bandwidth", self.bandwidth)
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        return squared_distances(x, y).div_(-2 * self.bandwidth**2).exp_()
+
+
+@dataclass(frozen=True)
+class Laplacian:
+    """``exp(-|x - y| / h)`` with the Euclidean distance, positive definite.
+
+    Parameters
+    ----------
+    bandwidth:
+        ``h > 0``.
+    """
+
+    bandwidth: float = 1.0
+
+    def __post_init__(self) -> None:
+        _positive("bandwidth", self.bandwidth)
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        return squared_distances(x, y).sqrt_().div_(-self.bandwidth).exp_()
+
+
+@dataclass(frozen=True)
+class Dispersal:
+    """``exp(-|x - y|^γ / h)``: the Laplacian kernel for ``γ = 1``, Gaussian of bandwidth ``sqrt(h / 2)`` for ``γ = 2``.
+
+    Positive definite for ``0 < γ ≤ 2`` and for no larger ``γ`` (Schoenberg 1938).
+
+    Parameters
+    ----------
+    exponent:
+        ``γ``.
+    bandwidth:
+        ``h > 0``.
+    """
+
+    exponent: float = 1.0
+    bandwidth: float = 1.0
+
+    def __post_init__(self) -> None:
+        _positive("bandwidth", self.bandwidth)
+        if not 0 < self.exponent <= 2:
+            raise PolygeomError(f"exponent must be in (0, 2], where the kernel is positive, got {self.exponent}")
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        return squared_distances(x, y).pow_(self.exponent / 2).div_(-self.bandwidth).exp_()
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """``(x·y + c)^D``: all monomials of degree ``D`` (up to ``D`` for ``c > 0``), in the Bombieri–Weyl scaling.
+
+    Its rank on many points in dimension ``d`` is ``C(d + D - 1, D)``, or ``C(d + D, D)`` for ``c > 0``.
+
+    Parameters
+    ----------
+    degree:
+        ``D ≥ 1``.
+    offset:
+        ``c ≥ 0``.
+
+    Examples
+    --------
+    >>> Polynomial(3)(torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 1.0]])).item()
+    27.0
+    """
+
+    degree: int
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.degree, int) and self.degree >= 1):
+            raise PolygeomError(f"degree must be an integer of at least 1, got {self.degree!r}")
+        if not 0 <= self.offset < math.inf:
+            raise PolygeomError(f"offset must be at least 0, where the kernel is positive, got {self.offset}")
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        _rows(x, y)
+        return (x @ y.T + self.offset) ** self.degree
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """``k(x, y) / sqrt(k(x, x) k(y, y))``: the kernel ``k`` with unit diagonal.
+
+    Parameters
+    ----------
+    kernel:
+        ``k``; its diagonal must be positive at all points it is used on.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[1.0, 2.0], [0.0, 5.0]], dtype=torch.float64)
+    >>> Normalised(Polynomial(2))(x, x).diagonal().tolist()
+    [1.0, 1.0]
+    """
+
+    kernel: Kernel
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        left, right = diagonal(self.kernel, x).sqrt(), diagonal(self.kernel, y).sqrt()
+        return self.kernel(x, y) / (left[:, None] * right)
+
+
+def gram(kernel: Kernel, x: Tensor) -> Tensor:
+    """The matrix ``k(x_i, x_j)``, exactly symmetric; shape ``(N, N)``.
+
+    Raises
+    ------
+    PolygeomError
+        When the kernel returns another shape or numbers that are not finite.
+    """
+    matrix = kernel(x, x)
+    if matrix.shape != (len(x), len(x)):
+        raise PolygeomError(
+            f"kernel must map tensors of shapes (N, D) and (M, D) to (N, M), got shape {tuple(matrix.shape)} for "
+            f"N = M = {len(x)}"
+        )
+    if not torch.isfinite(matrix).all():
+        raise PolygeomError("kernel must have finite values, got some that are not; scale the inputs down")
+    return (matrix + matrix.T) / 2
+
+
+def diagonal(kernel: Kernel, x: Tensor) -> Tensor:
+    """The values ``k(x_i, x_i)``, shape ``(N,)``, from small blocks of the matrix."""
+    return torch.cat([kernel(block, block).diagonal() for block in blocks(x, _DIAGONAL_BLOCK)])
+
+
+def blocks(rows: Tensor, size: int) -> Iterator[Tensor]:
+    """Consecutive parts of at most ``size`` rows."""
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def _rows(x: Tensor, y: Tensor) -> None:
+    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
+        raise PolygeomError(
+            f"kernels take rows: shapes (N, D) and (M, D), got {tuple(x.shape)} and {tuple(y.shape)}; write "
+            "x.reshape(len(x), -1)"
+        )
+
+
+def _positive(name: str, value: float) -> None:
+    if not 0 < value < math.inf:
+        raise PolygeomError(f"{name} must be positive and finite, got {value}; write {name}=1.0")

@@ -1,0 +1,286 @@
+"""Regression with a kernel: exact solutions with their condition number, and leading eigenfunctions (Nyström).
+
+The least-norm function that takes the values ``y`` at the rows ``x`` is ``f(z) = Σ_i w_i k(x_i, z)`` with ``K w = y``,
+``K`` the kernel matrix. When ``K`` is badly conditioned, digits of ``w`` are lost, and what small eigenvalues are
+rounded to decides the answer: a pseudo-inverse with one cutoff or another can give predictions that differ many times
+over. Here the system is solved as it stands, the condition number is part of the answer, and eigenvalues are dropped
+only on request.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from polygeom.errors import BudgetError, PolygeomError
+from polygeom.learning.kernels.kernels import Kernel, blocks, gram
+
+if TYPE_CHECKING:
+    import pandas
+
+MEMORY_BUDGET = 2**30
+"""Bytes that matrices of kernel values may take unless told otherwise: 1 GiB."""
+
+_RESIDUAL = 1e-2
+
+
+@dataclass(frozen=True, eq=False)
+class KernelMachine:
+    """A function ``f(z) = Σ_i w_i k(x_i, z)``.
+
+    Attributes
+    ----------
+    kernel:
+        ``k``.
+    centres:
+        The rows ``x``, shape ``(N, D)``.
+    weights:
+        ``w``, shape ``(N,)`` or ``(N, C)``.
+    method:
+        How the weights were found: ``"cholesky"``, ``"lu"``, ``"eigen-cut"``, ``"eigenpro"``.
+    condition:
+        Largest over smallest eigenvalue of the matrix that was solved (among those kept); NaN if not computed,
+        infinite if the smallest is not positive.
+    table:
+        The log of an iterative method, one row for each record; None for direct ones.
+    """
+
+    kernel: Kernel
+    centres: Tensor
+    weights: Tensor
+    method: str
+    condition: float = math.nan
+    table: pandas.DataFrame | None = None
+
+    def predict(self, x: Tensor, *, memory_budget: int = MEMORY_BUDGET) -> Tensor:
+        """Values at rows of shape ``(M, D)``, in blocks whose kernel values take at most ``memory_budget`` bytes.
+
+        Returns
+        -------
+        Shape ``(M,)`` or ``(M, C)``, as the weights.
+        """
+        x = x.to(self.centres)
+        block = block_rows(len(self.centres), x.element_size(), memory_budget)
+        return torch.cat([self.kernel(rows, self.centres) @ self.weights for rows in blocks(x, block)])
+
+    def error(self, x: Tensor, labels: Tensor) -> float:
+        """The share of rows whose largest value is not that of their label; for weights of shape ``(N, C)``."""
+        return float((self.predict(x).argmax(1) != labels.to(self.centres.device)).double().mean())
+
+    def mse(self, x: Tensor, y: Tensor) -> float:
+        """The mean of squared differences between values at ``x`` and ``y``, over rows and columns."""
+        return float((self.predict(x) - y.to(self.centres)).square().mean())
+
+
+def solve(
+    kernel: Kernel,
+    x: Tensor,
+    y: Tensor,
+    *,
+    ridge: float = 0.0,
+    cutoff: float | None = None,
+    condition: bool = True,
+    memory_budget: int = MEMORY_BUDGET,
+) -> KernelMachine:
+    """The least-norm function of the kernel's space with the values ``y`` at ``x``, by a direct method.
+
+    Cholesky decomposition; LU where rounding makes the matrix indefinite.
+
+    Parameters
+    ----------
+    kernel:
+        See `polygeom.learning.kernels.kernels`.
+    x, y:
+        Shapes ``(N, D)`` and ``(N,)`` or ``(N, C)``. All computation is in the precision of ``x``: float64 for
+        interpolation.
+    ridge:
+        Added to the diagonal: minimises ``Σ |f(x_i) - y_i|² + ridge |f|²``.
+    cutoff:
+        Drop eigenvalues up to ``cutoff`` times the largest. It changes the answer, hence never by itself.
+    condition:
+        Whether to compute the condition number, which takes a few times longer than the solution.
+    memory_budget:
+        Bytes that the matrix and its factor may take.
+
+    Raises
+    ------
+    PolygeomError
+        When the matrix is singular to working precision, so that the solution misses ``y``.
+    BudgetError
+        When the matrix does not fit; `polygeom.learning.eigenpro` needs less.
+
+    Examples
+    --------
+    >>> from polygeom.learning import Laplacian, solve
+    >>> x = torch.linspace(0, 1, 5, dtype=torch.float64)[:, None]
+    >>> machine = solve(Laplacian(), x, x[:, 0] ** 2)
+    >>> machine.method, round(machine.condition, 1), round(machine.predict(x)[2].item(), 12)
+    ('cholesky', 25.7, 0.25)
+    """
+    y = targets(x, y)
+    need = 2 * len(x) ** 2 * x.element_size()
+    if need > memory_budget:
+        raise BudgetError(
+            f"solve: the kernel matrix of {len(x)} rows and its factor take {need} bytes, memory_budget is "
+            f"{memory_budget}; raise it, or use polygeom.learning.eigenpro"
+        )
+    if ridge < 0:
+        raise PolygeomError(f"ridge must be at least 0, got {ridge}")
+    matrix = gram(kernel, x)
+    matrix.diagonal().add_(ridge)
+    if cutoff is not None:
+        return _eigen_cut(kernel, x, y, matrix, cutoff)
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    if not failed:
+        method, weights = "cholesky", torch.cholesky_solve(y.reshape(len(y), -1), factor).reshape(y.shape)
+    else:
+        method, weights = "lu", _lu(matrix, y)
+    _reaches(matrix, weights, y)
+    return KernelMachine(kernel, x, weights, method, _condition(matrix) if condition else math.nan)
+
+
+def targets(x: Tensor, y: Tensor) -> Tensor:
+    """``y`` on the device and in the precision of ``x``, checked to have one value or row for each row of ``x``."""
+    if x.ndim != 2 or not x.is_floating_point():
+        raise PolygeomError(f"x must be rows of floats, shape (N, D), got {tuple(x.shape)} of {x.dtype}")
+    if y.ndim not in (1, 2) or len(y) != len(x) or not len(x):
+        raise PolygeomError(f"y must have shape ({len(x)},) or ({len(x)}, C), got {tuple(y.shape)}")
+    return y.to(x)
+
+
+def block_rows(columns: int, element_size: int, memory_budget: int, copies: int = 3) -> int:
+    """How many rows of kernel values fit: a kernel holds about ``copies`` arrays of their size while it computes.
+
+    Raises
+    ------
+    BudgetError
+        When it is none.
+    """
+    rows = memory_budget // (copies * max(1, columns) * element_size)
+    if rows < 1:
+        raise BudgetError(
+            f"one row of {columns} kernel values takes {copies * columns * element_size} bytes, memory_budget is "
+            f"{memory_budget}; raise it"
+        )
+    return int(rows)
+
+
+def _lu(matrix: Tensor, y: Tensor) -> Tensor:
+    weights, singular = torch.linalg.solve_ex(matrix, y)
+    return torch.full_like(y, math.nan) if singular else weights
+
+
+def _reaches(matrix: Tensor, weights: Tensor, y: Tensor) -> None:
+    missed = torch.linalg.vector_norm(matrix @ weights - y)
+    if not missed <= _RESIDUAL * torch.linalg.vector_norm(y):
+        raise PolygeomError(
+            "the kernel matrix must be invertible to working precision, but its condition number is "
+            f"{_condition(matrix):.1e}; write ridge=1e-10, or cutoff=1e-12; equal rows must have equal values"
+        )
+
+
+def _condition(matrix: Tensor) -> float:
+    values = torch.linalg.eigvalsh(matrix)
+    return float(values[-1] / values[0]) if values[0] > 0 else math.inf
+
+
+def _eigen_cut(kernel: Kernel, x: Tensor, y: Tensor, matrix: Tensor, cutoff: float) -> KernelMachine:
+    if not 0 <= cutoff < 1:
+        raise PolygeomError(f"cutoff must be in [0, 1), a fraction of the largest eigenvalue, got {cutoff}")
+    values, vectors = torch.linalg.eigh(matrix)
+    kept = values > cutoff * values[-1]
+    values, vectors = values[kept], vectors[:, kept]
+    coordinates = vectors.T @ y.reshape(len(y), -1)
+    weights = (vectors @ (coordinates / values[:, None])).reshape(y.shape)
+    return KernelMachine(kernel, x, weights, "eigen-cut", float(values[-1] / values[0]))
+
+
+@dataclass(frozen=True, eq=False)
+class Eigenfunctions:
+    """Leading eigenvalues and eigenfunctions of a kernel with respect to a sample.
+
+    Attributes
+    ----------
+    kernel:
+        ``k``.
+    centres:
+        The ``s`` sample rows that the functions are made of, shape ``(s, D)``.
+    indices:
+        Which rows of the given data they are.
+    values:
+        Eigenvalues of ``K / s``, largest first, shape ``(q,)``. Those of the kernel matrix of ``n`` rows of the same
+        kind are about ``n`` times as large.
+    vectors:
+        Orthonormal eigenvectors of ``K``, shape ``(s, q)``; the entry of largest modulus of each is positive.
+    """
+
+    kernel: Kernel
+    centres: Tensor
+    indices: Tensor
+    values: Tensor
+    vectors: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The eigenfunctions ``φ_j(z) = Σ_i k(z, x_i) u_ij / (λ_j sqrt(s))`` at rows ``x``, shape ``(N, q)``.
+
+        On the centres they are ``sqrt(s) u_ij``: orthogonal, with mean square one.
+        """
+        return (
+            self.kernel(x.to(self.centres), self.centres) @ self.vectors / (self.values * math.sqrt(len(self.centres)))
+        )
+
+
+def nystrom(kernel: Kernel, x: Tensor, count: int, *, subsample: int | None = None, rng: int = 0) -> Eigenfunctions:
+    """The ``count`` leading eigenfunctions of a kernel, from a random subsample of the rows (Williams and Seeger 2000).
+
+    Parameters
+    ----------
+    kernel:
+        See `polygeom.learning.kernels.kernels`.
+    x:
+        Shape ``(N, D)``.
+    count:
+        How many eigenfunctions.
+    subsample:
+        How many rows, drawn without repetition; all of them, in order, if None. Then the values and vectors are exact.
+    rng:
+        Seed of the draw.
+
+    Raises
+    ------
+    PolygeomError
+        When ``count`` exceeds the subsample, or an eigenvalue asked for is zero to working precision.
+
+    Examples
+    --------
+    >>> from polygeom.learning import Gaussian, nystrom
+    >>> x = torch.randn(200, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    >>> system = nystrom(Gaussian(2.0), x, 4, subsample=50)
+    >>> system(x).shape
+    torch.Size([200, 4])
+    """
+    size = len(x) if subsample is None else subsample
+    if not 1 <= count <= size <= len(x):
+        raise PolygeomError(
+            f"count and subsample must satisfy 1 <= count <= subsample <= {len(x)} rows, got {count} and {size}"
+        )
+    indices = torch.arange(len(x)) if subsample is None else draw(len(x), size, rng)
+    centres = x[indices.to(x.device)]
+    values, vectors = torch.linalg.eigh(gram(kernel, centres) / size)
+    values, vectors = values.flip(0)[:count], vectors.flip(1)[:, :count]
+    smallest = torch.finfo(x.dtype).eps * size * values[0]
+    if values[-1] <= smallest:
+        rank = int((values > smallest).sum())
+        raise PolygeomError(f"count must be at most {rank}, the numerical rank of the kernel matrix, got {count}")
+    largest = vectors.abs().argmax(0)
+    return Eigenfunctions(kernel, centres, indices, values, vectors * vectors.gather(0, largest[None]).sign())
+
+
+def draw(size: int, count: int, rng: int | torch.Generator) -> Tensor:
+    """``count`` different numbers below ``size`` in random order, by a generator of their own."""
+    generator = torch.Generator().manual_seed(rng) if isinstance(rng, int) else rng
+    return torch.randperm(size, generator=generator)[:count]

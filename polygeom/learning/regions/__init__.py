@@ -1,0 +1,1 @@
+"""Activation regions, their boundaries, and gradient confusion."""

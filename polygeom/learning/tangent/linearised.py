@@ -1,0 +1,192 @@
+"""Networks replaced by their tangents at given weights, trained or solved for infinite time.
+
+``f_lin(x; w) = f(x; w0) + J(x; w0) (w - w0)`` has the tangent kernel of ``f`` at ``w0`` throughout training. Gradient
+descent on the mean square error of ``n`` training points moves its values along ``exp(-t K / n)`` and ends at kernel
+regression of what ``f`` itself leaves over: ``f(x) + K(x, X) K(X, X)⁻¹ (y - f(X))`` (arXiv 1902.06720).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from polygeom.errors import PolygeomError
+from polygeom.learning.tangent.functional import weight_function
+
+
+class LinearisedModule(nn.Module):
+    """A module's tangent at its present weights, as a module with the same parameters, trainable like any other.
+
+    Parameters
+    ----------
+    module:
+        What to linearise; copied, later changes do not matter. Batch normalisation must be in evaluation mode; its
+        statistics are frozen.
+    bias:
+        Whether to keep the constant ``f(x; w0)``; without it the model is linear in ``w - w0`` and starts at zero.
+    dtype:
+        Precision of weights and values; None keeps the module's.
+
+    Notes
+    -----
+    A forward pass is one forward-mode derivative, about twice a pass of the module. Where the Jacobian of all points
+    fits into memory, a plain linear model on its rows (``jacobian(module, x)``) is the same model and much faster.
+
+    Examples
+    --------
+    >>> module = nn.Linear(2, 1)
+    >>> x = torch.ones(3, 2, dtype=torch.float64)
+    >>> torch.equal(LinearisedModule(module)(x), module.double()(x))
+    True
+    """
+
+    def __init__(self, module: nn.Module, *, bias: bool = True, dtype: torch.dtype | None = torch.float64) -> None:
+        super().__init__()
+        self._function = weight_function(module, dtype=dtype)
+        self.bias = bias
+        self.displacement = nn.ParameterList(torch.zeros_like(w) for w in self._function.weights.values())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Values ``(N, C)`` at points ``(N, *input_shape)``."""
+        f = self._function
+        tangent = dict(zip(f.weights, self.displacement, strict=True))
+        derivative: list[Tensor] = list(torch.func.jvp(lambda w: f(w, x), (f.weights,), (tangent,)))
+        return derivative[0].detach() + derivative[1] if self.bias else derivative[1]
+
+    def weights(self) -> dict[str, Tensor]:
+        """``w``, the weights at the origin plus the displacement."""
+        pairs = zip(self._function.weights.items(), self.displacement, strict=True)
+        return {name: origin + moved.detach() for (name, origin), moved in pairs}
+
+    @torch.no_grad()
+    def displace(self, vector: Tensor) -> None:
+        """Set ``w - w0`` to a vector ``(P,)`` in the order of ``module.named_parameters()``."""
+        for parameter, value in zip(self.displacement, self._function.unflat(vector).values(), strict=True):
+            parameter.copy_(value)
+
+
+def linearize(module: nn.Module, *, bias: bool = True, dtype: torch.dtype | None = torch.float64) -> LinearisedModule:
+    """`LinearisedModule` of a module at its present weights."""
+    return LinearisedModule(module, bias=bias, dtype=dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelSolution:
+    """Where training of a linearised model leads; see `kernel_regression`.
+
+    Attributes
+    ----------
+    coefficients:
+        ``α = (K + ridge)⁻¹ (y - f0)``, shape ``(n, C)``.
+    condition:
+        Condition number of the kernel matrix that was solved with: relative errors of the data are amplified by up to
+        this number.
+    residual:
+        Largest error on the training values.
+    """
+
+    coefficients: Tensor
+    condition: float
+    residual: float
+
+    def predict(self, kernel: Tensor, start: Tensor | None = None) -> Tensor:
+        """Values at new points from ``K(x, X)``, ``(m, n)``, and ``f0(x)`` where the model does not start at zero."""
+        value = kernel @ self.coefficients
+        return value if start is None else value + start.reshape(value.shape)
+
+
+def kernel_regression(
+    kernel: Tensor, targets: Tensor, *, start: Tensor | None = None, ridge: float = 0.0
+) -> KernelSolution:
+    """The limit of gradient descent on the mean square error of a model with a constant kernel.
+
+    Parameters
+    ----------
+    kernel:
+        ``K(X, X)``, ``(n, n)``, symmetric positive definite; shared by all outputs.
+    targets:
+        ``(n,)`` or ``(n, C)``.
+    start:
+        Values of the model before training, the shape of the targets; zero if None.
+    ridge:
+        Added to the diagonal of the kernel.
+
+    Raises
+    ------
+    PolygeomError
+        When shapes do not fit, or the matrix is singular in its precision, where the answer would depend on how small
+        eigenvalues are cut off.
+
+    Examples
+    --------
+    >>> kernel = torch.tensor([[2.0, 1.0], [1.0, 2.0]], dtype=torch.float64)
+    >>> solution = kernel_regression(kernel, torch.tensor([3.0, 3.0], dtype=torch.float64))
+    >>> solution.predict(kernel).round(decimals=9)[:, 0], round(solution.condition, 9)
+    (tensor([3., 3.], dtype=torch.float64), 3.0)
+    """
+    residual = _residual(kernel, targets, start)
+    matrix = kernel + ridge * torch.eye(len(kernel), dtype=kernel.dtype, device=kernel.device)
+    values = torch.linalg.eigvalsh(matrix)
+    condition = float(values[-1] / values[0])
+    if values[0] <= torch.finfo(values.dtype).eps * values[-1]:
+        raise PolygeomError(
+            f"kernel must be positive definite, got eigenvalues {float(values[0]):.1e} to {float(values[-1]):.1e}; "
+            "write a positive ridge, or leave out points that repeat"
+        )
+    coefficients = torch.cholesky_solve(residual, torch.linalg.cholesky(matrix))
+    error = (kernel @ coefficients - residual).abs().max()
+    return KernelSolution(coefficients, condition, float(error))
+
+
+def gradient_flow(
+    kernel: Tensor, targets: Tensor, times: Tensor, *, start: Tensor | None = None, test_kernel: Tensor | None = None
+) -> Tensor:
+    """Values of a model with a constant kernel after training for given times, less ``start`` at those points.
+
+    The flow is that of the mean square error over ``n`` points and ``C`` outputs, halved:
+    ``d f(X)/dt = -K (f(X) - y) / n``. A step of gradient descent of size ``η`` is a time ``η``.
+
+    Parameters
+    ----------
+    kernel, targets, start:
+        As for `kernel_regression`; the kernel may be singular.
+    times:
+        ``(T,)``, not negative.
+    test_kernel:
+        ``K(x, X)``, ``(m, n)``, for values at ``m`` other points; training points if None.
+
+    Returns
+    -------
+    Shape ``(T, m, C)``, or ``(T, n, C)``; add ``f0`` of the points.
+
+    Examples
+    --------
+    >>> one = torch.eye(1, dtype=torch.float64)
+    >>> gradient_flow(one, one, torch.tensor([0, 50.0]))[:, 0, 0]
+    tensor([0., 1.], dtype=torch.float64)
+    """
+    residual = _residual(kernel, targets, start)
+    values, vectors = torch.linalg.eigh(kernel)
+    values = values.clamp_min(0)
+    rates = values * times.to(kernel)[:, None] / len(kernel)
+    small = rates < torch.finfo(values.dtype).eps  # where (1 - exp(-λ t / n)) / λ is t / n
+    gains = -torch.expm1(-rates) / torch.where(values > 0, values, torch.ones_like(values))
+    gains = torch.where(small, times.to(kernel)[:, None] / len(kernel), gains)
+    coefficients = vectors @ (gains[:, :, None] * (vectors.T @ residual))
+    flow: Tensor = (kernel if test_kernel is None else test_kernel) @ coefficients
+    return flow
+
+
+def _residual(kernel: Tensor, targets: Tensor, start: Tensor | None) -> Tensor:
+    if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or len(targets) != len(kernel):
+        raise PolygeomError(
+            f"kernel must have shape (n, n) and targets (n,) or (n, C), got {tuple(kernel.shape)} and "
+            f"{tuple(targets.shape)}"
+        )
+    y = targets.reshape(len(kernel), -1).to(kernel)
+    return y if start is None else y - start.reshape(y.shape).to(kernel)
+
+
+__all__ = ["KernelSolution", "LinearisedModule", "gradient_flow", "kernel_regression", "linearize"]

@@ -1,0 +1,323 @@
+"""The empirical neural tangent kernel of any torch module, within a memory budget.
+
+``J`` is the derivative of all outputs at all points by all weights, the kernel is ``K = J Jᵀ`` (arXiv 1806.07572).
+Modules made of dense maps, convolutions, added biases and batch normalisations with fixed statistics, all networks of
+`polygeom.network` and residual networks among them, are differentiated layer by layer
+(`polygeom.learning.tangent.layerwise`); all others by a backward pass for each point. Which of the two is taken changes
+the time, not the numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from polygeom.errors import BudgetError, PolygeomError
+from polygeom.learning.tangent.functional import DEFAULT_BUDGET, WeightFunction, weight_function
+from polygeom.learning.tangent.layerwise import (
+    OUTPUTS,
+    Factor,
+    Features,
+    gram,
+    gram_diagonal,
+    has_layerwise_rule,
+    layerwise,
+    pointwise,
+    working_memory,
+)
+
+METHODS = ("auto", "layerwise", "pointwise")
+_OVERHEAD = 4
+
+
+def jacobian(
+    module: nn.Module,
+    x: Tensor,
+    *,
+    memory_budget: int = DEFAULT_BUDGET,
+    dtype: torch.dtype | None = torch.float64,
+    method: str = "auto",
+) -> Tensor:
+    """Derivatives of all outputs by all weights.
+
+    Parameters
+    ----------
+    module:
+        Its parameters that require gradients are the weights; it is not changed. Points must not influence each other.
+    x:
+        Points ``(N, *input_shape)``.
+    memory_budget:
+        Bytes for the result and everything on the way to it.
+    dtype:
+        Weights and points are brought to this precision first; float64 because ranks and eigenvalues are taken of the
+        result. None keeps the module's own.
+    method:
+        ``"layerwise"``, ``"pointwise"`` or ``"auto"``, the first where it applies.
+
+    Returns
+    -------
+    Shape ``(N, C, P)``: points, flattened outputs, weights in the order of ``module.named_parameters()``, row by row.
+
+    Raises
+    ------
+    PolygeomError
+        For batch normalisation in training mode, active dropout, or outputs that are not one tensor ``(N, …)``.
+    BudgetError
+        When the Jacobian is larger than the budget; `tangent_operator` needs no Jacobian.
+
+    Examples
+    --------
+    >>> module = nn.Linear(2, 1)
+    >>> jacobian(module, torch.tensor([[3.0, 4.0]]))
+    tensor([[[3., 4., 1.]]], dtype=torch.float64)
+    """
+    f = weight_function(module, dtype=dtype)
+    x = f.prepare(x)
+    features, per_point, size = _features(f, x, method)
+    itemsize = next(iter(f.weights.values())).element_size()
+    needed = len(x) * size * f.parameter_count * itemsize
+    if needed + 2 * per_point > memory_budget:
+        raise BudgetError(
+            f"memory_budget must be at least {_bytes(needed + 2 * per_point)} for a Jacobian of {len(x)} × {size} × "
+            f"{f.parameter_count} numbers, got {_bytes(memory_budget)}; write a larger one, fewer points, or use "
+            "tangent_operator or empirical_ntk, which do not form it"
+        )
+    result = next(iter(f.weights.values())).new_zeros((len(x), size, f.parameter_count))
+    starts = dict(zip(f.weights, _offsets(f), strict=True))
+    for block in _blocks(len(x), max(1, int((memory_budget - needed) / (2 * per_point)))):
+        for factor in features(x[block]):
+            first = starts[factor.name]
+            result[block, :, first : first + f.weights[factor.name].numel()] = factor.jacobian().detach()
+    return result
+
+
+def empirical_ntk(
+    module: nn.Module,
+    x: Tensor,
+    y: Tensor | None = None,
+    *,
+    outputs: str = "full",
+    memory_budget: int = DEFAULT_BUDGET,
+    dtype: torch.dtype | None = torch.float64,
+    method: str = "auto",
+) -> Tensor:
+    """The empirical tangent kernel between points ``x`` and ``y``.
+
+    Parameters
+    ----------
+    module, dtype, method:
+        As for `jacobian`.
+    x, y:
+        Points ``(N, *input_shape)`` and ``(N', *input_shape)``; ``y`` is ``x`` if None.
+    outputs:
+        What to do with the ``C`` outputs; see the shapes below. ``"sum"`` is the kernel of the one function
+        ``Σ_c f_c / √C``, an approximation at the price of one output that becomes exact at wide random
+        initialisations (arXiv 2206.12543). It is exact, and equal to ``"trace"``, for ``C = 1``.
+    memory_budget:
+        Bytes for the kernel and everything on the way to it; it decides how many points are taken at once.
+
+    Returns
+    -------
+    With ``K[n, n', c, c'] = ⟨∂f_c(x_n), ∂f_c'(y_n')⟩`` (over all weights):
+
+    ========== ================== ===============================
+    outputs    shape              entries
+    ========== ================== ===============================
+    full       ``(N, N', C, C)``  ``K[n, n', c, c']``
+    diagonal   ``(N, N', C)``     ``K[n, n', c, c]``
+    trace      ``(N, N')``        ``Σ_c K[n, n', c, c]``
+    sum        ``(N, N')``        ``Σ_cc' K[n, n', c, c'] / C``
+    ========== ================== ===============================
+
+    `as_matrix` brings ``"full"`` to a square matrix in the order of ``jacobian(…).flatten(end_dim=1)``.
+
+    Raises
+    ------
+    PolygeomError
+        As for `jacobian`, and for unknown ``outputs`` or ``method``.
+    BudgetError
+        When kernel and one pair of points do not fit.
+
+    Examples
+    --------
+    >>> module = nn.Linear(2, 3, bias=False)
+    >>> x = torch.tensor([[1.0, 2.0], [0.0, 1.0]])
+    >>> empirical_ntk(module, x, outputs="trace")  # 3 x xᵀ: three outputs, each linear in its own weights
+    tensor([[15.,  6.],
+            [ 6.,  3.]], dtype=torch.float64)
+    """
+    _one_of("outputs", outputs, OUTPUTS)
+    f = weight_function(module, dtype=dtype)
+    x = f.prepare(x)
+    other = x if y is None else f.prepare(y)
+    size = f(f.weights, x[:1]).shape[1]
+    combinations = None if outputs != "sum" else torch.full((1, size), size**-0.5, dtype=torch.float64)
+    features, per_point, _ = _features(f, x, method, combinations)
+    like = next(iter(f.weights.values()))
+    tail = {"full": (size, size), "diagonal": (size,), "trace": (), "sum": ()}[outputs]
+    entry = math.prod(tail) * like.element_size()
+    needed = len(x) * len(other) * entry
+    step = _block_size(memory_budget - needed, per_point, entry)
+    if step < 1:
+        least = needed + 2 * per_point + _OVERHEAD * entry
+        raise BudgetError(
+            f"memory_budget must be at least {_bytes(least)} for this kernel, got {_bytes(memory_budget)}; write a "
+            'larger one, fewer points, outputs="trace", or use tangent_operator, which does not form it'
+        )
+    result = like.new_empty((len(x), len(other), *tail))
+    rule = "trace" if outputs == "sum" else outputs
+    for rows in _blocks(len(x), step):
+        left = features(x[rows])
+        for columns in _blocks(len(other), step):
+            if y is None and columns.start < rows.start:
+                continue
+            right = left if y is None and columns == rows else features(other[columns])
+            block = gram(left, right, rule).detach()
+            result[rows, columns] = block
+            if y is None and columns != rows:
+                mirrored = block.transpose(0, 1)
+                result[columns, rows] = mirrored.transpose(2, 3) if outputs == "full" else mirrored
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class TangentKernel:
+    """The tangent kernel of a module as a kernel on rows, for `polygeom.learning.solve`, ``nystrom``, ``eigenpro``.
+
+    Parameters
+    ----------
+    module:
+        With one output, or several that share their kernel approximately (wide networks at initialisation).
+    input_shape:
+        The shape of one point; rows are brought to it. None for modules that take rows.
+    memory_budget, method:
+        As for `empirical_ntk`. Values are computed in the precision of the rows.
+
+    Notes
+    -----
+    The kernel is ``Σ_c K[·, ·, c, c] / C``, the mean over the outputs.
+
+    Examples
+    --------
+    >>> from polygeom.learning import nystrom
+    >>> x = torch.randn(40, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    >>> nystrom(TangentKernel(nn.Linear(3, 1)), x, 4, subsample=20).values.shape
+    torch.Size([4])
+    """
+
+    module: nn.Module
+    input_shape: tuple[int, ...] | None = None
+    memory_budget: int = DEFAULT_BUDGET
+    method: str = "auto"
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        left = x if self.input_shape is None else x.reshape(-1, *self.input_shape)
+        right = y if self.input_shape is None else y.reshape(-1, *self.input_shape)
+        with torch.no_grad():
+            size = self.module(left[:1].to(next(self.module.parameters()))).numel()
+        trace = empirical_ntk(
+            self.module,
+            left,
+            None if y is x else right,
+            outputs="trace",
+            memory_budget=self.memory_budget,
+            dtype=x.dtype,
+            method=self.method,
+        )
+        mean: Tensor = trace / size
+        return mean
+
+
+def as_matrix(kernel: Tensor) -> Tensor:
+    """The ``"full"`` kernel ``(N, N', C, C')`` as a matrix ``(N · C, N' · C')``; points first, then outputs.
+
+    Examples
+    --------
+    >>> as_matrix(torch.zeros(4, 5, 2, 2)).shape
+    torch.Size([8, 10])
+    """
+    if kernel.ndim != 4:
+        raise PolygeomError(f"kernel must have shape (N, N', C, C'), got {tuple(kernel.shape)}; write outputs=\"full\"")
+    rows, columns, c, d = kernel.shape
+    return kernel.permute(0, 2, 1, 3).reshape(rows * c, columns * d)
+
+
+def kernel_diagonal(
+    module: nn.Module,
+    x: Tensor,
+    *,
+    memory_budget: int = DEFAULT_BUDGET,
+    dtype: torch.dtype | None = torch.float64,
+    method: str = "auto",
+) -> Tensor:
+    """The diagonal ``K[n, n, c, c]`` of the kernel, shape ``(N, C)``; its sum is the trace. Linear in ``N``.
+
+    Examples
+    --------
+    >>> kernel_diagonal(nn.Linear(2, 1, bias=False), torch.tensor([[3.0, 4.0]]))
+    tensor([[25.]], dtype=torch.float64)
+    """
+    f = weight_function(module, dtype=dtype)
+    x = f.prepare(x)
+    features, per_point, _ = _features(f, x, method)
+    blocks = _blocks(len(x), max(1, memory_budget // (2 * per_point)))
+    return torch.cat([gram_diagonal(features(x[block])).detach() for block in blocks])
+
+
+def _features(
+    f: WeightFunction, x: Tensor, method: str, combinations: Tensor | None = None
+) -> tuple[Features, int, int]:
+    """The way to derivatives, the bytes it takes for one point, and the number of outputs."""
+    _one_of("method", method, METHODS)
+    by_layers = method != "pointwise" and has_layerwise_rule(f, x)
+    if method == "layerwise" and not by_layers:
+        raise PolygeomError(
+            'method must be "pointwise" for this module: some weight acts other than by dense maps, convolutions, '
+            'sums or batch normalisations, or points influence each other; write method="auto"'
+        )
+    features = (layerwise if by_layers else pointwise)(f, combinations)
+    first = features(x[:1])
+    if not first:
+        raise PolygeomError("module must use at least one of its weights; its outputs do not depend on any")
+    held, size = sum(factor.nbytes for factor in first), _outputs(first)
+    return features, _OVERHEAD * held + (working_memory(f, x, size) if by_layers else 0), size
+
+
+def _outputs(factors: list[Factor]) -> int:
+    return factors[0].terms[0].back.shape[1]
+
+
+def _block_size(free: int, per_point: int, entry: int) -> int:
+    """The largest ``b`` with ``2 b`` points of derivatives and a few ``b × b`` blocks of the kernel in free memory."""
+    if free <= 0:
+        return 0
+    quadratic = _OVERHEAD * entry
+    return int((math.sqrt(per_point**2 + quadratic * free) - per_point) / quadratic)
+
+
+def _blocks(count: int, step: int) -> Iterator[slice]:
+    for start in range(0, count, step):
+        yield slice(start, min(count, start + step))
+
+
+def _offsets(f: WeightFunction) -> list[int]:
+    offsets = [0]
+    for weight in f.weights.values():
+        offsets.append(offsets[-1] + weight.numel())
+    return offsets[:-1]
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise PolygeomError(f'{name} must be one of {", ".join(known)}, got {value!r}; write {name}="{known[0]}"')
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 2**20:.0f} MiB" if count >= 2**20 else f"{count} bytes"
+
+
+__all__ = ["METHODS", "OUTPUTS", "TangentKernel", "as_matrix", "empirical_ntk", "jacobian", "kernel_diagonal"]

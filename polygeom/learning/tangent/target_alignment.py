@@ -1,0 +1,225 @@
+"""How well a tangent kernel fits a target.
+
+The raw alignment ``yᵀ K y / yᵀ y`` grows with the kernel itself, which training makes a hundred times larger; compare
+states of a network by the alignment per trace, or by centred alignment. Alignment bounds the norm of the target in the
+space of the kernel from below: ``yᵀ K y · yᵀ K⁻¹ y ≥ ‖y‖⁴`` (Cauchy–Schwarz), so a target of small norm needs a high
+alignment (arXiv 2106.06770).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor, nn
+
+from polygeom.errors import PolygeomError
+from polygeom.learning.tangent.functional import DEFAULT_BUDGET
+from polygeom.learning.tangent.operators import TangentOperator, tangent_operator
+from polygeom.learning.tangent.tangent_kernel import jacobian, kernel_diagonal
+
+_FEW = 2
+"""Up to so many targets one backward pass for each is cheaper than Jacobians of all points."""
+
+
+def alignment(
+    module: nn.Module,
+    x: Tensor,
+    targets: Tensor,
+    *,
+    per_trace: bool = False,
+    batch: int = 256,
+    dtype: torch.dtype | None = torch.float64,
+    memory_budget: int = DEFAULT_BUDGET,
+) -> Tensor:
+    """``‖Jᵀ y‖² / ‖y‖²`` for every target ``y``, streamed over the points: neither ``J`` nor the kernel is formed.
+
+    Parameters
+    ----------
+    module, x, dtype:
+        As for `polygeom.learning.tangent.tangent_kernel.jacobian`.
+    targets:
+        ``(N, C)`` for one target, ``(T, N, C)`` for several; ``(N,)`` when the module has one output.
+    per_trace:
+        Whether to divide by the trace of the kernel, so that growth of the kernel as a whole does not count.
+    batch, memory_budget:
+        Points taken at once for ``Jᵀ y``, and bytes for the trace.
+
+    Returns
+    -------
+    A number (shape ``()``) for one target, ``(T,)`` for several. For an eigenvector of the kernel it is the eigenvalue.
+
+    Raises
+    ------
+    PolygeomError
+        When the targets do not fit or one of them is zero.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    >>> alignment(nn.Linear(2, 1, bias=False), x, torch.tensor([0.0, 1.0]))
+    tensor(4., dtype=torch.float64)
+    """
+    one = targets.ndim < 3
+    found = split_alignment(
+        module, x, targets, len(x), per_trace=per_trace, batch=batch, dtype=dtype, memory_budget=memory_budget
+    )["all"]
+    return found[0] if one else found
+
+
+def split_alignment(
+    module: nn.Module,
+    x: Tensor,
+    targets: Tensor,
+    first: int,
+    *,
+    per_trace: bool = False,
+    batch: int = 256,
+    dtype: torch.dtype | None = torch.float64,
+    memory_budget: int = DEFAULT_BUDGET,
+) -> dict[str, Tensor]:
+    """`alignment` on the first points, on the others, and on all of them, from one pass over the points.
+
+    Parameters
+    ----------
+    module, x, targets, per_trace, batch, dtype, memory_budget:
+        As for `alignment`. Many targets are taken at once, as many as the budget allows, by Jacobians of few points.
+    first:
+        How many points are the first part, those to train on for instance; all of them when there is only that part.
+
+    Returns
+    -------
+    ``"train"``, ``"test"`` (not when ``first`` is ``N``) and ``"all"``, each of shape ``(T,)``.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    >>> found = split_alignment(nn.Linear(2, 1, bias=False), x, torch.tensor([1.0, 1.0]), 1)
+    >>> [float(value) for value in found.values()]
+    [1.0, 4.0, 2.5]
+    """
+    if not 1 <= first <= len(x):
+        raise PolygeomError(f"first must be between 1 and {len(x)}, got {first}; write first={len(x)} for all points")
+    operator = tangent_operator(module, x, batch=batch, dtype=dtype)
+    stacked = _stacked(operator, targets)
+    parts = {"train": slice(0, first), "test": slice(first, None)} if first < len(x) else {"train": slice(None)}
+    squares: dict[str, list[Tensor]] = {name: [] for name in (*parts, "all")}
+    # Three vectors of the size of the weights are held for every target of a block.
+    weight_bytes = 3 * operator.shape[1] * stacked.element_size()
+    for block in torch.split(stacked, max(1, memory_budget // (2 * weight_bytes))):
+        pulled = {
+            name: _pull_back(module, operator, part, block[:, part], memory_budget // 2) for name, part in parts.items()
+        }
+        pulled["all"] = torch.stack(list(pulled.values())).sum(dim=0)
+        for name, vectors in pulled.items():
+            squares[name].append(vectors.square().sum(dim=1))
+    lengths = {name: stacked[:, part].square().sum(dim=(1, 2)) for name, part in parts.items()}
+    lengths["all"] = stacked.square().sum(dim=(1, 2))
+    found = {name: torch.cat(values) / lengths[name] for name, values in squares.items()}
+    if not per_trace:
+        return found
+    diagonal = kernel_diagonal(module, x, dtype=dtype, memory_budget=memory_budget)
+    return {name: values / diagonal[parts.get(name, slice(None))].sum() for name, values in found.items()}
+
+
+def _stacked(operator: TangentOperator, targets: Tensor) -> Tensor:
+    """Targets ``(T, N, C)`` in the precision of the weights."""
+    shape = (len(operator.x), operator.outputs)
+    size = shape[0] * shape[1]
+    if targets.numel() % size or (targets.ndim < 3 and targets.numel() != size):
+        raise PolygeomError(
+            f"targets must have shape {shape} or (T, {shape[0]}, {shape[1]}), got {tuple(targets.shape)}"
+        )
+    stacked = targets.to(next(iter(operator.function.weights.values()))).reshape(-1, *shape)
+    if (stacked == 0).all(dim=(1, 2)).any():
+        raise PolygeomError("targets must not be zero; leave out the target that vanishes at all points")
+    return stacked
+
+
+def _pull_back(module: nn.Module, operator: TangentOperator, part: slice, targets: Tensor, budget: int) -> Tensor:
+    """``Jᵀ y``, ``(T, P)``, for targets ``(T, n, C)`` on a part of the points."""
+    x = operator.x[part]
+    if len(targets) <= _FEW:
+        own = dataclasses.replace(operator, x=x)
+        return torch.stack([own.transpose(target) for target in targets])
+    size = operator.shape[1]
+    points = min(operator.batch, max(1, budget // (4 * operator.outputs * size * targets.element_size())))
+    total = targets.new_zeros(len(targets), size)
+    for some, values in zip(torch.split(x, points), torch.split(targets, points, dim=1), strict=True):
+        rows = jacobian(module, some, memory_budget=budget, dtype=x.dtype)
+        total.addmm_(values.flatten(start_dim=1), rows.flatten(end_dim=1))
+    return total
+
+
+def rayleigh(kernel: Tensor, targets: Tensor) -> Tensor:
+    """``yᵀ K y / yᵀ y`` with a kernel at hand.
+
+    Parameters
+    ----------
+    kernel:
+        ``(M, M)``, symmetric.
+    targets:
+        ``(M,)``, or ``(M, T)``: one target for each column.
+
+    Returns
+    -------
+    Shape ``()`` or ``(T,)``.
+
+    Examples
+    --------
+    >>> rayleigh(torch.diag(torch.tensor([1.0, 4.0])), torch.eye(2))
+    tensor([1., 4.])
+    """
+    _square(kernel, targets)
+    value: Tensor = (targets * (kernel @ targets)).sum(dim=0) / targets.square().sum(dim=0)
+    return value
+
+
+def centred_alignment(kernel: Tensor, targets: Tensor) -> Tensor:
+    """Centred kernel alignment ``⟨K_c, y_c y_cᵀ⟩ / (‖K_c‖ ‖y_c y_cᵀ‖)`` with the linear kernel of the targets.
+
+    ``K_c = H K H`` with ``H = I - 1 1ᵀ/M``; the value lies in [0, 1] for positive semidefinite kernels, and scaling or
+    shifting the kernel changes nothing (arXiv 1203.0550).
+
+    Parameters
+    ----------
+    kernel:
+        ``(M, M)``.
+    targets:
+        ``(M,)`` or ``(M, T)``, one target for each column.
+
+    Returns
+    -------
+    Shape ``()`` or ``(T,)``.
+
+    Raises
+    ------
+    PolygeomError
+        When shapes do not fit or a target is constant.
+
+    Examples
+    --------
+    >>> y = torch.tensor([1.0, -1.0, 1.0, -1.0])
+    >>> centred_alignment(torch.outer(y, y) + 3, y)
+    tensor(1.)
+    """
+    _square(kernel, targets)
+    centred = kernel - kernel.mean(dim=0, keepdim=True)
+    centred = centred - centred.mean(dim=1, keepdim=True)
+    y = targets - targets.mean(dim=0, keepdim=True)
+    lengths = y.square().sum(dim=0)
+    if (lengths <= torch.finfo(y.dtype).eps * targets.square().sum(dim=0)).any():
+        raise PolygeomError("targets must not be constant; centred alignment compares variations")
+    value: Tensor = (y * (centred @ y)).sum(dim=0) / (lengths * torch.linalg.norm(centred))
+    return value
+
+
+def _square(kernel: Tensor, targets: Tensor) -> None:
+    if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or targets.shape[:1] != kernel.shape[:1]:
+        raise PolygeomError(
+            f"kernel must have shape (M, M) and targets (M,) or (M, T), got {tuple(kernel.shape)} and "
+            f"{tuple(targets.shape)}; as_matrix makes a matrix of a full kernel"
+        )
+
+
+__all__ = ["alignment", "centred_alignment", "rayleigh", "split_alignment"]

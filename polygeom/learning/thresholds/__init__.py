@@ -1,0 +1,1 @@
+"""How many targets are interpolated, how many samples determine a function."""

@@ -1,0 +1,1 @@
+"""The training loop, its settings and checkpoints, and exact least squares."""

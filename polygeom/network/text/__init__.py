@@ -1,0 +1,1 @@
+"""Networks as text: reading and writing."""

@@ -1,0 +1,84 @@
+"""Calls in text, ``word(1, [2,3], name=4)``: what programs and families have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from polygeom.network.limits import LARGEST_COEFFICIENT
+from polygeom.network.text.scanner import Scanner
+
+
+@dataclass(slots=True)
+class Call:
+    """A call as it is written: ``word(values, name=value, …)`` with the positions of its parts."""
+
+    word: str
+    position: int
+    values: list[Any] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    named: dict[str, Any] = field(default_factory=dict)
+    named_positions: dict[str, int] = field(default_factory=dict)
+
+
+class Reference(str):
+    """A word as a value: the name of a node, or an option."""
+
+    __slots__ = ()
+
+
+def read_call(s: Scanner, word: str, start: int) -> Call:
+    """The call whose ``word`` stood at ``start``; the scanner is behind the word."""
+    call = Call(word, start)
+    s.expect("(", f"write {word}(…), or [2,3,1] r=2 for a multilayer perceptron")
+    while not s.take(")"):
+        position = s.position
+        value = _read_value(s)
+        if isinstance(value, Reference) and s.take("="):
+            if value in call.named:
+                s.fail(f"{value} twice", f"write {value} once", position)
+            call.named[value], call.named_positions[value] = _read_value(s), position
+        elif call.named:
+            s.fail("a value without a name after a named one", "write the named values last", position)
+        else:
+            call.values.append(value)
+            call.positions.append(position)
+        if not s.take(",") and not s.peek(")"):
+            s.fail(f"expected , or ), found {s.here}", "write , between values and ) after the last one")
+    return call
+
+
+def _read_value(s: Scanner, depth: int = 0) -> Any:
+    """An integer, a fraction, True, False, a name, or a list of such, at most two deep."""
+    position = s.position
+    word = s.word()
+    if word is not None:
+        return {"True": True, "False": False}.get(word, Reference(word))
+    if not s.peek("["):
+        number = s.integer(
+            "value", -LARGEST_COEFFICIENT, LARGEST_COEFFICIENT, "write an integer, a name or a list [1,2]"
+        )
+        if s.take("/"):
+            return Fraction(number, s.integer("denominator", 1, LARGEST_COEFFICIENT, "write a fraction such as 1/2"))
+        return number
+    if depth == 2:
+        s.fail("a list three deep", "write lists at most two deep, [[0,1],[1,0]]", position)
+    s.spend()
+    s.take("[")
+    items: list[Any] = []
+    while not s.take("]"):
+        items.append(_read_value(s, depth + 1))
+        if not s.take(",") and not s.peek("]"):
+            s.fail(f"expected , or ], found {s.here}", "write , between entries and ] after the last one")
+    return items
+
+
+def frozen(value: Any) -> Any:
+    """``value`` with its lists as tuples."""
+    return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+
+def write_value(value: Any) -> str:
+    """The text of a value: lists in square brackets without blanks."""
+    return f"[{','.join(map(write_value, value))}]" if isinstance(value, tuple | list) else str(value)

@@ -1,0 +1,181 @@
+"""Families as text: ``ccp(3,rank=4,degree=3)``, the call one would write in Python.
+
+To write a network, each family guesses the arguments that would give it; the guess is right if the family then gives an
+equal network. The text therefore depends on the nodes alone, not on how the network was made.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from polygeom.errors import PolygeomError
+from polygeom.network import families
+from polygeom.network.graph import Network
+from polygeom.network.layers import Attention, Bias, Convolution, Dense, Layer, Polynomial, Power, Product, Scale, Sum
+from polygeom.network.text.calls import Call, Reference, read_call, write_value
+from polygeom.network.text.scanner import Scanner
+
+Guess = Callable[[Network], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A function of `polygeom.network.families` and how its networks are recognised.
+
+    ``needs`` are layers of which a network of the family has at least one each; ``positional`` arguments are written
+    without their names.
+    """
+
+    function: Callable[..., Network]
+    positional: int
+    needs: tuple[type[Layer], ...] = ()
+    guess: Guess | None = None
+
+    @property
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        """The parameters of the function by name."""
+        return inspect.signature(self.function).parameters
+
+
+def _of(network: Network, kind: type[Layer]) -> list[Any]:
+    return [node.layer for node in network.nodes if isinstance(node.layer, kind)]
+
+
+def _ccp(network: Network) -> dict[str, Any]:
+    biases = len(_of(network, Bias))
+    return {
+        "inputs": network.input_dimension,
+        "rank": _of(network, Dense)[0].width,
+        "degree": len(_of(network, Product)) + 1,
+        "outputs": network.output_dimension,
+        "bias": "output" if biases == 1 else biases > 0,
+        "skip": bool(_of(network, Sum)) or not _of(network, Product),
+    }
+
+
+def _ncp(network: Network) -> dict[str, Any]:
+    arguments = _ccp(network)
+    return {
+        **{name: arguments[name] for name in ("inputs", "rank", "degree", "outputs")},
+        "bias": _ends_in_bias(network),
+    }
+
+
+def _ends_in_bias(network: Network) -> bool:
+    return isinstance(network.nodes[-1].layer, Bias)
+
+
+def _product_network(network: Network) -> dict[str, Any]:
+    degree = max(len(node.inputs) for node in network.nodes)
+    return {
+        "inputs": network.input_dimension,
+        "rank": _of(network, Dense)[0].width,
+        "degree": degree,
+        "outputs": network.output_dimension,
+    }
+
+
+def _convolutional(network: Network) -> dict[str, Any]:
+    filters, polynomials = _of(network, Convolution), _of(network, Polynomial)
+    strides = [f.stride for f in filters]
+    arguments = {
+        "length": network.input_dimension,
+        "kernels": [f.size for f in filters],
+        "strides": _one_for_all(strides),
+    }
+    if polynomials:
+        return {**arguments, "activation": _one_for_all([p.coefficients for p in polynomials])}
+    degrees = [
+        after.layer.degree if isinstance(after.layer, Power) else 1
+        for node, after in zip(network.nodes, network.nodes[1:], strict=False)
+        if isinstance(node.layer, Convolution)
+    ]
+    return {**arguments, "degrees": _one_for_all(degrees) if degrees else None}
+
+
+def _one_for_all(values: list[Any]) -> Any:
+    return values[0] if len(set(values)) == 1 else values
+
+
+def _lightning_attention(network: Network) -> dict[str, Any]:
+    layers = _of(network, Attention)
+    return {
+        "tokens": network.input_shape[0],
+        "features": network.input_shape[-1],
+        "rank": layers[0].rank,
+        "outputs": layers[-1].width,
+        "layers": len(layers),
+    }
+
+
+FAMILIES: Mapping[str, Family] = {
+    "mlp": Family(families.mlp, 2),
+    "linear": Family(families.linear, 1),
+    "product_network": Family(families.product_network, 1, (Product, Dense), _product_network),
+    "ccp": Family(families.ccp, 1, (Dense,), _ccp),
+    "ncp": Family(families.ncp, 1, (Scale, Dense), _ncp),
+    "convolutional": Family(families.convolutional, 1, (Convolution,), _convolutional),
+    "lightning_attention": Family(families.lightning_attention, 0, (Attention,), _lightning_attention),
+}
+"""Every family by its word in text."""
+
+
+def recognise(network: Network) -> str | None:
+    """The text of ``network`` as the call of a family, None when it belongs to none."""
+    kinds = {type(node.layer) for node in network.nodes}
+    for word, family in FAMILIES.items():
+        if family.guess is not None and kinds.issuperset(family.needs):
+            arguments = family.guess(network)
+            if _gives(family, arguments, network):
+                return _write(word, family, arguments)
+    return None
+
+
+def _gives(family: Family, arguments: Mapping[str, Any], network: Network) -> bool:
+    try:
+        return family.function(**arguments) == network
+    except PolygeomError:
+        return False
+
+
+def _write(word: str, family: Family, arguments: Mapping[str, Any]) -> str:
+    parts = []
+    for number, (name, parameter) in enumerate(family.parameters.items()):
+        if name in arguments and arguments[name] != parameter.default:
+            value = write_value(arguments[name])
+            parts.append(value if number < family.positional else f"{name}={value}")
+    return f"{word}({','.join(parts)})"
+
+
+def read(s: Scanner, word: str, start: int) -> Network:
+    """The network of the family ``word``, which stood at ``start``; the scanner is behind it."""
+    family, call = FAMILIES[word], read_call(s, word, start)
+    if not s.ended:
+        s.fail(f"expected the end, found {s.here}", f"write {word}(…) alone")
+    with s.at(start):
+        return family.function(**_bind(s, family, call))
+
+
+def _bind(s: Scanner, family: Family, call: Call) -> dict[str, Any]:
+    parameters = family.parameters
+    signature = f"write {call.word}({', '.join(f'{name}=…' for name in parameters)})"
+    unknown = [name for name in call.named if name not in parameters]
+    if unknown:
+        s.fail(f"{call.word} has no {unknown[0]!r}", signature, call.named_positions[unknown[0]])
+    order = [name for name, p in parameters.items() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    if len(call.values) > len(order):
+        s.fail(
+            f"{call.word} takes {len(order)} value(s) without a name, got {len(call.values)}", signature, call.position
+        )
+    arguments = dict(zip(order, call.values, strict=False))
+    twice = arguments.keys() & call.named.keys()
+    if twice:
+        s.fail(f"{min(twice)} twice", f"write {min(twice)} once", call.position)
+    arguments |= call.named
+    missing = [name for name, p in parameters.items() if p.default is inspect.Parameter.empty and name not in arguments]
+    if missing:
+        s.fail(f"{call.word} lacks {missing[0]}", signature, call.position)
+    return {name: str(value) if isinstance(value, Reference) else value for name, value in arguments.items()}

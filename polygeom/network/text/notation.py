@@ -1,0 +1,202 @@
+"""Text ⇄ `Network`: ``parse`` reads, ``write`` gives the one canonical text that reads back as an equal network.
+
+Four forms, all ASCII: a multilayer perceptron in brackets, ``[2,3,3,1] r=2,3 bias``; a family of
+`polygeom.network.families` as a function call, ``ccp(3, rank=4, degree=3)``; any network as a program, one layer a
+statement, ``x=input(3); a=dense(x,4); b=power(a,2); dense(b,1)``; and JSON (`polygeom.network.text.records`),
+recognised by its first ``{``.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from polygeom.network import families
+from polygeom.network.graph import Network
+from polygeom.network.layers import Bias, Dense, Layer, Polynomial, Power
+from polygeom.network.limits import LARGEST_DEGREE, LARGEST_POLYNOMIAL_DEGREE, LARGEST_WIDTH, MOST_SYMBOLS
+from polygeom.network.text import family_calls, programs
+from polygeom.network.text.scanner import Scanner, ascii_text
+
+_EXAMPLE = "write for example [2,3,1] r=2"
+_LONGEST_CACHED = 300
+
+
+def parse(text: str) -> Network:
+    """The network that ``text`` describes.
+
+    Parameters
+    ----------
+    text:
+        A multilayer perceptron, a family, a program or JSON; see the module and the page "Networks" of the
+        documentation.
+
+    Raises
+    ------
+    FormatError
+        When the text does not follow the grammar or describes no network; it carries the position and what to write.
+
+    Examples
+    --------
+    >>> parse("[2,3,1] r=2").parameter_count
+    9
+    >>> parse("x=input(2); a=dense(x,3); b=power(a,2); dense(b,1)") == parse("[2, 3, 1] r=2")
+    True
+    """
+    if isinstance(text, str) and len(text) <= _LONGEST_CACHED:
+        return _parse_cached(text)
+    return _parse(text)
+
+
+def _parse(text: str) -> Network:
+    scanner = Scanner(ascii_text(text, "network", "[2,3,1] r=2"))
+    if scanner.ended:
+        scanner.fail("an empty text", _EXAMPLE)
+    if scanner.peek("{"):
+        from polygeom.network.text.records import read
+
+        return read(text)
+    with scanner.at(0):
+        if scanner.peek("["):
+            return _read_mlp(scanner)
+        start = scanner.position
+        word = scanner.word()
+        if word is not None and word in family_calls.FAMILIES and scanner.peek("("):
+            return family_calls.read(scanner, word, start)
+        return programs.read(Scanner(text))
+
+
+_parse_cached = lru_cache(maxsize=4096)(_parse)
+
+
+def write(network: Network) -> str:
+    """The canonical text of ``network``: equal networks have equal texts, and ``parse`` gives the network back.
+
+    A network equal to an `mlp` is written in brackets, one equal to another family as its call, any other as a program.
+
+    Examples
+    --------
+    >>> write(parse(" [2, 3, 3, 1]  r=2,2"))
+    '[2,3,3,1] r=2'
+    """
+    arguments = _guess_mlp(network)
+    if arguments is not None and families.mlp(**arguments) == network:
+        return _write_mlp(**arguments)
+    return family_calls.recognise(network) or programs.write(network)
+
+
+def _read_mlp(s: Scanner) -> Network:
+    s.expect("[", _EXAMPLE)
+    widths = _list(s, lambda: s.integer("width", 1, LARGEST_WIDTH, _EXAMPLE))
+    if not s.take("]"):
+        if s.peek("..") or s.peek("|"):
+            s.fail("a range, which stands for several networks", "write one number here, or expand the text first")
+        hint = "close the bracket with ]" if s.ended else "write , between widths and ] after the last one"
+        s.fail(f"expected , or ], found {s.here}", hint)
+    if len(widths) < 2:
+        s.fail("one width", f"write at least the inputs and the outputs, [{widths[0]},1]", 0)
+    options: dict[str, Any] = {}
+    while not s.ended:
+        _read_option(s, options, len(widths) - 2)
+    if "degrees" in options and "activation" in options:
+        s.fail("both r= and p=", "write r=2 for monomials or p=0,1,1 for a polynomial", 0)
+    if len(widths) > 2 and not {"degrees", "activation"} & options.keys():
+        s.fail("no activation", f"write {s.text[: s.position].strip()[:60]} r=2, or r=1 for a linear network")
+    return families.mlp(widths, **options)
+
+
+def _read_option(s: Scanner, options: dict[str, Any], hidden: int) -> None:
+    start = s.position
+    word = s.word()
+    name = {"r": "degrees", "p": "activation", "bias": "bias", "tied": "tied"}.get(word or "")
+    if name is None:
+        hint = "write r=2, p=0,1,1, bias or tied after the widths"
+        s.fail(f"expected an option, found {s.here if word is None else repr(word)}", hint, start)
+    if name in options:
+        s.fail(f"{word} twice", f"write {word} once", start)
+    if name in ("bias", "tied"):
+        options[name] = True
+        return
+    s.expect("=", f"write {word}={'2' if word == 'r' else '0,1,1'}")
+    got: int
+    if word == "r":
+        degrees = _list(s, lambda: s.integer("degree", 1, LARGEST_DEGREE, "write r=2 or, for each layer, r=2,3"))
+        options[name], got = (degrees[0] if len(degrees) == 1 else degrees), len(degrees)
+    else:
+        lists = [_read_coefficients(s)]
+        while s.take(";"):
+            lists.append(_read_coefficients(s))
+        options[name], got = (lists[0] if len(lists) == 1 else lists), len(lists)
+    if got not in (1, hidden):
+        s.fail(
+            f"{got} activations for {hidden} hidden layer(s)",
+            f"write one activation for all, {word}={'2' if word == 'r' else '0,1,1'}, or one for each hidden layer",
+            start,
+        )
+
+
+def _read_coefficients(s: Scanner) -> list[Fraction]:
+    start = s.position
+    coefficients = _list(
+        s, lambda: s.rational("coefficient", "write fractions as 1/2, in p=0,1,1/2"), LARGEST_POLYNOMIAL_DEGREE + 1
+    )
+    if len(coefficients) < 2 or not coefficients[-1]:
+        hint = "write the coefficients from the constant to a nonzero leading one, p=0,1,1 for x + x^2"
+        s.fail("a polynomial of degree 0" if len(coefficients) < 2 else "a zero leading coefficient", hint, start)
+    return coefficients
+
+
+def _list(s: Scanner, item: Any, most: int = MOST_SYMBOLS // 2) -> list[Any]:
+    items = [item()]
+    while s.take(","):
+        if len(items) == most:
+            s.fail(f"more than {most} entries", "write a shorter list")
+        items.append(item())
+    return items
+
+
+def _guess_mlp(network: Network) -> dict[str, Any] | None:
+    """The arguments with which `mlp` would give ``network``, if it does."""
+    if len(network.input_shape) != 1:
+        return None
+    widths, activations = [network.input_dimension], list[Layer | None]()
+    for node in network.nodes[1:]:
+        layer = node.layer
+        if isinstance(layer, Dense):
+            widths.append(layer.width)
+            activations.append(None)
+        elif isinstance(layer, Power | Polynomial) and activations and activations[-1] is None:
+            activations[-1] = layer
+        elif not isinstance(layer, Bias):
+            return None
+    if len(widths) < 2 or activations.pop() is not None:
+        return None
+    options: dict[str, Any] = {}
+    if activations and all(isinstance(a, Polynomial) for a in activations):
+        options["activation"] = [a.coefficients for a in activations if isinstance(a, Polynomial)]
+    elif any(isinstance(a, Polynomial) for a in activations):
+        return None
+    elif activations:
+        options["degrees"] = [a.degree if isinstance(a, Power) else 1 for a in activations]
+    if any(isinstance(node.layer, Bias) for node in network.nodes):
+        options["bias"] = True
+    if any(node.shares is not None for node in network.nodes):
+        options["tied"] = True
+    return {"widths": widths, **options}
+
+
+def _write_mlp(
+    widths: list[int],
+    degrees: list[int] | None = None,
+    activation: list[tuple[Fraction, ...]] | None = None,
+    bias: bool = False,
+    tied: bool = False,
+) -> str:
+    parts = [f"[{','.join(map(str, widths))}]"]
+    if degrees:
+        parts.append("r=" + ",".join(map(str, degrees[:1] if len(set(degrees)) == 1 else degrees)))
+    if activation:
+        lists = activation[:1] if len(set(activation)) == 1 else activation
+        parts.append("p=" + ";".join(",".join(map(str, c)) for c in lists))
+    return " ".join(parts + ["bias"] * bias + ["tied"] * tied)

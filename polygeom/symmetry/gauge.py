@@ -1,0 +1,346 @@
+"""Continuous symmetries of a network's weights, and how many of its parameters they make redundant.
+
+The map from weights to functions is constant along the orbits of its symmetries, so the dimension of the neurovariety
+is at most the number of parameters minus the dimension of a generic orbit. Three kinds of symmetries are found.
+
+Scalings
+    of features (`polygeom.symmetry.exponents`), for a multilayer perceptron one for each hidden neuron.
+Mixings
+    the group GL(m) on a value of ``m`` features that is made by linear maps, ``W x`` with free ``W``, sums and biases,
+    and read by linear maps only: ``W ↦ g W`` before and ``W ↦ W g⁻¹`` after it. Where both sides of a linear map have
+    biases, also shifts ``b ↦ b + v``, ``b′ ↦ b′ - W v``.
+The product KᵀQ
+    of an attention layer is the only way in which its ``K`` and ``Q`` enter the function.
+
+At a chosen integer point the rank of the corresponding vector fields, modulo a prime, is a lower bound for the
+dimension of a generic fibre: the fields are tangent to the fibres at every point, and the rank is largest at a generic
+one.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from polygeom.network.graph import Network, Node
+from polygeom.network.layers import Attention, Bias, Convolution, Dense, Power, Sum
+from polygeom.symmetry.exponents import Form, LinearSystem, combine, numbered_weights, weight_exponents
+
+MOST_ENTRIES = 1_000_000
+"""Largest matrix of vector fields whose rank is computed; beyond it mixings are left out, and the bound stays valid."""
+
+_PRIME = 33554393  # below 2^25: sums of 2^13 products of residues fit int64
+
+
+def scalings(network: Network) -> np.ndarray:
+    """A basis of the one-parameter scalings of the weights that leave the function unchanged.
+
+    Returns
+    -------
+    Integer matrix of shape ``(torus_rank(network), network.parameter_count)``: row ``e`` means that the weights
+    ``w_k t ** e_k``, numbered in the order of `Network.parameters`, give the same function for every ``t``.
+
+    Raises
+    ------
+    BudgetError
+        When the network has millions of weights.
+
+    Examples
+    --------
+    >>> from polygeom.network import parse
+    >>> scalings(parse("[1,2,1] r=3")).tolist()
+    [[1, 0, -3, 0], [0, 1, 0, -3]]
+    """
+    forms, _ = weight_exponents(network)
+    unknowns = sorted({i for form in forms for i in form})
+    chosen = LinearSystem()
+    rows: list[list[int]] = []
+    for i in unknowns:
+        column: list[int | Fraction] = [form.get(i, 0) for form in forms]
+        if chosen.require({k: c for k, c in enumerate(column) if c}):
+            scale = math.lcm(*(Fraction(c).denominator for c in column))
+            integers = [int(c * scale) for c in column]
+            common = math.gcd(*integers)
+            rows.append([c // common for c in integers])
+    large = max((abs(c) for row in rows for c in row), default=0) >= 2**63
+    return np.array(rows, dtype=object if large else np.int64).reshape(len(rows), network.parameter_count)
+
+
+def torus_rank(network: Network) -> int:
+    """Dimension of the torus of scalings; for a multilayer perceptron the number of hidden neurons, at no cost."""
+    if network.widths is not None:
+        return sum(network.widths[1:-1])
+    return _rank(*weight_exponents(network))
+
+
+def gauge(network: Network) -> int:
+    """A proved lower bound for the dimension of the generic fibre of weights ↦ function, from its symmetries.
+
+    ``network.parameter_count - gauge(network)`` is an upper bound for the dimension of the neurovariety.
+
+    For a multilayer perceptron: consecutive matrices without activation between them enter by their product, any matrix
+    of rank at most their least width ``m``, which makes ``m (a + b - m)`` dimensions for ``a`` inputs and ``b``
+    outputs. On the products the scalings of neurons with an activation act, and where no entry vanishes their exponents
+    are independent: those of the first product determine the scalings of its rows, those of the second the next, ….
+
+    For any other network: the function factors through the coordinates in which ``KᵀQ`` replaces ``K`` and ``Q``; there
+    the rank of scalings, mixings and shifts is taken, or of scalings alone where the matrix would have more than
+    `MOST_ENTRIES` entries.
+
+    Raises
+    ------
+    BudgetError
+        When the network is not a multilayer perceptron and has millions of weights.
+
+    Examples
+    --------
+    >>> from polygeom.network import parse
+    >>> [gauge(parse(text)) for text in ("[2,3,1] r=2", "[3,2,3] r=1")]
+    [3, 4]
+    """
+    if network.widths is not None and network.activation_degrees is not None:
+        return _chain_gauge(network.parameter_count, network.widths, network.activation_degrees)
+    if network.parameter_count == 0:
+        return 0
+    forms, free = weight_exponents(network)
+    quotient = _Quotient(network, forms)
+    fields = _fields(network, MOST_ENTRIES // network.parameter_count - free)
+    if fields is None:
+        return quotient.fibre + _rank(quotient.forms, free)
+    values, rows = fields
+    everything = quotient.project(np.concatenate([_torus_fields(forms, values), rows]), values)
+    return quotient.fibre + _rank_mod_p(everything)
+
+
+def _chain_gauge(parameters: int, widths: Sequence[int], degrees: Sequence[int]) -> int:
+    dimension, first, least = 0, widths[0], widths[0]
+    for width, degree in zip(widths[1:], (*degrees, 2), strict=True):
+        least = min(least, width)
+        if degree > 1:
+            dimension += least * (first + width - least) - width
+            first = least = width
+    return parameters - (dimension + widths[-1])
+
+
+def _rank(forms: Sequence[Form], most: int) -> int:
+    """Rank of linear forms in ``most`` unknowns."""
+    system = LinearSystem()
+    for form in forms:
+        if system.rank == most:
+            break
+        system.require(form)
+    return system.rank
+
+
+def _rank_mod_p(rows: np.ndarray) -> int:
+    import flint
+
+    return int(flint.nmod_mat(len(rows), rows.shape[1], rows.ravel().tolist(), _PRIME).rank())
+
+
+class _Quotient:
+    """Coordinates through which the function factors: the weights, with ``K`` and ``Q`` of an attention replaced by
+    KᵀQ.
+
+    For ``Q, K`` of shape ``a × d`` the product has rank ``c = min(a, d)``, so it ranges over ``c (2 d - c)`` dimensions
+    and its fibres have dimension ``2 a d - c (2 d - c)``; `fibre` is their sum. An attention whose scalings do not
+    scale the entries of the product, which happens when some of its features vanish identically, keeps ``K`` and ``Q``.
+    """
+
+    def __init__(self, network: Network, forms: Sequence[Form]) -> None:
+        numbers = numbered_weights(network)
+        self.fibre = 0
+        self.forms: list[Form] = []
+        self._products: list[tuple[np.ndarray, np.ndarray]] = []
+        replaced: set[int] = set()
+        for number, node in enumerate(network.nodes):
+            if not isinstance(node.layer, Attention) or node.shares is not None:
+                continue
+            names = network.weight_names[number]
+            q, k = numbers[names["Q"]], numbers[names["K"]]
+            product = _product_forms(forms, q, k)
+            if product is not None:
+                self.forms += product
+                self._products.append((q, k))
+                replaced |= {*q.ravel().tolist(), *k.ravel().tolist()}
+                rank = min(q.shape)
+                self.fibre += 2 * q.size - rank * (2 * q.shape[1] - rank)
+        self._kept = [w for w in range(len(forms)) if w not in replaced]
+        self.forms += [forms[w] for w in self._kept]
+
+    def project(self, fields: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Vector fields ``(n, P)`` on the weights at ``values``, as fields ``(n, coordinates)`` modulo the prime."""
+        parts = [fields[:, self._kept]]
+        for q, k in self._products:
+            change = np.einsum("nsi,sj->nij", fields[:, k], values[q])
+            change += np.einsum("si,nsj->nij", values[k], fields[:, q])
+            parts.append(change.reshape(len(fields), -1))
+        return np.concatenate(parts, axis=1) % _PRIME
+
+
+def _product_forms(forms: Sequence[Form], q: np.ndarray, k: np.ndarray) -> list[Form] | None:
+    """Exponents of the entries of KᵀQ, or None when the terms of an entry have different ones."""
+    product: list[Form] = []
+    for i in range(q.shape[1]):
+        for j in range(q.shape[1]):
+            terms = [combine(forms[k[s, i]], 1, forms[q[s, j]]) for s in range(len(q))]
+            if any(term != terms[0] for term in terms):
+                return None
+            product.append(terms[0])
+    return product
+
+
+def _torus_fields(forms: Sequence[Form], values: np.ndarray) -> np.ndarray:
+    """One field for every free unknown exponent: ``e_k w_k``, modulo the prime."""
+    row = {i: number for number, i in enumerate(sorted({i for form in forms for i in form}))}
+    rows = np.zeros((len(row), len(forms)), dtype=np.int64)
+    scale = math.lcm(*(Fraction(c).denominator for form in forms for c in form.values()))
+    for k, form in enumerate(forms):
+        for i, c in form.items():
+            rows[row[i], k] = int(c * scale) % _PRIME * int(values[k]) % _PRIME
+    return rows
+
+
+def _fields(network: Network, most: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Random weights modulo the prime and at most ``most`` fields of mixings and shifts there; None without any."""
+    shifts = list(_shifts(network))
+    most -= sum(len(before) for before, _ in shifts)
+    groups = sorted(_mixings(network), key=lambda group: group[0])
+    while groups and sum(m * m for m, _, _ in groups) > most:
+        groups.pop()
+    if most < 0 or not (groups or shifts):
+        return None
+    rng = random.Random(network.parameter_count)
+    values = np.array([rng.randrange(1, _PRIME) for _ in range(network.parameter_count)], dtype=np.int64)
+    rows = [np.zeros((0, len(values)), dtype=np.int64)]
+    for m, made, read in groups:
+        mixing = np.zeros((m, m, len(values)), dtype=np.int64)
+        for i in range(m):
+            for j in range(m):
+                for w in made:
+                    mixing[i, j, w[i]] += values[w[j]]
+                for w in read:
+                    mixing[i, j, w[:, j]] -= values[w[:, i]]
+        rows.append(mixing.reshape(m * m, -1))
+    for before, after in shifts:
+        shift = np.zeros((len(before), len(values)), dtype=np.int64)
+        shift[np.arange(len(before)), before] = 1
+        for w, bias in after:
+            shift[:, bias] -= values[w].T
+        rows.append(shift)
+    return values, np.concatenate(rows)
+
+
+def _mixings(network: Network) -> Iterator[tuple[int, list[np.ndarray], list[np.ndarray]]]:
+    """Values on which GL(m), m > 1, acts: m, the numbers of the weights before, ``(m, …)``, and after, ``(…, m)``."""
+    group, readers = _linear_groups(network), _readers(network)
+    weights = _FreeWeights(network)
+    members: dict[int, list[int]] = {}
+    for number, root in enumerate(group):
+        members.setdefault(root, []).append(number)
+    for root, numbers in members.items():
+        m = network.shapes[root][-1]
+        if m == 1 or root in (group[0], group[-1]):
+            continue
+        outside = dict.fromkeys(n for number in numbers for n in readers[number] if not _passes(network.nodes[n]))
+        made, read = [weights.before(n) for n in numbers], [weights.after(n) for n in outside]
+        if None not in made and None not in read:
+            yield m, [w for ws in made for w in ws or ()], [w for ws in read for w in ws or ()]
+
+
+def _linear_groups(network: Network) -> list[int]:
+    """For every node the first node whose features are mixed together with its own, across sums and biases."""
+    parent = list(range(len(network.nodes)))
+
+    def root(number: int) -> int:
+        while parent[number] != number:
+            parent[number] = parent[parent[number]]
+            number = parent[number]
+        return number
+
+    for number, node in enumerate(network.nodes):
+        if _passes(node):
+            joined = [root(i) for i in (*node.inputs, number)]
+            for i in joined:
+                parent[i] = min(joined)
+    return [root(number) for number in range(len(parent))]
+
+
+def _readers(network: Network) -> list[list[int]]:
+    """For every node the nodes that read it."""
+    readers: list[list[int]] = [[] for _ in network.nodes]
+    for number, node in enumerate(network.nodes):
+        for i in dict.fromkeys(node.inputs):
+            readers[i].append(number)
+    return readers
+
+
+def _passes(node: Node) -> bool:
+    return isinstance(node.layer, Sum | Bias) or node.layer == Power(1)
+
+
+class _FreeWeights:
+    """Numbers of the weights of nodes whose matrices are full and serve one node only."""
+
+    def __init__(self, network: Network) -> None:
+        self._network, self._numbers = network, numbered_weights(network)
+        self._tied = {n for i, node in enumerate(network.nodes) if node.shares is not None for n in (i, node.shares)}
+
+    def of(self, number: int, local: str) -> np.ndarray:
+        """Numbers of one weight of the node."""
+        return self._numbers[self._network.weight_names[number][local]]
+
+    def free(self, number: int) -> bool:
+        """Whether the node's weights are full and its own."""
+        layer = self._network.nodes[number].layer
+        return number not in self._tied and not (isinstance(layer, Dense) and layer.pattern is not None)
+
+    def before(self, number: int) -> list[np.ndarray] | None:
+        """Weights whose rows make the features of the node, None when these cannot be mixed."""
+        layer = self._network.nodes[number].layer
+        if isinstance(layer, Sum) or layer == Power(1):
+            return []
+        if not self.free(number):
+            return None
+        if isinstance(layer, Bias):
+            return [self.of(number, "b")[:, None]]
+        if isinstance(layer, Convolution):
+            return [self.of(number, "w")] if len(self._network.shapes[number]) == 2 else None
+        local = {Dense: "W", Attention: "V"}.get(type(layer))
+        return None if local is None else [self.of(number, local)]
+
+    def after(self, number: int) -> list[np.ndarray] | None:
+        """Weights whose columns read the features that the node takes in, None when it does not read linearly."""
+        node = self._network.nodes[number]
+        if not self.free(number):
+            return None
+        if isinstance(node.layer, Dense):
+            return [self.of(number, "W")]
+        if isinstance(node.layer, Attention):
+            return [self.of(number, local) for local in ("Q", "K", "V")]
+        shape = self._network.shapes[node.inputs[0]]
+        if isinstance(node.layer, Convolution) and len(shape) == 2:
+            return [self.of(number, "w").reshape(-1, shape[1])]
+        return None
+
+
+def _shifts(network: Network) -> Iterator[tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]]:
+    """Biases read by dense layers with biases of their own: ``b ↦ b + v`` and, after each ``W``, ``b′ ↦ b′ - W v``."""
+    weights, readers = _FreeWeights(network), _readers(network)
+
+    def bias(number: int) -> bool:
+        return isinstance(network.nodes[number].layer, Bias) and weights.free(number)
+
+    for number in range(len(network.nodes) - 1):
+        if not bias(number):
+            continue
+        pairs = [(n, readers[n]) for n in readers[number]]
+        if all(weights.after(n) and isinstance(network.nodes[n].layer, Dense) for n, _ in pairs) and all(
+            len(next_) == 1 and bias(next_[0]) for _, next_ in pairs
+        ):
+            after = [(weights.of(n, "W"), weights.of(next_[0], "b")) for n, next_ in pairs]
+            yield weights.of(number, "b"), after

@@ -1,0 +1,86 @@
+"""Text for other systems, read back by the systems themselves where they are installed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from polygeom.errors import PolygeomError
+from polygeom.exchange.export import LANGUAGES, export, polynomial_text
+from polygeom.ideal import IdealResult, Neurovariety
+from polygeom.ideal.search.elimination import eliminate
+
+BESIDE_PYTHON = Path(sysconfig.get_path("purelib"), "sage_wheels", "bin")
+SINGULAR = shutil.which("Singular") or shutil.which("Singular", path=str(BESIDE_PYTHON))
+MACAULAY2 = shutil.which("M2")
+CASES = [("[3,2,1] r=2", 3), ("[2,2,2] r=3", 3), ("[2,2,1] r=4", 3), ("[4,2,1] r=2", 3)]
+
+
+def ideal(text: str, degree: int) -> IdealResult:
+    return Neurovariety(text).ideal(max_degree=degree)
+
+
+def test_polynomials_as_text() -> None:
+    ring = ideal("[2,2,1] r=4", 3).coordinates.ring
+    a, b, *_ = ring.gens
+    assert polynomial_text(a**2 * b - 3 * b + 1) == "c1x40^2*c1x31 - 3*c1x31 + 1"
+    assert polynomial_text(-a + ring.domain(1) / 2, "**") == "-c1x40 + 1/2"
+    assert polynomial_text(ring.zero) == "0"
+
+
+@pytest.mark.parametrize("language", [name for name in LANGUAGES if name != "mrdi"])
+def test_every_generator_and_coordinate_is_in_the_text(language: str) -> None:
+    result = ideal("[4,2,1] r=2", 3)
+    text = export(result, language)
+    assert len(re.findall(r"^  ", text, re.MULTILINE)) == len(result.generators) == 10
+    assert all(name in text for name in result.coordinates.names)
+    assert text.isascii()
+
+
+def test_an_unknown_language_is_refused() -> None:
+    with pytest.raises(PolygeomError, match="one of m2, singular, oscar, sage, mrdi"):
+        export(ideal("[3,2,1] r=2", 3), "maple")
+
+
+def run(command: list[str], program: str) -> str:
+    done = subprocess.run(command, input=program, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.oracle
+@pytest.mark.skipif(SINGULAR is None, reason="Singular is not installed")
+@pytest.mark.parametrize(("text", "degree"), CASES)
+def test_singular_reads_the_ideal_and_finds_its_dimension(text: str, degree: int) -> None:
+    result = ideal(text, degree)
+    program = export(result, "singular") + "ideal G = std(I); print(dim(G)); print(mult(G)); print(size(minbase(G)));"
+    numbers = [int(n) for n in run([str(SINGULAR), "-q", "--no-rc"], program).split()]
+    variety = Neurovariety(text)
+    assert numbers == [variety.dimension.dimension, variety.degree.value, len(result.generators)]
+
+
+@pytest.mark.oracle
+@pytest.mark.skipif(SINGULAR is None, reason="Singular is not installed")
+@pytest.mark.parametrize("text", ["[3,2,1] r=2", "[2,2,1] r=4"])
+def test_singular_calls_elimination_and_interpolation_equal(text: str) -> None:
+    first = export(eliminate(text), "singular")
+    second = export(ideal(text, 3), "singular").split("ideal I")[1]
+    compare = "print(size(reduce(I, std(J)))); print(size(reduce(J, std(I))));"
+    assert run([str(SINGULAR), "-q", "--no-rc"], f"{first}ideal J{second}{compare}").split() == ["0", "0"]
+
+
+@pytest.mark.oracle
+@pytest.mark.skipif(MACAULAY2 is None, reason="Macaulay2 is not installed")
+@pytest.mark.parametrize(("text", "degree"), CASES)
+def test_macaulay2_reads_the_ideal_and_finds_its_dimension(text: str, degree: int, tmp_path: Path) -> None:
+    result = ideal(text, degree)
+    script = tmp_path / "ideal.m2"
+    script.write_text(export(result, "m2") + "<< dim I << endl << degree I << endl << numgens trim I << endl;\n")
+    numbers = [int(n) for n in run([str(MACAULAY2), "--script", str(script)], "").split()]
+    variety = Neurovariety(text)
+    assert numbers == [variety.dimension.dimension, variety.degree.value, len(result.generators)]

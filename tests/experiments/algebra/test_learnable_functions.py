@@ -1,0 +1,116 @@
+"""The study of learnable functions: its rows on small runs, its claims on the worked case slowly."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pandas
+import pytest
+
+torch = pytest.importorskip("torch", reason="studies need the extra polygeom[learn]")
+
+from polygeom.experiments import study
+from polygeom.experiments.algebra import learnable_functions
+from polygeom.experiments.algebra.learnable_functions import COMPLEX, DEGREE, SURVEY, TRAINING, WORKED
+
+TINY = learnable_functions.Config(networks=("[2,1,1] r=2",), runs=8, steps=40, polish=20, surveyed=20)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def measured(config: learnable_functions.Config, seed: int = 0) -> pandas.DataFrame:
+    cases = [{"seed": seed, "device": "cpu", **case} for case in learnable_functions.cases(config)]
+    rows = [{"seed": seed, **row} for case in cases for row in learnable_functions.measure(case)]
+    return pandas.DataFrame(rows)
+
+
+def test_one_neuron_with_every_kind_of_target() -> None:
+    table = measured(TINY)
+    trained = table[table["source"] == TRAINING]
+    assert trained.groupby("target")["count"].sum().to_dict() == {"teacher": 8, "noise": 8, "few": 8}
+    critical = trained[trained["label"] == "critical point"]
+    assert critical[critical["target"] == "teacher"]["loss"].min() < 1e-18
+    few = critical[(critical["target"] == "few") & (critical["loss"] < 1e-18)]
+    assert few["functions"].sum() > 3  # one value on the data, many functions
+    noise = critical[critical["target"] == "noise"]
+    assert (noise["functions"] == 1).all()
+    assert noise["error"].max() < 1e-9
+    solved = table[table["source"] == COMPLEX]
+    assert len(solved) == table[table["source"] == DEGREE]["count"].item() == 4
+    assert len(noise) <= solved["attained"].sum() <= solved["real"].sum() <= 4
+    (numbers,) = learnable_functions.counts(table).to_dict("records")
+    assert numbers["found"] == len(noise)
+    assert numbers["runs"] == 8
+
+
+def test_the_same_rows_with_one_and_two_workers() -> None:
+    config = dataclasses.replace(TINY, targets=("teacher", "few"))
+    one = study.run(learnable_functions, config, workers=1)
+    two = study.run(learnable_functions, config, workers=2)
+    pandas.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+def test_the_survey_counts_data_sets_whose_best_function_can_be_reached() -> None:
+    config = dataclasses.replace(TINY, networks=(WORKED,), surveyed=200)
+    (case,) = [case for case in learnable_functions.cases(config) if case["target"] == SURVEY]
+    (row,) = learnable_functions.measure({"seed": 0, "device": "cpu", **case})
+    assert 90 <= row["count"] <= 140
+
+
+def test_summary_and_figure_of_a_small_table() -> None:
+    pytest.importorskip("matplotlib").use("agg")
+    from matplotlib import pyplot
+
+    empty = dict.fromkeys(learnable_functions._COLUMNS)
+    base = {"seed": 0, "network": WORKED, "target": "noise", **empty}
+    rows = [
+        base | {"source": TRAINING, "label": "critical point", "count": 7, "functions": 1, "loss": 1.0, "error": 1e-15},
+        base | {"source": TRAINING, "label": "boundary", "count": 3, "functions": 1, "loss": 1.1, "error": 1e-7},
+        base | {"source": DEGREE, "label": "proved", "count": 3},
+        *[
+            base | {"source": COMPLEX, "real": True, "attained": k != 1, "index": k, "loss": 1 + k / 10}
+            for k in range(3)
+        ],
+        base | {"source": SURVEY, "target": SURVEY, "label": "10", "count": 6},
+    ]
+    table = pandas.DataFrame(rows)
+    text = learnable_functions.summarise(table)
+    assert (
+        "learning degree 3 (proved), complex 3, real 3.0 (3), attained 2.0 (2), minima 1.0 (1), found 1.0 (1)" in text
+    )
+    assert "critical point 70, boundary 30; 1.0 different critical points" in text
+    assert "the best matrix is two real squares in 6 of 10 data sets" in text
+    figure = learnable_functions.plot(table)
+    assert [axes.get_title() for axes in figure.axes] == [
+        f"{WORKED}, noise",
+        "noise: mean over data sets, line to the most",
+        "what became of the runs",
+    ]
+    pyplot.close(figure)
+    only = table[table["source"] == TRAINING].assign(target="teacher")
+    assert "Noise" not in learnable_functions.summarise(only)
+    figure = learnable_functions.plot(only)
+    assert len(figure.axes) == 1
+    pyplot.close(figure)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2000)
+def test_what_training_of_the_worked_case_reaches() -> None:
+    config = dataclasses.replace(learnable_functions.PRESETS["published"], surveyed=0)
+    tables = [measured(config, seed) for seed in (0, 1, 3)]
+    for table in tables:
+        trained = table[table["source"] == TRAINING]
+        share = trained.groupby(["target", "label"])["count"].sum()
+        assert share["teacher", "critical point"] == 100
+        noise = trained[trained["target"] == "noise"]
+        assert set(noise["label"]) <= {"critical point", "boundary"}
+        assert noise[noise["label"] == "critical point"]["error"].max(skipna=True) < 1e-9 or "boundary" in set(
+            noise["label"]
+        )
+        assert noise["error"].max() < 1e-2
+        best = table[(table["source"] == "closed form")].sort_values("loss").iloc[0]
+        assert ("critical point" in set(noise["label"])) == bool(best["attained"])

@@ -1,0 +1,185 @@
+"""Following paths, counting by monodromy, proving solutions, and counting in quotient rings."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from polygeom.dimension import dimension
+from polygeom.errors import BudgetError, PolygeomError
+from polygeom.ideal.chart import chart
+from polygeom.ideal.counting.balls import certified
+from polygeom.ideal.counting.distance import form_matrix
+from polygeom.ideal.counting.monodromy import monodromy, trace_deviation
+from polygeom.ideal.counting.quotient import quotient_dimension
+from polygeom.ideal.counting.systems import Coefficients, CriticalPoints, Outputs, Sections, complex_normal
+from polygeom.ideal.counting.tracking import track
+from polygeom.ideal.grading.coordinates import Coordinates
+from polygeom.ideal.singular import singular_subnetworks
+from polygeom.modular import P22, PrimeField
+from polygeom.network import parse
+
+
+def sections(text: str, seed: int = 0) -> tuple[Sections, np.random.Generator]:
+    rng = np.random.default_rng(seed)
+    network = parse(text)
+    return Sections(Outputs.random(network, dimension(network).dimension, rng), rng), rng
+
+
+def test_coefficients_are_those_of_the_network(rng: np.random.Generator) -> None:
+    network = parse("[2,2,2] r=3")
+    coefficients = Coefficients(network, 6, rng)
+    w = complex_normal(rng, 2, network.parameter_count)
+    point = complex_normal(rng, 1, 2)
+    plain = coefficients.image(w) * coefficients.scales
+    monomials = np.prod(point[:, None, :] ** coefficients.exponents, axis=2)[0]
+    for row, weights in zip(plain, w, strict=True):
+        hidden = (weights[:4].reshape(2, 2) @ point[0]) ** 3
+        np.testing.assert_allclose(row.reshape(2, -1) @ monomials, weights[4:].reshape(2, 2) @ hidden)
+
+
+def test_a_path_ends_at_a_solution() -> None:
+    system, rng = sections("[3,2,1] r=2")
+    w, base = system.start(rng)
+    end = system.move(base, rng)
+    reached, arrived = track(system, w, base, end)
+    assert arrived.all()
+    np.testing.assert_allclose(system.outputs.image(reached) @ system.matrix.T, end[None], rtol=1e-9)
+
+
+def test_paths_there_and_back_are_the_identity_without_a_loop() -> None:
+    system, rng = sections("[2,2,1] r=4")
+    w, base = system.start(rng)
+    end = system.move(base, rng)
+    there, _ = track(system, w, base, end)
+    back, arrived = track(system, there, end, base)
+    assert arrived.all()
+    np.testing.assert_allclose(system.outputs.image(back), system.outputs.image(w), rtol=1e-7)
+
+
+def test_the_frame_is_orthogonal_to_the_fibre(rng: np.random.Generator) -> None:
+    """Scaling a hidden neuron leaves the function unchanged; the frame does not contain that direction."""
+    network = parse("[3,2,2] r=2")
+    outputs = Outputs.random(network, dimension(network).dimension, rng)
+    w = complex_normal(rng, 3, network.parameter_count)
+    for weights, frame in zip(w, outputs.frame(w), strict=True):
+        np.testing.assert_allclose(frame.conj().T @ frame, np.eye(frame.shape[1]), atol=1e-12)
+        first, second = weights[:6].reshape(2, 3).copy(), weights[6:].reshape(2, 2).copy()
+        first[1], second[:, 1] = 0, 0
+        scaling = np.concatenate([first.ravel(), -2 * second.ravel()])
+        np.testing.assert_allclose(frame.conj().T @ scaling, 0, atol=1e-10)
+
+
+def test_the_trace_tells_a_part_from_the_whole() -> None:
+    system, rng = sections("[4,2,1] r=2")
+    found = monodromy(system, rng)
+    assert found.count == 10
+    assert found.complete
+    whole = trace_deviation(system, found.weights, found.parameters, rng)
+    part = trace_deviation(system, found.weights[:9], found.parameters, rng)
+    assert whole is not None
+    assert part is not None
+    assert whole < 1e-10 < 1e-4 < part
+
+
+def test_only_true_and_different_solutions_are_certified() -> None:
+    system, rng = sections("[2,2,1] r=4")
+    found = monodromy(system, rng)
+    three, base = found.weights, found.parameters
+    assert certified(system, three, base) == 3
+    assert certified(system, np.concatenate([three, three[:1]]), base) == 3  # twice the same point
+    swapped = three[:, [2, 3, 0, 1, 5, 4]]  # the two hidden neurons exchanged: the same functions
+    assert certified(system, np.concatenate([three, swapped]), base) == 3
+    assert certified(system, three + 0.3, base) < 3
+    anywhere = complex_normal(rng, 40, three.shape[1])
+    assert certified(system, np.concatenate([three, anywhere]), base) == 3  # whatever Newton's method makes of them
+
+
+def test_weights_far_from_any_solution_prove_nothing() -> None:
+    """Newton's method from anywhere rarely lands where the equations contract."""
+    system, rng = sections("[2,2,1] r=4")
+    base = monodromy(system, rng).parameters
+    anywhere = complex_normal(rng, 40, 6)
+    assert sum(certified(system, w[None], base) for w in anywhere) < 20
+
+
+def test_critical_points_are_certified_only_where_the_map_is_an_immersion() -> None:
+    """At weights with a vanishing outer weight the equations hold although the function is no critical point."""
+    network, rng = parse("[2,1,1] r=2"), np.random.default_rng(0)
+    form = form_matrix(Coordinates(network), "unit", rng)
+    system = CriticalPoints(Coefficients(network, 2, rng), form)
+    found = monodromy(system, rng)
+    assert found.count == 4
+    assert certified(system, found.weights, found.parameters) == 4
+    spurious = np.array([[0.0, 0.0, 1.0]], dtype=complex)
+    assert not system.proper(spurious, found.parameters)[0]
+    assert certified(system, spurious, found.parameters) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["[3,2,1] r=2", "[2,2,3] r=2", "[2,2,2,1] r=3", "[3,2,3] r=1", "[2,3,1] r=2 bias", "ccp(2,rank=2,degree=3)"]
+)
+def test_a_chart_has_as_many_weights_as_dimensions(text: str) -> None:
+    one = chart(parse(text))
+    assert one.proved
+    assert len(one.free) == one.dimension == dimension(text).dimension
+    assert len(one.free) + len(one.fixed) == parse(text).parameter_count
+
+
+def test_charts_of_perceptrons_fix_one_incoming_weight_of_each_neuron() -> None:
+    one = chart(parse("[3,3,3] r=2"))
+    assert [(one.names[i], value) for i, value in one.fixed] == [("W1_1_1", 1), ("W1_2_1", 1), ("W1_3_1", 1)]
+
+
+FIELD = PrimeField(P22)
+
+
+@pytest.mark.parametrize("degrees", [(2,), (2, 3), (1, 4), (2, 2, 2), (3, 1, 2, 2)])
+def test_generic_equations_have_as_many_solutions_as_bezout_says(
+    degrees: tuple[int, ...], rng: np.random.Generator
+) -> None:
+    n = len(degrees)
+    polynomials = [
+        {alpha: int(rng.integers(1, P22)) for alpha in itertools.product(range(d + 1), repeat=n) if sum(alpha) <= d}
+        for d in degrees
+    ]
+    assert quotient_dimension(polynomials, FIELD) == math.prod(degrees)
+
+
+def test_multiplicities_count_and_contradictions_have_no_solution() -> None:
+    assert quotient_dimension([{(3, 0): 1}, {(0, 2): 1, (1, 0): 5}], FIELD) == 6
+    assert quotient_dimension([{(1, 1): 1, (0, 0): -1}, {(1, 0): 1}], FIELD) == 0
+    assert quotient_dimension([{(1, 0): 1, (0, 0): 1}, {(1, 0): 1}], FIELD) == 0
+
+
+def test_infinitely_many_solutions_end_at_the_budget() -> None:
+    with pytest.raises(BudgetError, match="infinitely many"):
+        quotient_dimension([{(1, 1): 1}], FIELD, most_monomials=100)
+
+
+@pytest.mark.parametrize("polynomials", [[], [{}], [{(1,): P22}], [{(1,): 1}, {(1, 0): 1}]])
+def test_polynomials_that_cannot_be_used(polynomials: list[dict[tuple[int, ...], int]]) -> None:
+    with pytest.raises(PolygeomError, match="at least one, not zero, and all in the same variables"):
+        quotient_dimension(polynomials, FIELD)
+
+
+def test_matrices_are_singular_where_the_rank_drops() -> None:
+    (stratum,) = singular_subnetworks("[3,2,3] r=1")
+    assert (stratum.network, stratum.dimension, stratum.tangent_dimension) == ("[3,1,3] r=1", 5, 9)
+    assert (stratum.singular, stratum.proved) == (True, False)
+
+
+def test_a_whole_space_is_smooth() -> None:
+    strata = singular_subnetworks("[2,3,1] r=2")
+    assert [(s.network, s.dimension, s.singular, s.proved) for s in strata] == [
+        ("[2,2,1] r=2", 3, False, True),
+        ("[2,1,1] r=2", 2, False, True),
+    ]
+
+
+def test_subnetworks_need_a_perceptron() -> None:
+    with pytest.raises(PolygeomError, match="monomial activations"):
+        singular_subnetworks("ccp(2,rank=2,degree=3)")

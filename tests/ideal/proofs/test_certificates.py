@@ -1,0 +1,190 @@
+"""Certificates are valid, survive JSON, and a false or damaged one is noticed."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from polygeom.errors import BudgetError, PolygeomError
+from polygeom.ideal import interpolate
+from polygeom.ideal.proofs.certificate import certify
+from polygeom.ideal.proofs.verification import verify
+
+NETWORKS = [
+    ("[3,2,1] r=2", None),
+    ("[2,2,2] r=3", None),
+    ("[3,3,3] r=2", None),
+    ("[2,2,2,2] r=2", None),
+    ("[2,3,1] r=2", None),
+    ("[2,1,2] r=2 bias", None),
+    ("[2,2,2,1] r=3", 5),
+    ("convolutional(4,kernels=[2,2],degrees=2)", 4),
+    ("lightning_attention(tokens=2,features=2,rank=1,outputs=1)", None),
+    ("x=input(2); a=dense(x,1); b=polynomial(a,[0,1/2,1]); c=dense(b,2); sum(x,c)", None),
+]
+
+
+def through_json(certificate: dict[str, Any]) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(json.dumps(certificate))
+    return data
+
+
+@pytest.mark.parametrize(("network", "top"), NETWORKS, ids=[row[0] for row in NETWORKS])
+def test_true_certificates_are_valid(network: str, top: int | None) -> None:
+    outcome = verify(through_json(certify(interpolate(network, top))))
+    assert outcome.valid, outcome.checks
+
+
+@pytest.fixture(scope="module")
+def nine() -> dict[str, Any]:
+    return through_json(certify("[3,3,3] r=2"))
+
+
+@pytest.fixture(scope="module")
+def determinant() -> dict[str, Any]:
+    return through_json(certify("[3,2,1] r=2"))
+
+
+def false_lines(certificate: dict[str, Any]) -> list[str]:
+    outcome = verify(certificate)
+    assert outcome.valid == all(line.startswith("ok") for line in outcome.checks)
+    return [line for line in outcome.checks if line.startswith("FALSE")]
+
+
+def test_a_wrong_coefficient_is_noticed(nine: dict[str, Any]) -> None:
+    bad = copy.deepcopy(nine)
+    bad["equations"][0]["terms"][3][1] = str(int(bad["equations"][0]["terms"][3][1]) + 1)
+    assert any("vanish" in line for line in false_lines(bad))
+
+
+def test_a_missing_equation_is_noticed(nine: dict[str, Any]) -> None:
+    bad = copy.deepcopy(nine)
+    bad["equations"] = []
+    lines = false_lines(bad)
+    assert any("degree 4" in line for line in lines)
+    assert any("complete" in line for line in lines)
+
+
+def test_a_rank_that_is_too_high_is_noticed(nine: dict[str, Any]) -> None:
+    """It would make the equations fewer than they are."""
+    bad = copy.deepcopy(nine)
+    space = next(s for s in bad["degrees"][3]["spaces"] if s[0] == [2, 1, 1, 3, 3, 2])
+    space[2] += 1
+    bad["equations"] = []
+    bad["claim"]["counts"] = {}
+    assert any("degree 4" in line for line in false_lines(bad))
+
+
+def test_a_rank_that_is_too_low_is_noticed(nine: dict[str, Any]) -> None:
+    """It would leave room for equations that are not listed."""
+    bad = copy.deepcopy(nine)
+    bad["degrees"][2]["spaces"][0][2] -= 1
+    assert any("degree 3" in line for line in false_lines(bad))
+
+
+def test_a_space_left_out_is_noticed(nine: dict[str, Any]) -> None:
+    bad = copy.deepcopy(nine)
+    del bad["degrees"][2]["spaces"][4]
+    assert any("degree 3" in line for line in false_lines(bad))
+
+
+def test_wrong_weights_are_noticed(nine: dict[str, Any]) -> None:
+    bad = copy.deepcopy(nine)
+    bad["grading"]["weights"][0][3] += 1
+    assert any("scalings" in line for line in false_lines(bad))
+
+
+def test_wrong_exchanges_are_noticed(nine: dict[str, Any]) -> None:
+    bad = copy.deepcopy(nine)
+    bad["grading"]["exchanges"][0] = list(range(18))
+    assert any("exchanges" in line for line in false_lines(bad))
+
+
+def test_a_wrong_degree_is_noticed(nine: dict[str, Any]) -> None:
+    bad = copy.deepcopy(nine)
+    bad["claim"]["degree"] = 29
+    assert any("complete" in line for line in false_lines(bad))
+
+
+def test_a_wrong_section_is_noticed(nine: dict[str, Any]) -> None:
+    bad = copy.deepcopy(nine)
+    bad["completeness"]["subspaces"] = bad["completeness"]["subspaces"][:2]
+    bad["completeness"]["subspaces"][1] = [[0] * 18 for _ in range(4)]
+    assert any("complete" in line for line in false_lines(bad))
+
+
+def test_a_prime_that_is_none_is_noticed(nine: dict[str, Any]) -> None:
+    bad = copy.deepcopy(nine)
+    bad["completeness"]["prime"] += 2
+    assert any("complete" in line for line in false_lines(bad))
+
+
+def test_a_multiple_is_no_generator_of_a_hypersurface(determinant: dict[str, Any]) -> None:
+    """The square of the determinant vanishes too, but is not the equation of least degree."""
+    bad = copy.deepcopy(determinant)
+    (equation,) = bad["equations"]
+    square: dict[tuple[int, ...], int] = {}
+    for a, x in equation["terms"]:
+        for b, y in equation["terms"]:
+            key = tuple(sorted([*a, *b]))
+            square[key] = square.get(key, 0) + int(x) * int(y)
+    terms = [[list(k), str(c)] for k, c in square.items() if c]
+    bad["equations"] = [{"degree": 6, "weight": [6, 4, 4, 4], "terms": terms}]
+    bad["claim"]["counts"] = {"6": 1}
+    bad["claim"]["degree"] = 6
+    bad["claim"]["h_vector"] = [1] * 6
+    assert any("degree 3" in line for line in false_lines(bad))
+
+
+def test_wrong_sums_are_noticed(determinant: dict[str, Any]) -> None:
+    bad = copy.deepcopy(determinant)
+    bad["claim"]["counts"] = {"3": 2}
+    assert any("numbers of generators" in line for line in false_lines(bad))
+    bad = copy.deepcopy(determinant)
+    bad["claim"]["hilbert_function"][2] += 1
+    assert any("Hilbert function" in line for line in false_lines(bad))
+    bad = copy.deepcopy(determinant)
+    bad["claim"]["complete_to"] = 4
+    assert any("follow" in line for line in false_lines(bad))
+
+
+def test_the_dimension_of_another_network_is_noticed(determinant: dict[str, Any]) -> None:
+    bad = copy.deepcopy(determinant)
+    bad["dimension"] = certify("[2,2,3] r=2")["dimension"]
+    assert any("dimension" in line for line in false_lines(bad))
+
+
+@pytest.mark.parametrize("field", ["network", "grading", "equations", "degrees", "claim", "kept", "dimension"])
+def test_missing_fields_are_refused(determinant: dict[str, Any], field: str) -> None:
+    bad = {key: value for key, value in determinant.items() if key != field}
+    with pytest.raises(PolygeomError):
+        verify(bad)
+
+
+def test_malformed_certificates_are_refused(determinant: dict[str, Any]) -> None:
+    with pytest.raises(PolygeomError, match="kind and format"):
+        verify({**determinant, "format": 99})
+    bad = copy.deepcopy(determinant)
+    bad["equations"][0]["terms"][0][0] = [0, 1, 77]
+    with pytest.raises(PolygeomError, match="do not fit together"):
+        verify(bad)
+    bad = copy.deepcopy(determinant)
+    bad["grading"]["weights"] = "heavy"
+    with pytest.raises(PolygeomError, match=r"malformed|fit"):
+        verify(bad)
+
+
+def test_too_large_spaces_are_not_called_valid(determinant: dict[str, Any]) -> None:
+    with pytest.raises(BudgetError, match="most_monomials"):
+        verify(determinant, most_monomials=2)
+
+
+def test_nothing_proved_is_no_certificate() -> None:
+    search = interpolate("[2,1,2] r=2", 2, lift=0)
+    assert search.result.complete_to == 1
+    assert verify(certify(search)).valid
+    with pytest.raises(PolygeomError, match="no proved degree"):
+        certify(interpolate("[3,4,4] r=4", timeout=1e-6))

@@ -1,0 +1,248 @@
+"""The search itself: independence of workers, seeds and primes; journals; budgets; other families; wrong requests."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polygeom.dimension import dimension
+from polygeom.errors import BudgetError, PolygeomError
+from polygeom.ideal import Neurovariety, interpolate
+from polygeom.ideal.grading.spaces import Spaces
+from polygeom.ideal.search.completeness import differences, prove_complete, series
+from polygeom.ideal.search.interpolation import Interpolation
+from polygeom.ideal.search.records import record_of
+from polygeom.ideal.search.remote import Workers
+from polygeom.ideal.search.weightspace import Ground, Problem
+from polygeom.modular import P23
+
+
+def generators(network: str, top: int, **options: object) -> set[str]:
+    return {str(g.polynomial) for g in interpolate(network, top, **options).result.generators}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("network", ["[2,2,2] r=3", "[2,1,2] r=2 bias"])
+def test_seed_and_prime_do_not_matter(network: str) -> None:
+    reference = generators(network, 3)
+    assert generators(network, 3, rng=7) == reference
+    assert generators(network, 3, prime=P23) == reference
+
+
+@pytest.mark.slow
+def test_the_number_of_workers_does_not_matter() -> None:
+    one = interpolate("[2,2,2,2] r=2", 6, workers=1)
+    two = interpolate("[2,2,2,2] r=2", 6, workers=2)
+    assert one.result.as_dict() | {"elapsed": 0} == two.result.as_dict() | {"elapsed": 0}
+
+
+def test_a_search_goes_on_from_its_journal(tmp_path: Path) -> None:
+    path = str(tmp_path / "journal.jsonl")
+    first = interpolate("[2,2,2,1] r=3", 5, journal=path)
+    assert first.result.degrees == {5: 2}
+    with Path(path).open("a") as file:
+        file.write('{"degree": 6, "spaces"')  # a process that died while writing
+    seen: list[int] = []
+    second = interpolate("[2,2,2,1] r=3", 6, journal=path, lift=5, progress=lambda report: seen.append(report.degree))
+    assert seen == [6]
+    assert second.result.degrees == {5: 2, 6: 21}
+    assert [str(g.polynomial) for g in second.result.generators] == [str(g.polynomial) for g in first.result.generators]
+    assert len(Path(path).read_text().splitlines()) == 7
+
+
+def test_wrong_journals(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    interpolate("[2,2,2] r=3", 2, journal=str(path))
+    with pytest.raises(PolygeomError, match="belongs to another search"):
+        interpolate("[2,2,2] r=3", 2, journal=str(path), rng=1)
+    lines = path.read_text().splitlines()
+    path.write_text(lines[0] + "\n" + lines[2] + "\n")
+    with pytest.raises(PolygeomError, match="degrees are missing"):
+        interpolate("[2,2,2] r=3", 2, journal=str(path))
+    path.write_text(lines[0] + "\nnonsense\n")
+    with pytest.raises(PolygeomError, match="damaged"):
+        interpolate("[2,2,2] r=3", 2, journal=str(path))
+    path.write_bytes(b"\xff\xfe\n")
+    with pytest.raises(PolygeomError, match="damaged"):
+        interpolate("[2,2,2] r=3", 2, journal=str(path))
+
+
+def test_time_runs_out() -> None:
+    started = time.monotonic()
+    result = interpolate("[3,4,3] r=3", timeout=2).result
+    assert time.monotonic() - started < 15
+    assert result.status == "timeout"
+    assert "raise timeout=" in result.message
+    assert result.completeness.startswith("unknown beyond degree")
+
+
+def test_time_runs_out_inside_one_matrix() -> None:
+    """One weight space with 8994 monomials, whose matrix takes a minute."""
+    search = Interpolation("[3,3,3] r=2")
+    for _ in range(4):
+        search.advance()
+    workers = Workers(1)
+    started = time.monotonic()
+    problem = Problem(search.ground, search.kept, 10, search.equations, deadline=started + 3.0)
+    with pytest.raises(BudgetError, match="the time was over in degree 10"):
+        workers.solve(problem, [(4, 3, 3, 7, 7, 6)])
+    assert time.monotonic() - started < 4.5
+    workers.close()
+
+
+def test_memory_is_enforced_whatever_needs_it() -> None:
+    search = Interpolation("[3,3,3] r=2")
+    for _ in range(4):
+        search.advance()
+    workers = Workers(1)
+    problem = Problem(search.ground, search.kept, 8, search.equations, memory=2 * 10**6)
+    unchecked = replace(problem, memory=None)
+    with pytest.raises(BudgetError, match="raise memory="):
+        workers.solve(problem, [(3, 3, 2, 6, 5, 5)])
+    with pytest.raises(BudgetError, match="needed more than 2000000 bytes in degree 8; raise memory="):
+        workers.run("solve", [workers.argument(unchecked, [(3, 3, 2, 6, 5, 5)])], 8, None, 2 * 10**6)
+    workers.close()
+
+
+def test_a_process_gives_the_same_numbers() -> None:
+    here, there = Interpolation("[2,2,2,1] r=3"), Interpolation("[2,2,2,1] r=3", workers=2)
+    with here, there:
+        for _ in range(6):
+            one, other = here.advance(), there.advance()
+            assert record_of(one) | {"elapsed": 0} == record_of(other) | {"elapsed": 0}
+
+
+def test_completeness_is_proved_in_a_process_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = interpolate("[2,2,2] r=3").completeness
+    monkeypatch.setattr("polygeom.ideal.search.search.SHORT", -1.0)
+    assert interpolate("[2,2,2] r=3").completeness == here
+
+
+def test_time_runs_out_while_completeness_is_proved() -> None:
+    search = Interpolation("[2,2,2] r=3")
+    for _ in range(3):
+        search.advance()
+    proper = [e for e in search.equations if e.degree > 1]
+    for prove in (search.crew.complete, completeness_here):
+        with pytest.raises(BudgetError, match="the time was over"):
+            prove(search.ground, search.kept, proper, 6, search.hilbert_function, time.monotonic() - 1, None)
+    search.close()
+
+
+def completeness_here(
+    ground: Ground, kept: Any, equations: Any, dimension: int, hilbert: Any, deadline: float, memory: None
+) -> object:
+    spaces = Spaces(ground.grading, kept)
+    return prove_complete(equations, spaces, dimension, ground.field, hilbert, ground.seed, deadline)
+
+
+def test_memory_runs_out() -> None:
+    result = interpolate("[3,3,3] r=2", 6, memory=10**5, lift=0).result
+    assert result.status == "memory"
+    assert "raise memory=" in result.message
+
+
+def test_unlifted_equations_prove_nothing() -> None:
+    result = interpolate("[3,2,1] r=3", 4, lift=0).result
+    assert result.degrees == {3: 20}
+    assert (result.generators, result.complete_to) == ((), 2)
+
+
+def test_wrong_arguments() -> None:
+    for options, message in [
+        ({"max_degree": 0}, "max_degree must be a positive integer"),
+        ({"max_degree": 2.5}, "max_degree must be"),
+        ({"timeout": -1}, "timeout must be a positive number"),
+        ({"memory": 0}, "memory must be a positive"),
+        ({"workers": 0}, "workers must be a positive integer"),
+        ({"rng": -1}, "seed must be an integer from 0"),
+        ({"prime": 4}, "must be an odd prime"),
+        ({"prime": 3}, "prime must exceed the degree"),
+    ]:
+        with pytest.raises(PolygeomError, match=message):
+            interpolate("[2,3,2] r=4", **{"max_degree": 2, **options})  # type: ignore[arg-type]
+    with pytest.raises(PolygeomError, match="divides a denominator"):
+        interpolate("[2,1,1] p=0,1/101,1", 2, prime=101)
+    with pytest.raises(BudgetError, match="coefficients"):
+        interpolate("[40,3,1] r=5", 2)
+
+
+# network, last degree, minimal generators, degree and h-vector if complete; nobody has published the last five
+FAMILIES = [
+    ("[2,1,2] r=2 bias", 3, {2: 19}, (9, (1, 6, 2))),
+    ("[1,1,1] r=3 bias", 4, {2: 1}, (2, (1, 1))),
+    ("[2,2,2,1] r=2,3", 6, {}, None),
+    ("ccp(2,rank=1,degree=2)", 4, {3: 1}, (3, (1, 1, 1))),
+    ("product_network(3,rank=1,degree=2)", 4, {3: 1}, (3, (1, 1, 1))),
+    ("convolutional(4,kernels=[2,2],degrees=2)", 4, {1: 15, 2: 1, 3: 3}, None),
+    ("lightning_attention(tokens=2,features=2,rank=1,outputs=1)", 4, {1: 34, 2: 3}, (3, (1, 2))),
+    ("x=input(2); a=dense(x,1); b=power(a,2); c=dense(b,2); sum(x,c)", 3, {1: 4, 2: 6}, (4, (1, 3))),
+]
+
+
+@pytest.mark.parametrize(("network", "top", "counts", "complete"), FAMILIES, ids=[row[0] for row in FAMILIES])
+def test_other_families(
+    network: str, top: int, counts: dict[int, int], complete: tuple[int, tuple[int, ...]] | None
+) -> None:
+    search = interpolate(network, top)
+    assert search.result.degrees == counts
+    assert all(g.proved_member for g in search.result.generators)
+    if complete is None:
+        assert search.completeness is None
+        assert search.result.complete_to == top
+    else:
+        assert search.completeness is not None
+        assert (search.completeness.degree, search.completeness.h_vector) == complete
+
+
+@pytest.mark.slow
+def test_a_hypersurface_of_degree_fifteen() -> None:
+    """Binary sextics that are sums of two cubes of quadrics: the invariant of degree 15."""
+    variety = Neurovariety("[2,2,2,1] r=2,3")
+    (equation,) = variety.equations(timeout=120)
+    assert variety.degree.value == 15
+    assert sum(equation.monoms()[0]) == 15
+    assert len(equation) == 1370
+
+
+def test_the_hilbert_function_has_the_growth_of_the_dimension() -> None:
+    """The Hilbert function becomes a polynomial of degree dimension - 1, for the dimension of the other room."""
+    for network, top in [("[2,2,2,2] r=2", 7), ("[3,2,2] r=2", 5), ("ccp(2,rank=1,degree=2)", 6)]:
+        search = Interpolation(network, lift=0)
+        for _ in range(top):
+            search.advance()
+        n = dimension(network).dimension
+        h = differences(search.hilbert_function, n)
+        assert min(h) >= 0
+        assert h[-1] == 0
+        assert series(h, n, top + 1) == search.hilbert_function
+        assert sum(h) > 0
+
+
+def test_neurovarieties_are_lazy_and_go_on() -> None:
+    variety = Neurovariety("[2,2,2,1] r=3")
+    assert variety.found is None
+    assert variety.hilbert_function(3) == 220
+    assert variety.found is not None
+    assert variety.found.interpolation.degree == 3
+    assert len(variety.equations(5)) == 2
+    assert variety.equations(4) == ()
+    assert variety.hilbert_function(5) == 2000
+    assert Neurovariety("[3,3,3] r=2").hilbert_function(40) == series((1, 3, 6, 10, 6, 3, 1), 15, 41)[40]
+    with pytest.raises(PolygeomError, match="method must be one of"):
+        variety.ideal("guess")
+    with pytest.raises(PolygeomError, match="degree must be an integer"):
+        variety.hilbert_function(-1)
+
+
+def test_journals_are_plain_json(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    interpolate("[3,2,1] r=2", 3, journal=str(path))
+    header, *degrees = [json.loads(line) for line in path.read_text().splitlines()]
+    assert header["network"] == "[3,2,1] r=2"
+    assert [d["degree"] for d in degrees] == [1, 2, 3]
+    assert degrees[2]["equations"][0]["proved"] is True

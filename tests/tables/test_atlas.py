@@ -1,0 +1,95 @@
+"""The shipped atlas: complete over its box, proved, and equal to what is computed again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas
+import pytest
+
+import polygeom
+from polygeom.errors import PolygeomError
+from polygeom.tables.atlas.build import build_atlas, differing_rows, predecessors, write_atlas
+from polygeom.tables.atlas.table import BOX, COLUMNS, DEGREES, FILE, NAMES, architectures, load_atlas
+
+
+@pytest.fixture(scope="module")
+def atlas() -> pandas.DataFrame:
+    return polygeom.load_atlas()
+
+
+def test_every_architecture_of_the_box_is_there_once(atlas: pandas.DataFrame) -> None:
+    expected = [(f"[{','.join(map(str, d))}]", r) for d in architectures() for r in DEGREES]
+    assert list(zip(atlas["widths"], atlas["activation"], strict=True)) == expected
+    assert len(atlas) == sum(4 * BOX[depth] ** (depth + 1) for depth in BOX) >= 50_000
+    assert (atlas["depth"].min(), atlas["depth"].max()) == (2, 6)
+
+
+def test_nearly_all_rows_are_proved(atlas: pandas.DataFrame) -> None:
+    share = float(atlas["proved"].mean())
+    print(f"share of rows proved: {share:.4%}")
+    assert share >= 0.97
+    assert (atlas.loc[atlas["proved"], "upper"] == atlas.loc[atlas["proved"], "dimension"]).all()
+
+
+def test_the_file_is_small_and_has_types(atlas: pandas.DataFrame) -> None:
+    assert FILE.stat().st_size < 3_000_000
+    assert [str(atlas[column.name].dtype) for column in COLUMNS] == [column.kind for column in COLUMNS]
+
+
+def test_a_random_sample_is_computed_again(atlas: pandas.DataFrame, multiplier: int) -> None:
+    sample = atlas.sample(150 * multiplier, random_state=None if multiplier > 1 else 7)
+    assert differing_rows(sample) == []
+
+
+def test_a_wrong_row_would_be_seen(atlas: pandas.DataFrame) -> None:
+    row = atlas[atlas["widths"] == "[2,2,2,1]"].head(1)
+    assert differing_rows(row) == []
+    for name, value in [("dimension", 4), ("minimal_filling", False), ("bound", "cut"), ("identifiable", True)]:
+        wrong = differing_rows(row.assign(**{name: value}))
+        assert len(wrong) == 1
+        assert name in wrong[0]
+
+
+def test_columns_follow_from_each_other(atlas: pandas.DataFrame) -> None:
+    assert (atlas["expected_dimension"] - atlas["dimension"] == atlas["defect"]).all()
+    assert (atlas["defect"] >= 0).all()
+    assert ((atlas["dimension"] == atlas["ambient_dimension"]) == atlas["filling"]).all()
+    assert ((atlas["explanation"] != "") == (atlas["defect"] > 0)).all()
+    filling = set(atlas.loc[atlas["filling"], "network"])
+    minimal = set(atlas.loc[atlas["minimal_filling"], "network"])
+    assert {"[2,2,2,1] r=2", "[2,3,3,2,1] r=2", "[2,3,3,3,2,1] r=2", "[2,3,3,4,4,2,1] r=2"} <= minimal <= filling
+
+
+def test_minimal_filling_agrees_with_the_search(atlas: pandas.DataFrame) -> None:
+    for inputs, outputs, degree, depth in [(2, 1, 2, 4), (3, 1, 2, 3), (2, 2, 2, 4), (2, 3, 3, 2), (2, 1, 3, 3)]:
+        found = [a.widths for a in polygeom.frontier(inputs, outputs, degree, depth).architectures]
+        assert all(max(widths) <= BOX[depth] for widths in found)
+        rows = atlas[(atlas["depth"] == depth) & (atlas["activation"] == degree) & atlas["minimal_filling"]]
+        ends = rows["widths"].str.startswith(f"[{inputs},") & rows["widths"].str.endswith(f",{outputs}]")
+        assert rows.loc[ends, "widths"].tolist() == [f"[{','.join(map(str, widths))}]" for widths in found]
+
+
+def test_a_small_box_is_built_the_same_with_any_number_of_workers(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    for workers in (1, 2):
+        rows = build_atlas({2: 3, 3: 2}, (2, 3), workers=workers, progress=lambda *counts: told.append(counts))
+        assert write_atlas(rows, tmp_path / f"{workers}.csv.gz") == 2 * (27 + 16)
+    assert told == [(86, 86)] * 2
+    assert (tmp_path / "1.csv.gz").read_bytes() == (tmp_path / "2.csv.gz").read_bytes()
+    built = load_atlas(tmp_path / "1.csv.gz")
+    shipped = load_atlas()
+    both = built.merge(shipped, on=list(shipped.columns))
+    assert len(both) == len(built) == 86
+
+
+def test_what_is_no_atlas_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("widths,activation\n")
+    for name in ("a.csv", "missing.csv.gz"):
+        with pytest.raises(PolygeomError, match="atlas"):
+            load_atlas(tmp_path / name)
+    assert NAMES[0] == "widths"
+
+
+def test_predecessors_have_one_neuron_less() -> None:
+    assert list(predecessors((2, 3, 2, 1))) == [(2, 2, 2, 1), (2, 3, 1, 1)]
