@@ -10,9 +10,9 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
-from polygeom.datasets import normalise, train_and_test
-from polygeom.learning import Gaussian, Laplacian, eigenpro, solve
-from polygeom.learning.kernels.kernels import squared_distances
+from polygeom.datasets import normalise, train_and_test  # noqa: E402
+from polygeom.learning import Gaussian, Laplacian, eigenpro, solve  # noqa: E402
+from polygeom.learning.kernels.kernels import squared_distances  # noqa: E402
 
 GOAL = 1e-6
 """The training error that iterations have to reach."""

@@ -14,12 +14,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="tangent kernels need the extra polygeom[learn]")
 
-from torch import nn
-from torch.func import functional_call, jacrev, jvp, vjp, vmap
+from torch import nn  # noqa: E402
+from torch.func import functional_call, jacrev, jvp, vjp, vmap  # noqa: E402
 
-from polygeom.learning.networks.residual import ResidualNetwork
-from polygeom.learning.tangent.tangent_kernel import empirical_ntk, jacobian
-from polygeom.network import ccp, mlp, ncp
+from polygeom.learning.networks.residual import ResidualNetwork  # noqa: E402
+from polygeom.learning.tangent.tangent_kernel import empirical_ntk, jacobian  # noqa: E402
+from polygeom.network import ccp, mlp, ncp  # noqa: E402
 
 BLOCK = 50
 pytestmark = pytest.mark.benchmark(group="tangent kernel", timer=time.process_time)

@@ -9,9 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="studies need the extra polygeom[learn]")
 
-from polygeom.experiments import study
-from polygeom.experiments.algebra import learnable_functions
-from polygeom.experiments.algebra.learnable_functions import COMPLEX, DEGREE, SURVEY, TRAINING, WORKED
+from polygeom.experiments import study  # noqa: E402
+from polygeom.experiments.algebra import learnable_functions  # noqa: E402
+from polygeom.experiments.algebra.learnable_functions import COMPLEX, DEGREE, SURVEY, TRAINING, WORKED  # noqa: E402
 
 TINY = learnable_functions.Config(networks=("[2,1,1] r=2",), runs=8, steps=40, polish=20, surveyed=20)
 

@@ -11,8 +11,8 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 plt = pytest.importorskip("matplotlib.pyplot")
 
-from polygeom.experiments import study
-from polygeom.experiments.functions import label_noise
+from polygeom.experiments import study  # noqa: E402
+from polygeom.experiments.functions import label_noise  # noqa: E402
 
 SMALL = {"train": 150, "test": 300, "noise": (0.0, 0.3, 0.6), "epochs": 40}
 

@@ -10,8 +10,8 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 plt = pytest.importorskip("matplotlib.pyplot")
 
-from polygeom.experiments import study
-from polygeom.experiments.functions import random_features
+from polygeom.experiments import study  # noqa: E402
+from polygeom.experiments.functions import random_features  # noqa: E402
 
 
 def measured(preset: str = "quick", seed: int = 0, **changes: object) -> pd.DataFrame:

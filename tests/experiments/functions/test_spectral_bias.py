@@ -12,10 +12,10 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
-from polygeom.errors import PolygeomError
-from polygeom.experiments import study
-from polygeom.experiments.functions import spectral_bias
-from polygeom.experiments.functions.spectral_bias import harmonic
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.experiments import study  # noqa: E402
+from polygeom.experiments.functions import spectral_bias  # noqa: E402
+from polygeom.experiments.functions.spectral_bias import harmonic  # noqa: E402
 
 
 @pytest.mark.parametrize("dimension", [3, 10])

@@ -8,12 +8,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="studies need the extra polygeom[learn]")
 
-import numpy as np
+import numpy as np  # noqa: E402
 
-from polygeom.datasets import vaec
-from polygeom.experiments import study
-from polygeom.experiments.functions import visual_analogy
-from polygeom.learning.networks.normalisation import KINDS
+from polygeom.datasets import vaec  # noqa: E402
+from polygeom.experiments import study  # noqa: E402
+from polygeom.experiments.functions import visual_analogy  # noqa: E402
+from polygeom.learning.networks.normalisation import KINDS  # noqa: E402
 
 TINY = visual_analogy.Config(
     regimes=("scale",), resolution=16, maps=4, features=12, hidden=8, steps=6, tested=40, learning_rate=1e-2

@@ -16,24 +16,24 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
-from polygeom.cli import run as run_command
-from polygeom.errors import BudgetError, FormatError, PolygeomError
-from polygeom.experiments import study
-from polygeom.experiments.tangent import (
+from polygeom.cli import run as run_command  # noqa: E402
+from polygeom.errors import BudgetError, FormatError, PolygeomError  # noqa: E402
+from polygeom.experiments import study  # noqa: E402
+from polygeom.experiments.tangent import (  # noqa: E402
     anisotropy,
     artefacts,
     cifar2,
     ntk_eigenfunctions,
 )
-from polygeom.experiments.tangent import snapshot as tangent_snapshot
-from polygeom.experiments.tangent.networks import Model
-from polygeom.experiments.tangent.options import KernelOptions, TrainingOptions
-from polygeom.experiments.tangent.snapshot import Snapshot, initial
-from polygeom.experiments.tangent.tasks import Images, ends, fit_labels
-from polygeom.learning.tangent import eigen
-from polygeom.learning.training.loop import DivergenceError, train
-from polygeom.learning.training.settings import TrainingSettings
-from polygeom.storage.arrays import read_archive, write_archive
+from polygeom.experiments.tangent import snapshot as tangent_snapshot  # noqa: E402
+from polygeom.experiments.tangent.networks import Model  # noqa: E402
+from polygeom.experiments.tangent.options import KernelOptions, TrainingOptions  # noqa: E402
+from polygeom.experiments.tangent.snapshot import Snapshot, initial  # noqa: E402
+from polygeom.experiments.tangent.tasks import Images, ends, fit_labels  # noqa: E402
+from polygeom.learning.tangent import eigen  # noqa: E402
+from polygeom.learning.training.loop import DivergenceError, train  # noqa: E402
+from polygeom.learning.training.settings import TrainingSettings  # noqa: E402
+from polygeom.storage.arrays import read_archive, write_archive  # noqa: E402
 
 TINY = KernelOptions(train=50, test=30, epochs=4, batch_size=20)
 EIGEN: dict[str, Any] = {

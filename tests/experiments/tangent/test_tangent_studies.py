@@ -13,27 +13,27 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
-from polygeom import dimension
-from polygeom.datasets import normalise, train_and_test
-from polygeom.errors import PolygeomError
-from polygeom.experiments import study
-from polygeom.experiments.tangent import (
+from polygeom import dimension  # noqa: E402
+from polygeom.datasets import normalise, train_and_test  # noqa: E402
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.experiments import study  # noqa: E402
+from polygeom.experiments.tangent import (  # noqa: E402
     anisotropy,
     cifar2,
     network_vs_ntk,
     ntk_eigenfunctions,
     trained_descent,
 )
-from polygeom.experiments.tangent.networks import Model
-from polygeom.experiments.tangent.options import KernelOptions
-from polygeom.experiments.tangent.tasks import Images, fit_labels, linear_problem, logits
-from polygeom.learning.kernels.duals import Monomial
-from polygeom.learning.kernels.infinite_width import WidePerceptron
-from polygeom.learning.kernels.machines import nystrom
-from polygeom.learning.networks.activations import Elementwise
-from polygeom.learning.tangent.eigen import eigensystem, nystrom_eigensystem, subspace_overlap
-from polygeom.learning.tangent.tangent_kernel import TangentKernel, empirical_ntk, jacobian
-from polygeom.learning.tangent.target_alignment import rayleigh
+from polygeom.experiments.tangent.networks import Model  # noqa: E402
+from polygeom.experiments.tangent.options import KernelOptions  # noqa: E402
+from polygeom.experiments.tangent.tasks import Images, fit_labels, linear_problem, logits  # noqa: E402
+from polygeom.learning.kernels.duals import Monomial  # noqa: E402
+from polygeom.learning.kernels.infinite_width import WidePerceptron  # noqa: E402
+from polygeom.learning.kernels.machines import nystrom  # noqa: E402
+from polygeom.learning.networks.activations import Elementwise  # noqa: E402
+from polygeom.learning.tangent.eigen import eigensystem, nystrom_eigensystem, subspace_overlap  # noqa: E402
+from polygeom.learning.tangent.tangent_kernel import TangentKernel, empirical_ntk, jacobian  # noqa: E402
+from polygeom.learning.tangent.target_alignment import rayleigh  # noqa: E402
 
 STUDIES = {
     "ntk-eigenfunctions": (ntk_eigenfunctions, {

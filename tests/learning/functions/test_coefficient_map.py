@@ -9,19 +9,19 @@ from engines.zoo import ZOO, case
 
 torch = pytest.importorskip("torch", reason="coefficients as tensors need the extra polygeom[learn]")
 
-from polygeom.engines.symbolic import coefficient_map, weight_names
-from polygeom.engines.torch_module import TorchEngine
-from polygeom.errors import PolygeomError
-from polygeom.ideal.grading.coordinates import Coordinates
-from polygeom.learning.functions.coefficient_map import (
+from polygeom.engines.symbolic import coefficient_map, weight_names  # noqa: E402
+from polygeom.engines.torch_module import TorchEngine  # noqa: E402
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.ideal.grading.coordinates import Coordinates  # noqa: E402
+from polygeom.learning.functions.coefficient_map import (  # noqa: E402
     basis_factors,
     coefficient_jacobian,
     coefficients,
     core_matrix,
     monomial_values,
 )
-from polygeom.learning.thresholds.ranks import evaluation_jacobian, generic_weights
-from polygeom.network import Network, parse
+from polygeom.learning.thresholds.ranks import evaluation_jacobian, generic_weights  # noqa: E402
+from polygeom.network import Network, parse  # noqa: E402
 
 WEIGHTED = tuple(network for network in ZOO if network.parameter_count)
 SMALL = tuple(network for network in WEIGHTED if network.parameter_count <= 14 and network.degree <= 6)

@@ -7,17 +7,17 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="learning needs the extra polygeom[learn]")
 
-from polygeom import learning_degree
-from polygeom.errors import PolygeomError
-from polygeom.learning.functions.critical_functions import (
+from polygeom import learning_degree  # noqa: E402
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning.functions.critical_functions import (  # noqa: E402
     attained,
     boundary_minima,
     complex_critical_functions,
     eckart_young,
     two_real_squares,
 )
-from polygeom.learning.functions.function_loss import BOUNDARY, FunctionLoss, descend, initial_weights, label
-from polygeom.network import parse
+from polygeom.learning.functions.function_loss import BOUNDARY, FunctionLoss, descend, initial_weights, label  # noqa: E402
+from polygeom.network import parse  # noqa: E402
 
 WORKED = "[2,2,3] r=2"
 

@@ -5,9 +5,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="learning needs the extra polygeom[learn]")
 
-from polygeom.errors import PolygeomError
-from polygeom.learning.functions.coefficient_map import coefficient_jacobian, coefficients
-from polygeom.learning.functions.function_loss import (
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning.functions.coefficient_map import coefficient_jacobian, coefficients  # noqa: E402
+from polygeom.learning.functions.function_loss import (  # noqa: E402
     BOUNDARY,
     CRITICAL,
     SINGULAR,
@@ -20,8 +20,8 @@ from polygeom.learning.functions.function_loss import (
     initial_weights,
     label,
 )
-from polygeom.learning.training.least_squares import levenberg_marquardt
-from polygeom.network import Network, parse
+from polygeom.learning.training.least_squares import levenberg_marquardt  # noqa: E402
+from polygeom.network import Network, parse  # noqa: E402
 
 NETWORKS = ("[2,2,3] r=2", "[2,2,2,1] r=2", "[3,2,1] r=2", "[2,2,1] r=3 bias", "ccp [2,3,1] degree=3")
 

@@ -9,11 +9,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="harmonics need the extra polygeom[learn]")
 
-from polygeom.errors import BudgetError, PolygeomError
-from polygeom.learning.functions.harmonics import _zonal_eigenvalues, harmonic_basis, tangent_spectrum
-from polygeom.learning.kernels.sphere import multiplicities, sphere_eigenvalues
-from polygeom.learning.thresholds.ranks import evaluation_jacobian, generic_weights, kernel_rank
-from polygeom.network import parse
+from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
+from polygeom.learning.functions.harmonics import _zonal_eigenvalues, harmonic_basis, tangent_spectrum  # noqa: E402
+from polygeom.learning.kernels.sphere import multiplicities, sphere_eigenvalues  # noqa: E402
+from polygeom.learning.thresholds.ranks import evaluation_jacobian, generic_weights, kernel_rank  # noqa: E402
+from polygeom.network import parse  # noqa: E402
 
 TEXTS = ["[3,2,1] r=2", "[4,3,1] r=3", "[3,3,3,1] r=2", "[3,3,2] r=2 bias", "ccp(3,rank=2,degree=3)", "[2,3,1] r=5"]
 

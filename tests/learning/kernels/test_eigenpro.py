@@ -5,10 +5,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="kernel machines need the extra polygeom[learn]")
 
-from polygeom.errors import BudgetError, PolygeomError
-from polygeom.learning import Laplacian, Polynomial, StepError, eigenpro, solve
-from polygeom.learning.kernels.kernels import gram
-from polygeom.learning.kernels.preconditioning import precondition
+from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
+from polygeom.learning import Laplacian, Polynomial, StepError, eigenpro, solve  # noqa: E402
+from polygeom.learning.kernels.kernels import gram  # noqa: E402
+from polygeom.learning.kernels.preconditioning import precondition  # noqa: E402
 
 
 def rows(rng: np.random.Generator, count: int, dimension: int = 4) -> torch.Tensor:
@@ -138,10 +138,10 @@ def test_kernel_values_never_exceed_the_memory_allowed(rng) -> None:
 def test_the_same_seed_gives_the_same_weights_and_no_global_state_is_touched(rng) -> None:
     x = rows(rng, 80)
     torch.manual_seed(5)
-    before, legacy = torch.get_rng_state(), np.random.get_state()[1].copy()
+    before, legacy = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     first = eigenpro(Laplacian(), x, x[:, 0], epochs=3, subsample=30, batch_size=10, rng=1)
     assert torch.equal(torch.get_rng_state(), before)
-    assert np.array_equal(np.random.get_state()[1], legacy)
+    assert np.array_equal(np.random.get_state()[1], legacy)  # noqa: NPY002
     again = eigenpro(Laplacian(), x, x[:, 0], epochs=3, subsample=30, batch_size=10, rng=1)
     other = eigenpro(Laplacian(), x, x[:, 0], epochs=3, subsample=30, batch_size=10, rng=2)
     assert torch.equal(first.weights, again.weights)

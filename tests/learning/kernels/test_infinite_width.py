@@ -7,12 +7,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="kernels need the extra polygeom[learn]")
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
 
-from polygeom.datasets.published import linear_on_sphere
-from polygeom.errors import PolygeomError
-from polygeom.learning.kernels.duals import (
+from polygeom.datasets.published import linear_on_sphere  # noqa: E402
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning.kernels.duals import (  # noqa: E402
     Erf,
     Hermite,
     LeakyReLU,
@@ -22,9 +22,9 @@ from polygeom.learning.kernels.duals import (
     arc_cosine,
     normaliser,
 )
-from polygeom.learning.kernels.infinite_width import InfiniteWidth, WidePerceptron
-from polygeom.learning.kernels.machines import solve
-from polygeom.learning.tangent.tangent_kernel import empirical_ntk
+from polygeom.learning.kernels.infinite_width import InfiniteWidth, WidePerceptron  # noqa: E402
+from polygeom.learning.kernels.machines import solve  # noqa: E402
+from polygeom.learning.tangent.tangent_kernel import empirical_ntk  # noqa: E402
 
 CASES = [(1.0, 1.0, 0.3), (0.5, 2.0, -0.8), (1.7, 0.4, 0.0), (0.9, 0.9, 0.89), (1.3, 0.2, 0.5)]
 SMOOTH = {

@@ -9,8 +9,8 @@ from scipy.spatial.distance import cdist
 
 torch = pytest.importorskip("torch", reason="kernel machines need the extra polygeom[learn]")
 
-from polygeom.errors import BudgetError, PolygeomError
-from polygeom.learning import (
+from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
+from polygeom.learning import (  # noqa: E402
     Dispersal,
     Gaussian,
     KernelMachine,
@@ -20,7 +20,7 @@ from polygeom.learning import (
     nystrom,
     solve,
 )
-from polygeom.learning.kernels.kernels import diagonal, gram, squared_distances
+from polygeom.learning.kernels.kernels import diagonal, gram, squared_distances  # noqa: E402
 
 KERNELS = {
     "gaussian": (Gaussian(1.5), lambda d, xy: np.exp(-(d**2) / (2 * 1.5**2))),

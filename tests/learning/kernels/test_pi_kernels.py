@@ -7,14 +7,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="kernels need the extra polygeom[learn]")
 
-from torch import nn
+from torch import nn  # noqa: E402
 
-from polygeom.errors import PolygeomError
-from polygeom.learning.kernels.infinite_width import InfiniteWidth
-from polygeom.learning.kernels.machines import solve
-from polygeom.learning.kernels.product_kernels import CoupledKernel, FirstLayerKernel, ProductKernel
-from polygeom.learning.kernels.sphere import multiplicities, sphere_eigenvalues
-from polygeom.learning.tangent.tangent_kernel import empirical_ntk
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning.kernels.infinite_width import InfiniteWidth  # noqa: E402
+from polygeom.learning.kernels.machines import solve  # noqa: E402
+from polygeom.learning.kernels.product_kernels import CoupledKernel, FirstLayerKernel, ProductKernel  # noqa: E402
+from polygeom.learning.kernels.sphere import multiplicities, sphere_eigenvalues  # noqa: E402
+from polygeom.learning.tangent.tangent_kernel import empirical_ntk  # noqa: E402
 
 KERNELS = {"product": ProductKernel, "coupled": CoupledKernel}
 

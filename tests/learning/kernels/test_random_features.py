@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="random features need the extra polygeom[learn]")
 
-from polygeom.errors import PolygeomError
-from polygeom.learning import (
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning import (  # noqa: E402
     Erf,
     FourierFeatures,
     Gaussian,
@@ -17,8 +17,8 @@ from polygeom.learning import (
     RandomFeatures,
     fit_random_features,
 )
-from polygeom.learning.kernels.duals import normaliser
-from polygeom.learning.kernels.kernels import gram
+from polygeom.learning.kernels.duals import normaliser  # noqa: E402
+from polygeom.learning.kernels.kernels import gram  # noqa: E402
 
 POWERS = {r: RandomFeatures(Monomial(r)) for r in (1, 2, 3, 4)}
 RELU = RandomFeatures(LeakyReLU())

@@ -4,14 +4,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="networks on images need the extra polygeom[learn]")
 
-from polygeom.errors import PolygeomError
-from polygeom.learning.networks.analogy import (
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning.networks.analogy import (  # noqa: E402
     AnalogyNetwork,
     ConvolutionalEncoder,
     SequenceScorer,
     choices_correct,
 )
-from polygeom.learning.networks.normalisation import Normalisation
+from polygeom.learning.networks.normalisation import Normalisation  # noqa: E402
 
 
 def drawn(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -9,12 +9,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from polygeom.errors import PolygeomError
-from polygeom.learning import TrainingSettings, coefficients, find_weights, hadamard_network, train
-from polygeom.learning.functions.extrapolation import directional_r2, errors_by_distance
-from polygeom.learning.networks.hadamard import KINDS, Perceptron, PooledHadamardNetwork
-from polygeom.learning.networks.initialisation import initialise
-from polygeom.network import parse
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning import TrainingSettings, coefficients, find_weights, hadamard_network, train  # noqa: E402
+from polygeom.learning.functions.extrapolation import directional_r2, errors_by_distance  # noqa: E402
+from polygeom.learning.networks.hadamard import KINDS, Perceptron, PooledHadamardNetwork  # noqa: E402
+from polygeom.learning.networks.initialisation import initialise  # noqa: E402
+from polygeom.network import parse  # noqa: E402
 
 
 def ray_misfit(function: Callable[[torch.Tensor], torch.Tensor], inputs: int, degree: int, seed: int = 0) -> np.ndarray:

@@ -5,8 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="normalisation of tensors needs the extra polygeom[learn]")
 
-from polygeom.errors import PolygeomError
-from polygeom.learning.networks.normalisation import KINDS, Normalisation
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning.networks.normalisation import KINDS, Normalisation  # noqa: E402
 
 N, S, T, F = 8, 3, 4, 5
 

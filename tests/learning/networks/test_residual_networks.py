@@ -8,14 +8,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="residual networks need the extra polygeom[learn]")
 
-from torch import nn
-from torch.nn import functional
+from torch import nn  # noqa: E402
+from torch.nn import functional  # noqa: E402
 
-from polygeom.errors import PolygeomError
-from polygeom.learning import TrainingSettings, empirical_ntk, jacobian, linearize, reset_statistics, train
-from polygeom.learning.networks.residual import ResidualBlock, ResidualNetwork
-from polygeom.learning.tangent.functional import weight_function
-from polygeom.learning.training.loop import DivergenceError
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning import TrainingSettings, empirical_ntk, jacobian, linearize, reset_statistics, train  # noqa: E402
+from polygeom.learning.networks.residual import ResidualBlock, ResidualNetwork  # noqa: E402
+from polygeom.learning.tangent.functional import weight_function  # noqa: E402
+from polygeom.learning.training.loop import DivergenceError  # noqa: E402
 
 # Published counts for images of 224 × 224 points and 1000 classes (torchvision; 200 layers: timm). Here the first
 # convolution is 3 × 3 instead of 7 × 7, and the dense map has ten outputs.

@@ -5,15 +5,15 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="directions need the extra polygeom[learn]")
 
-from learning.tangent_models import seeded
-from torch import nn
+from learning.tangent_models import seeded  # noqa: E402
+from torch import nn  # noqa: E402
 
-from polygeom.errors import PolygeomError
-from polygeom.experiments.tangent.networks import Model
-from polygeom.learning.tangent.anisotropy import VanishingError, anisotropy_directions, separable_along
-from polygeom.learning.tangent.tangent_kernel import empirical_ntk
-from polygeom.learning.tangent.target_alignment import rayleigh
-from polygeom.network import parse
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.experiments.tangent.networks import Model  # noqa: E402
+from polygeom.learning.tangent.anisotropy import VanishingError, anisotropy_directions, separable_along  # noqa: E402
+from polygeom.learning.tangent.tangent_kernel import empirical_ntk  # noqa: E402
+from polygeom.learning.tangent.target_alignment import rayleigh  # noqa: E402
+from polygeom.network import parse  # noqa: E402
 
 
 def lenet(activation: str = "gelu", side: int = 8) -> nn.Module:

@@ -5,26 +5,26 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="tangent kernels need the extra polygeom[learn]")
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from learning.tangent_models import BY_LAYERS, POINTWISE, case, jacobian_by_backward
+from hypothesis import given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+from learning.tangent_models import BY_LAYERS, POINTWISE, case, jacobian_by_backward  # noqa: E402
 
-from polygeom.errors import BudgetError, FormatError, PolygeomError
-from polygeom.learning.kernels.kernels import Laplacian, Polynomial
-from polygeom.learning.kernels.machines import nystrom, solve
-from polygeom.learning.tangent.eigen import (
+from polygeom.errors import BudgetError, FormatError, PolygeomError  # noqa: E402
+from polygeom.learning.kernels.kernels import Laplacian, Polynomial  # noqa: E402
+from polygeom.learning.kernels.machines import nystrom, solve  # noqa: E402
+from polygeom.learning.tangent.eigen import (  # noqa: E402
     Eigensystem,
     eigensystem,
     nystrom_eigensystem,
     operator_eigensystem,
     subspace_overlap,
 )
-from polygeom.learning.tangent.linearised import LinearisedModule, gradient_flow, kernel_regression, linearize
-from polygeom.learning.tangent.operators import tangent_operator
-from polygeom.learning.tangent.tangent_kernel import TangentKernel
-from polygeom.learning.tangent.target_alignment import alignment, centred_alignment, rayleigh, split_alignment
-from polygeom.learning.training.loop import train
-from polygeom.learning.training.settings import TrainingSettings
+from polygeom.learning.tangent.linearised import LinearisedModule, gradient_flow, kernel_regression, linearize  # noqa: E402
+from polygeom.learning.tangent.operators import tangent_operator  # noqa: E402
+from polygeom.learning.tangent.tangent_kernel import TangentKernel  # noqa: E402
+from polygeom.learning.tangent.target_alignment import alignment, centred_alignment, rayleigh, split_alignment  # noqa: E402
+from polygeom.learning.training.loop import train  # noqa: E402
+from polygeom.learning.training.settings import TrainingSettings  # noqa: E402
 
 ALL = [*BY_LAYERS, *POINTWISE]
 

@@ -8,17 +8,17 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="tangent kernels need the extra polygeom[learn]")
 
-from learning.tangent_models import BY_LAYERS, POINTWISE, case, jacobian_by_backward, perceptron, seeded
-from torch import nn
+from learning.tangent_models import BY_LAYERS, POINTWISE, case, jacobian_by_backward, perceptron, seeded  # noqa: E402
+from torch import nn  # noqa: E402
 
-from polygeom.errors import BudgetError, PolygeomError
-from polygeom.learning import core_matrix
-from polygeom.learning.tangent import tangent_kernel
-from polygeom.learning.tangent.functional import weight_function
-from polygeom.learning.tangent.layerwise import has_layerwise_rule
-from polygeom.learning.tangent.recording import NotRecordable, record
-from polygeom.learning.tangent.tangent_kernel import as_matrix, empirical_ntk, jacobian, kernel_diagonal
-from polygeom.network import parse
+from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
+from polygeom.learning import core_matrix  # noqa: E402
+from polygeom.learning.tangent import tangent_kernel  # noqa: E402
+from polygeom.learning.tangent.functional import weight_function  # noqa: E402
+from polygeom.learning.tangent.layerwise import has_layerwise_rule  # noqa: E402
+from polygeom.learning.tangent.recording import NotRecordable, record  # noqa: E402
+from polygeom.learning.tangent.tangent_kernel import as_matrix, empirical_ntk, jacobian, kernel_diagonal  # noqa: E402
+from polygeom.network import parse  # noqa: E402
 
 ALL = [*BY_LAYERS, *POINTWISE]
 

@@ -7,14 +7,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="fits need the extra polygeom[learn]")
 
-from polygeom.errors import PolygeomError
-from polygeom.learning.thresholds.interpolation import (
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning.thresholds.interpolation import (  # noqa: E402
     SuccessCount,
     fit_random_targets,
     interpolation_threshold,
 )
-from polygeom.learning.training.fleet import generic_points
-from polygeom.network import parse
+from polygeom.learning.training.fleet import generic_points  # noqa: E402
+from polygeom.network import parse  # noqa: E402
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,15 @@ from engines.zoo import ZOO
 
 torch = pytest.importorskip("torch", reason="tangent kernels need the extra polygeom[learn]")
 
-from polygeom.errors import BudgetError, PolygeomError
-from polygeom.learning.thresholds.ranks import (
+from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
+from polygeom.learning.thresholds.ranks import (  # noqa: E402
     PrecisionWarning,
     evaluation_jacobian,
     generic_weights,
     kernel_rank,
     numerical_rank,
 )
-from polygeom.network import (
+from polygeom.network import (  # noqa: E402
     Network,
     ccp,
     convolutional,

@@ -6,10 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="weights need the extra polygeom[learn]")
 
-from polygeom.errors import PolygeomError
-from polygeom.learning.thresholds.weight_matching import match_weights, normalise_weights, weight_distance
-from polygeom.learning.training.fleet import random_starts
-from polygeom.network import parse
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning.thresholds.weight_matching import match_weights, normalise_weights, weight_distance  # noqa: E402
+from polygeom.learning.training.fleet import random_starts  # noqa: E402
+from polygeom.network import parse  # noqa: E402
 
 Weights = dict[str, "torch.Tensor"]
 

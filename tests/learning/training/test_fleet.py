@@ -10,11 +10,11 @@ from engines.zoo import ZOO
 
 torch = pytest.importorskip("torch", reason="fits need the extra polygeom[learn]")
 
-from polygeom.errors import PolygeomError
-from polygeom.learning import levenberg_marquardt
-from polygeom.learning.thresholds.ranks import evaluation_jacobian
-from polygeom.learning.training.fleet import _Run, fit_fleet, fleet_outputs, generic_points, random_starts
-from polygeom.network import Network, parse
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning import levenberg_marquardt  # noqa: E402
+from polygeom.learning.thresholds.ranks import evaluation_jacobian  # noqa: E402
+from polygeom.learning.training.fleet import _Run, fit_fleet, fleet_outputs, generic_points, random_starts  # noqa: E402
+from polygeom.network import Network, parse  # noqa: E402
 
 TRAINABLE = [network for network in ZOO if network.parameter_count]
 

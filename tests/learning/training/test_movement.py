@@ -7,11 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from polygeom.errors import PolygeomError
-from polygeom.learning.training import movement
-from polygeom.learning.training.loop import train
-from polygeom.learning.training.settings import TrainingSettings
-from polygeom.network import parse
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning.training import movement  # noqa: E402
+from polygeom.learning.training.loop import train  # noqa: E402
+from polygeom.learning.training.settings import TrainingSettings  # noqa: E402
+from polygeom.network import parse  # noqa: E402
 
 METRICS = {"weight_norm": movement.weight_norm, "gradient_norm": movement.gradient_norm}
 

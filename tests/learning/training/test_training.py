@@ -9,12 +9,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from polygeom.errors import PolygeomError
-from polygeom.learning.training.batches import Batches
-from polygeom.learning.training.least_squares import levenberg_marquardt
-from polygeom.learning.training.loop import DivergenceError, train
-from polygeom.learning.training.settings import TrainingSettings
-from polygeom.network import parse
+from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning.training.batches import Batches  # noqa: E402
+from polygeom.learning.training.least_squares import levenberg_marquardt  # noqa: E402
+from polygeom.learning.training.loop import DivergenceError, train  # noqa: E402
+from polygeom.learning.training.settings import TrainingSettings  # noqa: E402
+from polygeom.network import parse  # noqa: E402
 
 
 def problem(seed: int = 0) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor]:
