@@ -59,7 +59,7 @@ class Study(Protocol):
         """A few lines."""
 
 
-def option(default: Any, help: str, *, choices: Sequence[Any] | None = None) -> Any:
+def option(default: Any, help: str, *, choices: Sequence[Any] | None = None) -> Any:  # noqa: A002 - click's own word
     """A field of a ``Config``: its default, one line of help, and the values it may take (each entry, for a tuple).
 
     Examples

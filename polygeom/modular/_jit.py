@@ -26,7 +26,7 @@ def entry(signature: str) -> Callable[[Callable[..., Any]], Any]:
     def compile_entry(function: Callable[..., Any]) -> Any:
         try:
             return njit(signature, cache=True, **OPTIONS)(function)
-        except Exception:  # a cache can be broken in many ways; compiling without it decides
+        except Exception:  # noqa: BLE001  # a cache can be broken in many ways; compiling without it decides
             return njit(signature, **OPTIONS)(function)
 
     return compile_entry

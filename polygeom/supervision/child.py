@@ -237,7 +237,7 @@ def _prepare(order: dict[str, Any]) -> tuple[Callable[[dict[str, Any]], Any] | N
         function = getattr(module, name)
         if warm_up := getattr(module, "prepare", None):
             warm_up()
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever an import raises is this slot's answer, not its end
         return None, _failure(error)
     gc.collect()
     gc.freeze()  # the modules loaded so far stay: later collections need not walk them
@@ -258,7 +258,7 @@ def _perform(function: Callable[[dict[str, Any]], Any], order: dict[str, Any]) -
         if size > MAX_FRAME:
             raise ValueError(f"the result has {size} bytes as JSON, more than the {MAX_FRAME} a row may have")
         reply: dict[str, Any] = {"status": "ok", "message": "", "result": result}
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - a task may raise anything, SystemExit included: it becomes a row
         del reserve
         _limit_memory(None)
         reply = _failure(error)
@@ -293,7 +293,7 @@ def _failure(error: BaseException) -> dict[str, Any]:
         status = "crashed"
     try:
         text = plain(str(error))
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - a broken __str__ must not hide the class of the error
         text = ""
     if status != "invalid":
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__

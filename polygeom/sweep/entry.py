@@ -206,7 +206,7 @@ class _Settings:
             except PolygeomError as error:
                 yield Plan(self._task(plain(text, 200)), {}, _in_one_line(error))
                 continue
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - trouble with one network is that network's row
                 yield Plan(self._task(plain(text, 200)), {}, plain(f"{type(error).__name__}: {error}"))
                 continue
             yield Plan(self._task(facts.get("network", text)), facts)

@@ -10,18 +10,18 @@ from polygeom.errors import PolygeomError
 @pytest.fixture
 def legacy_state():
     """The legacy global generator, put back afterwards."""
-    before = np.random.get_state()
+    before = np.random.get_state()  # noqa: NPY002
     yield
-    np.random.set_state(before)
+    np.random.set_state(before)  # noqa: NPY002
 
 
 @pytest.mark.parametrize(("n", "d", "eps", "seed"), [(10, 1, 0.5, 2134), (7, 4, 1.0, 3), (100, 1, 0.0, 5)])
 def test_bitwise_as_the_global_generator_would_draw_them(n, d, eps, seed, legacy_state) -> None:
-    np.random.seed(seed)
-    x = np.random.randn(d, n)
-    w = np.random.randn(1, d)
+    np.random.seed(seed)  # noqa: NPY002
+    x = np.random.randn(d, n)  # noqa: NPY002
+    w = np.random.randn(1, d)  # noqa: NPY002
     y = w @ x
-    y += np.random.randn(1, n) * eps
+    y += np.random.randn(1, n) * eps  # noqa: NPY002
     data = make_dataset(n, d, eps, seed=seed)
     assert data.x.T.tobytes() == x.tobytes()
     assert data.y.T.tobytes() == y.tobytes()
@@ -32,10 +32,10 @@ def test_bitwise_as_the_global_generator_would_draw_them(n, d, eps, seed, legacy
 
 
 def test_points_on_the_sphere_bitwise(legacy_state) -> None:
-    np.random.seed(2134)
-    x = np.random.randn(32, 100)
-    test = np.random.randn(100, 100)
-    w = np.random.randn(1, 100)
+    np.random.seed(2134)  # noqa: NPY002
+    x = np.random.randn(32, 100)  # noqa: NPY002
+    test = np.random.randn(100, 100)  # noqa: NPY002
+    w = np.random.randn(1, 100)  # noqa: NPY002
     data = linear_on_sphere()
     unit = x / np.linalg.norm(x, axis=-1).reshape(-1, 1)
     assert data.x.tobytes() == unit.tobytes()
@@ -46,12 +46,12 @@ def test_points_on_the_sphere_bitwise(legacy_state) -> None:
 
 
 def test_the_global_generator_is_not_touched(legacy_state) -> None:
-    np.random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
     make_dataset(5, 1, 0.1)
     linear_on_sphere(3, 4, 2)
-    after = np.random.rand()
-    np.random.seed(1)
-    assert after == np.random.rand()
+    after = np.random.rand()  # noqa: NPY002
+    np.random.seed(1)  # noqa: NPY002
+    assert after == np.random.rand()  # noqa: NPY002
 
 
 @pytest.mark.parametrize("arguments", [{"n": 0}, {"d": 0}, {"d": 3}])

@@ -287,4 +287,4 @@ def read_or_refuse(read: Callable[[str], object], text: str) -> None:
     try:
         read(text)
     except FormatError as error:
-        assert len(str(error)) < 1000
+        assert len(str(error)) < 1000  # noqa: PT017

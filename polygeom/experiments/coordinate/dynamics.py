@@ -276,6 +276,6 @@ def told_losses(table: Any) -> list[str]:
     """One line for each mark of the networks whose losses are to be printed."""
     if "told" not in table:
         return []
-    rows = table[table["told"] == True]
+    rows = table[table["told"] == True]  # noqa: E712 - the column has missing values
     named = rows[["seed", "image", "model", "epoch", "loss"]].itertuples()
     return [f"{row.image} {row.model} seed {row.seed} epoch {row.epoch:g}: loss {row.loss:.6g}" for row in named]

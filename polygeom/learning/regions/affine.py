@@ -145,7 +145,7 @@ class _Recorder(TorchFunctionMode):
             self.other |= used
         return result
 
-    def _linear(self, result: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    def _linear(self, result: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:  # noqa: A002
         if id(input) in self._name_of:
             self.other.add(self._name_of[id(input)])
         if id(input) in self._handed_on:
@@ -185,7 +185,7 @@ def _only(words: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _patches(
-    input: Tensor,
+    input: Tensor,  # noqa: A002 - torch's own word
     weight: Tensor,
     bias: Tensor | None = None,
     stride: Any = 1,

@@ -106,7 +106,7 @@ class _Recorder(TorchFunctionMode):
             raise NotRecordable(f"{getattr(function, '__name__', function)} of a weight and data")
         return result
 
-    def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:  # noqa: A002
         if self.kind(input) == _WEIGHT or input.ndim < 2:
             raise NotRecordable("a dense map whose input is a weight, or of one point alone")
         y = functional.linear(input, weight, bias)
@@ -119,7 +119,7 @@ class _Recorder(TorchFunctionMode):
 
     def _convolution(
         self,
-        input: Tensor,
+        input: Tensor,  # noqa: A002
         weight: Tensor,
         bias: Tensor | None = None,
         stride: Any = 1,
@@ -142,7 +142,7 @@ class _Recorder(TorchFunctionMode):
 
     def _batch_normalisation(
         self,
-        input: Tensor,
+        input: Tensor,  # noqa: A002
         running_mean: Tensor | None,
         running_var: Tensor | None,
         weight: Tensor | None = None,

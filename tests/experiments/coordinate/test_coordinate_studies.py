@@ -1,3 +1,4 @@
+# ruff: noqa: E402  torch is an extra: without it the file is skipped before anything else is imported
 """The studies of coordinate networks at the size of a test: what they write, what they refuse, what they draw."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E402  torch is an extra: without it the file is skipped before anything else is imported
 from __future__ import annotations
 
 import pytest
