@@ -37,8 +37,6 @@ def info(as_json: bool) -> None:
 
 def gather() -> dict[str, str]:
     """The facts as text, in the order in which they are printed."""
-    import numpy.linalg
-    import scipy.linalg
     import threadpoolctl
 
     from polygeom import __version__

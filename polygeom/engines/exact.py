@@ -14,6 +14,7 @@ import numpy as np
 
 from polygeom.errors import PoleError, PolygeomError
 from polygeom.network.constants import Constants
+from polygeom.network.graph import Network
 
 Objects = np.ndarray
 """An array of dtype object."""
@@ -100,6 +101,11 @@ class ExactEngine:
     def _dot(self, x: Objects, y: Objects) -> Objects:
         product: Objects = x @ y
         return product
+
+
+def has_fractions(network: Network) -> bool:
+    """Whether constants of a network are not integers."""
+    return any(c.denominator != 1 for node in network.nodes for c in node.layer.constants)
 
 
 def _filled(numbers: Sequence[Any]) -> Objects:

@@ -87,7 +87,10 @@ class Constants:
         zero:
             What an empty sum is.
         """
-        y = np.full((*x.shape[:-1], self.shape[0]), zero, dtype=x.dtype)
+        y = np.empty((*x.shape[:-1], self.shape[0]), dtype=x.dtype)
+        blank = np.empty((), dtype=x.dtype)
+        blank[()] = zero  # numpy would look into elements that are sequences
+        y[...] = blank
         used, starts = self._starts
         if len(used):
             y[..., used] = np.add.reduceat(multiply(x[..., self.columns], convert(self.values)), starts, axis=-1)

@@ -47,6 +47,16 @@ class Layer:
         """Size of the layer's description, for the limit on networks; its text has at most 3 numbers and words each."""
         return 1
 
+    @property
+    def divisors(self) -> tuple[int, ...]:
+        """Integers that a prime must not divide: exponents, and denominators of constants."""
+        return ()
+
+    @property
+    def constants(self) -> tuple[Fraction, ...]:
+        """Rational numbers that enter beside the weights."""
+        return ()
+
     def shape(self, *inputs: Shape) -> Shape:
         """Shape of the output for inputs of the given shapes."""
         return inputs[0]
@@ -184,6 +194,10 @@ class Power(Layer):
     def __post_init__(self) -> None:
         positive("power", "degree", self.degree, LARGEST_DEGREE)
 
+    @property
+    def divisors(self) -> tuple[int, ...]:
+        return (self.degree,)
+
     def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
         return engine.power(inputs[0], self.degree)
 
@@ -216,6 +230,14 @@ class Polynomial(Layer):
     @property
     def symbols(self) -> int:
         return 2 * len(self.coefficients)
+
+    @property
+    def divisors(self) -> tuple[int, ...]:
+        return tuple(c.denominator for c in self.coefficients)
+
+    @property
+    def constants(self) -> tuple[Fraction, ...]:
+        return self.coefficients
 
     def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
         return engine.polynomial(inputs[0], self.coefficients)
@@ -363,8 +385,10 @@ class Attention(Layer):
         return engine.matmul(scores, engine.linear(y, weights["V"]))
 
 
+from polygeom.network.formula import Formula  # noqa: E402
+
 LAYERS: dict[str, type[Layer]] = {
     layer.kind: layer
-    for layer in (Input, Dense, Bias, Scale, Power, Polynomial, Product, Sum, Convolution, Flatten, Attention)
+    for layer in (Input, Dense, Bias, Scale, Power, Polynomial, Product, Sum, Convolution, Flatten, Attention, Formula)
 }
 """Every layer by its word in text and JSON."""

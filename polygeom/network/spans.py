@@ -1,4 +1,4 @@
-"""The right ambient space: which monomials each output of a network may have, and which coefficients weights can change.
+"""The right ambient space: the monomials that each output may have, and the coefficients that weights can change.
 
 An engine whose values are arrays of sets of degrees (`polygeom.network.degrees`), one for each feature. Where all
 features share one set, an array is a view of a single entry, so that wide layers cost nothing.

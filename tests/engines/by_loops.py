@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from itertools import product
@@ -48,6 +49,17 @@ def polynomial(x: Objects, coefficients: tuple[Fraction, ...]) -> Objects:
     return filled(x.shape, lambda p: sum(c * math.prod([x[p]] * k) for k, c in enumerate(coefficients)))
 
 
+def inverse(x: Objects) -> Objects:
+    return filled(x.shape, lambda p: 1 / Fraction(x[p]))
+
+
+def combine(x: Objects, matrix: Any) -> Objects:
+    rows = matrix.dense()
+    return filled(
+        (*x.shape[:-1], len(rows)), lambda p: sum(rows[p[-1], j] * x[(*p[:-1], j)] for j in range(x.shape[-1]))
+    )
+
+
 def matmul(x: Objects, y: Objects) -> Objects:
     shape = (x.shape[0], x.shape[1], y.shape[2])
     return filled(shape, lambda p: sum(x[p[0], p[1], k] * y[p[0], k, p[2]] for k in range(x.shape[2])))
@@ -84,9 +96,19 @@ def apply(layer: Any, inputs: list[Objects], weights: Mapping[str, Objects]) -> 
             return np.array(list(x.flat), dtype=object)
         case "convolution":
             return convolution(x, weights["w"], layer.size, layer.stride)
+        case "formula":
+            features = {f"x{k}": c for k, c in enumerate(x.flat, start=1)}
+            names = dict(zip(layer.weights, weights.get("w", ()), strict=True))
+            known = {name: Fraction(c) for name, c in {**features, **names}.items()}
+            return np.array([eval(_python(text), {"Fraction": Fraction}, known) for text in layer.coordinates], object)
         case "attention":
             return attention(x, weights["Q"], weights["K"], weights["V"])
     raise AssertionError(f"no formula for the layer {layer.kind}")
+
+
+def _python(text: str) -> str:
+    """A formula as Python, with exact numbers."""
+    return re.sub(r"(?<![\w^])(\d+)", r"Fraction(\1)", text).replace("^", "**")
 
 
 def convolution(x: Objects, w: Objects, size: int, stride: int) -> Objects:

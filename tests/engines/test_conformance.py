@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 from engines import by_loops
-from engines.zoo import TEXTS, ZOO, Case, case, fractions, integers
+from engines.zoo import TEXTS, ZOO, Case, case, fractions, integers, is_rational
 
 from polygeom.engines.exact import ExactEngine
 from polygeom.engines.jets import Jet, JetEngine
 from polygeom.engines.prime_field import PrimeFieldEngine, Tape
 from polygeom.engines.symbolic import SymbolicEngine
+from polygeom.errors import PolygeomError
 from polygeom.modular import PrimeField
 from polygeom.network import LAYERS, Network
+from polygeom.network.constants import Constants
 
 P = 4194301
 
@@ -158,6 +160,22 @@ class TestEngine:
     def test_polynomial(self, subject: Subject, rng: np.random.Generator, coefficients: tuple[Any, ...]) -> None:
         self.check(subject, "polynomial", [integers(rng, 2, 2, 2)], tuple(map(Fraction, coefficients)))
 
+    @pytest.mark.parametrize("shape", [(3, 2), (2, 3, 4)])
+    def test_inverse(self, subject: Subject, rng: np.random.Generator, shape: tuple[int, ...]) -> None:
+        values = integers(rng, *shape)
+        values[values == 0] = 3
+        if isinstance(subject.engine, SymbolicEngine):
+            with pytest.raises(PolygeomError, match="polynomials have no inverses"):
+                subject.engine.inverse(subject.encode(values))
+        else:
+            self.check(subject, "inverse", [values])
+
+    @pytest.mark.parametrize("rows", [[[1]], [[0, 0], [2, "-1/3"]], [[1, 0, 2], [0, 0, 0], ["5/7", 1, 1]]])
+    def test_combine(self, subject: Subject, rng: np.random.Generator, rows: Any) -> None:
+        matrix = Constants.of([[Fraction(c) for c in row] for row in rows])
+        for shape in ((3,), (2, 4)):
+            self.check(subject, "combine", [integers(rng, *shape, len(rows[0]))], matrix)
+
     @pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 3, 4), (3, 1, 2)])
     def test_matmul(self, subject: Subject, rng: np.random.Generator, sizes: tuple[int, int, int]) -> None:
         s, t, u = sizes
@@ -174,6 +192,8 @@ class TestEngine:
 
     @pytest.mark.parametrize("network", ZOO, ids=TEXTS)
     def test_network(self, subject: Subject, rng: np.random.Generator, network: Network) -> None:
+        if is_rational(network) and isinstance(subject.engine, SymbolicEngine):
+            pytest.skip("polynomials have no inverses")
         c = case(network, rng)
         weights = {name: subject.encode(w) for name, w in c.weights.items()}
         value = network.evaluate(subject.engine, weights, subject.encode(c.points))

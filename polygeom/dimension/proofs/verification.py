@@ -20,6 +20,7 @@ from polygeom.dimension.bounds.perceptrons import Bound, bound_from_dict, check
 from polygeom.dimension.proofs.certificate import FORMAT, KIND
 from polygeom.errors import PolygeomError
 from polygeom.network import Network, parse
+from polygeom.network.constants import Constants
 
 Array = np.ndarray
 
@@ -75,6 +76,23 @@ class DualEngine:
         for c in reversed(coefficients):
             out = self._mul(out, x)
             out[..., 0] = (out[..., 0] + c.numerator * pow(c.denominator, -1, self.p)) % self.p
+        return out
+
+    def inverse(self, x: Array) -> Array:
+        if not np.all(x[..., 0]):
+            raise PolygeomError("certificate: a denominator vanishes at its weights; write it again")
+        values = [pow(int(a), -1, self.p) for a in x[..., 0].flat]
+        out = np.zeros_like(x)
+        out[..., 0] = np.array(values, dtype=np.int64).reshape(x.shape[:-1])
+        square = out[..., :1] * out[..., :1] % self.p
+        out[..., 1:] = -(square * x[..., 1:] % self.p) % self.p
+        return out
+
+    def combine(self, x: Array, matrix: Constants) -> Array:
+        out = np.zeros((*x.shape[:-2], matrix.shape[0], x.shape[-1]), dtype=np.int64)
+        for i, j, c in matrix.entries:
+            factor = c.numerator * pow(c.denominator, -1, self.p) % self.p
+            out[..., i, :] = (out[..., i, :] + factor * x[..., j, :]) % self.p
         return out
 
     def matmul(self, x: Array, y: Array) -> Array:

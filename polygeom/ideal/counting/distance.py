@@ -95,6 +95,7 @@ def loss_matrix(coordinates: Coordinates, inputs: Any) -> np.ndarray:
     for o in range(outputs):
         start = o * len(moments)
         form[start : start + len(moments), start : start + len(moments)] = moments
+    form = form[np.ix_(coordinates.selection, coordinates.selection)]
     if _singular(moments):
         raise PolygeomError(
             f"inputs: {len(points)} samples do not tell the functions apart, whose outputs have {len(moments)} "

@@ -14,6 +14,7 @@ import numpy as np
 
 from polygeom.engines.symbolic import coefficient_map
 from polygeom.errors import PolygeomError
+from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.network import Network, parse
 
 Monomial = tuple[int, ...]
@@ -63,14 +64,7 @@ class Claim:
     def read(cls, data: Mapping[str, Any]) -> Claim:
         """The claims of a certificate; any exception means that it is malformed."""
         network, grading, claim = parse(data["network"]), data["grading"], data["claim"]
-        n, m = network.input_dimension, network.output_dimension
-        monomials = [
-            alpha
-            for low, high in reversed(network.degrees)
-            for d in range(high, low - 1, -1)
-            for alpha in _exponents(n, d)
-        ]
-        entries = tuple((i, alpha) for i in range(m) for alpha in monomials)
+        entries = Coordinates(network).entries
         weights = tuple(tuple(map(int, w)) for w in grading["weights"])
         cone = bool(grading["cone"])
         argument = data["completeness"] or {}
@@ -150,11 +144,6 @@ class Claim:
 def _listed(data: Mapping[str, Any]) -> Listed:
     terms = tuple((tuple(sorted(map(int, monomial))), int(c)) for monomial, c in data["terms"])
     return Listed(int(data["degree"]), tuple(map(int, data["weight"])), terms)
-
-
-def _exponents(n: int, degree: int) -> list[Monomial]:
-    vectors = [v for v in itertools.product(range(degree, -1, -1), repeat=n - 1) if sum(v) <= degree]
-    return [(*v, degree - sum(v)) for v in vectors]
 
 
 def orbit(equation: Listed, claim: Claim) -> Iterator[Listed]:

@@ -1,8 +1,9 @@
 """Text ⇄ `Network`: ``parse`` reads, ``write`` gives the one canonical text that reads back as an equal network.
 
-Four forms, all ASCII: a multilayer perceptron in brackets, ``[2,3,3,1] r=2,3 bias``; a family of
+Five forms, all ASCII: a multilayer perceptron in brackets, ``[2,3,3,1] r=2,3 bias``; a family of
 `polygeom.network.families` as a function call, ``ccp(3, rank=4, degree=3)``; any network as a program, one layer a
-statement, ``x=input(3); a=dense(x,4); b=power(a,2); dense(b,1)``; and JSON (`polygeom.network.text.records`),
+statement, ``x=input(3); a=dense(x,4); b=power(a,2); dense(b,1)``; a map without inputs by its formulas, ``map(s,t: s^2,
+s*t, t^2)`` (`polygeom.network.text.maps`); and JSON (`polygeom.network.text.records`),
 recognised by its first ``{``.
 """
 
@@ -16,7 +17,7 @@ from polygeom.network import families
 from polygeom.network.graph import Network
 from polygeom.network.layers import Bias, Dense, Layer, Polynomial, Power
 from polygeom.network.limits import LARGEST_DEGREE, LARGEST_POLYNOMIAL_DEGREE, LARGEST_WIDTH, MOST_SYMBOLS
-from polygeom.network.text import family_calls, programs
+from polygeom.network.text import family_calls, maps, programs
 from polygeom.network.text.scanner import Scanner, ascii_text
 
 _EXAMPLE = "write for example [2,3,1] r=2"
@@ -62,6 +63,8 @@ def _parse(text: str) -> Network:
             return _read_mlp(scanner)
         start = scanner.position
         word = scanner.word()
+        if word == "map" and scanner.peek("("):
+            return maps.read(scanner)
         if word is not None and word in family_calls.FAMILIES and scanner.peek("("):
             return family_calls.read(scanner, word, start)
         return programs.read(Scanner(text))
@@ -83,6 +86,9 @@ def write(network: Network) -> str:
     arguments = _guess_mlp(network)
     if arguments is not None and families.mlp(**arguments) == network:
         return _write_mlp(**arguments)
+    formula = maps.map_formula(network)
+    if formula is not None:
+        return maps.write(formula)
     return family_calls.recognise(network) or programs.write(network)
 
 

@@ -45,6 +45,8 @@ def _record(node: Node) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
+    if isinstance(value, str):
+        return value
     return str(value) if isinstance(value, Fraction) and value.denominator != 1 else int(value)
 
 
@@ -150,7 +152,7 @@ def _node(text: str, number: int, record: Any) -> Node:
 
 def _layer(text: str, where: str, kind: type[Layer], arguments: dict[str, Any]) -> Layer:
     for name, value in arguments.items():
-        deep = {"dims": 1, "coefficients": 1, "pattern": 2}.get(name, 0)
+        deep = {"dims": 1, "coefficients": 1, "weights": 1, "coordinates": 1, "names": 1, "pattern": 2}.get(name, 0)
         if not _is_list(value, deep):
             example = ("2", "[2,3]", "[[0,-1],[-1,1]]")[deep]
             _fail(text, f"{where}: {name} is {shown(value)}", f'write "{name}": {example}')
