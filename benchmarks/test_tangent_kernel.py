@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="tangent kernels need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="tangent kernels need the extra learn")
 
 from torch import nn  # noqa: E402
 from torch.func import functional_call, jacrev, jvp, vjp, vmap  # noqa: E402

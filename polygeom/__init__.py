@@ -13,6 +13,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from polygeom._version import __version__
+
 if TYPE_CHECKING:
     from polygeom.dimension import DimensionResult, dimension, verify
     from polygeom.dimension.explain import explain
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from polygeom.sweep import sweep
     from polygeom.tables.atlas import load_atlas
 
-__version__ = "0.1.0"
 
 # The module each public name is found in. "dimension" and "sweep" are packages that can be called like the function
 # they are named after, so the name stands for the package itself.

@@ -6,6 +6,8 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping
 
+from polygeom.errors import EXTRAS, MissingPackageError
+
 
 def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """The functions ``__getattr__`` and ``__dir__`` of the package called ``package``.
@@ -21,7 +23,13 @@ def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], obje
     def get(name: str) -> object:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}; it offers {', '.join(homes)}")
-        value: object = getattr(importlib.import_module(homes[name]), name)
+        try:
+            module = importlib.import_module(homes[name])
+        except ModuleNotFoundError as error:
+            if error.name in EXTRAS:
+                raise MissingPackageError(f"{package}.{name}", error.name) from error
+            raise
+        value: object = getattr(module, name)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from polygeom import __version__
-from polygeom.errors import PolygeomError
+from polygeom._version import __version__
+from polygeom.errors import EXTRAS, MissingPackageError, PolygeomError
 
 COMMANDS = {
     "dim": ("polygeom.commands.dim", "Dimension of the neurovariety of one or several networks."),
@@ -90,6 +90,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except PolygeomError as error:
         click.echo(f"polygeom: {error}", err=True)
+        return BAD_INPUT
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        click.echo(f"polygeom: {MissingPackageError('this command', error.name)}", err=True)
         return BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
         click.echo("polygeom: interrupted", err=True)

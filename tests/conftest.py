@@ -7,17 +7,22 @@ import os
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # before numpy is imported: its thread pool is created then
 
+import re
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import hypothesis
 import numpy as np
 import pytest
 from leaks import Footprint
 
+from polygeom.errors import EXTRAS
+
 MULTIPLIER = "POLYGEOM_TEST_MULTIPLIER"
+Report = TypeVar("Report", pytest.CollectReport, pytest.TestReport)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,6 +43,25 @@ def pytest_configure(config: pytest.Config) -> None:
         "ci", hypothesis.settings.get_profile("explore"), derandomize=True, database=None
     )
     hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "explore")
+
+
+def _name_the_extra(report: Report) -> Report:
+    """Say of a test that was skipped because a package is not there which extra brings the package."""
+    if report.skipped and isinstance(report.longrepr, tuple):
+        path, line, reason = report.longrepr
+        if (found := re.search(r"could not import '(\w+)", reason)) and found[1] in EXTRAS:
+            report.longrepr = (path, line, f"Skipped: needs {found[1]} (extra {EXTRAS[found[1]]})")
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _name_the_extra((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _name_the_extra((yield))
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import polygeom
+from polygeom.errors import EXTRAS
 from polygeom.sweep import COLUMNS
 
 ROOT = Path(__file__).parent.parent
@@ -68,7 +69,7 @@ def run_command(page: Path, command: str, output: str, folder: Path) -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if any(re.search(r"\btorch\b|\bpolygeom study\b", block.text) for block in blocks(page)):
-        pytest.importorskip("torch", reason="this page needs the extra polygeom[learn]")
+        pytest.importorskip("torch", reason="this page needs the extra learn")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
@@ -85,8 +86,8 @@ def test_the_examples_of_a_module_run(name: str, tmp_path: Path, monkeypatch: py
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name in {"torch", "sklearn", "matplotlib", "distributed"}:
-            pytest.skip(f"{error.name} is an extra that is not installed")
+        if error.name in EXTRAS:
+            pytest.skip(f"needs {error.name} (extra {EXTRAS[error.name]})")
         raise
     failed, _ = doctest.testmod(module, optionflags=FLAGS)
     assert failed == 0

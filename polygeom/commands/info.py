@@ -39,7 +39,7 @@ def gather() -> dict[str, str]:
     """The facts as text, in the order in which they are printed."""
     import threadpoolctl
 
-    from polygeom import __version__
+    from polygeom._version import __version__
 
     facts = {"polygeom": __version__, "python": platform.python_version(), "system": platform.system()}
     for package in PACKAGES:

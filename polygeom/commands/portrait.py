@@ -21,8 +21,7 @@ def portrait(network: str, html_file: str | None, as_json: bool, no_training: bo
     """One page about NETWORK: its dimension with proof, defect, identifiability, equations, the spectrum of its tangent
     kernel, and two small training experiments.
 
-    Training needs torch and figures need matplotlib (pip install "polygeom[learn,plot]"); without torch the page has
-    the algebra alone.
+    Training needs the extra learn and figures need the extra plot; without torch the page has the algebra alone.
     """
     from polygeom.report import portrait as compute
 

@@ -58,8 +58,8 @@ def study(context: click.Context, listing: bool) -> None:
       polygeom study NAME --help                       the options of one
       polygeom study NAME --preset quick --workers 2 --out DIR
 
-    Run the same command again to go on after an interruption: finished cases are not measured twice. Studies need torch
-    and matplotlib: pip install "polygeom[learn,plot]".
+    Run the same command again to go on after an interruption: finished cases are not measured twice. Studies need the
+    extras learn and plot.
     """
     if context.invoked_subcommand is None or listing:
         width = max(map(len, STUDIES), default=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from polygeom.datasets.labelled import Labelled
-from polygeom.errors import PolygeomError
+from polygeom.errors import MissingPackageError
 
 
 def digits() -> Labelled:
@@ -27,6 +27,6 @@ def digits() -> Labelled:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise PolygeomError("digits come with scikit-learn; install it with: pip install 'polygeom[learn]'") from error
+        raise MissingPackageError("the data set digits", "sklearn") from error
     bunch = load_digits()
     return Labelled("digits", np.asarray(bunch.images), bunch.target.astype(np.int64), tuple("0123456789"))

@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-from polygeom.errors import PolygeomError
+from polygeom.errors import MissingPackageError, PolygeomError
 
 Rng = int | np.random.Generator
 
@@ -104,7 +104,7 @@ def read_image(path: str | os.PathLike[str], size: int | None = None) -> np.ndar
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
-        raise PolygeomError("images need pillow; install it with: pip install 'polygeom[plot]'") from error
+        raise MissingPackageError("an image file", "PIL") from error
     try:
         with Image.open(path) as file:
             picture = file.convert("RGB")

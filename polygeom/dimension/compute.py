@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from polygeom import __version__
+from polygeom._version import __version__
 from polygeom.dimension.bounds.networks import network_bound
 from polygeom.dimension.bounds.perceptrons import Bound, upper_bound
 from polygeom.dimension.counts import Degrees, Widths, without_idle_layers

@@ -27,14 +27,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from polygeom import __version__
-from polygeom.errors import PolygeomError
+from polygeom._version import __version__
+from polygeom.errors import MissingPackageError, PolygeomError
 from polygeom.experiments import STUDIES
 
 if TYPE_CHECKING:
     import pandas
 
-EXTRAS = "studies need torch, scikit-learn and matplotlib; install them with: pip install 'polygeom[learn,plot]'"
+_NEEDED = ("torch", "sklearn", "matplotlib")
 _KIND = f"{__name__}:perform"
 
 
@@ -84,14 +84,14 @@ def load(name: str) -> Study:
     if name not in STUDIES and "." not in name:
         raise PolygeomError(f"study must be one of {', '.join(STUDIES)}, got {name!r}; write polygeom study --list")
     try:
-        for module in ("torch", "sklearn", "matplotlib"):
+        for module in _NEEDED:
             if importlib.util.find_spec(module) is None:
                 raise ModuleNotFoundError(name=module)
         return cast(Study, importlib.import_module(STUDIES.get(name, name)))
     except ModuleNotFoundError as error:
-        if error.name not in ("torch", "sklearn", "matplotlib"):
+        if error.name not in _NEEDED:
             raise
-        raise PolygeomError(f"{error.name} is missing; {EXTRAS}") from error
+        raise MissingPackageError("a study", *_NEEDED) from error
 
 
 def configuration(study: Study, preset: str = "quick", **changes: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What networks learn and how: general tools over torch (``pip install "polygeom[learn]"``), none tied to one study.
+"""What networks learn and how: general tools over torch (the extra ``learn``), none tied to one study.
 
 The names below are imported when they are first used, so ``import polygeom.learning`` itself is light.
 """

@@ -9,7 +9,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from polygeom.errors import BudgetError, PolygeomError
+from polygeom.errors import BudgetError, MissingPackageError, PolygeomError
 from polygeom.network.degrees import DegreeSet, Multidegrees, TotalDegrees
 from polygeom.network.layers import Dense, Input, Layer, Power, Shape
 from polygeom.network.limits import MOST_SYMBOLS, shown
@@ -329,14 +329,14 @@ class Network:
         initialisation: str = "unit",
         rng: int = 0,
     ) -> NetworkModule:
-        """The network as a ``torch.nn.Module`` with its own weights; needs torch (``pip install polygeom[learn]``).
+        """The network as a ``torch.nn.Module`` with its own weights; needs torch (extra ``learn``).
 
         Parameters as for `polygeom.engines.torch_module.NetworkModule`; ``dtype`` is float64 if None.
         """
         try:
             import torch
         except ImportError as error:
-            raise PolygeomError('to_torch needs torch; write pip install "polygeom[learn]"') from error
+            raise MissingPackageError("to_torch", "torch") from error
         from polygeom.engines.torch_module import NetworkModule
 
         return NetworkModule(self, dtype=dtype or torch.float64, device=device, initialisation=initialisation, rng=rng)

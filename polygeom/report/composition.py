@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from polygeom import __version__
+from polygeom._version import __version__
 from polygeom.dimension import dimension
-from polygeom.errors import PolygeomError
+from polygeom.errors import MissingPackageError, PolygeomError
 from polygeom.network import Network, parse
 from polygeom.report.algebra import (
     dimension_section,
@@ -103,7 +103,7 @@ def portrait(network: Network | str, *, training: bool | None = None, seconds: f
         raise PolygeomError(f"seconds must be positive, got {seconds}; write seconds=40")
     installed = find_spec("torch") is not None
     if training and not installed:
-        raise PolygeomError('training needs torch; write pip install "polygeom[learn]", or training=False')
+        raise MissingPackageError("training (unless training=False)", "torch")
     result = dimension(network, rng=rng)
     sections = [
         network_section(network),

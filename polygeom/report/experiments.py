@@ -7,7 +7,7 @@ import time
 import torch
 
 from polygeom.dimension import DimensionResult
-from polygeom.dimension.ranks.evaluation import evaluation_ranks
+from polygeom.dimension.evaluation import evaluation_ranks
 from polygeom.learning.thresholds.ranks import generic_weights, kernel_rank
 from polygeom.learning.training.least_squares import levenberg_marquardt
 from polygeom.network import Network

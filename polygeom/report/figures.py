@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from polygeom.errors import PolygeomError
+from polygeom.errors import MissingPackageError, PolygeomError
 from polygeom.report.page import Figure
 
 INK, QUIET, ACCENT, SECOND = "#1d2733", "#8a94a0", "#c2410c", "#1d6fa5"
@@ -43,7 +43,7 @@ def svg(figure: Figure) -> str:
         import matplotlib
         from matplotlib.figure import Figure as Canvas
     except ImportError as error:
-        raise PolygeomError('figures need matplotlib; write pip install "polygeom[plot]"') from error
+        raise MissingPackageError("a figure", "matplotlib") from error
     style: Any = {
         "axes.edgecolor": QUIET,
         "axes.labelcolor": INK,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from polygeom.errors import PolygeomError
+from polygeom.errors import MissingPackageError
 
 if TYPE_CHECKING:
     import pandas
@@ -119,5 +119,5 @@ def _axes(ax: Any) -> Any:
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise PolygeomError("plots need matplotlib; install it with: pip install 'polygeom[plot]'") from error
+        raise MissingPackageError("a plot", "matplotlib") from error
     return plt.subplots()[1]

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import Any
 
-from polygeom.errors import PolygeomError
+from polygeom.errors import MissingPackageError, PolygeomError
 
 LOCAL = "local"
 """Address that stands for a cluster of this machine, started and ended with the sweep."""
@@ -42,7 +42,7 @@ def dask_executor(address: str, workers: int = 1, *, connect_timeout: float = 10
     try:
         distributed: Any = importlib.import_module("distributed")  # untyped
     except ImportError as error:
-        raise PolygeomError('--dask needs dask; write pip install "polygeom[cluster]"') from error
+        raise MissingPackageError("--dask", "distributed") from error
     with contextlib.ExitStack() as stack:
         client: Any
         if address == LOCAL:

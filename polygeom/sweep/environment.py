@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from polygeom import __version__
+from polygeom._version import __version__
 
 _PACKAGES = (
     *("numpy", "numba", "llvmlite", "scipy", "sympy", "python-flint", "networkx", "pandas"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from polygeom import __version__
+from polygeom._version import __version__
 from polygeom.supervision import Limits, Outcome, Status
 from polygeom.supervision.child import plain
 from polygeom.sweep.task import Task

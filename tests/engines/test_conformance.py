@@ -87,7 +87,7 @@ def tape_subject() -> Subject:
 
 
 def torch_subject() -> Subject:
-    torch = pytest.importorskip("torch", reason="the torch engine needs the extra polygeom[learn]")
+    torch = pytest.importorskip("torch", reason="the torch engine needs the extra learn")
     from polygeom.engines.torch_module import TorchEngine
 
     def encode(numbers: np.ndarray) -> Any:

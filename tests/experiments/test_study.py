@@ -200,7 +200,7 @@ def test_a_missing_extra_says_what_to_install(missing: str, monkeypatch: pytest.
 
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == missing else find(name, *rest))
-    with pytest.raises(PolygeomError, match=rf"{missing} is missing; .*pip install 'polygeom\[learn,plot\]'"):
+    with pytest.raises(PolygeomError, match=rf'{missing}.* \(extras learn, plot\); .*pip install "\.\[learn,plot\]"'):
         study.load(TINY)
 
 

@@ -16,7 +16,7 @@ from polygeom.report.page import PROVED, Fact, Section
 from polygeom.report.terminal import WIDTH
 
 TORCH = importlib.util.find_spec("torch") is not None
-needs_torch = pytest.mark.skipif(not TORCH, reason="training needs the extra polygeom[learn]")
+needs_torch = pytest.mark.skipif(not TORCH, reason="training needs the extra learn")
 
 
 def section(page: Portrait, title: str) -> Section:
@@ -205,6 +205,6 @@ def test_bad_input_is_explained(arguments: list[str], message: str, capsys: pyte
 
 def test_training_without_torch_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("polygeom.report.composition.find_spec", lambda name: None)
-    with pytest.raises(PolygeomError, match=r"training needs torch; write pip install"):
+    with pytest.raises(PolygeomError, match=r"training=False.* needs torch \(extra learn\)"):
         portrait("[3,2,1] r=2", training=True)
     assert len(portrait("[3,2,1] r=2").sections) == 5

@@ -112,5 +112,5 @@ def test_no_scheduler_is_a_clear_error() -> None:
 
 def test_dask_that_is_not_installed_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(PolygeomError, match=r'pip install "polygeom\[cluster\]"'), dask_executor("local"):
+    with pytest.raises(PolygeomError, match=r'pip install "\.\[cluster\]"'), dask_executor("local"):
         pass

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from polygeom import __version__
+from polygeom._version import __version__
 from polygeom.dimension.bounds.perceptrons import Bound
 from polygeom.dimension.counts import Degrees, Widths, ambient_dimension, saturated_widths
 from polygeom.dimension.frontier.cover import Point, below

@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
-from polygeom import __version__
+from polygeom._version import __version__
 from polygeom.dimension.bounds.perceptrons import Bound, upper_bound
 from polygeom.dimension.compute import dimension
 from polygeom.dimension.counts import Degrees, ambient_dimension, saturated_widths, without_surplus

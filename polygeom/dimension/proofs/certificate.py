@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from polygeom import __version__
+from polygeom._version import __version__
 from polygeom.dimension.compute import dimension, proved_bound
 from polygeom.dimension.counts import without_idle_layers
 from polygeom.dimension.ranks.tangent import activation_degrees, jacobian, random_weights

@@ -58,7 +58,7 @@ def jacobian(network: Network, field: PrimeField, weights: dict[str, Array], poi
     array([[[19., 36.]]])
     """
     if map_formula(network) is not None:
-        return _jacobian_of_map(network, field, weights)
+        return np.repeat(_jacobian_of_map(network, field, weights), len(points), axis=0)
     tape = Tape(field)
     leaves = {name: tape.leaf(value) for name, value in weights.items()}
     output = network.evaluate(tape, leaves, tape.leaf(points))

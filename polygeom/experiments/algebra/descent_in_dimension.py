@@ -89,7 +89,7 @@ def labels(
 
 def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row: the errors of the best fit, with the counts of the network."""
-    from polygeom.dimension.ranks.evaluation import evaluation_ranks
+    from polygeom.dimension.evaluation import evaluation_ranks
     from polygeom.learning.training.fleet import fit_fleet, random_starts
 
     family = FAMILIES[case["family"]]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from polygeom import __version__
+from polygeom._version import __version__
 from polygeom.errors import PolygeomError
 
 PROVED, PROBABLE, UNKNOWN = "proved", "probable", "unknown"

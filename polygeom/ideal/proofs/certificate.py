@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from polygeom import __version__
+from polygeom._version import __version__
 from polygeom.dimension.proofs.certificate import certify as certify_dimension
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.spaces import Spaces

@@ -7,7 +7,7 @@ import dataclasses
 import pandas
 import pytest
 
-torch = pytest.importorskip("torch", reason="studies need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="studies need the extra learn")
 
 from polygeom.experiments import study  # noqa: E402
 from polygeom.experiments.algebra import learnable_functions  # noqa: E402

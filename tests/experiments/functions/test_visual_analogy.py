@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="studies need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="studies need the extra learn")
 
 import numpy as np  # noqa: E402
 

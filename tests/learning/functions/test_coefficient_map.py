@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from engines.zoo import ZOO, case
 
-torch = pytest.importorskip("torch", reason="coefficients as tensors need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="coefficients as tensors need the extra learn")
 
 from polygeom.engines.symbolic import coefficient_map, weight_names  # noqa: E402
 from polygeom.engines.torch_module import TorchEngine  # noqa: E402

@@ -5,7 +5,7 @@ from math import comb
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="learning needs the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="learning needs the extra learn")
 
 from polygeom import learning_degree  # noqa: E402
 from polygeom.errors import PolygeomError  # noqa: E402

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="learning needs the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="learning needs the extra learn")
 
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.learning.functions.coefficient_map import coefficient_jacobian, coefficients  # noqa: E402

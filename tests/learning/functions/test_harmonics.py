@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="harmonics need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="harmonics need the extra learn")
 
 from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
 from polygeom.learning.functions.harmonics import _zonal_eigenvalues, harmonic_basis, tangent_spectrum  # noqa: E402

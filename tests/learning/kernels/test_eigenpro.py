@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="kernel machines need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="kernel machines need the extra learn")
 
 from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
 from polygeom.learning import Laplacian, Polynomial, StepError, eigenpro, solve  # noqa: E402

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="kernels need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="kernels need the extra learn")
 
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402

@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 from scipy.spatial.distance import cdist
 
-torch = pytest.importorskip("torch", reason="kernel machines need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="kernel machines need the extra learn")
 
 from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
 from polygeom.learning import (  # noqa: E402

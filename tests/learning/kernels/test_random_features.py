@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="random features need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="random features need the extra learn")
 
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.learning import (  # noqa: E402

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="networks on images need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="networks on images need the extra learn")
 
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.learning.networks.analogy import (  # noqa: E402

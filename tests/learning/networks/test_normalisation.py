@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="normalisation of tensors needs the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="normalisation of tensors needs the extra learn")
 
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.learning.networks.normalisation import KINDS, Normalisation  # noqa: E402

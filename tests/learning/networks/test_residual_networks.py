@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="residual networks need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="residual networks need the extra learn")
 
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402

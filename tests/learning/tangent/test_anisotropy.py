@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="directions need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="directions need the extra learn")
 
 from learning.tangent_models import seeded  # noqa: E402
 from torch import nn  # noqa: E402

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="tangent kernels need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="tangent kernels need the extra learn")
 
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402

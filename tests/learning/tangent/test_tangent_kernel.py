@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="tangent kernels need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="tangent kernels need the extra learn")
 
 from learning.tangent_models import BY_LAYERS, POINTWISE, case, jacobian_by_backward, perceptron, seeded  # noqa: E402
 from torch import nn  # noqa: E402

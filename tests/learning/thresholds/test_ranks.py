@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from engines.zoo import ZOO
 
-torch = pytest.importorskip("torch", reason="tangent kernels need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="tangent kernels need the extra learn")
 
 from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
 from polygeom.learning.thresholds.ranks import (  # noqa: E402

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="fits need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="fits need the extra learn")
 
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.learning import coefficients  # noqa: E402

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="weights need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="weights need the extra learn")
 
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.learning.thresholds.weight_matching import match_weights, normalise_weights, weight_distance  # noqa: E402

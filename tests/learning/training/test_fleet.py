@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from engines.zoo import ZOO
 
-torch = pytest.importorskip("torch", reason="fits need the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="fits need the extra learn")
 
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.learning import levenberg_marquardt  # noqa: E402

@@ -7,7 +7,7 @@ import pytest
 from engines.zoo import ZOO
 
 import polygeom
-from polygeom.dimension.ranks.evaluation import evaluation_ranks
+from polygeom.dimension.evaluation import evaluation_ranks
 from polygeom.errors import PolygeomError
 from polygeom.network import Network
 
