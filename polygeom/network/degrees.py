@@ -165,8 +165,8 @@ Degrees = TotalDegrees | Multidegrees
 """One of the arithmetics."""
 
 
-def power(degrees: Degrees, x: Any, exponent: int) -> Any:
-    """The degrees of a power, by squaring."""
+def power(degrees: Any, x: Any, exponent: int) -> Any:
+    """The degrees of a power in one of the arithmetics, by squaring."""
     result = degrees.one
     square = x
     while exponent:

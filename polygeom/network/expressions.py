@@ -142,12 +142,12 @@ class Reader:
         if not negative and s.peek("+"):
             s.fail("a plus sign without a first term", _EXAMPLE)
         total = self._product()
-        total = self._negative(total) if negative else total
+        total = self.negative(total) if negative else total
         while True:
             if s.take("+"):
-                total = self._add(total, self._product())
+                total = self.plus(total, self._product())
             elif s.take("-"):
-                total = self._add(total, self._negative(self._product()))
+                total = self.plus(total, self.negative(self._product()))
             else:
                 return total
 
@@ -167,12 +167,12 @@ class Reader:
             if s.peek("**"):
                 s.fail("a power of a power", "write parentheses, (s^2)^3")
             if s.take("*"):
-                value = self._multiply(value, self._power())
+                value = self.product(value, self._power())
             elif s.take("/"):
                 other = self._power()
                 if not other[0]:
                     s.fail("a division by zero", "write a denominator that is not zero", position)
-                value = self._multiply(value, (other[1], other[0]))
+                value = self.product(value, (other[1], other[0]))
             else:
                 return value
 
@@ -224,10 +224,12 @@ class Reader:
         number = s.integer("number", 0, LARGEST_COEFFICIENT, "write 2*s for a product and 1/2 for one half")
         return self._context.constant(number), self._one
 
-    def _negative(self, value: Any) -> Any:
+    def negative(self, value: Any) -> Any:
+        """Minus a pair."""
         return -value[0], value[1]
 
-    def _add(self, x: Any, y: Any) -> Any:
+    def plus(self, x: Any, y: Any) -> Any:
+        """The sum of two pairs."""
         if x[1] == y[1]:
             return x[0] + y[0], x[1]
         self._count(x[0], y[1])
@@ -235,7 +237,8 @@ class Reader:
         self._count(x[1], y[1])
         return x[0] * y[1] + y[0] * x[1], x[1] * y[1]
 
-    def _multiply(self, x: Any, y: Any) -> Any:
+    def product(self, x: Any, y: Any) -> Any:
+        """The product of two pairs."""
         self._count(x[0], y[0])
         self._count(x[1], y[1])
         return x[0] * y[0], x[1] * y[1]

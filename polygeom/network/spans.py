@@ -188,14 +188,14 @@ class Span:
 
 class _SpanEngine(_EntryEngine):
     def __init__(self, degrees: Degrees) -> None:
-        self.degrees = degrees
+        self.degrees: Any = degrees
         self.zero = Span(degrees.zero, degrees.zero)
 
     def sum(self, terms: Iterable[Span]) -> Span:
         parts = list(terms)
         if len(parts) == 1:
             return parts[0]
-        union = self.degrees.union
+        union: Any = self.degrees.union
         return Span(union(part.every for part in parts), union(part.free for part in parts))
 
     def trained(self, x: Span) -> Span:

@@ -14,7 +14,9 @@ from polygeom.engines import symbolic
 from polygeom.engines.jets import Jet, JetEngine
 from polygeom.network import Network
 
-SMALL = [network for network in ZOO if 0 < network.parameter_count <= 14 and network.degree <= 9 and not is_rational(network)]
+SMALL = [
+    network for network in ZOO if 0 < network.parameter_count <= 14 and network.degree <= 9 and not is_rational(network)
+]
 
 
 def seeded(network: Network, weights: dict[str, np.ndarray], batch: int) -> dict[str, Jet]:
