@@ -49,8 +49,8 @@ def blas() -> list[dict[str, Any]]:
 @pytest.fixture(scope="session", autouse=True)
 def _one_blas_thread() -> Iterator[None]:
     """In this process, whatever it has loaded by now: plugins may have brought numpy in before any file of ours."""
-    import numpy as np
-    import scipy.linalg
+    import numpy as np  # noqa: F401
+    import scipy.linalg  # noqa: F401
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):

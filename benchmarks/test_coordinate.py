@@ -13,10 +13,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import Tensor, nn
+from torch import Tensor, nn  # noqa: E402
 
-from polygeom.learning import activation_patterns, gradient_confusion
-from polygeom.network import ccp
+from polygeom.learning import activation_patterns, gradient_confusion  # noqa: E402
+from polygeom.network import ccp  # noqa: E402
 
 torch.set_num_threads(1)
 PAIRS = np.random.default_rng(0).integers(0, 4096, (10_000, 2))

@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     )
     from polygeom.network.text.selection import architectures
     from polygeom.report import Portrait, portrait
-    from polygeom.sweep import sweep
     from polygeom.tables.atlas import load_atlas
+    from polygeom.tables.dimensions import sweep
 
 
-# The module each public name is found in. "dimension" and "sweep" are packages that can be called like the function
-# they are named after, so the name stands for the package itself.
+# The module each public name is found in. "dimension" is a package that can be called like the function it is named
+# after, so the name stands for the package itself.
 _HOMES = {
     "Network": "polygeom.network",
     "parse": "polygeom.network",
@@ -66,7 +66,7 @@ _HOMES = {
     "degree": "polygeom.ideal",
     "ed_degree": "polygeom.ideal",
     "learning_degree": "polygeom.ideal",
-    "sweep": "polygeom.sweep",
+    "sweep": "polygeom.tables.dimensions",
     "portrait": "polygeom.report",
     "Portrait": "polygeom.report",
     "PolygeomError": "polygeom.errors",

@@ -12,16 +12,16 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "polygeom"
 
 FLOORS = (
-    {"_version", "errors"},
+    {"_version", "errors", "answers"},
     {"_lazy", "_callable"},
     {"modular", "storage", "supervision"},
+    {"sweeps"},
     {"network", "engines", "symmetry"},
     {"datasets"},
     {"dimension"},
     {"ideal"},
     {"exchange"},
     {"tables"},
-    {"sweep"},
     {"learning"},
     {"experiments"},
     {"report"},

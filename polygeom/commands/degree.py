@@ -9,11 +9,13 @@ from typing import Any, TextIO
 
 import click
 
+from polygeom.commands.inputs import map_option, one_with_maps
 from polygeom.errors import FormatError, PolygeomError
 
 
 @click.command()
-@click.argument("network", metavar="NETWORK")
+@click.argument("network", metavar="NETWORK", required=False)
+@map_option
 @click.option("--form", metavar="generic|unit|bombieri-weyl", help="Count critical points of a distance instead.")
 @click.option("--inputs", type=click.File(), metavar="FILE", help="Count those of the loss at these inputs instead.")
 @click.option(
@@ -25,7 +27,8 @@ from polygeom.errors import FormatError, PolygeomError
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
 def degree(
-    network: str,
+    network: str | None,
+    maps: tuple[str, ...],
     form: str | None,
     inputs: TextIO | None,
     timeout: float | None,
@@ -50,7 +53,7 @@ def degree(
         raise PolygeomError(f"--timeout must be positive, got {timeout}; write --timeout 20")
     if form is not None and inputs is not None:
         raise PolygeomError("--form and --inputs count different points; write one of them")
-    variety = Neurovariety(network, rng=seed)
+    variety = Neurovariety(one_with_maps(network, maps), rng=seed)
     progress = None if quiet or not sys.stderr.isatty() else _progress
     options |= {"timeout": timeout or invariants.SEARCH_TIMEOUT, "progress": progress}
     if inputs is not None:

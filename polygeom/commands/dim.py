@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
-from polygeom.commands.inputs import network_texts
+from polygeom.commands.inputs import map_option, network_texts, with_maps
 from polygeom.errors import PolygeomError
 
 
 @click.command()
-@click.argument("networks", nargs=-1, required=True, metavar="NETWORK... | -")
+@click.argument("networks", nargs=-1, metavar="NETWORK... | -")
+@map_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--method", default="auto", metavar="auto|generic", help="generic: the route that uses no structure.")
 @click.option("--error", default=1e-9, show_default=True, help="Stop when the proved error bound is this small.")
@@ -21,6 +22,7 @@ from polygeom.errors import PolygeomError
 @click.option("--certificate", metavar="FILE", help="Write a certificate that polygeom verify checks (one network).")
 def dim(
     networks: tuple[str, ...],
+    maps: tuple[str, ...],
     as_json: bool,
     method: str,
     error: float,
@@ -35,6 +37,7 @@ def dim(
       "[2,3,1] r=2"          widths and activation degree: x -> x^2, last layer linear, no biases
       "[2,3,3,1] r=2,3"      one degree for each hidden layer
       "[2,3,1] r=2 bias"     with biases
+      "map(s,t: s^2, s*t, t^2)"   a map given by formulas; --map FILE reads one from a file
       -                      read networks from standard input, one a line
 
     The answer is proved when the rank of an integer Jacobian meets a theorem's upper bound; otherwise it is
@@ -42,6 +45,7 @@ def dim(
     """
     from polygeom.dimension import dimension
 
+    networks = tuple(with_maps(networks, maps))
     if certificate is not None:
         _check_certificate(networks, certificate)
     limit = None if memory is None else _bytes(memory)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from polygeom.commands.inputs import map_option, one_with_maps
 from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ FORMATS = ("m2", "singular", "oscar", "sage", "mrdi")
 
 
 @click.command()
-@click.argument("network", metavar="NETWORK")
+@click.argument("network", metavar="NETWORK", required=False)
+@map_option
 @click.option("--max-degree", type=int, help="Last degree; else until nothing seems missing.")
 @click.option("--method", default="auto", metavar="auto|interpolation|elimination", help="How equations are found.")
 @click.option("--timeout", type=float, help="Seconds; 60 if there is no --max-degree.")
@@ -38,7 +40,14 @@ FORMATS = ("m2", "singular", "oscar", "sage", "mrdi")
 @click.option("--certificate", metavar="FILE", help="Write a certificate that polygeom verify checks.")
 @click.option("--json", "as_json", is_flag=True, help="The result as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
-def ideal(network: str, language: str | None, certificate: str | None, as_json: bool, **options: Any) -> int:
+def ideal(
+    network: str | None,
+    maps: tuple[str, ...],
+    language: str | None,
+    certificate: str | None,
+    as_json: bool,
+    **options: Any,
+) -> int:
     """Equations of the neurovariety of NETWORK: minimal generators of its ideal over the rationals.
 
     Equations are found degree by degree and proved to vanish; the answer says up to which degree nothing is missing,
@@ -51,7 +60,7 @@ def ideal(network: str, language: str | None, certificate: str | None, as_json: 
     for name, path in (("--out", options["out"]), ("--certificate", certificate)):
         if path is not None and not Path(path).resolve().parent.is_dir():
             raise PolygeomError(f"{name}: no folder {Path(path).parent}; write a path in a folder that exists")
-    variety = Neurovariety(network, rng=options["seed"], workers=options["workers"])
+    variety = Neurovariety(one_with_maps(network, maps), rng=options["seed"], workers=options["workers"])
     limits = {"timeout": options["timeout"], "memory": _bytes(options["memory"])}
     search = None
     shown = sys.stderr.isatty() and not options["quiet"]

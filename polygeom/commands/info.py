@@ -37,6 +37,8 @@ def info(as_json: bool) -> None:
 
 def gather() -> dict[str, str]:
     """The facts as text, in the order in which they are printed."""
+    import numpy.linalg  # noqa: F401  threadpoolctl sees the libraries that are loaded
+    import scipy.linalg  # noqa: F401
     import threadpoolctl
 
     from polygeom._version import __version__

@@ -195,7 +195,7 @@ def _run(
 
 
 def _write_config(target: Path, name: str, preset: str, config: Any, repeats: int, seed: int, device: str) -> None:
-    from polygeom.sweep.environment import environment
+    from polygeom.sweeps.environment import environment
 
     data = {"study": name, "preset": preset, "config": dataclasses.asdict(config), "repeats": repeats, "seed": seed}
     data |= {"device": device, "environment": environment()}

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from polygeom._version import __version__
+from polygeom.answers import PROBABLE, PROVED, Answer
 from polygeom.dimension.bounds.perceptrons import Bound
 from polygeom.dimension.compute import dimension, proved_bound
 from polygeom.dimension.result import DimensionResult
@@ -67,7 +69,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Answer):
     """What the bounds say about the dimension of a network.
 
     Attributes
@@ -76,22 +78,31 @@ class Explanation:
         Its canonical text.
     dimension, expected_dimension, defect:
         The computed dimension, the expected one, and their difference.
-    status:
+    verdict:
         ``"explained"`` if the smallest bound is the computed dimension, below the expected one; ``"no defect"``;
         ``"unexplained"`` if no bound reaches the computed value, which is then probable and not proved.
     bound:
         The smallest upper bound found.
     chain:
         Its steps, each followed by those it rests on.
+    seed, version:
+        What reproduces it.
     """
 
     network: str
     dimension: int
     expected_dimension: int
     defect: int
-    status: str
+    verdict: str
     bound: int
     chain: tuple[Step, ...]
+    seed: int = 0
+    version: str = __version__
+
+    @property
+    def status(self) -> str:
+        """``"proved"``: a bound meets the dimension; ``"probable"`` where it is unexplained."""
+        return PROBABLE if self.verdict == UNEXPLAINED else PROVED
 
     @property
     def causes(self) -> tuple[str, ...]:
@@ -101,15 +112,15 @@ class Explanation:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return asdict(self) | {"causes": list(self.causes)}
+        return asdict(self) | {"status": self.status, "causes": list(self.causes)}
 
     def __str__(self) -> str:
         """One line for a reader."""
         head = f"{self.network}: "
-        if self.status == NO_DEFECT:
+        if self.verdict == NO_DEFECT:
             return f"{head}no defect, dimension {self.dimension} as expected"
         head += f"dimension {self.dimension}, {self.defect} below the expected {self.expected_dimension}: "
-        if self.status == UNEXPLAINED:
+        if self.verdict == UNEXPLAINED:
             return f"{head}unexplained, the smallest bound is {self.bound} ({_tell(self.chain[0])})"
         return head + "; ".join(_tell(step) for step in self.chain)
 
@@ -141,7 +152,7 @@ def explain(network: Network | str | DimensionResult, *, error: float = 1e-9, rn
     Examples
     --------
     >>> explanation = explain("[5,5,5,1] r=2")
-    >>> explanation.status, explanation.causes
+    >>> explanation.verdict, explanation.causes
     ('explained', ('rotations',))
     >>> print(explanation)
     [5,5,5,1] r=2: dimension 35, 10 below the expected 45: ≤ 35 by rotations (a sum of squares is unchanged by \
@@ -157,15 +168,15 @@ rotations of what is squared); (5,5,5) ≤ 45 by parameters (weights minus scali
             f"network must be a Network, its text or a DimensionResult, got {type(network).__name__}; "
             'write "[5,5,5,1] r=2"'
         )
-    return explain_known(known, result.dimension, result.expected_dimension)
+    return explain_known(known, result.dimension, result.expected_dimension, result.seed)
 
 
-def explain_known(network: Network, found: int, expected: int) -> Explanation:
+def explain_known(network: Network, found: int, expected: int, seed: int = 0) -> Explanation:
     """The explanation of a dimension that is already known, of a network and its expected dimension: bounds alone."""
     bound = proved_bound(network)
-    status = NO_DEFECT if found >= expected else EXPLAINED if found == bound.value else UNEXPLAINED
+    verdict = NO_DEFECT if found >= expected else EXPLAINED if found == bound.value else UNEXPLAINED
     chain = tuple(steps(bound))
-    return Explanation(network.text, found, expected, expected - found, status, bound.value, chain)
+    return Explanation(network.text, found, expected, expected - found, verdict, bound.value, chain, seed)
 
 
 def steps(bound: Bound, level: int = 0) -> Iterator[Step]:

@@ -21,7 +21,7 @@ Objects = np.ndarray
 
 
 class ExactEngine:
-    """The primitives of `polygeom.engines.interface` on arrays of exact numbers.
+    """The primitives of `polygeom.network.primitives` on arrays of exact numbers.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ class Jet:
 
 
 class JetEngine:
-    """The primitives of `polygeom.engines.interface` on jets.
+    """The primitives of `polygeom.network.primitives` on jets.
 
     Parameters
     ----------

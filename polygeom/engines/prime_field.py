@@ -29,7 +29,7 @@ Array = np.ndarray
 
 
 class PrimeFieldEngine:
-    """The primitives of `polygeom.engines.interface` on arrays of balanced residues.
+    """The primitives of `polygeom.network.primitives` on arrays of balanced residues.
 
     Parameters
     ----------

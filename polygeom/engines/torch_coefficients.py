@@ -46,7 +46,7 @@ def _products(variables: int, a: int, b: int) -> Tensor:
 
 
 class CoefficientEngine:
-    """The primitives of `polygeom.engines.interface` on `Parts`, at the one point whose coordinates are the variables.
+    """The primitives of `polygeom.network.primitives` on `Parts`, at the one point whose coordinates are the variables.
 
     A weight value is a tensor of its own shape, as in `TorchEngine`.
 

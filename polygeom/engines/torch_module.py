@@ -23,7 +23,7 @@ _CALIBRATION_POINTS = 512
 
 
 class TorchEngine:
-    """The primitives of `polygeom.engines.interface` on tensors: point values ``(N, *shape)``, weights ``shape``."""
+    """The primitives of `polygeom.network.primitives` on tensors: point values ``(N, *shape)``, weights ``shape``."""
 
     def linear(self, x: Tensor, w: Tensor) -> Tensor:
         return nn.functional.linear(x, w)
@@ -124,9 +124,9 @@ class NetworkModule(nn.Module):
     def _initialise(self, rng: int, calibrate: bool) -> None:
         generator = torch.Generator().manual_seed(rng)
         for name, parameter in self.named_parameters():
-            if not name.startswith("b"):
+            if fan_in := self.network.fan_in[name]:
                 draw = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
-                parameter.copy_(draw / math.sqrt(parameter.shape[-1]))
+                parameter.copy_(draw / math.sqrt(fan_in))
         if calibrate:
             points = torch.randn(
                 (_CALIBRATION_POINTS, *self.network.input_shape), generator=generator, dtype=torch.float64

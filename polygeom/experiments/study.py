@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import pandas
 
 _NEEDED = ("torch", "sklearn", "matplotlib")
-_KIND = f"{__name__}:perform"
+_TARGET = f"{__name__}:perform"
 
 
 class Study(Protocol):
@@ -157,7 +157,7 @@ def run(
     timeout:
         Seconds for one case.
     progress:
-        As for `polygeom.sweep.sweep`.
+        As for `polygeom.tables.sweep`.
     retry:
         Statuses, for example ``["invalid"]``, of cases to measure again although the journal has them.
 
@@ -207,17 +207,17 @@ def _measure(
 ) -> list[dict[str, Any]]:
     """The journal's records of all cases."""
     from polygeom.supervision import Limits, parse_timeout
-    from polygeom.sweep.entry import perform as perform_all
-    from polygeom.sweep.progress import Board
-    from polygeom.sweep.runner import Plan
-    from polygeom.sweep.task import Task
+    from polygeom.sweeps.progress import Board
+    from polygeom.sweeps.run import Plan
+    from polygeom.sweeps.run import perform as perform_all
+    from polygeom.sweeps.task import Task
 
     def plans() -> Iterator[Plan]:
-        identity = {"version": __version__, "algorithm": getattr(module, "ALGORITHM", 1)}
+        identity = {"study": module.__name__, "version": __version__}
         for case in work:
-            yield Plan(Task(_KIND, module.__name__, identity | {"case": case}, case["seed"]), {})
+            yield Plan(Task(_TARGET, identity | {"case": case}, case["seed"], getattr(module, "ALGORITHM", 1)), {})
 
-    board = Board(len(work), progress, name="study", always=())
+    board = Board(len(work), progress, name="study")
     limits = Limits(parse_timeout(timeout))
     journal = None if out is None else out / "journal"
     with perform_all(plans(), len(work), board, workers, limits, journal, retry=list(retry)) as records:
@@ -233,8 +233,8 @@ def prepare() -> None:
 
 def perform(task: Mapping[str, Any]) -> dict[str, Any]:
     """One case in a worker: the target of the study's tasks."""
-    module = cast(Study, importlib.import_module(task["network"]))
-    rows = module.measure(task["options"]["case"])
+    module = cast(Study, importlib.import_module(task["argument"]["study"]))
+    rows = module.measure(task["argument"]["case"])
     return {"rows": [{name: _plain(value) for name, value in row.items()} for row in rows]}
 
 

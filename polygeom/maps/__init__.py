@@ -1,8 +1,8 @@
 """Maps given by formulas: polynomial and rational parametrisations of varieties, from text, sympy, matrices and files.
 
-A map is a network without inputs, of one layer (`polygeom.network.formula.Formula`) whose weights are the parameters;
-so everything that takes a network takes a map, and its text, ``map(s,t: s^3, s^2*t, s*t^2, t^3)``, is read wherever
-the text of a network is.
+A map is a network without inputs, of one layer (`polygeom.network.layers.formula.Formula`) whose weights are the
+parameters; so everything that takes a network takes a map, and its text, ``map(s,t: s^3, s^2*t, s*t^2, t^3)``, is read
+wherever the text of a network is.
 
 >>> import polygeom
 >>> from polygeom import maps

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.network import Network, parse
 from polygeom.network.expressions import Reader, names_in
-from polygeom.network.formula import Formula
+from polygeom.network.layers.formula import Formula
 from polygeom.network.limits import shown
 from polygeom.network.text.maps import map_formula, map_network
 from polygeom.network.text.scanner import Scanner, ascii_text
@@ -90,7 +90,7 @@ def _section(text: str, start: int, part: str) -> Scanner:
 def _parts(text: str) -> Iterable[tuple[int, str]]:
     """The pieces between commas, semicolons and line breaks that are outside parentheses, with their positions."""
     depth = start = 0
-    for position, c in enumerate(text + ","):
+    for position, c in enumerate(f"{text},"):
         depth += (c == "(") - (c == ")")
         if c in ",;\n" and depth <= 0:
             piece = text[start:position]
@@ -99,6 +99,8 @@ def _parts(text: str) -> Iterable[tuple[int, str]]:
             elif c == "," and position < len(text):
                 raise FormatError("an empty coordinate", text, position, "write a formula, or 0, between commas")
             start = position + 1
+    if depth > 0:
+        raise FormatError("a parenthesis that nothing closes", text, text.find("("), "write a closing parenthesis")
 
 
 def _names(names: Names, what: str) -> tuple[str, ...] | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from polygeom.engines.interface import Engine
+    from polygeom.network.primitives import Engine
     from polygeom.network.spans import Ambient
 
 

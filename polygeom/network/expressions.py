@@ -106,8 +106,10 @@ def names_in(text: str) -> tuple[str, ...]:
     scanner, names = Scanner(text), dict[str, None]()
     while not scanner.ended:
         word = scanner.word()
-        if word is not None:
+        if word is not None and not scanner.peek("("):
             names[word] = None
+        elif word is not None:
+            continue
         else:
             scanner.position += 1
             scanner.skip()

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import BudgetError, MissingPackageError, PolygeomError
 from polygeom.network.degrees import DegreeSet, Multidegrees, TotalDegrees
-from polygeom.network.layers import Dense, Input, Layer, Power, Shape
+from polygeom.network.layers import Dense, Input, Layer, Polynomial, Power, Shape
 from polygeom.network.limits import MOST_SYMBOLS, shown
 
 if TYPE_CHECKING:
     import networkx
     import torch
 
-    from polygeom.engines.interface import Engine
     from polygeom.engines.torch_module import NetworkModule
+    from polygeom.network.primitives import Engine
     from polygeom.network.spans import Ambient
 
 
@@ -45,12 +45,20 @@ class Node:
     shares: int | None = None
 
 
+def _canonical(node: Node) -> Node:
+    """The node with a monomial activation written as a power, so that one network has one form."""
+    if isinstance(node, Node) and isinstance(node.layer, Polynomial) and (power := node.layer.monomial) is not None:
+        return Node(power, node.inputs, node.shares)
+    return node
+
+
 @dataclass(frozen=True)
 class Network:
     """A polynomial network: nodes in topological order, the `Input` first, the output last.
 
-    Two networks are equal when their nodes are; the text of a network (`text`) reads back as an equal network
-    (`polygeom.network.parse`). Build one with the functions of `polygeom.network.families` or with `Builder`.
+    Two networks are equal when their nodes are (a polynomial activation ``x ** k`` is the power it is); the text of a
+    network (`text`) reads back as an equal network (`polygeom.network.parse`). Build one with the functions of
+    `polygeom.network.families` or with `Builder`.
 
     Raises
     ------
@@ -69,6 +77,7 @@ class Network:
     nodes: tuple[Node, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "nodes", tuple(map(_canonical, self.nodes)))
         if len(self.nodes) > MOST_SYMBOLS or sum(n.layer.symbols + len(n.inputs) for n in self.nodes) > MOST_SYMBOLS:
             raise PolygeomError(
                 f"network: layers, inputs, pattern entries and coefficients must be at most {MOST_SYMBOLS} together; "
@@ -158,6 +167,18 @@ class Network:
             for local, shape in self._weights_of(number).items():
                 shapes.setdefault(names[local], shape)
         return MappingProxyType(shapes)
+
+    @cached_property
+    def fan_in(self) -> Mapping[str, int]:
+        """For every weight the number of terms in the sums that it enters, 0 for biases; for initial weights."""
+        return MappingProxyType(
+            {
+                names[local]: terms
+                for number, names in enumerate(self.weight_names)
+                if self.nodes[number].shares is None
+                for local, terms in self.nodes[number].layer.fan_in(*self._input_shapes(number)).items()
+            }
+        )
 
     @cached_property
     def parameter_count(self) -> int:
@@ -318,6 +339,9 @@ class Network:
     def __repr__(self) -> str:
         return f"Network({self.text!r})"
 
+    def __deepcopy__(self, memo: object) -> Network:
+        return self  # nothing in it ever changes
+
     def __reduce__(self) -> tuple[type[Network], tuple[tuple[Node, ...]]]:
         return Network, (self.nodes,)
 
@@ -347,7 +371,7 @@ class Network:
         Parameters
         ----------
         engine:
-            Arithmetic, see `polygeom.engines.interface`.
+            Arithmetic, see `polygeom.network.primitives`.
         weights:
             A weight value for every name in `parameters`, of that shape.
         points:

@@ -79,7 +79,7 @@ class ScalingEngine:
     """Engine over exponents. A feature is a `Form`, or None where it is identically zero; a weight is its number, or
     -1.
 
-    See `polygeom.engines.interface` for the primitives; one point suffices, since all points share the exponents.
+    See `polygeom.network.primitives` for the primitives; one point suffices, since all points share the exponents.
     """
 
     def __init__(self) -> None:

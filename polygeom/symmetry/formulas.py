@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from polygeom.network.expressions import Quotient, Terms
-from polygeom.network.formula import Compiled
+from polygeom.network.layers.formula import Compiled
 
 MOST_PARAMETERS = 30
 """Largest number of parameters for which linear fields are sought."""

@@ -108,7 +108,7 @@ def with_explanation(table: pandas.DataFrame) -> pandas.DataFrame:
         if pandas.isna(found) or pandas.isna(expected) or int(found) >= int(expected):  # type: ignore[call-overload]
             return ""
         reason = explain_known(parse(network), int(found), int(expected))  # type: ignore[call-overload]
-        if reason.status != "explained":
+        if reason.verdict != "explained":
             return reason.status
         return ", ".join(reason.causes) or reason.chain[0].rule
 

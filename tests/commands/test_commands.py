@@ -11,7 +11,7 @@ import pandas
 import pytest
 
 from polygeom.cli import COMMANDS, run
-from polygeom.sweep import NAMES, read_published_format, read_table
+from polygeom.tables import NAMES, read_published_format, read_table
 
 Capture = pytest.CaptureFixture[str]
 
@@ -112,7 +112,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, capsys: Capture, monkeypatch: 
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("polygeom.sweep.sweep", interrupted)
+    monkeypatch.setattr("polygeom.tables.sweep", interrupted)
     assert run(["sweep", "[2,2,1] r=2", "--out", str(tmp_path / "t.csv")]) == 130
     err = capsys.readouterr().err
     assert f"{tmp_path / 't.csv'}.journal; run the same command again" in err
@@ -178,7 +178,7 @@ BAD = [
     (["dim", "[3,3,3] r=2", "--error", "many"], "not a valid float"),
     (["dim", "[3,3,3] r=2", "--seed", "-1"], "rng=0"),
     (["dim", "[3,3,3] r=2", "--memory", "lots"], "2GB"),
-    (["dim", "[64,64,64,10] r=2", "--memory", "1MB"], "memory"),
+    (["dim", "[64,64,64,1] r=2", "--memory", "1MB"], "memory"),
     (["dim", "[3,3,3] r=2", "[2,2,2] r=2", "--certificate", "c.json"], "one network"),
     (["dim", "[3,3,3] r=2", "--certificate", "no/such/folder/c.json"], "write"),
     (["dim", "[3,3,3] r=2", "--colour"], "No such option"),

@@ -27,7 +27,7 @@ from polygeom.network import parse
 )
 def test_known_defects_are_explained(network: str, causes: tuple[str, ...]) -> None:
     found = explain(network)
-    assert (found.status, found.causes, found.bound) == ("explained", causes, found.dimension)
+    assert (found.verdict, found.causes, found.bound) == ("explained", causes, found.dimension)
     assert found.defect == found.expected_dimension - found.dimension > 0
     assert all(cause.split(" at ")[0] in str(found) for cause in causes)
 
@@ -46,12 +46,12 @@ def test_the_chain_is_the_tree_of_the_bound_in_reading_order() -> None:
 def test_a_dimension_below_every_bound_is_unexplained() -> None:
     network = parse("[5,5,5,1] r=2")
     found = explain_known(network, 34, 45)
-    assert (found.status, found.bound) == ("unexplained", 35)
+    assert (found.verdict, found.bound) == ("unexplained", 35)
     assert "unexplained, the smallest bound is 35" in str(found)
 
 
 def test_no_defect_is_said() -> None:
-    assert explain("[3,3,3] r=2").status == "no defect"
+    assert explain("[3,3,3] r=2").verdict == "no defect"
     assert str(explain("[3,3,3] r=2")) == "[3,3,3] r=2: no defect, dimension 15 as expected"
 
 

@@ -127,7 +127,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 
 class TestEngine:
-    """The interface of `polygeom.engines.interface`, primitive by primitive and on whole networks."""
+    """The interface of `polygeom.network.primitives`, primitive by primitive and on whole networks."""
 
     def check(self, subject: Subject, primitive: str, values: list[np.ndarray], *others: Any) -> None:
         encoded = [subject.encode(v) for v in values]

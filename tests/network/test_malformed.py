@@ -97,7 +97,7 @@ CALLS = [
     ("convolutional(3,kernels=[])", 0, "write kernels=[3,2]"),
     ("convolutional(9,kernels=[3,2],degrees=2,strides=[1,2,3])", 0, "write kernels=[3,2], strides=[1,2]"),
     ("lightning_attention(2,3,2)", 0, "write lightning_attention(tokens=…"),
-    ("relu(3)", 0, "write one of input, dense, bias"),
+    ("relu(3)", 0, "write one of attention, bias, convolution"),
     (f"mlp([2,3,1],{MANY})", 12, "a number of 5000 digits"),
 ]
 
@@ -125,7 +125,7 @@ PROGRAMS = [
     ("x=input(3,width=2); dense(x,1)", 2, "write input(3) or input(2,3)"),
     ("x=input(3); dense(x,1) dense(x,2)", 23, "write ; between statements"),
     ("x=input(3);; dense(x,1)", 11, "or a program such as x=input(2)"),
-    ("x=;", 2, "write one of input, dense"),
+    ("x=;", 2, "write one of attention, bias"),
     ("x=input(3); power(x,2,shares=x)", 0, "write one layer"),
     ("x=input(3); a=dense(x,2); dense(a,2,shares=a)", 0, "leave out shares, or write equal widths"),
     ("x=input(3); a=dense(x,3); b=dense(a,3,shares=a); dense(b,3,shares=b)", 0, "the first node with these weights"),
@@ -148,8 +148,8 @@ RECORDS = [
     (HEAD + '[{"layer": "input", "dims": [1e3]}]}', 83, "write digits only"),
     (HEAD + f'[{{"layer": "input", "dims": [{MANY}]}}]}}', 83, "write a smaller number"),
     (HEAD + '[{"layer": "input", "dims": 2}]}', 0, 'write "dims": [2,3]'),
-    (HEAD + '[{"layer": "relu"}]}', 0, '"layer": one of input'),
-    (HEAD + "[3]}", 0, '"layer": one of input'),
+    (HEAD + '[{"layer": "relu"}]}', 0, '"layer": one of attention'),
+    (HEAD + "[3]}", 0, '"layer": one of attention'),
     (HEAD + '[{"layer": "input"}]}', 0, "write the keys layer, inputs, dims"),
     (HEAD + '[{"layer": "input", "dims": [2], "name": 1}]}', 0, "write the keys layer, inputs, dims"),
     (HEAD + '[{"layer": "input", "dims": [2]}, {"layer": "bias", "inputs": [true]}]}', 0, 'write "inputs": [0]'),

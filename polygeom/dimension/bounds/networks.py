@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from polygeom.dimension.bounds.perceptrons import Bound, upper_bound
-from polygeom.errors import BudgetError
 from polygeom.network import Attention, Bias, Dense, Network, Power
 
 
@@ -45,7 +44,7 @@ def network_rules(network: Network, *, thorough: bool = True) -> list[Bound]:
 def _ambient(network: Network) -> Bound | None:
     try:
         return Bound(network.ambient_dimension, "ambient", (), ())
-    except BudgetError:  # so many coefficients bound nothing
+    except PolygeomError:  # so many coefficients bound nothing
         return None
 
 

@@ -62,6 +62,8 @@ class HeightEngine:
 
     All features of a layer share the bound. The terms of a sum of polynomials have one denominator; of a sum of
     quotients every term brings its own.
+
+    A layer may arrange values and weights to arrays with longer axes before it sums; ``fan_in`` grows with them.
     """
 
     def __init__(self, fan_in: int) -> None:
@@ -72,6 +74,9 @@ class HeightEngine:
             return Height(x.weights, x.inputs, x.norm + log2(terms), x.scale)
         norm = x.norm + (terms - 1) * x.scale + log2(terms)
         return Height(terms * x.weights, terms * x.inputs, norm, terms * x.scale, True)
+
+    def _meet(self, index: Any) -> None:
+        self._fan_in = max(self._fan_in, *index.shape)
 
     def linear(self, x: Height, w: Any) -> Height:
         return self._sum(Height(x.weights + 1, x.inputs, x.norm, x.scale, x.quotient), self._fan_in)
@@ -117,9 +122,11 @@ class HeightEngine:
         return self._sum(self.multiply(x, y), self._fan_in)
 
     def reindex(self, x: Height, index: Any) -> Height:
+        self._meet(index)
         return x
 
     def arrange(self, w: Any, index: Any) -> Any:
+        self._meet(index)
         return w
 
 

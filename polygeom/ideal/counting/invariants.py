@@ -240,7 +240,12 @@ class _Task:
         limits = f"within {self.timeout:g} s" + ("" if self.max_degree is None else f" up to degree {self.max_degree}")
         return Evidence(EQUATIONS, None, None, None, False, f"no proof that the equations found {limits} are complete")
 
+    def _single(self) -> Evidence:
+        return Evidence(MONODROMY, 1, 1, 1, True, "the network computes one function only")
+
     def by_sections(self, progress: Progress | None) -> Evidence:
+        if not self.variety.network.parameter_count:
+            return self._single()
         rng = self.generator
         sections = Sections(Outputs.random(self.variety.network, self.dimension, rng), rng)
         found = monodromy(sections, rng, progress=progress)
@@ -279,6 +284,8 @@ class _Task:
         return Evidence(EQUATIONS, value, None, None, True, reason)
 
     def _by_critical_points(self, form: np.ndarray, progress: Progress | None) -> Evidence:
+        if not self.variety.network.parameter_count:
+            return self._single()
         rng = self.generator
         system = CriticalPoints(Coefficients(self.variety.network, self.dimension, rng), form)
         found = monodromy(system, rng, progress=progress)

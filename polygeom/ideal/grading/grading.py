@@ -155,15 +155,29 @@ class Grading:
 
 
 def _arrangements(values: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Every rearrangement of the values once, with the position to which each of them goes."""
-    seen = set()
-    for order in itertools.permutations(range(len(values))):
-        moved = [0] * len(values)
-        for k, target in enumerate(order):
-            moved[target] = values[k]
-        if tuple(moved) not in seen:
-            seen.add(tuple(moved))
-            yield tuple(moved), order
+    """Every rearrangement of the values once, with the position to which each of them goes.
+
+    One step for each arrangement, not for each permutation: a weight with few different entries has few arrangements.
+    """
+    sources: dict[int, list[int]] = {}
+    for k, value in enumerate(values):
+        sources.setdefault(value, []).append(k)
+    moved = [0] * len(values)
+
+    def place(position: int, left: dict[int, int]) -> Iterator[tuple[int, ...]]:
+        if position == len(values):
+            yield tuple(moved)
+        for value, count in left.items():
+            if count:
+                moved[position] = value
+                yield from place(position + 1, {**left, value: count - 1})
+
+    for arrangement in place(0, {value: len(numbers) for value, numbers in sources.items()}):
+        order = [0] * len(values)
+        queues = {value: iter(numbers) for value, numbers in sources.items()}
+        for target, value in enumerate(arrangement):
+            order[next(queues[value])] = target
+        yield arrangement, tuple(order)
 
 
 def mixes_outputs(network: Network) -> bool:

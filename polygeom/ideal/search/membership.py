@@ -23,8 +23,8 @@ from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.lifting import primitive
 from polygeom.network import Network
 from polygeom.network.expressions import Terms
-from polygeom.network.formula import Formula
 from polygeom.network.layers import Bias, Dense, Sum
+from polygeom.network.layers.formula import Formula
 from polygeom.network.text.maps import map_formula
 from polygeom.symmetry.exponents import LinearSystem, numbered_weights
 

@@ -124,7 +124,8 @@ def interpolate(
     Raises
     ------
     PolygeomError
-        If an argument is out of its range or the journal belongs to another search.
+        If an argument is out of its range, or the journal cannot be used: its folder is missing, another process writes
+        it, it belongs to another search or is damaged.
 
     Examples
     --------
@@ -145,11 +146,12 @@ def interpolate(
         search = Interpolation(
             network, prime=prime, seed=rng, workers=workers, journal=journal, lift=lift, memory=memory
         )
-        size = compute_dimension(search.coordinates.network, rng=rng)
+        size = None
     else:
         search, size = resume.interpolation, resume.dimension
         search.configure(workers=workers, lift=lift, memory=memory)
     with search:
+        size = compute_dimension(search.coordinates.network, rng=rng) if size is None else size
         runner = _Runner(search, size, deadline, progress)
         status, message = runner.run(max_degree)
     result = runner.result(status, message, time.monotonic() - started)

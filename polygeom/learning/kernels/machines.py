@@ -140,7 +140,7 @@ def solve(
     else:
         method, weights = "lu", _lu(matrix, y)
     _reaches(matrix, weights, y)
-    return KernelMachine(kernel, x, weights, method, _condition(matrix) if condition else math.nan)
+    return KernelMachine(kernel, x.clone(), weights, method, _condition(matrix) if condition else math.nan)
 
 
 def targets(x: Tensor, y: Tensor) -> Tensor:
@@ -196,7 +196,7 @@ def _eigen_cut(kernel: Kernel, x: Tensor, y: Tensor, matrix: Tensor, cutoff: flo
     values, vectors = values[kept], vectors[:, kept]
     coordinates = vectors.T @ y.reshape(len(y), -1)
     weights = (vectors @ (coordinates / values[:, None])).reshape(y.shape)
-    return KernelMachine(kernel, x, weights, "eigen-cut", float(values[-1] / values[0]))
+    return KernelMachine(kernel, x.clone(), weights, "eigen-cut", float(values[-1] / values[0]))
 
 
 @dataclass(frozen=True, eq=False)

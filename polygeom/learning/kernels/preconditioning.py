@@ -242,7 +242,7 @@ def eigenpro(
     >>> machine.mse(x, x[:, 0]) < 1e-4
     True
     """
-    y = targets(x, y)
+    y, x = targets(x, y), x.clone()
     if epochs < 1 or record_every < 1 or not step_factor > 0:
         raise PolygeomError(
             f"epochs and record_every must be at least 1 and step_factor positive, got {epochs}, {record_every}, "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +72,9 @@ class WeightFunction:
         return {name: piece.reshape(w.shape) for piece, (name, w) in zip(pieces, self.weights.items(), strict=True)}
 
 
-def weight_function(module: nn.Module, *, dtype: torch.dtype | None = torch.float64) -> WeightFunction:
+def weight_function(
+    module: nn.Module, *, dtype: torch.dtype | None = torch.float64, keep: bool = False
+) -> WeightFunction:
     """`WeightFunction` of a module at its present weights.
 
     Parameters
@@ -79,6 +83,8 @@ def weight_function(module: nn.Module, *, dtype: torch.dtype | None = torch.floa
         Every point must be treated on its own: batch normalisation in evaluation mode (fixed statistics), no dropout.
     dtype:
         Precision of weights and buffers in the function; None keeps the module's.
+    keep:
+        Whether the function outlives the call: then it has a copy of the module, which later changes do not reach.
 
     Raises
     ------
@@ -103,15 +109,46 @@ def weight_function(module: nn.Module, *, dtype: torch.dtype | None = torch.floa
                 "call module.eval()"
             )
 
-    def copy(tensor: Tensor) -> Tensor:
-        return tensor.detach().to(dtype or tensor.dtype, copy=True) if tensor.is_floating_point() else tensor.detach()
+    def own(tensor: Tensor) -> Tensor:
+        wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
+        return tensor.detach().to(wanted, copy=True)
 
-    weights = {name: copy(p) for name, p in module.named_parameters() if p.requires_grad}
+    weights = {name: own(p) for name, p in module.named_parameters() if p.requires_grad}
     if not weights:
         raise PolygeomError("module must have a parameter that requires gradients; call module.requires_grad_(True)")
-    constants = {name: copy(p) for name, p in module.named_parameters() if not p.requires_grad}
-    constants.update({name: copy(buffer) for name, buffer in module.named_buffers()})
-    return WeightFunction(module, weights, constants)
+    constants = {name: own(p) for name, p in module.named_parameters() if not p.requires_grad}
+    constants.update({name: own(buffer) for name, buffer in module.named_buffers()})
+    return WeightFunction(standalone(module) if keep else module, weights, constants)
+
+
+def standalone(module: nn.Module) -> nn.Module:
+    """A copy that shares no weight, buffer, part or mode with the module.
+
+    Raises
+    ------
+    PolygeomError
+        When the module cannot be copied.
+
+    Examples
+    --------
+    >>> module = nn.Sequential(nn.Linear(2, 1))
+    >>> mine = standalone(module)
+    >>> module[0] = nn.Linear(2, 7)
+    >>> mine
+    Sequential(
+      (0): Linear(in_features=2, out_features=1, bias=True)
+    )
+    """
+    computed = [value for part in module.modules() for value in vars(part).values() if isinstance(value, Tensor)]
+    # what hooks have computed from weights, such as those of weight_norm; torch refuses to copy it
+    memo: dict[int, Any] = {id(value): value.detach().clone() for value in computed if not value.is_leaf}
+    try:
+        return copy.deepcopy(module, memo)
+    except Exception as error:  # anything that a part may hold
+        raise PolygeomError(
+            f"module must be a module that copy.deepcopy can copy, got {type(error).__name__}: {error}; keep what "
+            "cannot be copied (open files, locks) out of the module"
+        ) from error
 
 
 def reset_statistics(module: nn.Module) -> nn.Module:
@@ -135,4 +172,4 @@ def reset_statistics(module: nn.Module) -> nn.Module:
     return module
 
 
-__all__ = ["DEFAULT_BUDGET", "WeightFunction", "reset_statistics", "weight_function"]
+__all__ = ["DEFAULT_BUDGET", "WeightFunction", "reset_statistics", "standalone", "weight_function"]

@@ -8,26 +8,35 @@ regression of what ``f`` itself leaves over: ``f(x) + K(x, X) K(X, X)⁻¹ (y - 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
-from polygeom.learning.tangent.functional import weight_function
+from polygeom.learning.tangent.functional import WeightFunction, weight_function
 
 
 class LinearisedModule(nn.Module):
-    """A module's tangent at its present weights, as a module with the same parameters, trainable like any other.
+    """A module's tangent at its present weights, a module whose weights are the displacement, trained like any other.
 
     Parameters
     ----------
     module:
-        What to linearise; copied, later changes do not matter. Batch normalisation must be in evaluation mode; its
-        statistics are frozen.
+        What to linearise; copied, later changes of weights, parts or modes do not matter. Batch normalisation must be
+        in evaluation mode; its statistics are frozen.
     bias:
         Whether to keep the constant ``f(x; w0)``; without it the model is linear in ``w - w0`` and starts at zero.
     dtype:
         Precision of weights and values; None keeps the module's.
+
+    Attributes
+    ----------
+    base:
+        The copy of the module, with the weights ``w0``; not trained. It is part of ``state_dict()``, and goes along
+        with ``.to()`` and ``.float()``.
+    displacement:
+        ``w - w0``, one tensor for each weight of the module that is trained.
 
     Notes
     -----
@@ -44,27 +53,55 @@ class LinearisedModule(nn.Module):
 
     def __init__(self, module: nn.Module, *, bias: bool = True, dtype: torch.dtype | None = torch.float64) -> None:
         super().__init__()
-        self._function = weight_function(module, dtype=dtype)
+        f = weight_function(module, dtype=dtype, keep=True)
+        self.base = f.module.requires_grad_(False)
         self.bias = bias
-        self.displacement = nn.ParameterList(torch.zeros_like(w) for w in self._function.weights.values())
+        self.displacement = nn.ParameterList(torch.zeros_like(w) for w in f.weights.values())
+        self._names = tuple(f.weights)
+        if dtype is not None:
+            _bring_to(self.base, dtype)
+
+    @property
+    def function(self) -> WeightFunction:
+        """The module as a function of the weights that are displaced, at ``w0``."""
+        return WeightFunction(self.base, {name: self.base.get_parameter(name) for name in self._names}, {})
 
     def forward(self, x: Tensor) -> Tensor:
-        """Values ``(N, C)`` at points ``(N, *input_shape)``."""
-        f = self._function
+        """Values ``(N, C)`` at points ``(N, *input_shape)``, which are brought to the precision of the weights."""
+        f = self.function
+        x = x.to(next(iter(f.weights.values())).dtype) if x.is_floating_point() else x
         tangent = dict(zip(f.weights, self.displacement, strict=True))
-        derivative: list[Tensor] = list(torch.func.jvp(lambda w: f(w, x), (f.weights,), (tangent,)))
-        return derivative[0].detach() + derivative[1] if self.bias else derivative[1]
+        pair: list[Tensor] = list(torch.func.jvp(lambda w: f(w, x), (f.weights,), (tangent,)))
+        return pair[0] + pair[1] if self.bias else pair[1]
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of this module; what it linearises stays in evaluation mode."""
+        self.training = mode
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Whether the displacement is trained; the weights at the origin never are."""
+        self.displacement.requires_grad_(requires_grad)
+        return self
 
     def weights(self) -> dict[str, Tensor]:
         """``w``, the weights at the origin plus the displacement."""
-        pairs = zip(self._function.weights.items(), self.displacement, strict=True)
-        return {name: origin + moved.detach() for (name, origin), moved in pairs}
+        pairs = zip(self.function.weights.items(), self.displacement, strict=True)
+        return {name: origin.detach() + moved.detach() for (name, origin), moved in pairs}
 
     @torch.no_grad()
     def displace(self, vector: Tensor) -> None:
         """Set ``w - w0`` to a vector ``(P,)`` in the order of ``module.named_parameters()``."""
-        for parameter, value in zip(self.displacement, self._function.unflat(vector).values(), strict=True):
+        for parameter, value in zip(self.displacement, self.function.unflat(vector).values(), strict=True):
             parameter.copy_(value)
+
+
+@torch.no_grad()
+def _bring_to(module: nn.Module, dtype: torch.dtype) -> None:
+    """Change the precision of what is real; ``module.to(dtype)`` would drop imaginary parts."""
+    for tensor in [*module.parameters(), *module.buffers()]:
+        if tensor.is_floating_point():
+            tensor.data = tensor.data.to(dtype)
 
 
 def linearize(module: nn.Module, *, bias: bool = True, dtype: torch.dtype | None = torch.float64) -> LinearisedModule:

@@ -73,7 +73,7 @@ class TangentOperator:
 def tangent_operator(
     module: nn.Module, x: Tensor, *, batch: int = 256, dtype: torch.dtype | None = torch.float64
 ) -> TangentOperator:
-    """The Jacobian of ``module`` at points ``x`` as an operator.
+    """The Jacobian of ``module`` at points ``x`` as an operator; later changes of either do not matter.
 
     Parameters
     ----------
@@ -92,8 +92,8 @@ def tangent_operator(
     """
     if batch < 1:
         raise PolygeomError(f"batch must be at least 1, got {batch}; write batch=256")
-    f = weight_function(module, dtype=dtype)
-    x = f.prepare(x)
+    f = weight_function(module, dtype=dtype, keep=True)
+    x = f.prepare(x).clone()
     with torch.no_grad():
         outputs = f(f.weights, x[:1]).shape[1]
     return TangentOperator(f, x, outputs, batch)

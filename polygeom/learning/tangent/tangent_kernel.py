@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.errors import BudgetError, PolygeomError
-from polygeom.learning.tangent.functional import DEFAULT_BUDGET, WeightFunction, weight_function
+from polygeom.learning.tangent.functional import DEFAULT_BUDGET, WeightFunction, standalone, weight_function
 from polygeom.learning.tangent.layerwise import (
     OUTPUTS,
     Factor,
@@ -191,7 +191,8 @@ class TangentKernel:
     Parameters
     ----------
     module:
-        With one output, or several that share their kernel approximately (wide networks at initialisation).
+        With one output, or several that share their kernel approximately (wide networks at initialisation). It is
+        copied: the kernel, and what is made with it, stays that of the present weights.
     input_shape:
         The shape of one point; rows are brought to it. None for modules that take rows.
     memory_budget, method:
@@ -213,6 +214,9 @@ class TangentKernel:
     input_shape: tuple[int, ...] | None = None
     memory_budget: int = DEFAULT_BUDGET
     method: str = "auto"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "module", standalone(self.module))
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
         left = x if self.input_shape is None else x.reshape(-1, *self.input_shape)

@@ -121,7 +121,7 @@ def random_starts(
     weights = {}
     for name, shape in network.parameters.items():
         draw = torch.randn((count, *shape), generator=generator, dtype=dtype)
-        weights[name] = biases * draw if name.startswith("b") else draw
+        weights[name] = draw if network.fan_in[name] else biases * draw
     x = generic_points(network, (_CALIBRATION_POINTS,), generator).to(dtype)
 
     def sizes(own: dict[str, Tensor]) -> dict[str, Tensor]:

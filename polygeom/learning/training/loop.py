@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
 from polygeom.learning.training.batches import Batches, progress_bar
-from polygeom.learning.training.checkpoints import load_checkpoint, save_checkpoint
+from polygeom.learning.training.checkpoints import Checkpoint
 from polygeom.learning.training.movement import clip_weight_norm
 from polygeom.learning.training.settings import TrainingSettings
 
@@ -114,7 +115,9 @@ def train(
         Called with every row; True ends the training.
     checkpoint:
         File for the state, written every ``checkpoint_every`` steps and at the end. When it exists the training goes on
-        from there; settings, seed and the shapes of the data must be the same.
+        from there, to the same bits as without an interruption. Data, loss, module, initial weights, settings and seed
+        must be the same, or the file is refused; only ``steps`` may grow (not with a schedule that stretches over all
+        steps, ``"linear"`` or ``"cyclic"``). The module may be in its initial state or in that of the checkpoint.
     progress:
         A bar on standard error.
     rng:
@@ -144,9 +147,8 @@ def train(
     run = _Run(module, settings, _loss(loss), dict(metrics or {}), rng, Batches(len(inputs), settings, rng))
     with torch.random.fork_rng(devices=[]), _training_mode(module), progress_bar(settings.steps, progress) as bar:
         torch.manual_seed(rng)  # for modules that draw, such as dropout
-        if checkpoint is not None:
-            run.resume(Path(checkpoint))
-        status = run.go(inputs, targets, stop, bar, None if checkpoint is None else Path(checkpoint), checkpoint_every)
+        kept = None if checkpoint is None else run.checkpoint(Path(checkpoint), inputs, targets)
+        status = run.go(inputs, targets, stop, bar, kept, checkpoint_every)
     import pandas
 
     return TrainingResult(pandas.DataFrame(run.rows), run.step, status, time.monotonic() - start)
@@ -208,13 +210,14 @@ class _Run:
         targets: Tensor,
         stop: Callable[[Mapping[str, float]], bool] | None,
         bar: Any,
-        checkpoint: Path | None,
+        checkpoint: Checkpoint | None,
         every: int,
     ) -> str:
         """Work until the last step, or until ``stop``; says which."""
         while True:
             due = self.step % self.settings.record_every == 0 or self.step == self.settings.steps
             before = _buffers(self.module) if due else []
+            position = self._position() if due else {}
             self._backward(self._forward(inputs, targets))  # moves running statistics, one batch ahead of the weights
             if due:
                 ahead = _buffers(self.module)
@@ -228,10 +231,10 @@ class _Run:
             self._update()
             bar.update(self.step - bar.n)
             if checkpoint is not None and self.step % every == 0:
-                self._save(checkpoint)
+                checkpoint.save(self._progress())
         _assign(self.module, before)
         if checkpoint is not None:
-            self._save(checkpoint)
+            checkpoint.save(self._progress() | position)  # as before the batch ahead, from where more steps go on
         return "finished" if self.step == self.settings.steps else "stopped"
 
     def _forward(self, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -263,6 +266,7 @@ class _Run:
     def _record(self) -> None:
         """A row at these weights, unless an earlier run ended with it."""
         if self.rows and self.rows[-1]["step"] == self.step:
+            self.losses.clear()
             return
         row: dict[str, float] = {"step": self.step, "loss": math.fsum(self.losses) / len(self.losses)}
         self.losses.clear()
@@ -273,34 +277,35 @@ class _Run:
         self.rows.append(row)
         self.good = _state(self.module)
 
-    def _identity(self) -> dict[str, Any]:
-        return {"settings": self.settings.as_dict(), "seed": self.seed, "samples": self.batches.samples}
+    def _position(self) -> dict[str, Any]:
+        """What the next forward pass changes."""
+        batches = copy.deepcopy(self.batches.state())
+        return {"batches": batches, "random": torch.get_rng_state(), "losses": list(self.losses)}
 
-    def _save(self, path: Path) -> None:
-        save_checkpoint(
-            path,
-            {
-                "identity": self._identity(),
-                "module": self.module.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "batches": self.batches.state(),
-                "random": torch.get_rng_state(),
-                "rows": self.rows,
-                "losses": self.losses,
-                "step": self.step,
-            },
-        )
+    def _progress(self) -> dict[str, Any]:
+        """What has changed since the start, besides the module."""
+        rest = {"optimiser": self.optimiser.state_dict(), "rows": self.rows, "step": self.step}
+        return self._position() | rest
 
-    def resume(self, path: Path) -> None:
-        """Take up the state in a checkpoint, if it exists."""
-        if (state := load_checkpoint(path, self._identity())) is None:
-            return
-        self.module.load_state_dict(state["module"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.batches.restore(state["batches"])
-        torch.set_rng_state(state["random"])
-        self.rows, self.losses, self.step = state["rows"], state["losses"], state["step"]
-        self.good = _state(self.module)
+    def checkpoint(self, path: Path, inputs: Tensor, targets: Tensor) -> Checkpoint:
+        """The file for this training, whose state is taken up when it exists."""
+
+        def value() -> tuple[Tensor, Tensor]:
+            some = slice(self.settings.batch_size)
+            outputs = self.module(inputs[some])
+            return outputs, self.loss(outputs, targets[some])
+
+        parts = {"inputs": inputs, "targets": targets, "loss": self.loss, "metrics": sorted(self.metrics)}
+        kept = Checkpoint(path, self.module, parts | {"seed": self.seed}, self.settings, value)
+        if (state := kept.load()) is not None:
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.batches.restore(state["batches"])
+            torch.set_rng_state(state["random"])
+            self.rows, self.losses, self.step = state["rows"], state["losses"], state["step"]
+            if self.rows and self.rows[-1]["step"] % self.settings.record_every and self.step < self.settings.steps:
+                self.rows.pop()  # it was the end of the shorter training
+            self.good = _state(self.module)
+        return kept
 
 
 def _state(module: nn.Module) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from polygeom.errors import PolygeomError
 from polygeom.network import families
+from polygeom.network.arguments import activation_coefficients
 from polygeom.network.graph import Network
 from polygeom.network.layers import Attention, Bias, Convolution, Dense, Layer, Polynomial, Power, Product, Scale, Sum
 from polygeom.network.text.calls import Call, Reference, read_call, write_value
@@ -79,20 +80,22 @@ def _product_network(network: Network) -> dict[str, Any]:
 
 
 def _convolutional(network: Network) -> dict[str, Any]:
-    filters, polynomials = _of(network, Convolution), _of(network, Polynomial)
+    filters = _of(network, Convolution)
     strides = [f.stride for f in filters]
     arguments = {
         "length": network.input_dimension,
         "kernels": [f.size for f in filters],
         "strides": _one_for_all(strides),
     }
-    if polynomials:
-        return {**arguments, "activation": _one_for_all([p.coefficients for p in polynomials])}
-    degrees = [
-        after.layer.degree if isinstance(after.layer, Power) else 1
-        for node, after in zip(network.nodes, network.nodes[1:], strict=False)
+    after = [
+        activation.layer if isinstance(activation.layer, Power | Polynomial) else None
+        for node, activation in zip(network.nodes, network.nodes[1:], strict=False)
         if isinstance(node.layer, Convolution)
     ]
+    lists = activation_coefficients(after) if _of(network, Polynomial) else None
+    if lists is not None:
+        return {**arguments, "activation": _one_for_all(lists)}
+    degrees = [a.degree if isinstance(a, Power) else 1 for a in after]
     return {**arguments, "degrees": _one_for_all(degrees) if degrees else None}
 
 

@@ -6,9 +6,9 @@ Coordinates may have names for the equations between them, ``map(s,t: p=s^2, q=s
 from __future__ import annotations
 
 from polygeom.network.expressions import Reader
-from polygeom.network.formula import Formula
 from polygeom.network.graph import Network, Node
 from polygeom.network.layers import Input
+from polygeom.network.layers.formula import Formula
 from polygeom.network.text.scanner import Scanner
 
 EXAMPLE = "write map(s,t: s^2, s*t, t^2)"

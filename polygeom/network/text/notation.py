@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from polygeom.network import families
+from polygeom.network.arguments import activation_coefficients
 from polygeom.network.graph import Network
 from polygeom.network.layers import Bias, Dense, Layer, Polynomial, Power
 from polygeom.network.limits import LARGEST_DEGREE, LARGEST_POLYNOMIAL_DEGREE, LARGEST_WIDTH, MOST_SYMBOLS
@@ -179,10 +180,11 @@ def _guess_mlp(network: Network) -> dict[str, Any] | None:
     if len(widths) < 2 or activations.pop() is not None:
         return None
     options: dict[str, Any] = {}
-    if activations and all(isinstance(a, Polynomial) for a in activations):
-        options["activation"] = [a.coefficients for a in activations if isinstance(a, Polynomial)]
-    elif any(isinstance(a, Polynomial) for a in activations):
-        return None
+    if any(isinstance(a, Polynomial) for a in activations):
+        lists = activation_coefficients(activations)
+        if lists is None:
+            return None
+        options["activation"] = lists
     elif activations:
         options["degrees"] = [a.degree if isinstance(a, Power) else 1 for a in activations]
     if any(isinstance(node.layer, Bias) for node in network.nodes):

@@ -26,7 +26,7 @@ def read(s: Scanner) -> Network:
         start = s.position
         name, call = _read_statement(s)
         if call.word not in LAYERS:
-            hint = f"write one of {', '.join(LAYERS)}; or, alone, one of {', '.join(FAMILIES)}"
+            hint = f"write one of {', '.join(sorted(LAYERS))}; or, alone, one of {', '.join(FAMILIES)}"
             s.fail(f"unknown layer {call.word!r}", hint, call.position)
         nodes.append(_node(s, call, names))
         if name is not None:
@@ -73,7 +73,7 @@ def _read_statement(s: Scanner) -> tuple[str | None, Call]:
         name, start = word, s.position
         word = s.word()
         if word is None:
-            s.fail(f"expected a layer, found {s.here}", f"write one of {', '.join(LAYERS)}")
+            s.fail(f"expected a layer, found {s.here}", f"write one of {', '.join(sorted(LAYERS))}")
         return name, read_call(s, word, start)
     return None, read_call(s, word, start)
 

@@ -128,7 +128,7 @@ def _decode(text: str) -> Any:
 def _node(text: str, number: int, record: Any) -> Node:
     where = f"node {number}"
     if not isinstance(record, dict) or not isinstance(record.get("layer"), str) or record["layer"] not in LAYERS:
-        _fail(text, f"{where} names no layer", f'write "layer": one of {", ".join(LAYERS)}')
+        _fail(text, f"{where} names no layer", f'write "layer": one of {", ".join(sorted(LAYERS))}')
     kind = LAYERS[record["layer"]]
     known = {f.name: f.default is MISSING for f in fields(kind)}  # type: ignore[arg-type]
     arguments = {name: value for name, value in record.items() if name not in ("layer", "inputs", "shares")}

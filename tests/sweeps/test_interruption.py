@@ -16,12 +16,13 @@ from typing import Any
 
 import psutil
 import pytest
-from sweep.helpers import ROOT, marked, program, wait_for_rows, wait_until
+from sweeps.helpers import ROOT, marked, program, wait_for_rows, wait_until
 
 from polygeom.supervision.interrupts import Interrupts
-from polygeom.sweep import read_journal, read_table, sweep, write_table
+from polygeom.sweeps import read_journal
+from polygeom.tables import read_table, sweep, write_table
 
-ACT, NOTE = "sweep.workloads:act", "sweep.workloads:note"
+ACT, NOTE = "sweeps.workloads:act", "sweeps.workloads:note"
 NETWORKS = [f"sleep {0.03 + number * 1e-5:.5f}" for number in range(60)]
 
 
@@ -33,14 +34,14 @@ def stable(table: Any, folder: Path) -> bytes:
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The stable table of an uninterrupted sweep."""
-    return stable(sweep(NETWORKS, kind=ACT, workers=2), tmp_path_factory.mktemp("expected"))
+    return stable(sweep(NETWORKS, target=ACT, workers=2), tmp_path_factory.mktemp("expected"))
 
 
 def check_resume(folder: Path, expected: bytes) -> None:
     """What was acknowledged is there once, and the same command completes the table."""
     keys = [record["key"] for record in read_journal(folder / "table.csv.journal")]
     assert len(keys) == len(set(keys))
-    table = sweep(NETWORKS, kind=ACT, workers=2, out=folder / "table.csv")
+    table = sweep(NETWORKS, target=ACT, workers=2, out=folder / "table.csv")
     assert stable(table, folder) == expected
     assert stable(read_table(folder / "table.csv"), folder) == expected
     assert sorted(os.listdir(folder)) == ["stable.csv", "table.csv", "table.csv.journal"]
@@ -49,7 +50,7 @@ def check_resume(folder: Path, expected: bytes) -> None:
 @pytest.mark.parametrize("networks", [NETWORKS, ["deaf 3600", "spin", *NETWORKS]], ids=["short", "endless"])
 @pytest.mark.parametrize("presses", [1, 2, 3])
 def test_ctrl_c_stops_within_two_seconds(tmp_path: Path, expected: bytes, networks: list[str], presses: int) -> None:
-    with program(networks, kind=ACT, workers=3, out=str(tmp_path / "table.csv")) as (process, mark):
+    with program(networks, target=ACT, workers=3, out=str(tmp_path / "table.csv")) as (process, mark):
         wait_for_rows(tmp_path / "table.csv.journal", 5)
         known = {record["key"] for record in read_journal(tmp_path / "table.csv.journal")}
         start = time.monotonic()
@@ -70,7 +71,7 @@ def test_ctrl_c_stops_within_two_seconds(tmp_path: Path, expected: bytes, networ
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_termination_stops_within_two_seconds(tmp_path: Path, expected: bytes, number: int) -> None:
     """As a batch system does it before it kills."""
-    with program(["deaf 3600", *NETWORKS], kind=ACT, workers=3, out=str(tmp_path / "table.csv")) as (process, mark):
+    with program(["deaf 3600", *NETWORKS], target=ACT, workers=3, out=str(tmp_path / "table.csv")) as (process, mark):
         wait_for_rows(tmp_path / "table.csv.journal", 5)
         start = time.monotonic()
         process.send_signal(number)
@@ -83,7 +84,7 @@ def test_termination_stops_within_two_seconds(tmp_path: Path, expected: bytes, n
 
 @pytest.mark.parametrize("rows", [0, 1, 20, 55])
 def test_kill_9_loses_nothing_acknowledged_and_leaves_nothing(tmp_path: Path, expected: bytes, rows: int) -> None:
-    with program(["breed_and_hang", *NETWORKS], kind=ACT, workers=2, out=str(tmp_path / "table.csv")) as (
+    with program(["breed_and_hang", *NETWORKS], target=ACT, workers=2, out=str(tmp_path / "table.csv")) as (
         process,
         mark,
     ):
@@ -102,7 +103,7 @@ def test_twenty_kills_at_random_moments(tmp_path: Path, expected: bytes) -> None
     journal = tmp_path / "table.csv.journal"
     known: set[str] = set()
     for _ in range(20):
-        with program(NETWORKS, kind=ACT, workers=2, out=str(tmp_path / "table.csv")) as (process, mark):
+        with program(NETWORKS, target=ACT, workers=2, out=str(tmp_path / "table.csv")) as (process, mark):
             wait_until(lambda: journal.exists() or process.poll() is not None, 10, "a start")
             time.sleep(chance.uniform(0, 0.3))
             process.kill()
@@ -133,13 +134,13 @@ def test_chaos_among_the_workers_changes_nothing(tmp_path: Path, expected: bytes
     networks = NETWORKS
     for _ in range(20):  # a stopped worker is a timeout: those are computed again under a longer deadline
         table = sweep(
-            networks, kind=ACT, workers=4, timeout=1.0, journal=tmp_path / "journal", retry=["timeout", "crashed"]
+            networks, target=ACT, workers=4, timeout=1.0, journal=tmp_path / "journal", retry=["timeout", "crashed"]
         )
         if table["status"].eq("ok").all():
             break
     over.set()
     thread.join()
-    table = sweep(networks, kind=ACT, journal=tmp_path / "journal", retry=["timeout", "crashed"])
+    table = sweep(networks, target=ACT, journal=tmp_path / "journal", retry=["timeout", "crashed"])
     assert stable(table, tmp_path) == expected
 
 
@@ -154,7 +155,7 @@ def test_an_interrupt_reaches_a_generator_that_waits(tmp_path: Path) -> None:
 
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        sweep(slow(), kind=ACT, journal=tmp_path / "journal")
+        sweep(slow(), target=ACT, journal=tmp_path / "journal")
     assert time.monotonic() - start < 4
     assert len(read_journal(tmp_path / "journal")) == 1
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -166,7 +167,7 @@ def test_an_interrupt_stops_tasks_of_an_executor_in_this_process(tmp_path: Path)
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
     start = time.monotonic()
     with ThreadPoolExecutor(2) as executor, pytest.raises(KeyboardInterrupt):
-        sweep(["deaf 3600", "spin", "sleep 1"], kind=ACT, executor=executor, journal=tmp_path / "journal")
+        sweep(["deaf 3600", "spin", "sleep 1"], target=ACT, executor=executor, journal=tmp_path / "journal")
     assert time.monotonic() - start < 2.5
 
 
@@ -200,7 +201,7 @@ def test_a_sweep_in_another_thread_leaves_signals_alone() -> None:
     handlers = []
 
     def work() -> None:
-        sweep(["sleep 0.01"], kind=ACT)
+        sweep(["sleep 0.01"], target=ACT)
         handlers.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=work)
@@ -212,7 +213,7 @@ def test_a_sweep_in_another_thread_leaves_signals_alone() -> None:
 FAULTY = """
 import os, signal, sys
 sys.path[:0] = [{root!r}, {tests!r}]
-import polygeom.sweep
+import polygeom.tables.dimensions
 count, wanted, kind = 0, int(sys.argv[1]), sys.argv[2]
 
 def faulty(real):
@@ -231,7 +232,7 @@ def faulty(real):
     return call
 
 write = os.write
-from polygeom.sweep import journal
+from polygeom.sweeps import journal
 from polygeom.storage import durable
 class Disk:
     def __getattr__(self, name):
@@ -242,8 +243,8 @@ for name in ("write", "fsync", "ftruncate"):
 durable.os = journal.os = disk
 real_replace = durable.Path.replace
 durable.Path.replace = faulty(real_replace)
-polygeom.sweep.entry.frame = list  # saves the time to load pandas
-polygeom.sweep.sweep([f"net {{n}}" for n in range(4)], kind="sweep.workloads:either", out=sys.argv[3])
+polygeom.tables.dimensions.frame = list  # saves the time to load pandas
+polygeom.tables.dimensions.sweep([f"net {{n}}" for n in range(4)], target="sweeps.workloads:either", out=sys.argv[3])
 print(count)
 """
 
@@ -262,8 +263,8 @@ def test_a_crash_at_every_write_is_survived(tmp_path: Path, kind: str) -> None:
     networks = [f"net {number}" for number in range(4)]
     old = tmp_path / "old"
     old.mkdir()
-    sweep(networks[:1], kind="sweep.workloads:either", out=old / "table.csv")
-    expected = stable(sweep(networks, kind="sweep.workloads:either"), tmp_path)
+    sweep(networks[:1], target="sweeps.workloads:either", out=old / "table.csv")
+    expected = stable(sweep(networks, target="sweeps.workloads:either"), tmp_path)
     for number in range(1, 100):
         folder = tmp_path / f"{kind}{number}"
         shutil.copytree(old, folder)
@@ -272,7 +273,7 @@ def test_a_crash_at_every_write_is_survived(tmp_path: Path, kind: str) -> None:
         rows = len(read_table(folder / "table.csv"))
         assert rows == 4 or (folder / "table.csv").read_bytes() == before
         assert len(read_journal(folder / "table.csv.journal")) >= 1
-        assert stable(sweep(networks, kind="sweep.workloads:either", out=folder / "table.csv"), tmp_path) == expected
+        assert stable(sweep(networks, target="sweeps.workloads:either", out=folder / "table.csv"), tmp_path) == expected
         assert sorted(os.listdir(folder)) == ["table.csv", "table.csv.journal"]
         if done.returncode == 0 and int(done.stdout) < number:
             assert number > 8

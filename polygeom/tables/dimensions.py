@@ -1,34 +1,34 @@
-"""The function `sweep`: many networks in, a table out."""
+"""The function `sweep`: many networks in, a table of dimensions out."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sized
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sized
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import FormatError, PolygeomError
-from polygeom.supervision import Limits, LocalCrew, Status, parse_memory, parse_timeout
+from polygeom.supervision import Limits, Status, parse_memory, parse_timeout
 from polygeom.supervision.child import plain
-from polygeom.supervision.interrupts import Interrupts
-from polygeom.sweep.crew import Crew, ExecutorCrew
-from polygeom.sweep.environment import environment
-from polygeom.sweep.journal import Journal, read_journal
-from polygeom.sweep.progress import Board
-from polygeom.sweep.records import row_of
-from polygeom.sweep.runner import Memory, Plan, Runner
-from polygeom.sweep.task import Task, kind_of, resolve
-from polygeom.tables.table import frame, write_rows
+from polygeom.sweeps.journal import read_journal
+from polygeom.sweeps.progress import Board
+from polygeom.sweeps.run import Plan, in_existing_folder, perform
+from polygeom.sweeps.task import Task, resolve
+from polygeom.tables.table import NAMES, check_values, frame, write_rows
 
 if TYPE_CHECKING:
     import numpy
     import pandas
 
     from polygeom.network import Network
+
+DIMENSION = "polygeom.dimension.task:run"
+"""What a sweep computes unless told otherwise."""
+PROOFS = ("proved", "probable", "timeout", "memory", "crashed")
+"""What the progress of a sweep tells in any case."""
 
 
 def sweep(
@@ -42,7 +42,7 @@ def sweep(
     progress: bool | None = None,
     rng: int | numpy.random.Generator = 0,
     executor: Executor | None = None,
-    kind: str = "dimension",
+    target: str = DIMENSION,
     options: Mapping[str, Any] | None = None,
     retry: Collection[str] = (),
 ) -> pandas.DataFrame:
@@ -74,9 +74,11 @@ def sweep(
         number of workers.
     executor:
         Any `concurrent.futures.Executor` to run the tasks on; each is still supervised where it runs.
-    kind:
-        What to compute: ``"dimension"``, or a function as ``"package.module:function"`` that takes `Task.as_dict` and
-        returns values for columns of the table.
+    target:
+        What to compute: a function as ``"package.module:function"``, from a task whose argument is
+        ``{"network": text, "options": {…}}`` to values for columns of the table. Its module may have a number
+        ``ALGORITHM``, to raise when stored rows no longer count, and a function ``describe`` from the text of a network
+        to columns that are known without computing.
     options:
         Further arguments for each task, such as ``{"error": 1e-12}``: plain JSON data.
     retry:
@@ -85,8 +87,8 @@ def sweep(
 
     Returns
     -------
-    A frame with the columns `polygeom.sweep.NAMES`, its rows in the order of the input. Rows of status ``ok`` prove
-    what their columns ``lower`` and ``upper`` say.
+    A frame with the columns `polygeom.tables.table.NAMES`, its rows in the order of the input. Rows of status ``ok``
+    prove what their columns ``lower`` and ``upper`` say.
 
     Raises
     ------
@@ -97,79 +99,26 @@ def sweep(
 
     Examples
     --------
-    >>> from polygeom.sweep import sweep
+    >>> from polygeom.tables import sweep
     >>> table = sweep(["[2,3,1] r=2", "[2,3"], timeout=60)
     >>> table["status"].tolist()
     ['ok', 'invalid']
     """
     limits = Limits(parse_timeout(timeout), parse_memory(memory))
-    settings = _Settings(kind, _options(options), _seed(rng))
+    settings = _Settings.of(target, _options(options), _seed(rng))
     items, total = _items(networks)
     _check(workers, executor, retry)
-    target = None if out is None else _in_existing_folder(out, "out")
-    if journal is None and target is not None:
-        journal = target.with_name(f"{target.name}.journal")
+    written = None if out is None else in_existing_folder(out, "out")
+    if journal is None and written is not None:
+        journal = written.with_name(f"{written.name}.journal")
+    board = Board(total, progress, always=PROOFS, status=proof_of)
     with perform(
-        settings.plans(items), total, Board(total, progress), workers, limits, journal, executor, retry
+        settings.plans(items), total, board, workers, limits, journal, executor, retry, check_result
     ) as records:
         rows = [row_of(record) for record in records]
-        if target is not None:
-            write_rows(rows, target)
+        if written is not None:
+            write_rows(rows, written)
     return frame(rows)
-
-
-@contextlib.contextmanager
-def perform(
-    plans: Iterator[Plan],
-    total: int | None,
-    board: Board,
-    workers: int,
-    limits: Limits,
-    journal: str | os.PathLike[str] | None,
-    executor: Executor | None = None,
-    retry: Collection[str] = (),
-) -> Iterator[list[dict[str, Any]]]:
-    """Run plans to their end, or to an interruption, and give their records in order; `sweep` for any kind of task.
-
-    The body of the ``with`` statement runs while the journal is still ours, also after Ctrl-C, which takes effect when
-    the body is done: it is the place to write what there is.
-
-    Parameters
-    ----------
-    plans, total:
-        What to do, and how much it is, if that is known.
-    board, workers, limits, journal, executor, retry:
-        As `sweep` makes them of its arguments.
-
-    Raises
-    ------
-    PolygeomError, KeyboardInterrupt
-        As `sweep` does.
-    """
-    with contextlib.ExitStack() as stack:
-        store = Memory() if journal is None else stack.enter_context(Journal(_in_existing_folder(journal, "journal")))
-        stack.callback(board.close)
-        crew: Crew = LocalCrew(workers, limits) if executor is None else ExecutorCrew(executor, workers, limits)
-        stack.callback(crew.close)
-        runner = Runner(crew, store, board, limits, retry)
-        interrupts = stack.enter_context(Interrupts(runner.wake))
-        try:
-            if isinstance(store, Journal):
-                store.note(environment())
-            runner.run(plans, interrupts)
-        except OSError as error:
-            raise PolygeomError(
-                f"{board.name}: {journal}: {error.strerror}; the rows stored before are safe: make room and run the "
-                "same again"
-            ) from error
-        except BaseException:
-            crew.stop()
-            raise
-        records = (store.get(key) for key in runner.order)
-        if not interrupts.stopping():
-            records = (record or runner.cancelled[key] for record, key in zip(records, runner.order, strict=True))
-        yield [record for record in records if record is not None]
-    interrupts.deliver()
 
 
 def table_of_journal(path: str | os.PathLike[str]) -> pandas.DataFrame:
@@ -183,18 +132,58 @@ def table_of_journal(path: str | os.PathLike[str]) -> pandas.DataFrame:
     return frame(row_of(record) for record in read_journal(path))
 
 
+_OWN = ("network", "status", "message", "elapsed")
+
+
+def row_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of the table that a record stands for."""
+    task, outcome = record["task"], record["outcome"]
+    row: dict[str, Any] = dict.fromkeys(NAMES)
+    row.update(seed=task["seed"], version=record["version"], network=task["argument"]["network"])
+    row.update(record["facts"])
+    row.update(_cells(outcome["result"] or {}))
+    row.update({name: outcome[name] for name in ("status", "message", "elapsed")})
+    return row
+
+
+def check_result(result: Mapping[str, Any]) -> str:
+    """What in the result of a task does not fit the columns of the table, in words."""
+    return check_values(_cells(result))
+
+
+def _cells(result: Mapping[str, Any]) -> dict[str, Any]:
+    wanted = {name: result[name] for name in NAMES if name not in _OWN and result.get(name) is not None}
+    return {
+        name: " ".join(str(item) for item in value) if isinstance(value, list) else value
+        for name, value in wanted.items()
+    }
+
+
+def proof_of(record: Mapping[str, Any]) -> str:
+    """What the progress of a sweep counts a finished record as."""
+    outcome = record["outcome"]
+    if outcome["status"] != "ok":
+        return str(outcome["status"])
+    return "proved" if (outcome["result"] or {}).get("proved") else "probable"
+
+
 @dataclass(frozen=True)
 class _Settings:
     """What all tasks of a sweep have in common."""
 
-    kind: str
+    target: str
+    algorithm: int
+    describe: Callable[[str], dict[str, Any]] | None
     options: Mapping[str, Any]
     seed: int
 
+    @classmethod
+    def of(cls, target: str, options: Mapping[str, Any], seed: int) -> _Settings:
+        module = sys.modules[resolve(Task(target).target).__module__]
+        return cls(target, getattr(module, "ALGORITHM", 1), getattr(module, "describe", None), options, seed)
+
     def plans(self, items: Iterable[Any]) -> Iterator[Plan]:
         """A plan for each item, made when it is asked for."""
-        path = kind_of(self.kind).describe
-        describe = None if path is None else resolve(path)
         for item in items:
             text = item if isinstance(item, str) else getattr(item, "text", None)
             if not isinstance(text, str):
@@ -202,7 +191,7 @@ class _Settings:
                 yield Plan(self._task(plain(repr(item), 200)), {}, problem)
                 continue
             try:
-                facts = {} if describe is None else describe(text)
+                facts = {} if self.describe is None else self.describe(text)
             except PolygeomError as error:
                 yield Plan(self._task(plain(text, 200)), {}, _in_one_line(error))
                 continue
@@ -212,7 +201,7 @@ class _Settings:
             yield Plan(self._task(facts.get("network", text)), facts)
 
     def _task(self, text: str) -> Task:
-        return Task(self.kind, text, self.options, self.seed)
+        return Task(self.target, {"network": text, "options": self.options}, self.seed, self.algorithm)
 
 
 def _in_one_line(error: PolygeomError) -> str:
@@ -261,12 +250,3 @@ def _check(workers: Any, executor: Any, retry: Any) -> None:
         raise PolygeomError(f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}")
     if isinstance(retry, str) or not set(retry) <= {str(status) for status in Status}:
         raise PolygeomError(f"retry must be a list of statuses such as ['crashed'], got {retry!r}")
-
-
-def _in_existing_folder(path: str | os.PathLike[str], name: str) -> Path:
-    found = Path(path)
-    if not found.parent.is_dir() or found.is_dir():
-        raise PolygeomError(
-            f"{name} must be a file in a folder that exists, got {os.fspath(path)!r}; create the folder first"
-        )
-    return found

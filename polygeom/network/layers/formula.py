@@ -8,18 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.network.constants import Constants
 from polygeom.network.expressions import Quotient, Terms, names_in, read_quotient
-from polygeom.network.layers import Layer, Shape, V
+from polygeom.network.layers.base import Layer, Shape, V
 from polygeom.network.limits import MOST_SYMBOLS, shown
-
-if TYPE_CHECKING:
-    from polygeom.engines.interface import Engine
+from polygeom.network.primitives import Engine
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _FEATURE = re.compile(r"x([1-9][0-9]{0,5})")

@@ -13,17 +13,24 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from polygeom.sweeps import Task
+
 ROOT = Path(__file__).parents[2]
 MARK = "POLYGEOM_TEST_MARK"
 
 PROGRAM = """
 import json, sys
-import polygeom.sweep
+import polygeom.tables.dimensions
 networks, arguments = json.loads(sys.argv[1])
-polygeom.sweep.entry.frame = list  # saves the time to load pandas
-polygeom.sweep.sweep(networks, **arguments)
+polygeom.tables.dimensions.frame = list  # saves the time to load pandas
+polygeom.tables.dimensions.sweep(networks, **arguments)
 print("finished", flush=True)
 """
+
+
+def network_task(target: str, text: str, options: dict[str, Any] | None = None, seed: int = 0) -> Task:
+    """A task of a sweep over networks."""
+    return Task(target, {"network": text, "options": options or {}}, seed)
 
 
 @contextmanager

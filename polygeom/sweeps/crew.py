@@ -16,7 +16,7 @@ from polygeom.supervision.crew import close_all
 from polygeom.supervision.limits import Limits
 from polygeom.supervision.process import StopSignal
 from polygeom.supervision.supervisor import Supervisor
-from polygeom.sweep.task import Task
+from polygeom.sweeps.task import Task
 
 _LEAST_CAPACITY = 16  # how many tasks an executor runs at once is not part of its interface
 

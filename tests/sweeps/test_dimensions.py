@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from polygeom.dimension import dimension
+from polygeom.dimension.task import describe
 from polygeom.errors import PolygeomError
 from polygeom.network import mlp, parse
-from polygeom.sweep import TIMINGS, read_published_format, read_table, sweep, write_published_format
-from polygeom.sweep.networks import describe
+from polygeom.tables import TIMINGS, read_published_format, read_table, sweep, write_published_format
 
 TEXTS = ["[2,3,1] r=2", "[5,5,5,1] r=2", "[2,3,2,1] r=2,3", "[2,3,1] r=2 bias", "ccp(3, rank=2, degree=3)"]
 

@@ -16,12 +16,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import polygeom.sweep
+import polygeom
 from polygeom.errors import PolygeomError
-from polygeom.sweep import NAMES, Kind, read_journal, read_table, sweep, table_of_journal, write_table
-from polygeom.sweep.progress import Board
+from polygeom.sweeps import Journal, read_journal
+from polygeom.sweeps.progress import Board
+from polygeom.tables import NAMES, read_table, sweep, table_of_journal, write_table
+from polygeom.tables.dimensions import PROOFS, proof_of
 
-ACT, ANSWER, NOTE = "sweep.workloads:act", "sweep.workloads:answer", "sweep.workloads:note"
+ACT, ANSWER, NOTE = "sweeps.workloads:act", "sweeps.workloads:answer", "sweeps.workloads:note"
 NETWORKS = [f"net {number}" for number in range(40)]
 
 
@@ -56,7 +58,7 @@ UGLY = {
 
 
 def test_every_ugly_task_is_a_row_and_the_sweep_goes_on(tmp_path: Path) -> None:
-    table = sweep([*UGLY], kind=ACT, workers=3, timeout=2.5, memory="200MB", out=tmp_path / "table.csv")
+    table = sweep([*UGLY], target=ACT, workers=3, timeout=2.5, memory="200MB", out=tmp_path / "table.csv")
     assert table["network"].tolist() == [*UGLY]
     assert dict(zip(table["network"], zip(table["status"], table["message"], strict=True), strict=True)) == UGLY
     assert table["dimension"].isna().tolist() == [status != "ok" for status, _ in UGLY.values()]
@@ -67,16 +69,16 @@ def test_every_ugly_task_is_a_row_and_the_sweep_goes_on(tmp_path: Path) -> None:
 
 
 def test_the_number_of_workers_and_the_order_do_not_matter(tmp_path: Path) -> None:
-    expected = stable(sweep(NETWORKS, kind=ANSWER, rng=3), tmp_path)
-    assert stable(sweep(NETWORKS, kind=ANSWER, rng=3, workers=4), tmp_path) == expected
-    assert stable(sweep(iter(NETWORKS), kind=ANSWER, rng=3, workers=2), tmp_path) == expected
-    turned = sweep(NETWORKS[::-1], kind=ANSWER, rng=3, workers=2).iloc[::-1]
+    expected = stable(sweep(NETWORKS, target=ANSWER, rng=3), tmp_path)
+    assert stable(sweep(NETWORKS, target=ANSWER, rng=3, workers=4), tmp_path) == expected
+    assert stable(sweep(iter(NETWORKS), target=ANSWER, rng=3, workers=2), tmp_path) == expected
+    turned = sweep(NETWORKS[::-1], target=ANSWER, rng=3, workers=2).iloc[::-1]
     assert stable(turned, tmp_path) == expected
-    assert stable(sweep(NETWORKS, kind=ANSWER, rng=4), tmp_path) != expected
+    assert stable(sweep(NETWORKS, target=ANSWER, rng=4), tmp_path) != expected
 
 
 def test_running_again_computes_nothing_and_gives_the_same_bytes(tmp_path: Path, notes: Path) -> None:
-    arguments: dict[str, Any] = {"kind": NOTE, "options": {"file": str(notes)}, "out": tmp_path / "table.csv"}
+    arguments: dict[str, Any] = {"target": NOTE, "options": {"file": str(notes)}, "out": tmp_path / "table.csv"}
     sweep(NETWORKS, **arguments)
     first = (tmp_path / "table.csv").read_bytes()
     sweep(NETWORKS, workers=2, **arguments)
@@ -86,7 +88,7 @@ def test_running_again_computes_nothing_and_gives_the_same_bytes(tmp_path: Path,
 
 @pytest.mark.parametrize("done", [0, 1, 7, 39, 40])
 def test_resuming_computes_exactly_what_is_missing(tmp_path: Path, notes: Path, done: int) -> None:
-    arguments: dict[str, Any] = {"kind": NOTE, "options": {"file": str(notes)}, "journal": tmp_path / "journal"}
+    arguments: dict[str, Any] = {"target": NOTE, "options": {"file": str(notes)}, "journal": tmp_path / "journal"}
     expected = stable(sweep(NETWORKS, **{**arguments, "journal": None}), tmp_path)
     notes.unlink()
     sweep(NETWORKS[:done], **arguments)
@@ -96,7 +98,7 @@ def test_resuming_computes_exactly_what_is_missing(tmp_path: Path, notes: Path, 
 
 
 def test_resuming_after_a_torn_end(tmp_path: Path, notes: Path) -> None:
-    arguments: dict[str, Any] = {"kind": NOTE, "options": {"file": str(notes)}, "journal": tmp_path / "journal"}
+    arguments: dict[str, Any] = {"target": NOTE, "options": {"file": str(notes)}, "journal": tmp_path / "journal"}
     expected = stable(sweep(NETWORKS[:5], **arguments), tmp_path)
     whole = (tmp_path / "journal").read_bytes()
     for size in range(len(whole) // 2, len(whole), 211):
@@ -108,7 +110,7 @@ def test_resuming_after_a_torn_end(tmp_path: Path, notes: Path) -> None:
 
 
 def test_a_different_question_is_a_different_row(tmp_path: Path, notes: Path) -> None:
-    arguments: dict[str, Any] = {"kind": NOTE, "options": {"file": str(notes)}, "journal": tmp_path / "journal"}
+    arguments: dict[str, Any] = {"target": NOTE, "options": {"file": str(notes)}, "journal": tmp_path / "journal"}
     sweep(["a"], **arguments)
     sweep(["a"], rng=1, **arguments)
     sweep(["a"], **{**arguments, "options": {"file": str(notes), "seconds": 0}})
@@ -116,7 +118,7 @@ def test_a_different_question_is_a_different_row(tmp_path: Path, notes: Path) ->
 
 
 def test_more_time_or_memory_is_another_attempt(tmp_path: Path) -> None:
-    arguments: dict[str, Any] = {"kind": ACT, "journal": tmp_path / "journal"}
+    arguments: dict[str, Any] = {"target": ACT, "journal": tmp_path / "journal"}
     networks = ["sleep 1.5", "use 60", "killed"]
 
     def statuses(timeout: float | None, memory: str | None, **more: Any) -> list[str]:
@@ -136,7 +138,7 @@ def test_more_time_or_memory_is_another_attempt(tmp_path: Path) -> None:
 
 
 def test_repeated_networks_are_computed_once_and_shown_each_time(notes: Path) -> None:
-    table = sweep(["a", "b", "a"], kind=NOTE, options={"file": str(notes)}, workers=2)
+    table = sweep(["a", "b", "a"], target=NOTE, options={"file": str(notes)}, workers=2)
     assert table["network"].tolist() == ["a", "b", "a"]
     assert sorted(runs(notes)) == ["a", "b"]
 
@@ -153,7 +155,7 @@ def test_a_generator_is_read_only_as_fast_as_tasks_are_handed_out(tmp_path: Path
     seen = []
     thread = threading.Timer(0.25, lambda: seen.append(taken))
     thread.start()
-    assert len(sweep(many(), kind=ACT)) == 300
+    assert len(sweep(many(), target=ACT)) == 300
     thread.join()
     assert 0 < seen[0] < 40
 
@@ -165,8 +167,8 @@ def test_a_generator_that_fails_ends_the_sweep_with_everything_stored(tmp_path: 
         raise RuntimeError("no more")
 
     with pytest.raises(RuntimeError, match="no more"):
-        sweep(failing(), kind=ANSWER, journal=tmp_path / "journal")
-    assert len(sweep(NETWORKS[:5], kind=ANSWER, journal=tmp_path / "journal")) == 5
+        sweep(failing(), target=ANSWER, journal=tmp_path / "journal")
+    assert len(sweep(NETWORKS[:5], target=ANSWER, journal=tmp_path / "journal")) == 5
 
 
 def describe(text: str) -> dict[str, Any]:
@@ -178,12 +180,10 @@ def describe(text: str) -> dict[str, Any]:
 
 
 def test_text_that_is_no_network_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kinds = {"answer": Kind(ANSWER, describe="sweep.test_sweep:describe")}
-    monkeypatch.setattr("polygeom.sweep.task.KINDS", kinds)
-    monkeypatch.setattr("polygeom.sweep.entry.resolve", lambda path: describe)
+    monkeypatch.setattr("sweeps.workloads.describe", describe, raising=False)
     networks: list[Any] = [" good ", "bad", 7, "good", None, "bug", "bad" + "x" * 10**6, b"bad"]
     for _ in range(2):
-        table = sweep(networks, kind="answer", workers=2, out=tmp_path / "table.csv")
+        table = sweep(networks, target=ANSWER, workers=2, out=tmp_path / "table.csv")
         assert table["status"].tolist() == [
             "ok",
             "invalid",
@@ -207,19 +207,19 @@ def test_one_network_needs_no_list() -> None:
     class Net:
         text = "net"
 
-    assert sweep("net", kind=ANSWER)["network"].tolist() == ["net"]
-    assert sweep(Net(), kind=ANSWER)["network"].tolist() == ["net"]  # type: ignore[arg-type]
-    assert sweep([Net()], kind=ANSWER)["network"].tolist() == ["net"]  # type: ignore[list-item]
-    assert sweep([], kind=ANSWER).shape == (0, len(NAMES))
-    assert polygeom.sweep(["net"], kind=ANSWER)["status"].tolist() == ["ok"]  # type: ignore[operator]
+    assert sweep("net", target=ANSWER)["network"].tolist() == ["net"]
+    assert sweep(Net(), target=ANSWER)["network"].tolist() == ["net"]  # type: ignore[arg-type]
+    assert sweep([Net()], target=ANSWER)["network"].tolist() == ["net"]  # type: ignore[list-item]
+    assert sweep([], target=ANSWER).shape == (0, len(NAMES))
+    assert polygeom.sweep(["net"], target=ANSWER)["status"].tolist() == ["ok"]
 
 
 def test_a_generator_of_random_numbers_gives_the_seed() -> None:
-    one = sweep(["a", "b"], kind=ANSWER, rng=np.random.default_rng(5))
-    other = sweep(["a", "b"], kind=ANSWER, rng=np.random.default_rng(5))
+    one = sweep(["a", "b"], target=ANSWER, rng=np.random.default_rng(5))
+    other = sweep(["a", "b"], target=ANSWER, rng=np.random.default_rng(5))
     assert one["seed"].tolist() == other["seed"].tolist()
     assert one["seed"].nunique() == 1
-    again = sweep(["a", "b"], kind=ANSWER, rng=int(one["seed"][0]))
+    again = sweep(["a", "b"], target=ANSWER, rng=int(one["seed"][0]))
     assert again["dimension"].tolist() == one["dimension"].tolist()
 
 
@@ -232,7 +232,7 @@ BAD: dict[str, dict[str, Any]] = {
     "rng must be a seed": {"rng": -1},
     "options must be plain JSON": {"options": {"a": {1}}},
     "options must be": {"options": {"a": float("nan")}},
-    "kind must be": {"kind": "dim"},
+    "target must be": {"target": "dim"},
     "executor must be": {"executor": 5},
     "retry must be": {"retry": "crashed"},
     "retry must be a list": {"retry": ["failed"]},
@@ -247,7 +247,7 @@ BAD: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("message", BAD)
 def test_arguments_that_cannot_be_used_are_refused(message: str) -> None:
-    arguments = {"networks": ["x"], "kind": ANSWER, **BAD[message]}
+    arguments = {"networks": ["x"], "target": ANSWER, **BAD[message]}
     with pytest.raises(PolygeomError, match=message):
         sweep(arguments.pop("networks"), **arguments)
 
@@ -255,11 +255,11 @@ def test_arguments_that_cannot_be_used_are_refused(message: str) -> None:
 def test_a_journal_that_cannot_be_used_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("precious")
     with pytest.raises(PolygeomError, match="not a polygeom journal"):
-        sweep(["x"], kind=ANSWER, journal=tmp_path / "table.csv")
+        sweep(["x"], target=ANSWER, journal=tmp_path / "table.csv")
     assert (tmp_path / "table.csv").read_text() == "precious"
     journal = tmp_path / "journal"
-    with polygeom.sweep.Journal(journal), pytest.raises(PolygeomError, match="another process is writing"):
-        sweep(["x"], kind=ANSWER, journal=journal)
+    with Journal(journal), pytest.raises(PolygeomError, match="another process is writing"):
+        sweep(["x"], target=ANSWER, journal=journal)
 
 
 def test_a_full_disk_ends_the_sweep_with_advice_and_it_can_go_on(
@@ -277,10 +277,10 @@ def test_a_full_disk_ends_the_sweep_with_advice_and_it_can_go_on(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
         with pytest.raises(PolygeomError, match="No space left on device; the rows stored before are safe"):
-            sweep(NETWORKS * 3, kind=ANSWER, journal=tmp_path / "journal")
+            sweep(NETWORKS * 3, target=ANSWER, journal=tmp_path / "journal")
     stored = len(read_journal(tmp_path / "journal"))
     assert 0 < stored < 40
-    assert sweep(NETWORKS, kind=ANSWER, journal=tmp_path / "journal")["status"].tolist() == ["ok"] * 40
+    assert sweep(NETWORKS, target=ANSWER, journal=tmp_path / "journal")["status"].tolist() == ["ok"] * 40
 
 
 EXECUTORS = {
@@ -294,7 +294,7 @@ EXECUTORS = {
 def test_any_executor_gives_the_same_table(tmp_path: Path, name: str) -> None:
     networks = [*NETWORKS, "segfault", "sleep 60"]
     kinds = dict.fromkeys(networks, "ok") | {"segfault": "crashed", "sleep 60": "timeout"}
-    arguments: dict[str, Any] = {"kind": "sweep.workloads:either", "timeout": 1, "memory": "1GB"}
+    arguments: dict[str, Any] = {"target": "sweeps.workloads:either", "timeout": 1, "memory": "1GB"}
     expected = sweep(networks, **arguments)
     with EXECUTORS[name]() as executor:
         table = sweep(networks, workers=2, executor=executor, **arguments)
@@ -322,15 +322,15 @@ class Moody(ThreadPoolExecutor):
 
 def test_failures_of_the_executor_are_tried_again() -> None:
     with Moody(ConnectionError("lost"), 9) as executor:
-        assert sweep(NETWORKS, kind=ANSWER, executor=executor)["status"].tolist() == ["ok"] * 40
+        assert sweep(NETWORKS, target=ANSWER, executor=executor)["status"].tolist() == ["ok"] * 40
     with Moody(ConnectionError("lost"), 1) as executor:
-        row = sweep(["a"], kind=ANSWER, executor=executor).loc[0]
+        row = sweep(["a"], target=ANSWER, executor=executor).loc[0]
     assert (row["status"], row["message"]) == ("crashed", "3 times: the executor failed: ConnectionError: lost")
 
 
 def test_a_broken_executor_ends_the_sweep_with_advice_and_it_can_go_on(tmp_path: Path) -> None:
     networks = [f"net {number}" for number in range(200)]
-    arguments: dict[str, Any] = {"kind": ANSWER, "journal": tmp_path / "journal"}
+    arguments: dict[str, Any] = {"target": ANSWER, "journal": tmp_path / "journal"}
     with (
         Moody(BrokenExecutor("gone"), 100) as executor,
         pytest.raises(PolygeomError, match=r"takes no more tasks \(BrokenExecutor: gone\); finished rows are"),
@@ -352,17 +352,17 @@ def test_cancelled_futures_are_not_stored(tmp_path: Path) -> None:
             future.set_running_or_notify_cancel()
             return future
 
-    table = sweep(["a"], kind=ANSWER, executor=Cancelling(), journal=tmp_path / "journal")
+    table = sweep(["a"], target=ANSWER, executor=Cancelling(), journal=tmp_path / "journal")
     assert table["status"].tolist() == ["cancelled"]
     assert read_journal(tmp_path / "journal") == []
-    assert sweep(["a"], kind=ANSWER, journal=tmp_path / "journal")["status"].tolist() == ["ok"]
+    assert sweep(["a"], target=ANSWER, journal=tmp_path / "journal")["status"].tolist() == ["ok"]
 
 
 def test_the_journal_tells_the_environment_and_no_names(tmp_path: Path) -> None:
     import getpass
     import socket
 
-    sweep(["a"], kind=ANSWER, journal=tmp_path / "journal")
+    sweep(["a"], target=ANSWER, journal=tmp_path / "journal")
     text = (tmp_path / "journal").read_text()
     note = json.loads(text.splitlines()[1].split("\t")[0])
     assert note["type"] == "note"
@@ -379,22 +379,22 @@ def record(status: str, proved: bool = False) -> dict[str, Any]:
 def test_progress_is_one_line_when_piped_and_silent_for_short_sweeps(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sweep(["a"], kind=ANSWER)
-    sweep(["a"], kind=ANSWER, progress=False)
+    sweep(["a"], target=ANSWER)
+    sweep(["a"], target=ANSWER, progress=False)
     assert capsys.readouterr() == ("", "")
-    sweep(["a", "a"], kind=ANSWER, progress=True)
+    sweep(["a", "a"], target=ANSWER, progress=True)
     assert capsys.readouterr().err == (
         "sweep: 1 of 1 done, 1 proved, 0 probable, 0 timeout, 0 memory, 0 crashed, 0 left\n"
     )
-    monkeypatch.setattr("polygeom.sweep.progress.EVERY", 0.2)
-    sweep(["sleep 0.5", "sleep 0.3"], kind=ACT)
+    monkeypatch.setattr("polygeom.sweeps.progress.EVERY", 0.2)
+    sweep(["sleep 0.5", "sleep 0.3"], target=ACT)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("sweep: 0 of 2 done, 0 proved,")
     assert lines[-1].startswith("sweep: 2 of 2 done, 2 proved,")
 
 
 def test_progress_counts_by_status() -> None:
-    board = Board(10, False)
+    board = Board(10, False, always=PROOFS, status=proof_of)
     for status, proved in [("ok", True), ("ok", True), ("ok", False), ("timeout", False), ("invalid", False)]:
         board.count(record(status, proved))
     board.count(record("crashed"), resumed=True)
@@ -403,7 +403,7 @@ def test_progress_counts_by_status() -> None:
         "sweep: 6 of 10 done, 2 proved, 1 probable, 1 timeout, 0 memory, 1 crashed, 1 invalid, 4 left, about "
     )
     assert line.endswith(" s to go")
-    unknown = Board(None, False)
+    unknown = Board(None, False, always=PROOFS, status=proof_of)
     unknown.count(record("ok"))
     assert unknown.line() == "sweep: 1 done, 0 proved, 1 probable, 0 timeout, 0 memory, 0 crashed"
 
@@ -415,8 +415,8 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
 
     screen = Terminal()
     monkeypatch.setattr("sys.stderr", screen)
-    sweep(NETWORKS, kind=ANSWER, workers=2)
+    sweep(NETWORKS, target=ANSWER, workers=2)
     last = screen.getvalue().replace("\n", "\r").split("\r")
     assert any("40/40" in line and "40 proved" in line and "0 left" in line for line in last)
-    sweep(["a"], kind=ANSWER, progress=False)
+    sweep(["a"], target=ANSWER, progress=False)
     assert screen.getvalue().count("sweep") == sum(line.count("sweep") for line in last)

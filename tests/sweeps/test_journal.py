@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from polygeom.errors import PolygeomError
 from polygeom.storage import durable
-from polygeom.sweep import Journal, read_journal, salvage_journal
+from polygeom.sweeps import Journal, read_journal, salvage_journal
 
 BATCHES = [[{"key": "a", "x": 1}], [{"key": "b", "x": 2}, {"key": "c", "text": "ü\t\n"}], [{"key": "a", "x": 3}]]
 
@@ -212,7 +212,7 @@ def test_a_newer_journal_is_refused_with_advice(path: Path) -> None:
 
 
 def test_a_second_writer_is_refused(path: Path) -> None:
-    code = f"from polygeom.sweep import Journal; Journal({str(path)!r})"
+    code = f"from polygeom.sweeps import Journal; Journal({str(path)!r})"
     with Journal(path) as journal:
         journal.append([{"key": "a"}])
         with pytest.raises(PolygeomError, match="another process is writing"):

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from polygeom.errors import PolygeomError
-from polygeom.sweep import sweep
-from polygeom.sweep.cluster import dask_executor
+from polygeom.sweeps.cluster import dask_executor
+from polygeom.tables import sweep
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.timeout(120)

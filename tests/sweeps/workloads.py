@@ -18,19 +18,19 @@ Data = dict[str, Any]
 
 def answer(task: Data) -> Data:
     """A result that depends on the task alone."""
-    number = sum(map(ord, task["network"])) + task["seed"]
+    number = sum(map(ord, task["argument"]["network"])) + task["seed"]
     return {"dimension": number, "upper": number, "proved": True, "seed": task["seed"]}
 
 
 def act(task: Data) -> Data:
     """Do what the network's text says: the name of a function here, and perhaps a number."""
-    name, _, argument = task["network"].partition(" ")
+    name, _, argument = task["argument"]["network"].partition(" ")
     return globals()[name](task, *([float(argument)] if argument else []))  # type: ignore[no-any-return]
 
 
 def either(task: Data) -> Data:
     """Some ordinary tasks, some ugly ones."""
-    return answer(task) if task["network"].startswith("net") else act(task)
+    return answer(task) if task["argument"]["network"].startswith("net") else act(task)
 
 
 def wrong_type(task: Data) -> Data:
@@ -39,9 +39,9 @@ def wrong_type(task: Data) -> Data:
 
 def note(task: Data) -> Data:
     """Append a line to the file in the options, so that a test can count how often a task ran; then sleep."""
-    with Path(task["options"]["file"]).open("a") as file:
-        file.write(task["network"] + "\n")
-    time.sleep(task["options"].get("seconds", 0))
+    with Path(task["argument"]["options"]["file"]).open("a") as file:
+        file.write(task["argument"]["network"] + "\n")
+    time.sleep(task["argument"]["options"].get("seconds", 0))
     return answer(task)
 
 
@@ -134,7 +134,7 @@ def killed(task: Data) -> Data:
 
 def killed_twice(task: Data) -> Data:
     """Dies until the file in the options has two lines."""
-    file = Path(task["options"]["file"])
+    file = Path(task["argument"]["options"]["file"])
     lines = len(file.read_text().splitlines()) if file.exists() else 0
     if lines < 2:
         with file.open("a") as stream:

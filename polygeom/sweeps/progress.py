@@ -6,14 +6,15 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 EVERY = 30.0
 """Seconds between two lines."""
 
-PROOFS = ("proved", "probable", "timeout", "memory", "crashed")
-"""What a sweep of dimensions tells in any case."""
+
+def _status(record: Mapping[str, Any]) -> str:
+    return str(record["outcome"]["status"])
 
 
 class Board:
@@ -30,6 +31,8 @@ class Board:
         What is going on, in one word.
     always:
         Which counts are told even when they are zero.
+    status:
+        From a record to what it is counted as.
     """
 
     def __init__(
@@ -38,10 +41,11 @@ class Board:
         show: bool | None = None,
         *,
         name: str = "sweep",
-        always: tuple[str, ...] = PROOFS,
+        always: tuple[str, ...] = (),
+        status: Callable[[Mapping[str, Any]], str] = _status,
     ) -> None:
         self.total, self.name = total, name
-        self._always = always
+        self._always, self._status = always, status
         self.counts: Counter[str] = Counter()
         self.done = self.resumed = 0
         self._start = self._told = time.monotonic()
@@ -50,10 +54,7 @@ class Board:
 
     def count(self, record: Mapping[str, Any], *, resumed: bool = False) -> None:
         """One task is done; ``resumed`` when an earlier run did it."""
-        status = record["outcome"]["status"]
-        if status == "ok" and "proved" in self._always:
-            status = "proved" if (record["outcome"]["result"] or {}).get("proved") else "probable"
-        self.counts[status] += 1
+        self.counts[self._status(record)] += 1
         self.done += 1
         self.resumed += resumed
 

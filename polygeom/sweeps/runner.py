@@ -13,10 +13,10 @@ from polygeom.supervision import Limits, Outcome, Status
 from polygeom.supervision.child import plain
 from polygeom.supervision.interrupts import Interrupts
 from polygeom.supervision.supervisor import CANCELLED
-from polygeom.sweep.crew import Crew
-from polygeom.sweep.progress import Board
-from polygeom.sweep.records import is_settled, make_record
-from polygeom.sweep.task import Task
+from polygeom.sweeps.crew import Crew
+from polygeom.sweeps.progress import Board
+from polygeom.sweeps.records import Check, is_settled, make_record
+from polygeom.sweeps.task import Task
 
 FAILURES = 3
 """After so many failures of the executor itself a task is `Status.CRASHED`."""
@@ -60,15 +60,25 @@ class Runner:
         Who works, where records go, who is told, and what a task may use.
     retry:
         Statuses that are computed again although they are stored.
+    check:
+        What is wrong with a result, in words.
     """
 
-    def __init__(self, crew: Crew, store: Store, board: Board, limits: Limits, retry: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        crew: Crew,
+        store: Store,
+        board: Board,
+        limits: Limits,
+        retry: Collection[str] = (),
+        check: Check | None = None,
+    ) -> None:
         self.order: list[str] = []
         """Keys of the plans so far, in the order of the input, with repetitions."""
         self.cancelled: dict[str, dict[str, Any]] = {}
         """Records of tasks that somebody cancelled: they are in no store."""
         self._crew, self._store, self._board = crew, store, board
-        self._limits, self._retry = limits, retry
+        self._limits, self._retry, self._check = limits, retry, check
         self._seen: set[str] = set()
         self._flying: dict[Future[dict[str, Any]], _Job] = {}
         self._landed: queue.SimpleQueue[Future[dict[str, Any]] | None] = queue.SimpleQueue()
@@ -129,7 +139,7 @@ class Runner:
             self._board.count(stored, resumed=True)
         elif plan.problem:
             outcome = Outcome(Status.INVALID, message=plan.problem)
-            records.append(make_record(plan.task, plan.facts, self._limits, outcome))
+            records.append(make_record(plan.task, plan.facts, self._limits, outcome, self._check))
         else:
             self._submit(_Job(plan))
 
@@ -171,7 +181,7 @@ class Runner:
                 return None
             text = plain(f"{type(error).__name__}: {error}")
             outcome = Outcome(Status.CRASHED, message=f"{FAILURES} times: the executor failed: {text}")
-        return make_record(job.plan.task, job.plan.facts, self._limits, outcome)
+        return make_record(job.plan.task, job.plan.facts, self._limits, outcome, self._check)
 
     def _keep(self, records: list[dict[str, Any]]) -> None:
         """Store records, and only then tell that they are done."""

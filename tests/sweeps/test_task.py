@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import hashlib
 import json
 import pickle
 import subprocess
@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polygeom.errors import PolygeomError
-from polygeom.supervision import parse_memory, parse_timeout
-from polygeom.sweep import KINDS, Kind, Outcome, Status, Task
-from polygeom.sweep.task import kind_of, resolve
+from polygeom.supervision import Outcome, Status, parse_memory, parse_timeout
+from polygeom.sweeps import Task
+from polygeom.sweeps.task import resolve
 
 JSON = st.recursive(
     st.none()
@@ -28,8 +28,7 @@ JSON = st.recursive(
 )
 TASKS = st.builds(
     Task,
-    st.just("dimension"),
-    st.text(max_size=20),
+    st.just("package.module:function"),
     st.dictionaries(st.text(max_size=5), JSON, max_size=3),
     st.integers(),
 )
@@ -37,12 +36,14 @@ TASKS = st.builds(
 
 def test_the_key_of_a_known_task_never_changes() -> None:
     """A changed key would make every journal in the world compute again."""
-    text = '{"algorithm":1,"kind":"dimension","network":"[2,3,1] r=2","options":{"error":1e-09},"seed":5}'
-    import hashlib
-
+    text = (
+        '{"algorithm":1,"argument":{"network":"[2,3,1] r=2","options":{"error":1e-09}},"seed":5,'
+        '"target":"polygeom.dimension.task:run"}'
+    )
     expected = hashlib.sha256(text.encode()).hexdigest()
-    assert Task("dimension", "[2,3,1] r=2", {"error": 1e-9}, 5).key == expected
-    assert expected == "28a0011f7e4d39f66c9427472b7c3107936adc370d38ecaf029a02290002c99d"
+    argument = {"network": "[2,3,1] r=2", "options": {"error": 1e-9}}
+    assert Task("polygeom.dimension.task:run", argument, 5).key == expected
+    assert expected == "7ca83820a587cb14cdb94bb0838a43d6e1c2a05299e13765989a3a2d4d4b4370"
 
 
 @given(TASKS)
@@ -62,7 +63,7 @@ def test_different_tasks_have_different_keys(one: Task, other: Task) -> None:
 
 
 def test_the_key_does_not_depend_on_order_or_hash_seed() -> None:
-    code = "from polygeom.sweep import Task; print(Task('dimension', 'x', {'b': 1, 'a': 2}).key)"
+    code = "from polygeom.sweeps import Task; print(Task('package:run', {'b': 1, 'a': 2}).key)"
     keys = {
         subprocess.run(
             [sys.executable, "-c", code],
@@ -71,25 +72,20 @@ def test_the_key_does_not_depend_on_order_or_hash_seed() -> None:
         ).stdout.decode()
         for seed in ("1", "2")
     }
-    assert keys == {Task("dimension", "x", {"a": 2, "b": 1}).key + "\n"}
+    assert keys == {Task("package:run", {"a": 2, "b": 1}).key + "\n"}
 
 
-def test_a_new_algorithm_version_changes_the_keys_of_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    key, other = Task("dimension", "x").key, Task("sweep.workloads:answer", "x").key
-    newer = dataclasses.replace(KINDS["dimension"], algorithm=2)
-    monkeypatch.setattr("polygeom.sweep.task.KINDS", {"dimension": newer})
-    assert Task("dimension", "x").key != key
-    assert Task("sweep.workloads:answer", "x").key == other
+def test_a_new_algorithm_version_changes_the_key() -> None:
+    assert Task("package:run", {}, algorithm=2).key != Task("package:run", {}).key
 
 
 @pytest.mark.parametrize("name", ["dim", "", "a:b:c", "os.path", "os:", ":run", "a b:c", "../x:y", "os:a.b", 7])
-def test_unknown_kinds_are_refused(name: str) -> None:
-    with pytest.raises(PolygeomError, match="kind must be one of 'dimension'"):
-        kind_of(name)
+def test_what_is_no_function_is_refused(name: str) -> None:
+    with pytest.raises(PolygeomError, match="target must be a function as"):
+        Task(name)
 
 
-def test_kinds_resolve() -> None:
-    assert kind_of("math:gcd") == Kind("math:gcd")
+def test_targets_resolve() -> None:
     assert resolve("math:gcd")(4, 6) == 2
 
 
