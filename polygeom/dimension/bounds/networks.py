@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from polygeom.dimension.bounds.perceptrons import Bound, upper_bound
+from polygeom.errors import PolygeomError
 from polygeom.network import Attention, Bias, Dense, Network, Power
 
 
