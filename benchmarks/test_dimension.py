@@ -24,8 +24,7 @@ from polygeom.dimension.ranks.tangent import generic_rank
 from polygeom.dimension.ranks.witness import STRUCTURED, generator
 from polygeom.engines.symbolic import jacobian_rank
 from polygeom.modular import P22, PrimeField, load_compiled
-from polygeom.network import mlp, parse
-from polygeom.network.text import notation
+from polygeom.network import builder, mlp, parse
 
 GENERATOR = np.random.default_rng(20240601)
 FIELD = PrimeField(P22)
@@ -44,7 +43,7 @@ def nothing() -> tuple[()]:
 
 def nothing_known() -> tuple[()]:
     """Forget bounds and networks of earlier rounds, so that each round is the first."""
-    for cached in (bounds._upper_bound, _identifications.conditions, notation._parse_cached):
+    for cached in (bounds._upper_bound, _identifications.conditions, builder._parse_cached):
         cached.cache_clear()
     return ()
 

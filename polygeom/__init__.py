@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from polygeom._lazy import give
 from polygeom._version import __version__
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
         parse,
         product_network,
     )
-    from polygeom.network.text.selection import architectures
+    from polygeom.network.selection import architectures
     from polygeom.report import Portrait, portrait
     from polygeom.tables.atlas import load_atlas
     from polygeom.tables.dimensions import sweep
@@ -56,7 +57,7 @@ _HOMES = {
     "dimension": "polygeom.dimension",
     "DimensionResult": "polygeom.dimension",
     "verify": "polygeom.dimension",
-    "architectures": "polygeom.network.text.selection",
+    "architectures": "polygeom.network.selection",
     "frontier": "polygeom.dimension.frontier.search",
     "threshold": "polygeom.dimension.identifiability",
     "identifiability": "polygeom.dimension.identifiability",
@@ -73,6 +74,9 @@ _HOMES = {
     "FormatError": "polygeom.errors",
     "BudgetError": "polygeom.errors",
 }
+
+# `Network` stands on a low floor; these of its methods are computed on higher ones.
+give(gauge="polygeom.symmetry.gauge:gauge", to_torch="polygeom.engines.torch_module:NetworkModule")
 
 __all__ = [
     "Network",

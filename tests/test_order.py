@@ -35,14 +35,11 @@ LARGEST_ROOM = 14
 
 # Circles that are still to be cut, each named by one file on it. The list only ever gets shorter.
 KNOWN_CIRCLES = {
-    "polygeom.network.graph",
     "polygeom.dimension.proofs.verification",
     "polygeom.ideal.neurovariety",
     "polygeom.ideal.proofs.claims",
 }
 KNOWN_ROOM_CIRCLES = {
-    "polygeom",
-    "polygeom.network",
     "polygeom.ideal",
     "polygeom.dimension.proofs",
     "polygeom.ideal.proofs",

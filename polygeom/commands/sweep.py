@@ -14,7 +14,7 @@ from polygeom.commands.printing import overview, print_rows
 from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
-    from polygeom.network.text.selection import Selection
+    from polygeom.network.selection import Selection
 
 MOST_NETWORKS = 10_000_000
 
@@ -75,7 +75,7 @@ def sweep(
     Run the same command again to go on after an interruption: finished rows are not computed twice. Ctrl-C stops
     within two seconds and loses nothing that was stored.
     """
-    from polygeom.network.text.selection import architectures
+    from polygeom.network.selection import architectures
     from polygeom.sweeps.cluster import dask_executor
     from polygeom.tables import dimensions
     from polygeom.tables import published as published_format

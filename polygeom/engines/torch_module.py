@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -66,11 +67,43 @@ class TorchEngine:
 
 def _take(flat: Tensor, index: np.ndarray, device: torch.device) -> Tensor:
     """Columns of ``flat`` at the positions of ``index``; -1 gives zero."""
-    positions = torch.as_tensor(np.maximum(index, 0).ravel(), device=device)
+    if index.flags.writeable or torch.compiler.is_compiling():
+        positions, kept = _positions(index, device)
+    else:
+        positions, kept = _kept_positions(_Constant(index), device)
     taken = flat.index_select(1, positions)
-    if (index < 0).any():
-        taken = taken * torch.as_tensor((index >= 0).ravel(), dtype=flat.dtype, device=device)
-    return taken
+    return taken if kept is None else taken * kept.to(flat.dtype)
+
+
+def _positions(index: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    """Positions to take, and where they are not -1 unless that is everywhere."""
+    positions = torch.as_tensor(np.maximum(index, 0).ravel(), device=device)
+    kept = torch.as_tensor((index >= 0).ravel(), device=device) if (index < 0).any() else None
+    return positions, kept
+
+
+class _Constant:
+    """An index that no one writes to: the same object is the same index, so that its tensor is made once."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, index: np.ndarray) -> None:
+        self.index = index
+
+    def __hash__(self) -> int:
+        return id(self.index)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Constant) and other.index is self.index
+
+
+@lru_cache(maxsize=256)
+def _kept_positions(constant: _Constant, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    with torch.inference_mode(False):  # an inference tensor would be refused by autograd later
+        return _positions(constant.index, device)
+
+
+_ENGINE = TorchEngine()
 
 
 class NetworkModule(nn.Module):
@@ -81,7 +114,7 @@ class NetworkModule(nn.Module):
     network:
         What to compute.
     dtype, device:
-        Of the parameters; float64 matters wherever a rank is taken.
+        Of the parameters; float64, the default, matters wherever a rank is taken.
     initialisation:
         ``"unit"``: normal weights, then every linear map scaled so that its outputs have root mean square 1 on standard
         normal inputs, layer by layer (layer-sequential unit variance, arXiv 1511.06422); without it the values of
@@ -103,7 +136,7 @@ class NetworkModule(nn.Module):
         self,
         network: Network,
         *,
-        dtype: torch.dtype = torch.float64,
+        dtype: torch.dtype | None = None,
         device: torch.device | str = "cpu",
         initialisation: str = "unit",
         rng: int = 0,
@@ -115,8 +148,9 @@ class NetworkModule(nn.Module):
                 'write initialisation="unit"'
             )
         self.network = network
+        self._plan, self._point_shape = network.plan, network.input_shape
         for name, shape in network.parameters.items():
-            self.register_parameter(name, nn.Parameter(torch.zeros(shape, dtype=dtype, device=device)))
+            self.register_parameter(name, nn.Parameter(torch.zeros(shape, dtype=dtype or torch.float64, device=device)))
         if initialisation != "zero":
             self._initialise(rng, calibrate=initialisation == "unit")
 
@@ -136,11 +170,14 @@ class NetworkModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs ``(N, *output_shape)`` at points ``(N, *input_shape)``."""
-        if x.shape[1:] != self.network.input_shape:
+        if x.shape[1:] != self._point_shape:
             raise PolygeomError(
                 f"x must have shape (N, {', '.join(map(str, self.network.input_shape))}), got {tuple(x.shape)}"
             )
-        value: Tensor = self.network.evaluate(TorchEngine(), dict(self.named_parameters()), x)
+        weights: Mapping[str, Tensor | None] = self._parameters
+        if len(weights) != len(self._plan.parameters):  # some are computed from others, by torch's parametrizations
+            weights = {name: getattr(self, name) for name in self._plan.parameters}
+        value: Tensor = self._plan.run(_ENGINE, weights, x)
         return value
 
     def set_weights(self, weights: Mapping[str, np.ndarray | Tensor]) -> None:

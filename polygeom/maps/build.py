@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.network import Network, parse
 from polygeom.network.expressions import Reader, names_in
-from polygeom.network.layers.formula import Formula
+from polygeom.network.layers.formula import formulas
 from polygeom.network.limits import shown
-from polygeom.network.text.maps import map_formula, map_network
+from polygeom.network.text.maps import map_formula, map_nodes
 from polygeom.network.text.scanner import Scanner, ascii_text
 
 if TYPE_CHECKING:
@@ -60,26 +60,26 @@ def from_text(text: str, parameters: Names = None, names: Names = None) -> Netwo
     if not parts:
         raise FormatError("map: no coordinates", text, 0, "write s^2, s*t, t^2")
     found: list[str] = []
-    formulas: list[tuple[int, str]] = []
+    pieces: list[tuple[int, str]] = []
     for start, part in parts:
         match = _NAME.match(part)
         if match:
             found.append(match.group(1))
             start, part = start + match.end(), part[match.end() :]
-        formulas.append((start, part))
-    if found and len(found) != len(formulas):
+        pieces.append((start, part))
+    if found and len(found) != len(pieces):
         raise FormatError("map: some coordinates have names and others none", text, 0, "name all of them, or none")
     own = _names(parameters, "parameters")
     if own is None:
-        own = names_in(",".join(part for _, part in formulas))
+        own = names_in(",".join(part for _, part in pieces))
     coordinates = []
-    for start, part in formulas:
+    for start, part in pieces:
         reader = Reader(_section(text, start, part), own)
         coordinates.append(str(reader.quotient(reader.sum())))
         if not reader.scanner.ended:
             reader.unexpected()
     chosen = _names(names, "names")
-    return map_network(Formula(own, tuple(coordinates), tuple(found) if chosen is None else chosen))
+    return Network(map_nodes(formulas(own, coordinates, tuple(found) if chosen is None else chosen)))
 
 
 def _section(text: str, start: int, part: str) -> Scanner:
@@ -160,7 +160,7 @@ def from_sympy(
             )
     symbols = sorted({s for e in given for s in e.free_symbols}, key=str)
     own = tuple(map(str, symbols if parameters is None else parameters))
-    return map_network(Formula(own, tuple(str(e) for e in given), _names(names, "names") or ()))
+    return Network(map_nodes(formulas(own, [str(e) for e in given], _names(names, "names") or ())))
 
 
 def _irrational(expression: Any) -> bool:
@@ -235,7 +235,7 @@ def minors(matrix: Sequence[Sequence[Any]], size: int, parameters: Names = None)
         for c in columns:
             coordinates.append(str(reader.quotient(_determinant(values, r, c, reader, known))))
             names.append(_minor_name(r, c, len(chosen) == 1, max(len(rows), len(rows[0])) > 9))
-    return map_network(Formula(own, tuple(coordinates), tuple(names)))
+    return Network(map_nodes(formulas(own, coordinates, tuple(names))))
 
 
 def _minor_name(rows: tuple[int, ...], columns: tuple[int, ...], all_rows: bool, large: bool) -> str:
@@ -296,4 +296,4 @@ def toric(exponents: Sequence[Sequence[int]], parameters: Names = None) -> Netwo
         top = [f"{name}^{e}" for name, e in zip(own, column, strict=True) if e > 0]
         bottom = [f"{name}^{-e}" for name, e in zip(own, column, strict=True) if e < 0]
         coordinates.append("*".join(top or ["1"]) + (f"/({'*'.join(bottom)})" if bottom else ""))
-    return map_network(Formula(own, tuple(coordinates)))
+    return Network(map_nodes(formulas(own, coordinates)))

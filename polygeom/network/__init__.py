@@ -1,16 +1,18 @@
 """What a polynomial network is: layers, graphs, families and their text. No arithmetic, no files."""
 
-from polygeom.network.builder import Builder
-from polygeom.network.families import (
+from polygeom.network.builder import (
+    Builder,
     ccp,
     convolutional,
     lightning_attention,
     linear,
     mlp,
     ncp,
+    parse,
     product_network,
+    write,
 )
-from polygeom.network.graph import Network, Node
+from polygeom.network.graph import Network
 from polygeom.network.layers import (
     LAYERS,
     Attention,
@@ -26,8 +28,8 @@ from polygeom.network.layers import (
     Scale,
     Sum,
 )
-from polygeom.network.text.notation import parse, write
-from polygeom.network.text.ranges import Range, expand
+from polygeom.network.nodes import Node
+from polygeom.network.ranges import Range, expand
 
 __all__ = [
     "LAYERS",

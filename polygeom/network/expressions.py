@@ -29,6 +29,12 @@ _DEEPEST = 100
 _EXAMPLE = "write for example s^2*t - 1/2*t^3"
 
 
+class Expression(str):
+    """A formula as text."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Quotient:
     """A quotient of polynomials with integer coefficients, in lowest terms.

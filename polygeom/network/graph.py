@@ -6,21 +6,22 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from polygeom._lazy import given
 from polygeom.errors import BudgetError, MissingPackageError, PolygeomError
 from polygeom.network.degrees import DegreeSet, Multidegrees, TotalDegrees
-from polygeom.network.layers import Dense, Input, Layer, Polynomial, Power, Shape
-from polygeom.network.limits import MOST_SYMBOLS, shown
+from polygeom.network.layers import Shape
+from polygeom.network.limits import shown
+from polygeom.network.nodes import Node, canonical, perceptron
+from polygeom.network.plan import Plan, compile_nodes
+from polygeom.network.primitives import Engine
+from polygeom.network.spans import Ambient, ambient
+from polygeom.network.text import notation, records
 
 if TYPE_CHECKING:
     import networkx
     import torch
-
-    from polygeom.engines.torch_module import NetworkModule
-    from polygeom.network.primitives import Engine
-    from polygeom.network.spans import Ambient
 
 
 _MOST_BITS = 4_000_000
@@ -34,22 +35,6 @@ def _monomials_up_to(n: int, degree: int, most: int) -> int:
         if total >= most:
             return most
     return min(total, most)
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One layer at work: the layer, the numbers of the nodes it reads, and the node whose weights it shares, if any."""
-
-    layer: Layer
-    inputs: tuple[int, ...] = ()
-    shares: int | None = None
-
-
-def _canonical(node: Node) -> Node:
-    """The node with a monomial activation written as a power, so that one network has one form."""
-    if isinstance(node, Node) and isinstance(node.layer, Polynomial) and (power := node.layer.monomial) is not None:
-        return Node(power, node.inputs, node.shares)
-    return node
 
 
 @dataclass(frozen=True)
@@ -77,108 +62,33 @@ class Network:
     nodes: tuple[Node, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "nodes", tuple(map(_canonical, self.nodes)))
-        if len(self.nodes) > MOST_SYMBOLS or sum(n.layer.symbols + len(n.inputs) for n in self.nodes) > MOST_SYMBOLS:
-            raise PolygeomError(
-                f"network: layers, inputs, pattern entries and coefficients must be at most {MOST_SYMBOLS} together; "
-                "write a smaller network"
-            )
-        if not self.nodes or not isinstance(self.nodes[0].layer, Input):
-            raise PolygeomError("network: the first node must be an input; write input(3) first")
-        for number, node in enumerate(self.nodes):
-            self._check_wiring(number, node)
-        _ = self.shapes
-        unused = set(range(len(self.nodes) - 1)) - {i for node in self.nodes for i in node.inputs}
-        if unused:
-            raise PolygeomError(
-                f"network: nodes {shown(sorted(unused))} lead nowhere; write every node but the last into another"
-            )
-        for number, node in enumerate(self.nodes):
-            if node.shares is not None:
-                own, theirs = self._weights_of(number), self._weights_of(node.shares)
-                if own != theirs or not own:
-                    raise PolygeomError(
-                        f"network: node {number} shares the weights of node {node.shares}, but needs the shapes {own}, "
-                        f"not {theirs}; leave out shares, or write equal widths"
-                    )
-
-    def _check_wiring(self, number: int, node: Node) -> None:
-        arity, got = node.layer.arity, len(node.inputs)
-        if (number > 0) == isinstance(node.layer, Input):
-            raise PolygeomError(f"network: node {number} is a second input; write one input and read it more than once")
-        if (arity is None and got < 2) or (arity is not None and got != arity):
-            wanted = "at least 2" if arity is None else str(arity)
-            raise PolygeomError(
-                f"network: node {number} ({node.layer.kind}) needs {wanted} inputs, got {got}; add them"
-            )
-        if any(not 0 <= i < number for i in node.inputs):
-            raise PolygeomError(
-                f"network: node {number} must read earlier nodes, got {shown(node.inputs)}; renumber it"
-            )
-        if node.shares is not None:
-            if not 0 <= node.shares < number or self.nodes[node.shares].shares is not None:
-                raise PolygeomError(
-                    f"network: node {number} must share the weights of an earlier node that owns them; "
-                    "write the first node with these weights"
-                )
-            if self.nodes[node.shares].layer.kind != node.layer.kind:
-                raise PolygeomError(
-                    f"network: node {number} and node {node.shares} share weights but differ in kind; write one layer"
-                )
-
-    def _input_shapes(self, number: int) -> list[Shape]:
-        return [self.shapes[i] for i in self.nodes[number].inputs]
-
-    def _weights_of(self, number: int) -> dict[str, Shape]:
-        return self.nodes[number].layer.parameters(*self._input_shapes(number))
+        object.__setattr__(self, "nodes", tuple(map(canonical, self.nodes)))
+        _ = self.plan  # compiling is the check
 
     @cached_property
+    def plan(self) -> Plan:
+        """The network compiled into a flat program; every engine runs it."""
+        return compile_nodes(self.nodes)
+
+    @property
     def shapes(self) -> tuple[Shape, ...]:
         """Shape of the value of every node, without the axis of points."""
-        shapes: list[Shape] = []
-        for number, node in enumerate(self.nodes):
-            try:
-                shapes.append(node.layer.shape(*(shapes[i] for i in node.inputs)))
-            except PolygeomError as error:
-                raise PolygeomError(f"network: node {number}: {error}") from None
-        return tuple(shapes)
+        return self.plan.shapes
 
-    @cached_property
+    @property
     def weight_names(self) -> tuple[Mapping[str, str], ...]:
         """For every node, its layer's local weight names and their names in the network: ``W`` → ``W2``."""
-        counters: dict[str, int] = {}
-        names: list[Mapping[str, str]] = []
-        for number, node in enumerate(self.nodes):
-            if node.shares is not None:
-                names.append(names[node.shares])
-                continue
-            own = {}
-            for local in self._weights_of(number):
-                counters[local] = counters.get(local, 0) + 1
-                own[local] = f"{local}{counters[local]}"
-            names.append(own)
-        return tuple(names)
+        return self.plan.weight_names
 
-    @cached_property
+    @property
     def parameters(self) -> Mapping[str, Shape]:
         """Shape of every weight by name (``W1``, ``b1``, …), in the order in which the nodes own them."""
-        shapes: dict[str, Shape] = {}
-        for number, names in enumerate(self.weight_names):
-            for local, shape in self._weights_of(number).items():
-                shapes.setdefault(names[local], shape)
-        return MappingProxyType(shapes)
+        return self.plan.parameters
 
-    @cached_property
+    @property
     def fan_in(self) -> Mapping[str, int]:
         """For every weight the number of terms in the sums that it enters, 0 for biases; for initial weights."""
-        return MappingProxyType(
-            {
-                names[local]: terms
-                for number, names in enumerate(self.weight_names)
-                if self.nodes[number].shares is None
-                for local, terms in self.nodes[number].layer.fan_in(*self._input_shapes(number)).items()
-            }
-        )
+        return self.plan.fan_in
 
     @cached_property
     def parameter_count(self) -> int:
@@ -224,8 +134,6 @@ class Network:
     @cached_property
     def ambient(self) -> Ambient:
         """The space in which the functions of the network lie; see `polygeom.network.spans`."""
-        from polygeom.network.spans import ambient
-
         return ambient(self)
 
     @cached_property
@@ -252,9 +160,7 @@ class Network:
     @cached_property
     def gauge(self) -> int:
         """How many parameters the continuous symmetries make redundant; see `polygeom.symmetry.gauge.gauge`."""
-        from polygeom.symmetry.gauge import gauge
-
-        return gauge(self)
+        return int(given("gauge")(self))
 
     @cached_property
     def expected_dimension(self) -> int:
@@ -271,25 +177,7 @@ class Network:
 
     @cached_property
     def _chain(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-        """Widths and activation degrees when the network is dense layers with monomials, or nothing, between."""
-        if len(self.input_shape) != 1:
-            return None
-        widths, degrees, activated = [self.input_dimension], [], True
-        for number, node in enumerate(self.nodes[1:], start=1):
-            layer = node.layer
-            if node.inputs != (number - 1,) or node.shares is not None:
-                return None
-            if isinstance(layer, Dense) and layer.pattern is None:
-                if not activated:
-                    degrees.append(1)
-                widths.append(layer.width)
-                activated = False
-            elif isinstance(layer, Power) and not activated:
-                degrees.append(layer.degree)
-                activated = True
-            else:
-                return None
-        return None if activated else (tuple(widths), tuple(degrees))
+        return perceptron(self.nodes)
 
     @property
     def widths(self) -> tuple[int, ...] | None:
@@ -316,22 +204,18 @@ class Network:
     @cached_property
     def text(self) -> str:
         """Canonical text; `polygeom.network.parse` reads it back as an equal network."""
-        from polygeom.network.text.notation import write
-
-        return write(self)
+        return notation.write(self.nodes)
 
     def to_json(self) -> str:
         """One line of JSON; `Network.from_json` and `polygeom.network.parse` read it back as an equal network."""
-        from polygeom.network.text.records import dump
-
-        return dump(self)
+        return records.dump(self.nodes)
 
     @classmethod
     def from_json(cls, text: str) -> Network:
         """The network that `to_json` wrote; raises `FormatError` for any other text."""
-        from polygeom.network.text.records import read
-
-        return read(text)
+        nodes = records.read(text)
+        with notation.pointing_at(text):
+            return cls(nodes)
 
     def __str__(self) -> str:
         return self.text
@@ -352,18 +236,17 @@ class Network:
         device: torch.device | str = "cpu",
         initialisation: str = "unit",
         rng: int = 0,
-    ) -> NetworkModule:
-        """The network as a ``torch.nn.Module`` with its own weights; needs torch (extra ``learn``).
+    ) -> torch.nn.Module:
+        """The network as a `polygeom.engines.torch_module.NetworkModule`; needs torch (extra ``learn``).
 
-        Parameters as for `polygeom.engines.torch_module.NetworkModule`; ``dtype`` is float64 if None.
+        Parameters as for `NetworkModule`; ``dtype`` is float64 if None.
         """
         try:
-            import torch
+            make = given("to_torch")
         except ImportError as error:
             raise MissingPackageError("to_torch", "torch") from error
-        from polygeom.engines.torch_module import NetworkModule
-
-        return NetworkModule(self, dtype=dtype or torch.float64, device=device, initialisation=initialisation, rng=rng)
+        module: torch.nn.Module = make(self, dtype=dtype, device=device, initialisation=initialisation, rng=rng)
+        return module
 
     def evaluate(self, engine: Engine[Any], weights: Mapping[str, Any], points: Any) -> Any:
         """The value of the output over ``engine``.
@@ -381,9 +264,4 @@ class Network:
         -------
         A point value of shape ``(N, *output_shape)``.
         """
-        values: list[Any] = [points]
-        for number, node in enumerate(self.nodes[1:], start=1):
-            own = {local: weights[name] for local, name in self.weight_names[number].items()}
-            inputs = [values[i] for i in node.inputs]
-            values.append(node.layer.apply(engine, inputs, own, self._input_shapes(number)))
-        return values[-1]
+        return self.plan.run(engine, weights, points)

@@ -14,16 +14,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.network.constants import Constants
 from polygeom.network.degrees import Degrees, Exponents, Multidegrees, TotalDegrees, power
-
-if TYPE_CHECKING:
-    from polygeom.network.graph import Network
 
 Entries = np.ndarray
 """Object array ``(1, *shape)`` of one value for every feature."""
@@ -320,7 +317,7 @@ class Ambient:
         return f"coefficients of {text}" + (f", without {fixed} that no weight enters" if fixed else "")
 
 
-def ambient(network: Network) -> Ambient:
+def ambient(network: Any) -> Ambient:
     """The space of the functions of a network, as small as degrees can tell.
 
     Raises
@@ -345,11 +342,11 @@ def ambient(network: Network) -> Ambient:
     return _evaluated(network, TotalDegrees(network.input_dimension))
 
 
-def _weights(network: Network) -> dict[str, np.ndarray]:
+def _weights(network: Any) -> dict[str, np.ndarray]:
     return {name: np.broadcast_to(np.array(True), shape) for name, shape in network.parameters.items()}
 
 
-def _evaluated(network: Network, degrees: Degrees) -> Ambient:
+def _evaluated(network: Any, degrees: Degrees) -> Ambient:
     engine = _SpanEngine(degrees)
     shape = (1, *network.input_shape)
     if isinstance(degrees, TotalDegrees):
@@ -361,7 +358,7 @@ def _evaluated(network: Network, degrees: Degrees) -> Ambient:
     return Ambient(degrees, tuple(outputs.flat))
 
 
-def _groups(network: Network) -> tuple[tuple[int, ...], ...] | None:
+def _groups(network: Any) -> tuple[tuple[int, ...], ...] | None:
     """Groups of inputs that are read separately; None if there is one, or if linear forms overlap."""
     n = network.input_dimension
     if network.widths is not None or n > _MOST_FEATURES:

@@ -20,9 +20,7 @@ from polygeom.symmetry.gauge import gauge, scalings, torus_rank
 
 P = symmetry._PRIME
 SMALL = [
-    network
-    for network in ZOO
-    if network.degree <= 8 and 0 < network.parameter_count <= 40 and not is_rational(network)
+    network for network in ZOO if network.degree <= 8 and 0 < network.parameter_count <= 40 and not is_rational(network)
 ]
 
 

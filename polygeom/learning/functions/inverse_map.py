@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
 from polygeom.learning.functions.coefficient_map import coefficients
 from polygeom.learning.training.least_squares import levenberg_marquardt
@@ -21,7 +22,7 @@ class _CoefficientMap(nn.Module):
 
     def __init__(self, network: Network, rng: int) -> None:
         super().__init__()
-        self.module = network.to_torch(rng=rng)
+        self.module = NetworkModule(network, rng=rng)
 
     def forward(self, x: Tensor) -> Tensor:
         found = coefficients(self.module.network, dict(self.module.named_parameters()), system="bombieri")

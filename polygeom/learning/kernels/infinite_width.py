@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
+from polygeom.learning.kernels.angles import Angles
 from polygeom.learning.kernels.duals import Activation, LeakyReLU, normaliser
 
 KINDS = ("ntk", "nngp")
@@ -72,7 +73,13 @@ class InfiniteWidth:
         variances(self.biases, self.depth + 1)
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        """Values ``(N, N')`` for rows ``(N, D)`` and ``(N', D)``."""
+        """Values ``(N, N')`` for rows ``(N, D)`` and ``(N', D)``.
+
+        Derivatives by the rows are finite. Where a kernel of a rectifier has a cusp, at rows that are parallel (with
+        their bias), they are the mean of both sides.
+        """
+        if isinstance(self.activation, LeakyReLU):
+            return self._rectified(x, y, self.activation.slope)
         bias = variances(self.biases, self.depth + 1)
         scale = normaliser(self.activation) if self.scale is None else self.scale
         a, b = (rows.square().sum(dim=1) + bias[0] for rows in (x, y))
@@ -85,6 +92,18 @@ class InfiniteWidth:
             tangent = covariance + tangent * slope
             a, b = (scale * self.activation.dual(v, v, v) + variance for v in (a, b))
         return covariance if self.kind == "nngp" else tangent
+
+    def _rectified(self, x: Tensor, y: Tensor, slope: float) -> Tensor:
+        """The recursion in angles, which keeps all digits at nearly parallel rows; see `Angles`."""
+        bias = variances(self.biases, self.depth + 1)
+        scale = 2 / (1 + slope * slope) if self.scale is None else self.scale
+        angles = Angles.between(x, y, bias[0])
+        tangent = angles.covariance
+        for variance in bias[1:]:
+            steps = scale * ((1 - slope) ** 2 / 2 * angles.step + slope)
+            angles = angles.rectified(slope, scale, variance)
+            tangent = angles.covariance + tangent * steps
+        return angles.covariance if self.kind == "nngp" else tangent
 
 
 class WidePerceptron(nn.Module):

@@ -3,13 +3,14 @@
 The least-norm function that takes the values ``y`` at the rows ``x`` is ``f(z) = Σ_i w_i k(x_i, z)`` with ``K w = y``,
 ``K`` the kernel matrix. When ``K`` is badly conditioned, digits of ``w`` are lost, and what small eigenvalues are
 rounded to decides the answer: a pseudo-inverse with one cutoff or another can give predictions that differ many times
-over. Here the system is solved as it stands, the condition number is part of the answer, and eigenvalues are dropped
-only on request.
+over. Here the system is solved as it stands, or refused when it is singular; the condition number is part of the
+answer, and eigenvalues are dropped only on request.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from polygeom.errors import BudgetError, PolygeomError
+from polygeom.learning.kernels.conditions import check_condition, condition_number, estimated_condition, limit
 from polygeom.learning.kernels.kernels import Kernel, blocks, gram
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 MEMORY_BUDGET = 2**30
 """Bytes that matrices of kernel values may take unless told otherwise: 1 GiB."""
 
-_RESIDUAL = 1e-2
+_ADVICE = "write ridge=1e-10, or cutoff=1e-12; equal rows must have equal values"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +45,8 @@ class KernelMachine:
     method:
         How the weights were found: ``"cholesky"``, ``"lu"``, ``"eigen-cut"``, ``"eigenpro"``.
     condition:
-        Largest over smallest eigenvalue of the matrix that was solved (among those kept); NaN if not computed,
-        infinite if the smallest is not positive.
+        Largest over smallest modulus of the eigenvalues of the matrix that was solved (among those kept): relative
+        errors of ``y`` and of rounding are amplified by up to this number. NaN for iterative methods.
     table:
         The log of an iterative method, one row for each record; None for direct ones.
     """
@@ -88,7 +90,8 @@ def solve(
 ) -> KernelMachine:
     """The least-norm function of the kernel's space with the values ``y`` at ``x``, by a direct method.
 
-    Cholesky decomposition; LU where rounding makes the matrix indefinite.
+    Cholesky decomposition; LU for kernels that are indefinite. A matrix that is singular in its precision is refused,
+    and one of which fewer than two digits of the solution are certain draws a `ConditionWarning`.
 
     Parameters
     ----------
@@ -102,14 +105,15 @@ def solve(
     cutoff:
         Drop eigenvalues up to ``cutoff`` times the largest. It changes the answer, hence never by itself.
     condition:
-        Whether to compute the condition number, which takes a few times longer than the solution.
+        Whether to compute the condition number exactly, which takes a few times longer than the solution; otherwise
+        it is estimated from below.
     memory_budget:
         Bytes that the matrix and its factor may take.
 
     Raises
     ------
     PolygeomError
-        When the matrix is singular to working precision, so that the solution misses ``y``.
+        When the matrix is singular to working precision: its condition number is at least ``1 / (N ε)``.
     BudgetError
         When the matrix does not fit; `polygeom.learning.eigenpro` needs less.
 
@@ -135,12 +139,12 @@ def solve(
     if cutoff is not None:
         return _eigen_cut(kernel, x, y, matrix, cutoff)
     factor, failed = torch.linalg.cholesky_ex(matrix)
-    if not failed:
-        method, weights = "cholesky", torch.cholesky_solve(y.reshape(len(y), -1), factor).reshape(y.shape)
-    else:
-        method, weights = "lu", _lu(matrix, y)
-    _reaches(matrix, weights, y)
-    return KernelMachine(kernel, x.clone(), weights, method, _condition(matrix) if condition else math.nan)
+    method = "lu" if failed else "cholesky"
+    apply = _lu(matrix) if failed else _cholesky(factor)
+    found = condition_number(matrix) if condition else estimated_condition(matrix, apply)
+    check_condition(matrix, found, _ADVICE)
+    weights = apply(y.reshape(len(y), -1)).reshape(y.shape)
+    return KernelMachine(kernel, x.clone(), weights, method, found)
 
 
 def targets(x: Tensor, y: Tensor) -> Tensor:
@@ -169,23 +173,15 @@ def block_rows(columns: int, element_size: int, memory_budget: int, copies: int 
     return int(rows)
 
 
-def _lu(matrix: Tensor, y: Tensor) -> Tensor:
-    weights, singular = torch.linalg.solve_ex(matrix, y)
-    return torch.full_like(y, math.nan) if singular else weights
+def _cholesky(factor: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda v: torch.cholesky_solve(v, factor)
 
 
-def _reaches(matrix: Tensor, weights: Tensor, y: Tensor) -> None:
-    missed = torch.linalg.vector_norm(matrix @ weights - y)
-    if not missed <= _RESIDUAL * torch.linalg.vector_norm(y):
-        raise PolygeomError(
-            "the kernel matrix must be invertible to working precision, but its condition number is "
-            f"{_condition(matrix):.1e}; write ridge=1e-10, or cutoff=1e-12; equal rows must have equal values"
-        )
-
-
-def _condition(matrix: Tensor) -> float:
-    values = torch.linalg.eigvalsh(matrix)
-    return float(values[-1] / values[0]) if values[0] > 0 else math.inf
+def _lu(matrix: Tensor) -> Callable[[Tensor], Tensor]:
+    factor, pivots, singular = torch.linalg.lu_factor_ex(matrix)
+    if singular:
+        return lambda v: torch.full_like(v, math.inf)
+    return lambda v: torch.linalg.lu_solve(factor, pivots, v)
 
 
 def _eigen_cut(kernel: Kernel, x: Tensor, y: Tensor, matrix: Tensor, cutoff: float) -> KernelMachine:
@@ -194,6 +190,12 @@ def _eigen_cut(kernel: Kernel, x: Tensor, y: Tensor, matrix: Tensor, cutoff: flo
     values, vectors = torch.linalg.eigh(matrix)
     kept = values > cutoff * values[-1]
     values, vectors = values[kept], vectors[:, kept]
+    if not len(values) or values[-1] / values[0] >= limit(len(matrix), matrix.dtype):
+        least = 1 / limit(len(matrix), matrix.dtype)
+        raise PolygeomError(
+            f"cutoff must be above the rounding of the eigenvalues, {least:.1e} times the largest, got {cutoff}; "
+            "write cutoff=1e-12"
+        )
     coordinates = vectors.T @ y.reshape(len(y), -1)
     weights = (vectors @ (coordinates / values[:, None])).reshape(y.shape)
     return KernelMachine(kernel, x.clone(), weights, "eigen-cut", float(values[-1] / values[0]))

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
 from polygeom.learning.networks.initialisation import initialise
 from polygeom.network import ccp, ncp, product_network
@@ -113,7 +114,7 @@ def hadamard_network(
             network = product_network(inputs, width, degree, outputs)
         else:
             network = (ccp if kind == "ccp" else ncp)(inputs, width, degree, outputs, bias=bias)
-        module = network.to_torch(dtype=dtype, device=device, rng=rng)
+        module = NetworkModule(network, dtype=dtype, device=device, rng=rng)
         return module if initialisation == "unit" else initialise(module, initialisation, rng)
     made = ActivatedHadamardNetwork(kind, inputs, width, degree, outputs, activation=activation, bias=bias)
     if initialisation == "normal":

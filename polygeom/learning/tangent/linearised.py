@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
+from polygeom.learning.kernels.conditions import check_condition
 from polygeom.learning.tangent.functional import WeightFunction, weight_function
 
 
@@ -166,12 +167,13 @@ def kernel_regression(
     residual = _residual(kernel, targets, start)
     matrix = kernel + ridge * torch.eye(len(kernel), dtype=kernel.dtype, device=kernel.device)
     values = torch.linalg.eigvalsh(matrix)
-    condition = float(values[-1] / values[0])
-    if values[0] <= torch.finfo(values.dtype).eps * values[-1]:
+    if values[0] <= 0:
         raise PolygeomError(
             f"kernel must be positive definite, got eigenvalues {float(values[0]):.1e} to {float(values[-1]):.1e}; "
             "write a positive ridge, or leave out points that repeat"
         )
+    condition = float(values[-1] / values[0])
+    check_condition(matrix, condition, "write a positive ridge, or leave out points that repeat")
     coefficients = torch.cholesky_solve(residual, torch.linalg.cholesky(matrix))
     error = (kernel @ coefficients - residual).abs().max()
     return KernelSolution(coefficients, condition, float(error))

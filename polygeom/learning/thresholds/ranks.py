@@ -24,6 +24,7 @@ from torch import Tensor
 
 from polygeom.dimension import dimension
 from polygeom.dimension.result import DimensionResult
+from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning.tangent.tangent_kernel import jacobian
 from polygeom.network import Network, parse
@@ -184,7 +185,7 @@ def evaluation_jacobian(network: Network, weights: Mapping[str, Tensor], x: Tens
     rows = len(x) * network.output_dimension
     if not network.parameters:
         return x.new_zeros((rows, 0))
-    module = network.to_torch(dtype=x.dtype, device=x.device, initialisation="zero")
+    module = NetworkModule(network, dtype=x.dtype, device=x.device, initialisation="zero")
     module.set_weights({name: weights[name].detach() for name in network.parameters})
     return jacobian(module, x, dtype=None, method="pointwise").reshape(rows, -1)
 

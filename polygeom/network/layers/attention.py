@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
 
 from polygeom.errors import PolygeomError
-from polygeom.network.layers.base import Layer, Shape, V
+from polygeom.network.layers.base import Layer, Shape, V, constant
 from polygeom.network.limits import positive
 from polygeom.network.primitives import Engine
 
@@ -55,6 +56,10 @@ class Attention(Layer):
         (y,) = inputs
         tokens = shapes[0][0]
         keys = engine.linear(y, weights["K"])
-        transposed = np.arange(tokens * self.rank).reshape(tokens, self.rank).T
-        scores = engine.matmul(engine.linear(y, weights["Q"]), engine.reindex(keys, transposed))
+        scores = engine.matmul(engine.linear(y, weights["Q"]), engine.reindex(keys, _transposed(tokens, self.rank)))
         return engine.matmul(scores, engine.linear(y, weights["V"]))
+
+
+@lru_cache(maxsize=256)
+def _transposed(rows: int, columns: int) -> np.ndarray:
+    return constant(np.arange(rows * columns).reshape(rows, columns).T)

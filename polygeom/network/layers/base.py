@@ -8,10 +8,14 @@ equations, torch, certificates. What follows the line "optional" below improves 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import ClassVar, TypeVar
+
+import numpy as np
 
 from polygeom.errors import PolygeomError
 from polygeom.network.primitives import Engine
@@ -23,6 +27,24 @@ LAYERS: dict[str, type[Layer]] = {}
 """Every layer by its word in text and JSON."""
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
+
+
+def constant(index: np.ndarray) -> np.ndarray:
+    """The array, never to be written to again: an engine may keep what it makes of it."""
+    index.flags.writeable = False
+    return index
+
+
+@lru_cache(maxsize=256)
+def numbered(*shape: int) -> np.ndarray:
+    """The positions 0, 1, … of a value in the given shape, constant."""
+    return constant(np.arange(math.prod(shape)).reshape(shape))
+
+
+def _entries(value: object) -> int:
+    if isinstance(value, tuple):
+        return sum(map(_entries, value))
+    return 2 if isinstance(value, Fraction) else 1
 
 
 class Layer:
@@ -55,7 +77,8 @@ class Layer:
     @property
     def symbols(self) -> int:
         """Size of the layer's description, for the limit on networks; its text has at most 3 numbers and words each."""
-        return 1
+        names: tuple[str, ...] = getattr(self, "__match_args__", ())  # the fields, by `dataclass`
+        return max(1, sum(_entries(getattr(self, name)) for name in names))
 
     def shape(self, *inputs: Shape) -> Shape:
         """Shape of the output for inputs of the given shapes (no axis of points), or `PolygeomError`."""

@@ -5,14 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
 
 from polygeom.errors import PolygeomError
-from polygeom.network.layers.base import Layer, Shape, V
+from polygeom.network.layers.base import Layer, Shape, V, constant, numbered
 from polygeom.network.limits import positive
 from polygeom.network.primitives import Engine
+
+
+@lru_cache(maxsize=256)
+def windows(count: int, size: int, step: int) -> np.ndarray:
+    """Positions ``(count, size)`` of the flattened input that each of ``count`` outputs sees, ``step`` apart."""
+    return constant(np.arange(count)[:, None] * step + np.arange(size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +63,8 @@ class Convolution(Layer):
     def columns(self, *inputs: Shape) -> tuple[str, ...] | None:
         return ("w",) if len(inputs[0]) == 2 else None
 
-    def windows(self, x: Shape) -> np.ndarray:
-        """Positions ``(n′, size · c)`` of the flattened input that each output position sees."""
-        c = math.prod(x[1:])
-        length = (x[0] - self.size) // self.stride + 1
-        starts = np.arange(length) * (self.stride * c)
-        return starts[:, None] + np.arange(self.size * c)
-
     def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
-        y = engine.linear(engine.reindex(inputs[0], self.windows(shapes[0])), weights["w"])
-        out = self.shape(shapes[0])
-        return engine.reindex(y, np.arange(math.prod(out)).reshape(out)) if len(out) == 1 else y
+        c, out = math.prod(shapes[0][1:]), self.shape(shapes[0])
+        seen = windows(out[0], self.size * c, self.stride * c)
+        y = engine.linear(engine.reindex(inputs[0], seen), weights["w"])
+        return engine.reindex(y, numbered(*out)) if len(out) == 1 else y

@@ -14,7 +14,7 @@ import numpy as np
 
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.network.constants import Constants
-from polygeom.network.expressions import Quotient, Terms, names_in, read_quotient
+from polygeom.network.expressions import Expression, Quotient, Terms, names_in, read_quotient
 from polygeom.network.layers.base import Layer, Shape, V
 from polygeom.network.limits import MOST_SYMBOLS, shown
 from polygeom.network.primitives import Engine
@@ -46,7 +46,7 @@ class Formula(Layer):
     """
 
     weights: tuple[str, ...]
-    coordinates: tuple[str, ...]
+    coordinates: tuple[Expression, ...]
     names: tuple[str, ...] = ()
     kind: ClassVar[str] = "formula"
 
@@ -55,7 +55,7 @@ class Formula(Layer):
             value = getattr(self, name)
             if not isinstance(value, list | tuple) or not all(isinstance(entry, str) for entry in value):
                 raise PolygeomError(f"formula: {name} must be a list of texts, got {shown(value)}; write ['s', 't']")
-            object.__setattr__(self, name, tuple(value))
+            object.__setattr__(self, name, tuple(map(str, value)))
         _check_names("weights", self.weights)
         _check_names("names", self.names)
         if not self.coordinates:
@@ -66,7 +66,7 @@ class Formula(Layer):
                 "name all of them or none"
             )
         read = [_read(text, self.weights, number) for number, text in enumerate(self.coordinates, start=1)]
-        object.__setattr__(self, "coordinates", tuple(map(str, read)))
+        object.__setattr__(self, "coordinates", tuple(Expression(str(quotient)) for quotient in read))
         if self.symbols > MOST_SYMBOLS:
             raise PolygeomError(
                 f"formula: its numbers and names must be at most {3 * MOST_SYMBOLS}, got {3 * self.symbols}; "
@@ -108,6 +108,11 @@ class Formula(Layer):
 
     def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
         return self.compiled.evaluate(engine, inputs[0], weights.get("w"))
+
+
+def formulas(weights: Sequence[str], coordinates: Sequence[str], names: Sequence[str] = ()) -> Formula:
+    """The layer of formulas given as texts."""
+    return Formula(tuple(weights), tuple(map(Expression, coordinates)), tuple(names))
 
 
 def _tokens(text: str) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
 
 from polygeom.errors import PolygeomError
-from polygeom.network.layers.base import Layer, Shape, V
+from polygeom.network.layers.base import Layer, Shape, V, constant
 from polygeom.network.limits import MOST_SYMBOLS, positive, shown
 from polygeom.network.primitives import Engine
 
@@ -88,7 +89,7 @@ class Dense(Layer):
     def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
         w = weights["W"]
         if self.pattern is not None:
-            w = engine.arrange(w, np.array(self.pattern))
+            w = engine.arrange(w, _index(self.pattern))
         return engine.linear(inputs[0], w)
 
 
@@ -126,6 +127,16 @@ class Scale(Layer):
         return {"s": 1}
 
     def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
-        diagonal = np.full((shapes[0][-1],) * 2, -1)
-        np.fill_diagonal(diagonal, np.arange(shapes[0][-1]))
-        return engine.linear(inputs[0], engine.arrange(weights["s"], diagonal))
+        return engine.linear(inputs[0], engine.arrange(weights["s"], _diagonal(shapes[0][-1])))
+
+
+@lru_cache(maxsize=256)
+def _index(pattern: tuple[tuple[int, ...], ...]) -> np.ndarray:
+    return constant(np.array(pattern))
+
+
+@lru_cache(maxsize=64)
+def _diagonal(size: int) -> np.ndarray:
+    index = np.full((size, size), -1)
+    np.fill_diagonal(index, np.arange(size))
+    return constant(index)

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from polygeom.errors import PolygeomError
-from polygeom.network.layers.base import Layer, Shape, V
+from polygeom.network.layers.base import Layer, Shape, V, numbered
 from polygeom.network.limits import MOST_AXES, positive
 from polygeom.network.primitives import Engine
 
@@ -93,4 +91,4 @@ class Flatten(Layer):
         return (math.prod(inputs[0]),)
 
     def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
-        return engine.reindex(inputs[0], np.arange(math.prod(shapes[0])))
+        return engine.reindex(inputs[0], numbered(math.prod(shapes[0])))

@@ -11,6 +11,7 @@ from polygeom.network.limits import LARGEST_COEFFICIENT
 from polygeom.network.text.scanner import Scanner
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DEEPEST = 4
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ def read_call(s: Scanner, word: str, start: int) -> Call:
 
 
 def _read_value(s: Scanner, depth: int = 0) -> Any:
-    """An integer, a fraction, True, False, a name, a text in quotes, or a list of such, at most two deep."""
+    """An integer, a fraction, True, False, a name, a text in quotes, or a list of such, at most `_DEEPEST` deep."""
     position = s.position
     if s.peek('"'):
         return s.quoted()
@@ -67,8 +68,8 @@ def _read_value(s: Scanner, depth: int = 0) -> Any:
         if s.take("/"):
             return Fraction(number, s.integer("denominator", 1, LARGEST_COEFFICIENT, "write a fraction such as 1/2"))
         return number
-    if depth == 2:
-        s.fail("a list three deep", "write lists at most two deep, [[0,1],[1,0]]", position)
+    if depth == _DEEPEST:
+        s.fail(f"lists more than {_DEEPEST} deep", "write lists such as [[0,1],[1,0]]", position)
     s.spend()
     s.take("[")
     items: list[Any] = []
@@ -77,11 +78,6 @@ def _read_value(s: Scanner, depth: int = 0) -> Any:
         if not s.take(",") and not s.peek("]"):
             s.fail(f"expected , or ], found {s.here}", "write , between entries and ] after the last one")
     return items
-
-
-def frozen(value: Any) -> Any:
-    """``value`` with its lists as tuples."""
-    return tuple(map(frozen, value)) if isinstance(value, list) else value
 
 
 def write_value(value: Any) -> str:

@@ -5,30 +5,43 @@ Coordinates may have names for the equations between them, ``map(s,t: p=s^2, q=s
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from polygeom.network.expressions import Reader
-from polygeom.network.graph import Network, Node
 from polygeom.network.layers import Input
-from polygeom.network.layers.formula import Formula
+from polygeom.network.layers.formula import Formula, formulas
+from polygeom.network.nodes import Node, Nodes
 from polygeom.network.text.scanner import Scanner
 
 EXAMPLE = "write map(s,t: s^2, s*t, t^2)"
 
 
-def map_network(formula: Formula) -> Network:
-    """The network that computes formulas without features: one dummy input, one layer."""
-    return Network((Node(Input((1,))), Node(formula, (0,))))
+class _HasNodes(Protocol):
+    @property
+    def nodes(self) -> Nodes:
+        """Nodes, the input first."""
 
 
-def map_formula(network: Network) -> Formula | None:
+def map_nodes(formula: Formula) -> Nodes:
+    """The nodes that compute formulas without features: one dummy input, one layer."""
+    return (Node(Input((1,))), Node(formula, (0,)))
+
+
+def map_formula(network: _HasNodes) -> Formula | None:
     """The formulas of a network that is a map, None for any other network."""
-    if len(network.nodes) != 2 or network.input_shape != (1,):
+    return formula_of(network.nodes)
+
+
+def formula_of(nodes: Nodes) -> Formula | None:
+    """The formulas of nodes that are a map, None for others."""
+    if len(nodes) != 2 or nodes[0].layer != Input((1,)):
         return None
-    layer = network.nodes[1].layer
+    layer = nodes[1].layer
     return layer if isinstance(layer, Formula) and layer.is_map else None
 
 
-def read(s: Scanner) -> Network:
-    """The map whose opening parenthesis stands at the scanner."""
+def read(s: Scanner) -> Nodes:
+    """The nodes of the map whose opening parenthesis stands at the scanner."""
     s.expect("(", EXAMPLE)
     parameters = _parameters(s)
     s.expect(":", "write a colon between the parameters and the coordinates, map(s,t: s^2, s*t)")
@@ -53,7 +66,7 @@ def read(s: Scanner) -> Network:
     if not s.ended:
         s.fail(f"expected the end, found {s.here}", "write one map")
     with s.at(0):
-        return map_network(Formula(tuple(parameters), tuple(coordinates), tuple(names)))
+        return map_nodes(formulas(parameters, coordinates, names))
 
 
 def _parameters(s: Scanner) -> list[str]:

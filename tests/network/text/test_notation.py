@@ -14,8 +14,8 @@ from hypothesis import given
 from network import examples
 
 from polygeom.network import Dense, Input, Network, Node, lightning_attention, mlp, parse, write
+from polygeom.network.builder import _parse
 from polygeom.network.limits import LONGEST_TEXT, MOST_SYMBOLS
-from polygeom.network.text.notation import _parse
 
 CANONICAL = [
     "[2,3]",

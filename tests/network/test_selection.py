@@ -8,8 +8,8 @@ import pytest
 
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.network import parse
+from polygeom.network.selection import architectures, expand_depths
 from polygeom.network.shapes import SHAPES
-from polygeom.network.text.selection import architectures, expand_depths
 
 
 def all_of(first: range, hidden: range, last: range, depths: range, degrees: range) -> list[str]:

@@ -2,7 +2,7 @@
 
 ``[2,2..4^1..3,1] r=2`` repeats the hidden stretch ``2..4`` once, twice and three times: an entry between the brackets
 may be followed by ``^`` and a number, or a range of numbers, of layers. Everything else is as in
-`polygeom.network.text.ranges`.
+`polygeom.network.ranges`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from functools import cached_property
 from itertools import pairwise, product
 
 from polygeom.errors import FormatError, PolygeomError
+from polygeom.network.builder import parse
 from polygeom.network.graph import Network
+from polygeom.network.ranges import Range, expand
 from polygeom.network.shapes import SHAPES
-from polygeom.network.text.notation import parse
-from polygeom.network.text.ranges import Range, expand
 
 MOST_LOOKED_AT = 20_000_000
 """Architectures that a selection with filters may have to look at."""
@@ -115,7 +115,7 @@ def architectures(
     Parameters
     ----------
     texts:
-        One text, or several: ``"[2..4,2..5^1..3,1] r=2..3"``; see `polygeom.network.text.ranges.expand` and, for ``^``,
+        One text, or several: ``"[2..4,2..5^1..3,1] r=2..3"``; see `polygeom.network.ranges.expand` and, for ``^``,
         the top of this page.
     shape:
         ``"non-increasing"`` (also called ``"pyramidal"``), ``"non-decreasing"``, ``"monotone"`` (either), or
