@@ -17,8 +17,7 @@ import sympy_script
 from scipy.linalg import lapack
 
 from polygeom.dimension import dimension
-from polygeom.dimension.bounds import identifications as _identifications
-from polygeom.dimension.bounds import perceptrons as bounds
+from polygeom.dimension.bounds import identified_points, search
 from polygeom.dimension.compute import perceptron_trial
 from polygeom.dimension.ranks.tangent import generic_rank
 from polygeom.dimension.ranks.witness import STRUCTURED, generator
@@ -43,7 +42,7 @@ def nothing() -> tuple[()]:
 
 def nothing_known() -> tuple[()]:
     """Forget bounds and networks of earlier rounds, so that each round is the first."""
-    for cached in (bounds._upper_bound, _identifications.conditions, builder._parse_cached):
+    for cached in (search._upper_bound, identified_points.conditions, builder._parse_cached):
         cached.cache_clear()
     return ()
 

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import polygeom
+from polygeom.dimension.bounds.catalogue import catalogue
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -50,6 +51,13 @@ def describe_returns(app: Sphinx, what: str, name: str, obj: Any, options: Any, 
             return
 
 
+def insert_rules(app: Sphinx, name: str, source: list[str]) -> None:
+    """Put the rules for upper bounds, as the register holds them, where the page asks for them."""
+    if name == "bounds":
+        source[0] = source[0].replace("<!-- rules of polygeom.dimension.bounds -->", catalogue())
+
+
 def setup(app: Sphinx) -> None:
     """Connect ahead of napoleon, whose priority is the default of 500."""
     app.connect("autodoc-process-docstring", describe_returns, priority=400)
+    app.connect("source-read", insert_rules)

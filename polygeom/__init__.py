@@ -17,7 +17,8 @@ from polygeom._lazy import give
 from polygeom._version import __version__
 
 if TYPE_CHECKING:
-    from polygeom.dimension import DimensionResult, dimension, verify
+    from polygeom.certificates import verify
+    from polygeom.dimension import DimensionResult, dimension
     from polygeom.dimension.explain import explain
     from polygeom.dimension.frontier.search import frontier
     from polygeom.dimension.identifiability import identifiability, threshold
@@ -56,7 +57,7 @@ _HOMES = {
     "lightning_attention": "polygeom.network",
     "dimension": "polygeom.dimension",
     "DimensionResult": "polygeom.dimension",
-    "verify": "polygeom.dimension",
+    "verify": "polygeom.certificates",
     "architectures": "polygeom.network.selection",
     "frontier": "polygeom.dimension.frontier.search",
     "threshold": "polygeom.dimension.identifiability",

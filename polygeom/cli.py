@@ -68,7 +68,7 @@ def polygeom() -> None:
 
     \b
     Exit status: 0 all done, 1 the answer is no (verify, table --check) or some networks of a list failed,
-    2 input that cannot be used, 130 interrupted.
+    2 input that cannot be used, 3 unknown (contains, verify), 130 interrupted.
     """
 
 

@@ -89,3 +89,7 @@ class MissingPackageError(PolygeomError, ModuleNotFoundError):
             f"{self.purpose} needs {', '.join(self.packages)} ({kind} {', '.join(extras)}); "
             f"in a checkout of polygeom write: {install(*extras)}"
         )
+
+
+class CertificateError(PolygeomError):
+    """What was to be checked is not a certificate: not JSON, a field missing, unknown, or of another form."""

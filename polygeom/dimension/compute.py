@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 
 from polygeom._version import __version__
-from polygeom.dimension.bounds.networks import network_bound
-from polygeom.dimension.bounds.perceptrons import Bound, upper_bound
+from polygeom.dimension.bounds.bound import Bound
+from polygeom.dimension.bounds.search import proved_bound, upper_bound
 from polygeom.dimension.counts import Degrees, Widths, parameter_count, without_idle_layers
 from polygeom.dimension.ranks import blocks as _blocks
 from polygeom.dimension.ranks.budget import require_memory
@@ -131,13 +131,6 @@ def _checked(network: Network, method: str, error: float, rng: int | np.random.G
 def _whole(value: object) -> int:
     """A value as an integer; -1 for what is none."""
     return int(value) if isinstance(value, int | np.integer) and not isinstance(value, bool) else -1
-
-
-def proved_bound(network: Network, *, thorough: bool = True) -> Bound:
-    """The smallest proved upper bound for the dimension, with its rule; see `polygeom.dimension.bounds`."""
-    if network.widths is not None and network.activation_degrees is not None:
-        return upper_bound(network.widths, network.activation_degrees, thorough=thorough)
-    return network_bound(network, thorough=thorough)
 
 
 def _best(network: Network, method: str, error: float, seed: int, memory: int | None) -> tuple[Bound, list[Trial], str]:

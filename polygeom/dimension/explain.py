@@ -8,8 +8,9 @@ from typing import Any
 
 from polygeom._version import __version__
 from polygeom.answers import PROBABLE, PROVED, Answer
-from polygeom.dimension.bounds.perceptrons import Bound
-from polygeom.dimension.compute import dimension, proved_bound
+from polygeom.dimension.bounds.bound import RULES, Bound
+from polygeom.dimension.bounds.search import proved_bound
+from polygeom.dimension.compute import dimension
 from polygeom.dimension.result import DimensionResult
 from polygeom.errors import PolygeomError
 from polygeom.network import Network, parse
@@ -17,29 +18,6 @@ from polygeom.network import Network, parse
 EXPLAINED = "explained"
 UNEXPLAINED = "unexplained"
 NO_DEFECT = "no defect"
-
-MEANINGS = {
-    "ambient": "no more coefficients than that",
-    "parameters": "weights minus scalings",
-    "symmetries": "weights minus symmetries",
-    "one token": "a quadratic form of bounded rank times a vector",
-    "homogenised": "biases as weights of one more neuron in each layer",
-    "idle layer": "a linear layer that restricts nothing",
-    "surplus": "neurons beyond what the features of their layer span",
-    "cut": "two parts, less the scalings between them",
-    "lift": "pre-activations are linear in monomials",
-    "outputs": "outputs beyond the last hidden width are linear combinations of features",
-    "inputs": "functions of fewer linear forms than inputs",
-    "quadrics": "quadratic forms of bounded rank",
-    "Veronese": "Alexander and Hirschowitz: one less than counted",
-    "Segre–Veronese": "Ottaviani, London, Abo and Brambilla: one less than counted",
-    "rotations": "a sum of squares is unchanged by rotations of what is squared",
-    "hypersurface": "the features of the layer satisfy an equation",
-    "span": "only the space spanned by the features of the layer matters",
-    "pencil": "products of the features miss one quartic",
-    "identifications": "the features of the layer do not tell certain points apart",
-}
-"""For each rule of `polygeom.dimension.bounds` its reason in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +29,7 @@ class Step:
     level:
         0 for the bound of the network itself, 1 for what it rests on, and so on.
     rule, layer, meaning:
-        The rule of `polygeom.dimension.bounds.perceptrons`, the hidden layer at which it is applied (0 where it has
+        The rule of `polygeom.dimension.bounds.rules`, the hidden layer at which it is applied (0 where it has
         none), and why it holds, in a few words.
     widths, degrees:
         The architecture that is bounded; empty for networks that are not plain perceptrons.
@@ -107,7 +85,7 @@ class Explanation(Answer):
     @property
     def causes(self) -> tuple[str, ...]:
         """The rules of the chain that are special, in order: all but the counts of coefficients and parameters."""
-        rules = (f"{s.rule} at layer {s.layer}" if s.layer else s.rule for s in self.chain if s.rule not in _COUNTS)
+        rules = (f"{s.rule} at layer {s.layer}" if s.layer else s.rule for s in self.chain if not RULES[s.rule].counts)
         return tuple(dict.fromkeys(rules))
 
     def as_dict(self) -> dict[str, Any]:
@@ -123,9 +101,6 @@ class Explanation(Answer):
         if self.verdict == UNEXPLAINED:
             return f"{head}unexplained, the smallest bound is {self.bound} ({_tell(self.chain[0])})"
         return head + "; ".join(_tell(step) for step in self.chain)
-
-
-_COUNTS = frozenset({"ambient", "parameters", "symmetries"})
 
 
 def _tell(step: Step) -> str:
@@ -181,6 +156,6 @@ def explain_known(network: Network, found: int, expected: int, seed: int = 0) ->
 
 def steps(bound: Bound, level: int = 0) -> Iterator[Step]:
     """The steps of a bound, each before those it rests on."""
-    yield Step(level, bound.rule, bound.layer, MEANINGS[bound.rule], bound.widths, bound.degrees, bound.value)
+    yield Step(level, bound.rule, bound.layer, RULES[bound.rule].meaning, bound.widths, bound.degrees, bound.value)
     for part in bound.parts:
         yield from steps(part, level + 1)

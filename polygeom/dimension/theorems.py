@@ -3,7 +3,7 @@
 Every rule here is an equality. Some carry a network to a smaller one of which the dimension is known:
 
 idle layer, surplus
-    as in `polygeom.dimension.bounds.perceptrons`.
+    as in `polygeom.dimension.bounds.rules.reductions`.
 a layer of width 1
     ``F_o = c_o q^R`` with ``q`` in ``V(d_0..d_k)``, ``d_k = 1``, and any constants ``c``; scaling ``q`` scales the
     constants. So dim = dim(d_0..d_k) + d_L - 1.
@@ -24,7 +24,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from polygeom.dimension.bounds.perceptrons import DEFECTIVE_VERONESE, feature_span
+from polygeom.dimension.bounds.architecture import feature_span
+from polygeom.dimension.bounds.rules.closed.veronese import DEFECTIVE
 from polygeom.dimension.counts import (
     Degrees,
     Widths,
@@ -77,7 +78,7 @@ def _final(widths: Widths, degrees: Degrees) -> Known | None:
         if degrees[0] == 2:
             return (s * n - s * (s - 1) // 2 if s < n else n * (n + 1) // 2), "quadratic forms of bounded rank"
         count = capped_monomials(n, degrees[0], s * n)  # at most s n
-        return DEFECTIVE_VERONESE.get((n, s, degrees[0]), count), HIRSCHOWITZ
+        return DEFECTIVE.get((n, s, degrees[0]), count), HIRSCHOWITZ
     free = parameter_count(widths) - sum(widths[1:-1])
     coefficients = m * capped_monomials(n, output_degree(degrees), free)
     if free <= coefficients:

@@ -204,7 +204,7 @@ BAD = [
     (["table", "TABLE", "--sort", "colour"], "write one of network"),
     (["table", "TABLE", "--by", "colour"], "write one of network"),
     (["table", "TABLE", "--where", "__import__('os') = 1"], "write COLUMN OPERATOR VALUE"),
-    (["verify"], "Missing argument"),
+    (["verify"], "no FILE"),
     (["verify", "no-such-certificate.json"], "write the path"),
     (["verify", "TABLE"], "not JSON"),
 ]
@@ -233,11 +233,12 @@ CERTIFICATES = [
     ("", "not JSON"),
     ("{}", "no field kind"),
     ("[1]", "no field kind"),
-    ('{"kind": "horoscope"}', "known kinds: dimension"),
+    ('{"kind": "horoscope"}', "kind must be one of dimension"),
     ('{"kind": "dimension", "kind": "dimension"}', "a key occurs twice"),
     ('{"kind": "dimension", "format": 99}', "newer polygeom"),
-    ('{"kind": "dimension", "format": 1}', "must have the fields kind, format, version"),
-    ('{"kind": "dimension", "format": NaN}', "not a number"),
+    ('{"kind": "dimension", "format": 1}', "format must be 2"),
+    ('{"kind": "dimension", "format": 2}', "missing required field"),
+    ('{"kind": "dimension", "format": NaN}', "not an integer"),
     ("[" * 100_000, "not JSON"),
 ]
 

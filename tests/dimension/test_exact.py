@@ -8,7 +8,7 @@ import time
 import pytest
 
 from polygeom.dimension import dimension
-from polygeom.dimension.bounds.perceptrons import upper_bound
+from polygeom.dimension.bounds.search import upper_bound
 from polygeom.dimension.compute import COSTLY, operations
 from polygeom.dimension.identifiability import identifiability
 from polygeom.dimension.ranks.budget import machine_memory, require_memory

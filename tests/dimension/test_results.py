@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import polygeom
 from polygeom.dimension import compute as engine
 from polygeom.dimension import dimension
-from polygeom.dimension.bounds.perceptrons import Bound
+from polygeom.dimension.bounds.bound import Bound
 from polygeom.dimension.compute import Trial
 from polygeom.dimension.ranks.witness import Rank, field_for, generator
 from polygeom.errors import BudgetError, PolygeomError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom._version import __version__
 from polygeom.answers import PROBABLE, PROVED, UNKNOWN, Answer
-from polygeom.dimension.bounds.perceptrons import Bound
+from polygeom.dimension.bounds.bound import Bound
 from polygeom.dimension.counts import Degrees, Widths, ambient_dimension, saturated_widths
 from polygeom.dimension.frontier.cover import Point, below
 from polygeom.network.shapes import is_unimodal
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas
 
 KIND = "frontier"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,6 @@ class Frontier(Answer):
                 {
                     "widths": list(box.widths),
                     "bound": None if box.bound is None else box.bound.as_dict(),
-                    "error_bound": box.error_bound,
                 }
                 for box in self.excluded
             ],

@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from polygeom._version import __version__
-from polygeom.dimension.bounds.perceptrons import Bound, upper_bound
+from polygeom.dimension.bounds.bound import Bound
+from polygeom.dimension.bounds.search import upper_bound
 from polygeom.dimension.compute import dimension
 from polygeom.dimension.counts import Degrees, ambient_dimension, saturated_widths, without_surplus
 from polygeom.dimension.frontier.cover import Point, Uncovered

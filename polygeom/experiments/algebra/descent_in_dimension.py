@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from polygeom.experiments.study import option
+from polygeom.experiments.study import Study, option
 from polygeom.network import parse
 
 if TYPE_CHECKING:
@@ -178,3 +178,15 @@ def summarise(table: pandas.DataFrame) -> str:
 
 def _first(part: pandas.DataFrame, where: pandas.Series[bool]) -> str:
     return str(int(part["width"][where].min())) if where.any() else "none"
+
+
+STUDY = Study(
+    "descent-in-dimension",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    repeats=REPEATS,
+)

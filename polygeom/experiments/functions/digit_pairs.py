@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
 
 if TYPE_CHECKING:
     import numpy
@@ -46,7 +46,6 @@ class Config:
     schedule: str = option("linear", "Schedule of the learning rate.", choices=("constant", "linear"))
 
 
-ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "published": Config(
@@ -199,3 +198,16 @@ def plot(table: pandas.DataFrame) -> Any:
     axes[0].legend(fontsize=8)
     figure.tight_layout()
     return figure
+
+
+STUDY = Study(
+    "digit-pairs",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    repeats=REPEATS,
+    any_device=True,
+)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom.datasets.functions import TARGETS
 from polygeom.datasets.regions import SHAPES, SIGNS
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
 
 if TYPE_CHECKING:
     import numpy
@@ -71,7 +71,6 @@ _COSINE = Config(
     target="cos2x", degrees=(10,), train_radius=2.356194490192345, test_radius=4.71238898038469, models=("ccp", "mlp"),
     initialisation="unit", learning_rate=1e-3, steps=4000, schedule="linear",
 )  # fmt: skip
-ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "published": _PUBLISHED,
@@ -297,3 +296,16 @@ def _draw_errors(ax: Any, errors: pandas.DataFrame, colours: dict[Any, str], *, 
     ax.set_ylabel("error / deviation of the truth")
     if legend:
         ax.legend(fontsize=8)
+
+
+STUDY = Study(
+    "extrapolation",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    repeats=REPEATS,
+    any_device=True,
+)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import option
+from polygeom.experiments.study import Study, option
 
 if TYPE_CHECKING:
     import numpy
@@ -43,7 +43,6 @@ class Config:
     )
 
 
-ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "published": Config(
@@ -273,3 +272,16 @@ def plot(table: pandas.DataFrame) -> Any:
     axes[0, 0].legend(fontsize=8)
     figure.tight_layout()
     return figure
+
+
+STUDY = Study(
+    "spectral-bias",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    repeats=REPEATS,
+    any_device=True,
+)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.datasets import vaec
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
 from polygeom.learning.networks.analogy import (
     ENCODERS,
     AnalogyNetwork,
@@ -61,7 +61,6 @@ class Config:
     tested: int = option(3000, "Problems of each region to test on, of 19 040 in random order.")
 
 
-ANY_DEVICE = True
 PRESETS = {
     "quick": Config(normalisations=("context", "none"), resolution=16, steps=400, tested=1000),
     "reduced": Config(normalisations=("context", "none")),
@@ -212,3 +211,15 @@ def summarise(table: pandas.DataFrame) -> str:
         ]
         lines.append(f"{', '.join(map(str, names))}: {'  '.join(spread)}")
     return "\n".join(lines)
+
+
+STUDY = Study(
+    "visual-analogy",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    any_device=True,
+)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from polygeom.errors import FormatError, PolygeomError
-from polygeom.experiments.study import folder
+from polygeom.experiments.folders import folder
 from polygeom.storage.arrays import read_archive, write_archive
 from polygeom.sweeps.environment import environment
 

@@ -18,7 +18,7 @@ import torch
 
 from polygeom.datasets.published import linear_on_sphere
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
 from polygeom.learning.kernels.duals import Activation, Erf, LeakyReLU, Monomial
 from polygeom.learning.kernels.infinite_width import InfiniteWidth, WidePerceptron
 from polygeom.learning.tangent.linearised import kernel_regression
@@ -149,3 +149,14 @@ def summarise(table: pandas.DataFrame) -> str:
             text += f"; the first falls like width^{slope:.1f}"
         lines.append(text)
     return "\n".join(lines)
+
+
+STUDY = Study(
+    "network-vs-ntk",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+)

@@ -20,7 +20,7 @@ from torch import nn
 from polygeom.datasets.labelled import Labelled, normalise
 from polygeom.datasets.selection import NAMES, train_and_test
 from polygeom.errors import BudgetError
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
 from polygeom.experiments.tangent.network_vs_ntk import activation
 from polygeom.learning.kernels.infinite_width import InfiniteWidth, WidePerceptron
 from polygeom.learning.kernels.machines import solve
@@ -201,3 +201,14 @@ def summarise(table: pandas.DataFrame) -> str:
             f"infinite width {limit:.3f}"
         )
     return "\n".join(lines)
+
+
+STUDY = Study(
+    "trained-descent",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+)

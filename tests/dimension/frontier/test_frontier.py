@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from polygeom.dimension import verify as verify_any
-from polygeom.dimension.bounds.perceptrons import Bound
+from polygeom import verify as verify_any
+from polygeom.dimension.bounds.bound import Bound
 from polygeom.dimension.compute import dimension
 from polygeom.dimension.counts import ambient_dimension, parameter_count, saturated_widths, without_surplus
 from polygeom.dimension.frontier.result import Frontier
@@ -351,13 +351,32 @@ def wrong_count(data: dict[str, Any]) -> None:
     data["claim"]["count"] = 12
 
 
+def listed_twice(data: dict[str, Any]) -> None:
+    data["architectures"].insert(1, copy.deepcopy(data["architectures"][0]))
+    data["claim"]["count"] += 1
+
+
+def in_another_order(data: dict[str, Any]) -> None:
+    data["architectures"].reverse()
+
+
+def another_heading(data: dict[str, Any]) -> None:
+    data["network"] = "(9,*,9) r=9"
+
+
+def called_unproved(data: dict[str, Any]) -> None:
+    data["architectures"][0]["proved"] = False
+
+
 def open_and_complete(data: dict[str, Any]) -> None:
     data["open"] = [[2, 3, 3, 3, 3, 3, 3, 1]]
 
 
 FORGERIES = [
     drop_architecture, drop_box, widen_box, lower_bound_value, too_large_bound, bound_of_another_box, wrong_predecessor,
-    missing_predecessor, not_filling, not_minimal, unproved_box, wrong_count, open_and_complete,
+    missing_predecessor, not_filling, not_minimal, unproved_box, wrong_count, open_and_complete, listed_twice,
+    in_another_order, another_heading,
+    called_unproved,
 ]  # fmt: skip
 
 
@@ -366,7 +385,7 @@ def test_a_false_certificate_is_found_out(
     forge: Callable[[dict[str, Any]], None], certificate: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if forge is not not_filling:  # the ranks are the slow part, and right in every other forgery
-        monkeypatch.setattr(frontier_check, "_fills", lambda *_: True)
+        monkeypatch.setattr(frontier_check._Claims, "fills", lambda *_: True)
     data = copy.deepcopy(certificate)
     assert verify_frontier(data).valid
     forge(data)
@@ -379,7 +398,10 @@ def test_a_false_certificate_is_found_out(
     "spoil",
     [
         lambda d: d.pop("degrees"),
-        lambda d: d.update(format=2),
+        lambda d: d.update(format=1),
+        lambda d: d.update(inputs=2.7),
+        lambda d: d["claim"].update(count=1.9),
+        lambda d: d["excluded"][0].update(error_bound=0),
         lambda d: d.update(inputs=0),
         lambda d: d["excluded"][0].update(widths=[2, 3]),
         lambda d: d["excluded"][0].update(widths=[2, 99, 1, 1, 1, 1, 1, 1]),
