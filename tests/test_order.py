@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "polygeom"
 
 FLOORS = (
     {"_version", "errors", "answers"},
-    {"_lazy", "_callable"},
+    {"_lazy", "_callable", "checks"},
     {"modular", "storage", "supervision"},
     {"sweeps"},
     {"network", "engines", "symmetry"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -91,6 +92,11 @@ class DimensionResult(Answer):
     def _told(self) -> str:
         """What the ambient dimension counts, where this is not plain from the network."""
         return f" ({self.ambient})" if ";" in self.ambient or "multidegree" in self.ambient else ""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> DimensionResult:
+        """The result that `as_dict` described."""
+        return cls(**{**data, "primes": tuple(data["primes"])})
 
     def __str__(self) -> str:
         """Two lines for a reader."""

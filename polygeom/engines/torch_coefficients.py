@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from polygeom.engines.torch_module import TorchEngine
+from polygeom.engines.torch_engine import TorchEngine
 from polygeom.errors import PolygeomError
 from polygeom.network.constants import Constants
 

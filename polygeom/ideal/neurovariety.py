@@ -16,7 +16,7 @@ from polygeom.ideal.inclusion import Inclusion, contains, integer_point
 from polygeom.ideal.proofs.certificate import certify
 from polygeom.ideal.result import TIMEOUT, IdealResult
 from polygeom.ideal.search.search import Progress, Search, interpolate
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 from polygeom.network.text.maps import map_formula
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Neurovariety:
     """
 
     def __init__(self, network: Network | str, *, rng: int = 0, workers: int = 1) -> None:
-        self.network = parse(network) if isinstance(network, str) else network
+        self.network = as_network(network)
         self.coordinates = Coordinates(self.network)
         self.rng, self.workers = rng, workers
         self._search: Search | None = None

@@ -88,7 +88,7 @@ def tape_subject() -> Subject:
 
 def torch_subject() -> Subject:
     torch = pytest.importorskip("torch", reason="the torch engine needs the extra learn")
-    from polygeom.engines.torch_module import TorchEngine
+    from polygeom.engines.torch_engine import TorchEngine
 
     def encode(numbers: np.ndarray) -> Any:
         return torch.tensor(numbers.astype(float), dtype=torch.float64)

@@ -35,7 +35,7 @@ from polygeom.dimension.ranks.witness import SPARSE, field_for, generator, spars
 from polygeom.dimension.result import DimensionResult
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.modular import PrimeField, rank
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 from polygeom.network.text import programs
 
 Array = np.ndarray
@@ -67,7 +67,7 @@ def certify(network: Network | str, *, result: DimensionResult | None = None, rn
     >>> certify("[3,3,3] r=2")["claim"]
     {'dimension': 15, 'lower': 15, 'upper': 15, 'proved': True}
     """
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     foreign = sorted({node.layer.kind for node in network.nodes} - LAYERS.keys())
     if foreign:
         raise PolygeomError(

@@ -144,14 +144,14 @@ def _model(model: str, degree: int, inputs: int, config: Config, seed: int) -> A
     kind, _, activation = model.partition("-")
     if kind == "mlp":
         return initialise(
-            Perceptron(inputs, config.width, config.mlp_layers, batch_norm=config.batch_norm), "torch", seed
+            Perceptron(inputs, config.width, config.mlp_layers, batch_norm=config.batch_norm), "uniform", seed
         )
     if kind == "pooled":
         pooled = PooledHadamardNetwork(
             inputs, config.width, degree, activation=activation or "identity", inner_bias=config.inner_bias,
             last_bias=config.last_bias, batch_norm=config.batch_norm,
         )  # fmt: skip
-        return initialise(pooled, "torch", seed)
+        return initialise(pooled, "uniform", seed)
     return hadamard_network(kind, inputs, config.width, degree, activation=activation or "identity", rng=seed)
 
 

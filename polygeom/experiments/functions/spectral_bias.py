@@ -209,7 +209,7 @@ def _descent(
 
     kind = {"dtype": torch.float32, "device": case["device"]}
     module = hadamard_network(
-        config.model, config.dimension, config.width, degree, activation="relu", bias=False, initialisation="normal",
+        config.model, config.dimension, config.width, degree, activation="relu", bias=False, initialisation="standard",
         rng=case["seed"], **kind,
     )  # fmt: skip
     points, wanted = torch.tensor(x, **kind), torch.tensor(target[:, None], **kind)

@@ -28,14 +28,14 @@ from torch import Tensor
 from polygeom.engines.torch_coefficients import CoefficientEngine
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 from polygeom.network.degrees import TotalDegrees
 
 SYSTEMS = ("plain", "bombieri")
 
 
 def _coordinates(network: Network | str) -> Coordinates:
-    return Coordinates(parse(network) if isinstance(network, str) else network)
+    return Coordinates(as_network(network))
 
 
 def monomials(network: Network) -> list[tuple[int, ...]]:

@@ -34,7 +34,7 @@ from polygeom.learning.functions.coefficient_map import (
     monomials,
 )
 from polygeom.learning.thresholds.ranks import NumericalRank, numerical_rank
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 
 _MOST_MONOMIALS = 3000
 
@@ -123,7 +123,7 @@ def harmonic_basis(network: Network | str) -> HarmonicBasis:
     >>> basis.degrees.tolist()
     [0, 2, 2, 2, 2, 2]
     """
-    return _basis(parse(network) if isinstance(network, str) else network)
+    return _basis(as_network(network))
 
 
 @lru_cache(maxsize=32)

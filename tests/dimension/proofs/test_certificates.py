@@ -23,9 +23,10 @@ from polygeom.dimension.bounds.search import check, network_bounds, reductions
 from polygeom.dimension.proofs import jacobians
 from polygeom.dimension.proofs.certificate import plain_text
 from polygeom.dimension.proofs.limits import Budget
+from polygeom.dimension.proofs.monomials import coefficients_that_vary
 from polygeom.dimension.proofs.programs import LAYERS, read
 from polygeom.dimension.proofs.rules import Step, holds
-from polygeom.dimension.proofs.symmetries import bound_holds, coefficients_that_vary, degree_set, gauge
+from polygeom.dimension.proofs.symmetries import bound_holds, degree_set, gauge
 from polygeom.dimension.ranks.tangent import jacobian, random_weights
 from polygeom.engines.dual_numbers import dual_jacobian
 from polygeom.engines.symbolic import coefficient_map
