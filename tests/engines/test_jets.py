@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engines.zoo import TEXTS, ZOO, case, fractions, is_rational
 
 from polygeom.engines import symbolic
 from polygeom.engines.jets import Jet, JetEngine
 from polygeom.network import Network
+from polygeom.testing.zoo import TEXTS, ZOO, case, fractions
 
-SMALL = [
-    network for network in ZOO if 0 < network.parameter_count <= 14 and network.degree <= 9 and not is_rational(network)
-]
+SMALL = [network for network in ZOO if 0 < network.parameter_count <= 14 and network.degree <= 9]
 
 
 def seeded(network: Network, weights: dict[str, np.ndarray], batch: int) -> dict[str, Jet]:

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from engines.zoo import ZOO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +33,7 @@ from polygeom.errors import BudgetError, CertificateError, PolygeomError
 from polygeom.modular import PrimeField
 from polygeom.network import Network
 from polygeom.network.degrees import TotalDegrees
+from polygeom.testing.zoo import ZOO
 
 Certificate = dict[str, Any]
 EXAMPLES = [

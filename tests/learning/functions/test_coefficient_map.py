@@ -5,7 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from engines.zoo import ZOO, case
+
+from polygeom.testing.zoo import ZOO, case
 
 torch = pytest.importorskip("torch", reason="coefficients as tensors need the extra learn")
 
