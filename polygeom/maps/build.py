@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.network import Network, parse
-from polygeom.network.expressions import Reader, names_in
+from polygeom.network.grammar.expressions import Reader, names_in
+from polygeom.network.grammar.scanner import Scanner, ascii_text
 from polygeom.network.layers.formula import formulas
 from polygeom.network.limits import shown
 from polygeom.network.text.maps import map_formula, map_nodes
-from polygeom.network.text.scanner import Scanner, ascii_text
 
 if TYPE_CHECKING:
     import sympy
@@ -31,7 +31,7 @@ def from_text(text: str, parameters: Names = None, names: Names = None) -> Netwo
     Parameters
     ----------
     text:
-        Formulas in the grammar of `polygeom.network.expressions`, each perhaps with the name of its coordinate before
+        Formulas in the grammar of `polygeom.network.grammar.expressions`, each perhaps with the name of its coordinate before
         it, ``p=s^2, q=s*t``; or the canonical text of a map, ``map(s,t: s^2, s*t)``.
     parameters:
         Names of the parameters, as a list or in one text; the names that occur, in order of occurrence, if None.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from polygeom.errors import PolygeomError
 from polygeom.maps.build import from_text, minors
 from polygeom.network import Network
-from polygeom.network.degrees import exponent_vectors
+from polygeom.network.ambient.degrees import exponent_vectors
 from polygeom.network.limits import shown
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from polygeom.network.ambient.spans import Ambient
     from polygeom.network.primitives import Engine
-    from polygeom.network.spans import Ambient
 
 
 @runtime_checkable
@@ -44,7 +44,7 @@ class Parametrisation(Protocol):
 
     @property
     def ambient(self) -> Ambient:
-        """The space in which the closure lies, see `polygeom.network.spans`; its dimension is ``ambient_dimension``."""
+        """The space in which the closure lies, see `polygeom.network.ambient.spans`; its dimension is ``ambient_dimension``."""
 
     @property
     def ambient_dimension(self) -> int:

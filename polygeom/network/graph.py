@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom._lazy import given
 from polygeom.errors import BudgetError, MissingPackageError, PolygeomError
-from polygeom.network.degrees import DegreeSet, Multidegrees, TotalDegrees
+from polygeom.network.ambient.degrees import DegreeSet, Multidegrees, TotalDegrees
+from polygeom.network.ambient.spans import Ambient, ambient
 from polygeom.network.layers import Shape
 from polygeom.network.limits import shown
 from polygeom.network.nodes import Node, canonical, perceptron
 from polygeom.network.plan import Plan, compile_nodes
 from polygeom.network.primitives import Engine
-from polygeom.network.spans import Ambient, ambient
 from polygeom.network.text import notation, records
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class Network:
 
     @cached_property
     def ambient(self) -> Ambient:
-        """The space in which the functions of the network lie; see `polygeom.network.spans`."""
+        """The space in which the functions of the network lie; see `polygeom.network.ambient.spans`."""
         return ambient(self)
 
     @cached_property

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from polygeom.network.expressions import Quotient, Terms
+from polygeom.network.grammar.expressions import Quotient, Terms
 from polygeom.network.layers.formula import Compiled
 
 MOST_PARAMETERS = 30

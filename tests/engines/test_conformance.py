@@ -29,8 +29,8 @@ from polygeom.ideal.grading.points import SampleEngine
 from polygeom.ideal.search import membership
 from polygeom.modular import PrimeField
 from polygeom.network import LAYERS, Network
-from polygeom.network.degrees import TotalDegrees, _merge
-from polygeom.network.spans import Span, _SpanEngine
+from polygeom.network.ambient.degrees import TotalDegrees, _merge
+from polygeom.network.ambient.spans import Span, _SpanEngine
 from polygeom.symmetry.gauge import scalings
 from polygeom.testing import EngineConformance, Subject
 from polygeom.testing import formulas as by_loops
@@ -300,7 +300,7 @@ OTHERS = {
     "_EntryEngine": "the common part of _SpanEngine and _ReadingEngine",
     "_ReadingEngine": "tested by the groups of inputs that it finds",
     "ScalingEngine": "tested by the symmetries that it finds",
-    "_Uses": "TorchEngine that notes on the way how weights are used; its values are those of TorchEngine",
+    "_Uses": "TorchEngine that divides outputs on the way, so that its values differ by design",
 }
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.modular import PrimeField, Residues, echelon_form
-from polygeom.network.degrees import Exponents, exponent_vectors
+from polygeom.network.ambient.degrees import Exponents, exponent_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

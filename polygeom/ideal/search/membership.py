@@ -22,7 +22,7 @@ from polygeom.ideal.grading.grading import Integers, torus_exponents
 from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.lifting import primitive
 from polygeom.network import Network
-from polygeom.network.expressions import Terms
+from polygeom.network.grammar.expressions import Terms
 from polygeom.network.layers import Bias, Dense, Sum
 from polygeom.network.layers.formula import Formula
 from polygeom.network.text.maps import map_formula

@@ -29,7 +29,7 @@ from polygeom.engines.torch_coefficients import CoefficientEngine
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.network import Network, as_network
-from polygeom.network.degrees import TotalDegrees
+from polygeom.network.ambient.degrees import TotalDegrees
 
 SYSTEMS = ("plain", "bombieri")
 

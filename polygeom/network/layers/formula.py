@@ -14,7 +14,7 @@ import numpy as np
 
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.network.constants import Constants
-from polygeom.network.expressions import Expression, Quotient, Terms, names_in, read_quotient
+from polygeom.network.grammar.expressions import Expression, Quotient, Terms, names_in, read_quotient
 from polygeom.network.layers.base import Layer, Shape, V
 from polygeom.network.limits import MOST_SYMBOLS, shown
 from polygeom.network.primitives import Engine
@@ -35,7 +35,7 @@ class Formula(Layer):
     weights:
         Names of the weights.
     coordinates:
-        The formulas, as text in the grammar of `polygeom.network.expressions`; they are kept in canonical form.
+        The formulas, as text in the grammar of `polygeom.network.grammar.expressions`; they are kept in canonical form.
     names:
         Names of the values, for equations between them; ``y1, y2, …`` if empty.
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from polygeom.network.grammar.scanner import Scanner
 from polygeom.network.limits import LARGEST_COEFFICIENT
-from polygeom.network.text.scanner import Scanner
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEEPEST = 4

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from polygeom.network.expressions import Reader
+from polygeom.network.grammar.expressions import Reader
+from polygeom.network.grammar.scanner import Scanner
 from polygeom.network.layers import Input
 from polygeom.network.layers.formula import Formula, formulas
 from polygeom.network.nodes import Node, Nodes
-from polygeom.network.text.scanner import Scanner
 
 EXAMPLE = "write map(s,t: s^2, s*t, t^2)"
 

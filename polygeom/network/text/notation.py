@@ -15,11 +15,11 @@ from typing import Any
 
 from polygeom.network import families
 from polygeom.network.arguments import activation_coefficients
+from polygeom.network.grammar.scanner import Scanner, ascii_text
 from polygeom.network.layers import Bias, Dense, Input, Layer, Polynomial, Power
 from polygeom.network.limits import LARGEST_DEGREE, LARGEST_POLYNOMIAL_DEGREE, LARGEST_WIDTH, MOST_SYMBOLS
 from polygeom.network.nodes import Nodes
 from polygeom.network.text import family_calls, maps, programs, records
-from polygeom.network.text.scanner import Scanner, ascii_text
 
 _EXAMPLE = "write for example [2,3,1] r=2"
 

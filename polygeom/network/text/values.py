@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from polygeom.errors import PolygeomError
-from polygeom.network.expressions import Expression
+from polygeom.network.grammar.expressions import Expression
 from polygeom.network.layers import Layer
 from polygeom.network.limits import rational, shown
 

@@ -32,7 +32,7 @@ from polygeom.engines.symbolic import coefficient_map
 from polygeom.errors import BudgetError, CertificateError, PolygeomError
 from polygeom.modular import PrimeField
 from polygeom.network import Network
-from polygeom.network.degrees import TotalDegrees
+from polygeom.network.ambient.degrees import TotalDegrees
 from polygeom.testing.zoo import ZOO
 
 Certificate = dict[str, Any]

@@ -1,6 +1,6 @@
 """The right ambient space: the monomials that each output may have, and the coefficients that weights can change.
 
-An engine whose values are arrays of sets of degrees (`polygeom.network.degrees`), one for each feature. Where all
+An engine whose values are arrays of sets of degrees (`polygeom.network.ambient.degrees`), one for each feature. Where all
 features share one set, an array is a view of a single entry, so that wide layers cost nothing.
 
 Two refinements over "all monomials up to the degree": every output has a set of its own, and where the inputs fall into
@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from polygeom.errors import BudgetError, PolygeomError
+from polygeom.network.ambient.degrees import Degrees, Exponents, Multidegrees, TotalDegrees, power
 from polygeom.network.constants import Constants
-from polygeom.network.degrees import Degrees, Exponents, Multidegrees, TotalDegrees, power
 
 Entries = np.ndarray
 """Object array ``(1, *shape)`` of one value for every feature."""

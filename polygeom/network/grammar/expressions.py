@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import Any
 
 from polygeom.errors import PolygeomError
+from polygeom.network.grammar.scanner import Scanner
 from polygeom.network.limits import LARGEST_COEFFICIENT, LARGEST_DEGREE, shown
-from polygeom.network.text.scanner import Scanner
 
 Terms = tuple[tuple[tuple[int, ...], int], ...]
 """A polynomial with integer coefficients: ``((exponents, coefficient), …)`` without zeros, lexicographically
