@@ -31,8 +31,8 @@ def from_text(text: str, parameters: Names = None, names: Names = None) -> Netwo
     Parameters
     ----------
     text:
-        Formulas in the grammar of `polygeom.network.grammar.expressions`, each perhaps with the name of its coordinate before
-        it, ``p=s^2, q=s*t``; or the canonical text of a map, ``map(s,t: s^2, s*t)``.
+        Formulas in the grammar of `polygeom.network.grammar.expressions`, each perhaps with the name of its coordinate
+        before it, ``p=s^2, q=s*t``; or the canonical text of a map, ``map(s,t: s^2, s*t)``.
     parameters:
         Names of the parameters, as a list or in one text; the names that occur, in order of occurrence, if None.
     names:

@@ -44,7 +44,7 @@ class Parametrisation(Protocol):
 
     @property
     def ambient(self) -> Ambient:
-        """The space in which the closure lies, see `polygeom.network.ambient.spans`; its dimension is ``ambient_dimension``."""
+        """The space in which the closure lies, see `polygeom.network.ambient.spans`."""
 
     @property
     def ambient_dimension(self) -> int:

@@ -1,7 +1,7 @@
 """The right ambient space: the monomials that each output may have, and the coefficients that weights can change.
 
-An engine whose values are arrays of sets of degrees (`polygeom.network.ambient.degrees`), one for each feature. Where all
-features share one set, an array is a view of a single entry, so that wide layers cost nothing.
+An engine whose values are arrays of sets of degrees (`polygeom.network.ambient.degrees`), one for each feature. Where
+all features share one set, an array is a view of a single entry, so that wide layers cost nothing.
 
 Two refinements over "all monomials up to the degree": every output has a set of its own, and where the inputs fall into
 groups that the first maps read separately, multidegrees take the place of total degrees. A coefficient that no weight
