@@ -101,12 +101,13 @@ class Samples:
     def form(self) -> np.ndarray:
         """The form ``I ⊗ M`` on plain coefficients, ``M`` the moments of the inputs: ``Σ_s |F(x_s)|²``."""
         moments = self.table.T @ self.table
-        count = self.network.output_dimension
+        count, selection = self.network.output_dimension, Coordinates(self.network).selection
         form = np.full((len(moments) * count,) * 2, Fraction(0), dtype=object)
         for o in range(count):
             start = o * len(moments)
             form[start : start + len(moments), start : start + len(moments)] = moments
-        return form
+        selected: np.ndarray = form[np.ix_(selection, selection)]
+        return selected
 
     @property
     def identity(self) -> np.ndarray:

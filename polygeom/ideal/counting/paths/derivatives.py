@@ -47,6 +47,9 @@ def forward(ops, constants, w, v):
         elif op == 4:
             for n in range(count):
                 v[d, n] = raised(v[a, n], b)
+        elif op == 12:
+            for n in range(count):
+                v[d, n] = 1.0 / v[a, n]
         else:
             for n in range(count):
                 if op < 8:
@@ -85,6 +88,9 @@ def backward(ops, constants, inputs, w, v, adjoint, slopes, at):
         elif op < 10:
             for n in range(count):
                 slopes[b, at + n] += adjoint[d, n]
+        elif op == 12:
+            for n in range(count):
+                adjoint[a, n] -= v[d, n] * v[d, n] * adjoint[d, n]
 
 
 @inner
@@ -140,6 +146,10 @@ def curvature(ops, constants, outputs, inputs, w, v, mu, frame, adjoint, moved, 
             for j in range(directions):
                 for n in range(count):
                     moved[d, j, n] += frame[b, j]
+        elif op == 12:
+            for j in range(directions):
+                for n in range(count):
+                    moved[d, j, n] -= v[d, n] * v[d, n] * moved[a, j, n]
     adjoint[:] = 0
     bent[:] = 0
     for o in range(outputs.shape[0]):
@@ -196,6 +206,13 @@ def curvature(ops, constants, outputs, inputs, w, v, mu, frame, adjoint, moved, 
                 for n in range(count):
                     x += bent[d, j, n]
                 curved[b, j] += x
+        elif op == 12:
+            for n in range(count):
+                x = v[d, n] * v[d, n]
+                y = 2 * x * v[d, n] * adjoint[d, n]
+                for j in range(directions):
+                    bent[a, j, n] += y * moved[a, j, n] - x * bent[d, j, n]
+                adjoint[a, n] -= x * adjoint[d, n]
 
 
 @inner

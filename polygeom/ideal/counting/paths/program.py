@@ -13,14 +13,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from polygeom.network import Network
 
-WEIGHT, PRODUCT, POWER, FACTOR, SHIFT, CONSTANT = range(0, 12, 2)
-"""``w[b] v[a]``, ``v[a] v[b]``, ``v[a] ** b``, ``c[b] v[a]``, ``w[b]``, ``c[b]``; one more adds to the register instead
-of setting it."""
+WEIGHT, PRODUCT, POWER, FACTOR, SHIFT, CONSTANT, INVERSE = range(0, 14, 2)
+"""``w[b] v[a]``, ``v[a] v[b]``, ``v[a] ** b``, ``c[b] v[a]``, ``w[b]``, ``c[b]``, ``1 / v[a]``; one more adds to the
+register instead of setting it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,8 @@ class Program:
         ``(O,)`` registers of the outputs.
     registers, inputs:
         Their numbers; the first `inputs` registers are the entries of a point.
+    rational:
+        Whether anything is divided.
     roundings:
         An upper bound for the number of roundings that any product of an output takes part in, when the program, or its
         first or second derivative, is evaluated in floating-point numbers in any order.
@@ -50,6 +53,7 @@ class Program:
     outputs: np.ndarray
     registers: int
     inputs: int
+    rational: bool
     roundings: int
 
 
@@ -92,8 +96,9 @@ class _Recorder:
         constants = np.array([float(c) for c in self.constants] or [0.0], dtype=complex)
         exact = all(Fraction(float(c)) == c for c in self.constants)
         outputs = np.where(outputs == _NONE, self.inputs, outputs).astype(np.int64)
-        roundings = _roundings(self.rows, self.count)
-        return Program(operations, constants, exact, outputs, self.count, self.inputs, roundings)
+        rational = any(row[0] == INVERSE for row in self.rows)
+        roundings = 0 if rational else _roundings(self.rows, self.count)
+        return Program(operations, constants, exact, outputs, self.count, self.inputs, rational, roundings)
 
     def _sum(self, terms: Iterator[tuple[int, int, int]]) -> int:
         """A new register for a sum of ``(operation, a, b)``; none if there is no term."""
@@ -143,6 +148,19 @@ class _Recorder:
         elif v >= 0:
             raised = v if k == 1 else self._sum(iter([(POWER, v, k)]))
             yield FACTOR, raised, c
+
+    def inverse(self, x: np.ndarray) -> np.ndarray:
+        return self._each(x, x, lambda v, _: [(INVERSE, v, 0)])
+
+    def combine(self, x: np.ndarray, matrix: Any) -> np.ndarray:
+        rows = x.reshape(-1, x.shape[-1])
+        table = [[(j, self._number(Fraction(c))) for j, c in enumerate(row) if c] for row in matrix]
+        y = [
+            self._sum((FACTOR, int(row[j]), number) for j, number in terms if row[j] >= 0)
+            for row in rows
+            for terms in table
+        ]
+        return np.array(y, dtype=np.int64).reshape(*x.shape[:-1], len(table))
 
     def matmul(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         z = [

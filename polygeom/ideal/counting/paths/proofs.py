@@ -101,8 +101,9 @@ def proved(system: System, w: Array, parameters: Array, *, until: float | None =
     """The proofs themselves, see `Proved`; fewer rows when the time is up."""
     if isinstance(system, CriticalPoints):
         system = system.well_conditioned
-    parts = []
-    for i in range(0, len(w), _BATCH):
+    parts: list[tuple[Array, ...]] = []
+    rational = system.outputs.program.rational  # then there are no majorants
+    for i in range(0, 0 if rational else len(w), _BATCH):
         if until is not None and time.monotonic() > until:
             break
         rows, _ = refine(system, w[i : i + _BATCH], parameters, 3)

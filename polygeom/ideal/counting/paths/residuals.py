@@ -148,7 +148,8 @@ def _meant(system: CriticalPoints, outputs: Coefficients) -> tuple[Array, Array]
         adjoint = table.conjugate().transpose()
         inverse = (adjoint * table).inv() * adjoint
         count, n = outputs.network.output_dimension, len(outputs.exponents)
-        form = system.exact_form
+        form = np.full((count * n, count * n), Fraction(0), dtype=object)
+        form[np.ix_(outputs.selection, outputs.selection)] = system.exact_form
         error = np.zeros((outputs.size, outputs.size))
         meant = np.empty((outputs.size, outputs.size), dtype=object)
         size = len(outputs.points)

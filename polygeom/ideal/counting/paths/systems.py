@@ -86,7 +86,7 @@ class Outputs:
     @classmethod
     def random(cls, network: Network, dimension: int, rng: np.random.Generator) -> Outputs:
         """At few generic points; the coefficients where there are not many."""
-        monomials = network.ambient_dimension // network.output_dimension
+        monomials = len(Coordinates(network).monomials)
         if monomials <= MOST_MONOMIALS:
             return Coefficients(network, dimension, rng)
         points = _sphere(rng, min(2 * dimension + 10, monomials), network.input_dimension)
@@ -151,7 +151,8 @@ class Coefficients(Outputs):
         multinomials = [math.factorial(top) // math.prod(map(math.factorial, (*a, s)))
                         for a, s in zip(exponents.tolist(), slack.tolist(), strict=True)]  # fmt: skip
         roots = np.sqrt(np.array(multinomials, dtype=float))
-        self.scales = np.tile(roots, network.output_dimension)
+        self.selection = coordinates.selection
+        self.scales = np.tile(roots, network.output_dimension)[self.selection]
         best: tuple[float, Array, Array] | None = None
         for draw in range(_DRAWS):
             points = excess * count if draw < _DRAWS // 2 else max(2, excess) * count
@@ -168,7 +169,7 @@ class Coefficients(Outputs):
         assert best is not None
         _, inputs, inverse = best
         super().__init__(network, dimension, inputs.reshape(len(inputs), *network.input_shape))
-        self.readout = np.kron(np.eye(network.output_dimension), inverse)
+        self.readout = np.kron(np.eye(network.output_dimension), inverse)[self.selection]
 
     def image(self, w: Array) -> Array:
         coefficients: Array = self.raw(w) @ self.readout.T
