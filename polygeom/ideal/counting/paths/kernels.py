@@ -26,7 +26,6 @@ import numpy as np
 from polygeom.ideal.counting.paths.derivatives import forward, load, norm, solve, system, workspace
 from polygeom.modular._jit import entry, inner
 
-
 TANGENT, PREDICT, CORRECT, REJECT, POLISH = range(5)
 
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from polygeom.network import Network
+from polygeom.network.constants import Constants
 
 WEIGHT, PRODUCT, POWER, FACTOR, SHIFT, CONSTANT, INVERSE = range(0, 14, 2)
 """``w[b] v[a]``, ``v[a] v[b]``, ``v[a] ** b``, ``c[b] v[a]``, ``w[b]``, ``c[b]``, ``1 / v[a]``; one more adds to the
@@ -152,9 +152,11 @@ class _Recorder:
     def inverse(self, x: np.ndarray) -> np.ndarray:
         return self._each(x, x, lambda v, _: [(INVERSE, v, 0)])
 
-    def combine(self, x: np.ndarray, matrix: Any) -> np.ndarray:
+    def combine(self, x: np.ndarray, matrix: Constants) -> np.ndarray:
         rows = x.reshape(-1, x.shape[-1])
-        table = [[(j, self._number(Fraction(c))) for j, c in enumerate(row) if c] for row in matrix]
+        table: list[list[tuple[int, int]]] = [[] for _ in range(matrix.shape[0])]
+        for i, j, c in matrix.entries:
+            table[i].append((j, self._number(c)))
         y = [
             self._sum((FACTOR, int(row[j]), number) for j, number in terms if row[j] >= 0)
             for row in rows
