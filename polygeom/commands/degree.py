@@ -8,12 +8,13 @@ from typing import Any, TextIO
 
 import click
 
+from polygeom.commands.inputs import takes_maps
 from polygeom.commands.limits import check_timeout, shows_progress, ticking, within
 from polygeom.errors import FormatError, PolygeomError
 
 
 @click.command()
-@click.argument("network", metavar="NETWORK")
+@click.argument("network", metavar="NETWORK", required=False)
 @click.option("--form", metavar="generic|unit|bombieri-weyl", help="Count critical points of a distance instead.")
 @click.option("--inputs", type=click.File(), metavar="FILE", help="Count those of the loss at these inputs instead.")
 @click.option(
@@ -24,6 +25,7 @@ from polygeom.errors import FormatError, PolygeomError
 @click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@takes_maps
 def degree(
     network: str,
     form: str | None,

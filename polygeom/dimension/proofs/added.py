@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
 from polygeom.errors import CertificateError
+from polygeom.network.constants import Constants
 from polygeom.network.layers import LAYERS, Layer
 from polygeom.network.text.values import field_types, make
 
@@ -40,16 +41,14 @@ def record(layer: Layer, program: Target, reads: tuple[int, ...], new: Callable[
     """Add the steps of a layer to a program; ``new`` numbers the weights of a letter and a shape."""
     shapes = [program.shapes[x] for x in reads]
     weights: dict[str, Any] = {name: new(name, *shape) for name, shape in layer.parameters(*shapes).items()}
-    try:
-        value: int = layer.apply(_Recorder(program), reads, weights, shapes)
-    except AttributeError as error:
-        raise CertificateError(
-            f"certificate: the layer {layer.kind} needs more than the checker can do ({error}); "
-            "write a network without it"
-        ) from None
+    value: int = layer.apply(_Recorder(program), reads, weights, shapes)
     if program.shapes[value] != layer.shape(*shapes):
         raise ValueError(layer.kind)
     return value
+
+
+def _refuse(what: str) -> NoReturn:
+    raise CertificateError(f"certificate: the check has no {what}, which a layer needs; keep the result itself")
 
 
 class _Recorder:
@@ -76,14 +75,18 @@ class _Recorder:
     def polynomial(self, x: int, coefficients: Sequence[Fraction]) -> int:
         return self._program.push("polynomial", (x,), self._shape(x), tuple(coefficients))
 
+    def inverse(self, x: int) -> int:
+        _refuse("inverses")
+
+    def combine(self, x: int, matrix: Constants) -> int:
+        _refuse("constant matrices")
+
     def matmul(self, x: int, y: int) -> int:
         return self._program.push("matmul", (x, y), (self._shape(x)[0], self._shape(y)[1]))
 
     def reindex(self, x: int, index: Array) -> int:
         if (index < 0).any():
-            raise CertificateError(
-                "certificate: the checker has no zeros to fill a layer with; write a network without padding"
-            )
+            _refuse("zeros to fill a value with")
         return self._program.push("gather", (x,), index.shape, index)
 
     def arrange(self, w: Array, index: Array) -> Array:
