@@ -25,6 +25,7 @@ FLOORS = (
     {"tables"},
     {"learning"},
     {"experiments"},
+    {"testing"},
     {"report"},
     {"commands"},
     {"cli"},

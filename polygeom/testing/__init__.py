@@ -1,0 +1,1 @@
+"""Conformance cases that classes and functions of your own inherit."""
