@@ -17,6 +17,7 @@ FLOORS = (
     {"modular", "storage", "supervision"},
     {"sweeps"},
     {"network", "engines", "symmetry"},
+    {"maps"},
     {"datasets"},
     {"dimension"},
     {"ideal"},

@@ -17,6 +17,7 @@ from polygeom.ideal.proofs.certificate import certify
 from polygeom.ideal.result import TIMEOUT, IdealResult
 from polygeom.ideal.search.search import Progress, Search, interpolate
 from polygeom.network import Network, as_network
+from polygeom.network.text.maps import map_formula
 
 if TYPE_CHECKING:
     from sympy.polys.rings import PolyElement
@@ -233,7 +234,10 @@ class Neurovariety:
 
     def _floating_point(self, kind: type, rng: np.random.Generator) -> list[Any]:
         from polygeom.engines.symbolic import coefficient_map
+        from polygeom.ideal.inclusion import floating_map_point
 
+        if map_formula(self.network) is not None:
+            return floating_map_point(self.network, kind, rng)
         count = self.network.parameter_count
         w = rng.standard_normal(count) + (1j * rng.standard_normal(count) if kind is complex else 0)
         known = coefficient_map(self.network)

@@ -29,6 +29,7 @@ from polygeom._version import __version__
 from polygeom.dimension.bounds.search import proved_bound
 from polygeom.dimension.compute import dimension
 from polygeom.dimension.counts import without_idle_layers
+from polygeom.dimension.proofs.programs import LAYERS
 from polygeom.dimension.ranks.tangent import activation_degrees, jacobian, random_weights
 from polygeom.dimension.ranks.witness import SPARSE, field_for, generator, sparse_weights, structured_weights
 from polygeom.dimension.result import DimensionResult
@@ -67,6 +68,12 @@ def certify(network: Network | str, *, result: DimensionResult | None = None, rn
     {'dimension': 15, 'lower': 15, 'upper': 15, 'proved': True}
     """
     network = as_network(network)
+    foreign = sorted({node.layer.kind for node in network.nodes} - LAYERS.keys())
+    if foreign:
+        raise PolygeomError(
+            f"certificate: the independent check does not read layers of the kinds {', '.join(foreign)} yet; "
+            "keep the result itself, its text, seed and primes repeat it"
+        )
     result = dimension(network, rng=rng) if result is None else result
     if result.network != network.text:
         raise PolygeomError(f"result must belong to the network {network}, got one of {result.network}")

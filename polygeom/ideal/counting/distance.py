@@ -100,7 +100,8 @@ def loss_matrix(coordinates: Coordinates, inputs: Any) -> np.ndarray:
             f"inputs: {len(points)} samples do not tell the functions apart, whose outputs have {len(moments)} "
             f"coefficients each; add samples in general position, at least {len(moments)} in all"
         )
-    return form
+    selected: np.ndarray = form[np.ix_(coordinates.selection, coordinates.selection)]
+    return selected
 
 
 def _diagonal(entries: Sequence[Fraction]) -> np.ndarray:

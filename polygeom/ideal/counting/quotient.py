@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polygeom.errors import BudgetError, PolygeomError
-from polygeom.ideal.grading.coordinates import Exponents, exponent_vectors
 from polygeom.modular import PrimeField, Residues, echelon_form
+from polygeom.network.ambient.degrees import Exponents, exponent_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

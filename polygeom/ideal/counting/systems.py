@@ -12,7 +12,7 @@ import numpy as np
 from polygeom.engines.jets import Jet, JetEngine
 from polygeom.ideal.chart import Chart
 from polygeom.ideal.counting.tracking import Array
-from polygeom.ideal.grading.coordinates import Coordinates
+from polygeom.ideal.grading.coordinates import Coordinates, multinomial
 from polygeom.network import Network
 
 _DRAWS = 40
@@ -50,7 +50,7 @@ class Outputs:
     @classmethod
     def random(cls, network: Network, dimension: int, rng: np.random.Generator) -> Outputs:
         """At as few points as will do."""
-        count = min(dimension + 1, network.ambient_dimension // network.output_dimension)
+        count = min(dimension + 1, len(Coordinates(network).monomials))
         return cls(network, dimension, _sphere(rng, count, network).reshape(count, *network.input_shape))
 
     def jet(self, w: Array, engine: JetEngine, *, derivatives: bool = True) -> Jet:
@@ -91,7 +91,7 @@ class Coefficients(Outputs):
         coordinates = Coordinates(network)
         self.scales = np.sqrt(np.array(coordinates.factors, dtype=float))
         self.exponents = exponents = np.array(coordinates.monomials)
-        roots = self.scales[: len(exponents)]
+        roots = np.sqrt(np.array([multinomial(alpha) for alpha in coordinates.monomials], dtype=float))
         draws = []
         for _ in range(_DRAWS):
             points = _sphere(rng, len(exponents), network)
@@ -99,7 +99,7 @@ class Coefficients(Outputs):
             draws.append((float(np.linalg.cond(table)), points, table))
         _, points, table = min(draws, key=lambda draw: draw[0])
         super().__init__(network, dimension, points.reshape(len(points), *network.input_shape))
-        self.readout = np.kron(np.eye(network.output_dimension), np.linalg.inv(table))
+        self.readout = np.kron(np.eye(network.output_dimension), np.linalg.inv(table))[coordinates.selection]
 
     def jet(self, w: Array, engine: JetEngine, *, derivatives: bool = True) -> Jet:
         return self.raw(w, engine, derivatives=derivatives).map(lambda part: part @ self.readout.T)

@@ -95,10 +95,10 @@ class WeightFunction:
             pulled = torch.autograd.grad(value, list(weights.values()), u, create_graph=True, allow_unused=True)
             pairs = [(one, tangent[name]) for name, one in zip(weights, pulled, strict=True) if one is not None]
             if not any(one.requires_grad for one, _ in pairs):
-                return value.detach(), torch.zeros_like(value)
+                return value if x.requires_grad else value.detach(), torch.zeros_like(value)
             inner = torch.stack([(one * other).sum() for one, other in pairs]).sum()
             (change,) = torch.autograd.grad(inner, u, create_graph=keep)
-        return value.detach(), change
+        return value if x.requires_grad else value.detach(), change
 
     def accept(self, x: Any, *, name: str = "x") -> tuple[Tensor, torch.Size]:
         """Points as the module reads them and the shape of its outputs at one point; see `polygeom.learning.checks`."""

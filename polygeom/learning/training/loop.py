@@ -319,7 +319,8 @@ class _Run:
             outputs = self.module(inputs[some])
             return outputs, self.loss(outputs, targets[some])
 
-        parts = {"inputs": inputs, "targets": targets, "loss": self.loss, "metrics": sorted(self.metrics)}
+        loss = getattr(self.loss, "loss", self.loss)
+        parts = {"inputs": inputs, "targets": targets, "loss": loss, "metrics": sorted(self.metrics)}
         kept = Checkpoint(path, self.module, parts | {"seed": self.seed}, self.settings, value)
         if (state := kept.load()) is not None:
             self.optimiser.load_state_dict(state["optimiser"])

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import Any
 
+from polygeom.network.grammar.scanner import Scanner
 from polygeom.network.layers import LAYERS, Dense, Input, Layer
 from polygeom.network.nodes import Node, Nodes
 from polygeom.network.text.calls import Call, Reference, read_call, write_value
 from polygeom.network.text.family_calls import FAMILIES
-from polygeom.network.text.scanner import Scanner
 from polygeom.network.text.values import make
 
 _EXAMPLE = "write [2,3,1] r=2, or a program such as x=input(2); a=dense(x,3); b=power(a,2); dense(b,1)"
