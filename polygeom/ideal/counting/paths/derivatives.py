@@ -29,6 +29,7 @@ def raised(x, e):
 
 @inner
 def forward(ops, constants, w, v):
+    """Values of all registers, ``(R, N)``, from those of the inputs."""
     count = v.shape[1]
     for i in range(ops.shape[0]):
         op, d, a, b = ops[i, 0], ops[i, 1], ops[i, 2], ops[i, 3]
@@ -260,6 +261,7 @@ def span(rows, frame):
 
 @inner
 def norm(w):
+    """Euclidean length."""
     total = 0.0
     for b in range(w.shape[0]):
         total += w[b].real ** 2 + w[b].imag ** 2
@@ -362,6 +364,7 @@ def system(kind, ops, constants, outputs, inputs, a, s, w, frame, fresh, p, valu
 
 @inner
 def workspace(kind, registers, count, parameters, m, k):
+    """The arrays that `system` works in."""
     second = k if kind == 1 else 0
     return (
         np.zeros((registers, count), np.complex128),
