@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from polygeom.commands.inputs import takes_maps
 from polygeom.commands.limits import check_timeout, last_resort, shows_progress
 from polygeom.errors import PolygeomError
 
@@ -24,7 +25,7 @@ FORMATS = ("m2", "singular", "oscar", "sage", "mrdi")
 
 
 @click.command()
-@click.argument("network", metavar="NETWORK")
+@click.argument("network", metavar="NETWORK", required=False)
 @click.option("--max-degree", type=int, help="Last degree; else until nothing seems missing.")
 @click.option("--method", default="auto", metavar="auto|interpolation|elimination", help="How equations are found.")
 @click.option("--timeout", type=float, help="Seconds; 60 if there is no --max-degree.")
@@ -38,6 +39,7 @@ FORMATS = ("m2", "singular", "oscar", "sage", "mrdi")
 @click.option("--certificate", metavar="FILE", help="Write a certificate that polygeom verify checks.")
 @click.option("--json", "as_json", is_flag=True, help="The result as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@takes_maps
 def ideal(network: str, language: str | None, certificate: str | None, as_json: bool, **options: Any) -> int:
     """Equations of the neurovariety of NETWORK: minimal generators of its ideal over the rationals.
 

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from polygeom.network.constants import Constants
+
 
 class TorchEngine:
     """The primitives of `polygeom.network.primitives` on tensors: point values ``(N, *shape)``, weights ``shape``."""
@@ -34,6 +36,13 @@ class TorchEngine:
         for c in reversed(coefficients[:-1]):
             value = value * x + float(c)
         return value
+
+    def inverse(self, x: Tensor) -> Tensor:
+        return 1 / x
+
+    def combine(self, x: Tensor, matrix: Constants) -> Tensor:
+        dense = torch.as_tensor(matrix.dense().astype(float), dtype=x.dtype, device=x.device)
+        return nn.functional.linear(x, dense)
 
     def matmul(self, x: Tensor, y: Tensor) -> Tensor:
         return torch.matmul(x, y)

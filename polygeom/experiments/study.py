@@ -54,6 +54,8 @@ class Study(Generic[C]):
         How often a preset is repeated by default, if not once.
     any_device:
         Whether ``measure`` computes on ``case["device"]``; otherwise it is the CPU.
+    trains:
+        Whether ``measure`` hands trained networks to `polygeom.experiments.weights.keep_weights`.
     algorithm:
         A number to raise when stored rows no longer count.
     figures:
@@ -71,6 +73,7 @@ class Study(Generic[C]):
     summarise: Callable[[pandas.DataFrame], str]
     repeats: Mapping[str, int] = field(default_factory=dict)
     any_device: bool = False
+    trains: bool = False
     algorithm: int = 1
     figures: Mapping[str, Callable[[pandas.DataFrame], Any]] = field(default_factory=dict)
     arrays: tuple[str, ...] = ()

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from polygeom.errors import PolygeomError
 from polygeom.network import Network
+from polygeom.network.constants import Constants
 from polygeom.testing import formulas
 from polygeom.testing.zoo import ZOO, case, integers
 
@@ -131,6 +133,28 @@ class EngineConformance:
         """Polynomial activations with gaps, fractions and constants."""
         for coefficients in ((5,), (0, 1), (1, 0, 1), (0, "-1/2", 0, "3/7"), (-2, 0, 0, 0, 1)):
             self._check("polynomial", [(2, 2, 2)], [], tuple(Fraction(c) for c in coefficients))
+
+    def test_inverse(self) -> None:
+        """Inverses; an engine over polynomials refuses them in words."""
+        subject = self.subject()
+        if subject.numbers is not None:  # a value stands for many polynomials
+            return
+        values = integers(np.random.default_rng(self.seed), 1 if subject.single else 2, 2, 3)
+        values[values == 0] = 3
+        try:
+            result = subject.engine.inverse(subject.encode(values))
+        except PolygeomError as error:
+            assert "no inverse" in str(error) or "rational functions" in str(error), error
+            return
+        subject.compare(result, formulas.inverse(values))
+
+    def test_combine(self) -> None:
+        """Constant matrices, with empty rows and fractions."""
+        matrices: list[list[list[Any]]] = [[[1]], [[0, 0], [2, "-1/3"]], [[1, 0, 2], [0, 0, 0], ["5/7", 1, 1]]]
+        for rows in matrices:
+            matrix = Constants.of([[Fraction(c) for c in row] for row in rows])
+            self._check("combine", [(3, len(rows[0]))], [], matrix)
+            self._check("combine", [(2, 4, len(rows[0]))], [], matrix)
 
     def test_matmul(self) -> None:
         """Products of matrices that depend on the point."""

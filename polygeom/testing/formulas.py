@@ -56,6 +56,19 @@ def polynomial(x: Objects, coefficients: tuple[Fraction, ...]) -> Objects:
     return filled(x.shape, lambda p: sum(c * math.prod([x[p]] * k) for k, c in enumerate(coefficients)))
 
 
+def inverse(x: Objects) -> Objects:
+    """``1 / x``, entry by entry."""
+    return filled(x.shape, lambda p: 1 / Fraction(x[p]))
+
+
+def combine(x: Objects, matrix: Any) -> Objects:
+    """``Σ_j matrix[i, j] x[k, …, j]`` for a constant matrix."""
+    rows = matrix.dense()
+    return filled(
+        (*x.shape[:-1], len(rows)), lambda p: sum(rows[p[-1], j] * x[(*p[:-1], j)] for j in range(x.shape[-1]))
+    )
+
+
 def matmul(x: Objects, y: Objects) -> Objects:
     """``x[k] @ y[k]``."""
     shape = (x.shape[0], x.shape[1], y.shape[2])
@@ -104,11 +117,24 @@ def apply(layer: Any, inputs: list[Objects], weights: Mapping[str, Objects]) -> 
             return np.array(list(x.flat), dtype=object)
         case "convolution":
             return convolution(x, weights["w"], layer.size, layer.stride)
+        case "formula":
+            return by_sympy(layer, x, weights.get("w", np.zeros(0)))
         case "attention":
             return attention(x, weights["Q"], weights["K"], weights["V"])
     raise PolygeomError(
         f"no formula for the layer {layer.kind}; write FORMULAS[{layer.kind!r}] = lambda layer, x, w: …"
     )
+
+
+def by_sympy(layer: Any, x: Objects, w: Objects) -> Objects:
+    """Formulas in features ``x1, x2, …`` and named weights, put into sympy."""
+    import sympy
+
+    values = {f"x{k}": c for k, c in enumerate(x.flat, start=1)} | dict(zip(layer.weights, w, strict=True))
+    symbols = {name: sympy.Symbol(name) for name in values}
+    exact = {symbols[name]: sympy.Rational(Fraction(c)) for name, c in values.items()}
+    numbers = [sympy.sympify(text.replace("^", "**"), locals=symbols).subs(exact) for text in layer.coordinates]
+    return filled((len(numbers),), lambda p: Fraction(int(numbers[p[0]].p), int(numbers[p[0]].q)))
 
 
 def convolution(x: Objects, w: Objects, size: int, stride: int) -> Objects:
