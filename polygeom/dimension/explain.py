@@ -13,7 +13,7 @@ from polygeom.dimension.bounds.search import proved_bound
 from polygeom.dimension.compute import dimension
 from polygeom.dimension.result import DimensionResult
 from polygeom.errors import PolygeomError
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network, parse
 
 EXPLAINED = "explained"
 UNEXPLAINED = "unexplained"
@@ -136,7 +136,7 @@ rotations of what is squared); (5,5,5) ≤ 45 by parameters (weights minus scali
     if isinstance(network, DimensionResult):
         result, known = network, parse(network.network)
     elif isinstance(network, Network | str):
-        known = parse(network) if isinstance(network, str) else network
+        known = as_network(network)
         result = dimension(known, error=error, rng=rng)
     else:
         raise PolygeomError(

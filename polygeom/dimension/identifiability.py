@@ -26,7 +26,7 @@ from polygeom.dimension.counts import (
 )
 from polygeom.dimension.theorems import FINKEL, USEVICH, identifying_theorems
 from polygeom.errors import PolygeomError
-from polygeom.network import Network, mlp, parse
+from polygeom.network import Network, as_network, mlp
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def identifiability(network: Network | str, *, error: float = 1e-9, rng: int = 0
     >>> identifiability("[2,2,4,1] r=2").identifiable
     False
     """
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     free = network.parameter_count - network.gauge
     if network.widths is not None and network.activation_degrees is not None:
         widths, degrees = network.widths, network.activation_degrees

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from polygeom.dimension.compute import dimension
+from polygeom.dimension.result import DimensionResult
 from polygeom.network import parse
 
 ALGORITHM = 1
@@ -46,3 +47,11 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
     """
     argument = task["argument"]
     return dimension(argument["network"], rng=task["seed"], **argument.get("options", {})).as_dict()
+
+
+def certificate(task: dict[str, Any]) -> dict[str, Any]:
+    """The certificate of a result ``{"result": as_dict, "seed": int}``."""
+    from polygeom.dimension.proofs.certificate import certify
+
+    result = DimensionResult.from_dict(task["result"])
+    return certify(result.network, result=result, rng=task["seed"])

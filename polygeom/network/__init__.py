@@ -2,6 +2,7 @@
 
 from polygeom.network.builder import (
     Builder,
+    as_network,
     ccp,
     convolutional,
     lightning_attention,
@@ -49,6 +50,7 @@ __all__ = [
     "Range",
     "Scale",
     "Sum",
+    "as_network",
     "ccp",
     "convolutional",
     "expand",

@@ -7,21 +7,13 @@ from fractions import Fraction
 from operator import index
 from typing import Any
 
+from polygeom.checks import is_integer
 from polygeom.errors import PolygeomError
 from polygeom.network.layers import Layer, Polynomial, Power
 from polygeom.network.limits import LARGEST_POLYNOMIAL_DEGREE, LARGEST_WIDTH, shown
 
 Coefficients = Sequence[int | str | Fraction]
 """Coefficients of a polynomial activation, constant term first."""
-
-
-def is_integer(value: Any) -> bool:
-    """Whether ``value`` is an integer of Python or numpy, and not a bool."""
-    try:
-        index(value)
-    except TypeError:
-        return False
-    return not isinstance(value, bool)
 
 
 def exact_count(name: str, value: Any, most: int = LARGEST_WIDTH) -> int:

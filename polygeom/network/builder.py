@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
+from polygeom.checks import is_integer
+from polygeom.errors import PolygeomError
 from polygeom.network import families
 from polygeom.network.graph import Network
 from polygeom.network.nodes import Nodes, Wiring
@@ -61,6 +63,36 @@ def parse(text: str) -> Network:
     if isinstance(text, str) and len(text) <= _LONGEST_CACHED:
         return _parse_cached(text)
     return _parse(text)
+
+
+def as_network(network: Any, name: str = "network") -> Network:
+    """A `Network` as it is, and the network that a text describes: what functions of networks begin with.
+
+    Raises
+    ------
+    PolygeomError
+        For anything else: a module of torch, a list of widths.
+
+    Examples
+    --------
+    >>> as_network("[2,3,1] r=2").widths
+    (2, 3, 1)
+    """
+    if isinstance(network, Network):
+        return network
+    if isinstance(network, str):
+        return parse(network)
+    hint = "write '[2,3,1] r=2'"
+    if isinstance(network, list | tuple) and all(is_integer(width) for width in network):
+        hint = f"widths alone say no degree; write '[{','.join(map(str, network))}] r=2' or mlp({list(network)}, 2)"
+    elif isinstance(getattr(network, "network", None), Network):
+        hint = f"write {name}=module.network"
+    elif callable(getattr(network, "state_dict", None)):
+        hint = (
+            "a torch module is no polynomial network as such; write the network as text, or use "
+            "polygeom.learning.jacobian and numerical_rank, which take modules"
+        )
+    raise PolygeomError(f"{name} must be a Network or its text, got {type(network).__name__}; {hint}")
 
 
 def _parse(text: str) -> Network:

@@ -109,7 +109,7 @@ def with_explanation(table: pandas.DataFrame) -> pandas.DataFrame:
             return ""
         reason = explain_known(parse(network), int(found), int(expected))  # type: ignore[call-overload]
         if reason.verdict != "explained":
-            return reason.status
+            return reason.verdict
         return ", ".join(reason.causes) or reason.chain[0].rule
 
     columns = (table[name].tolist() for name in ("network", "dimension", "expected_dimension"))

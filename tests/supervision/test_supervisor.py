@@ -427,7 +427,7 @@ ORPHAN = """
 import os, sys
 sys.path[:0] = [{root!r}, {tests!r}]
 from polygeom.supervision import Supervisor
-from polygeom.sweeps import Task
+from sweeps.helpers import network_task
 supervisor = Supervisor()
 supervisor.run(network_task("sweeps.workloads:act", "answer"))
 {before}

@@ -36,7 +36,8 @@ from polygeom.learning.functions.spectra import OCTAVES, learned_by_band, psnr
 from polygeom.learning.networks.encodings import grid
 from polygeom.learning.regions.hyperplanes import cell_inradii, hyperplane_cosines, mean_off_diagonal, weight_matrices
 from polygeom.learning.regions.pairs import patch_pairs, quadrant_pairs
-from polygeom.learning.regions.regions import cross_section, sign_patterns
+from polygeom.learning.regions.regions import sign_patterns
+from polygeom.learning.regions.sections import cross_section
 
 EVERYTHING = (
     "relu:raw",
@@ -324,4 +325,5 @@ STUDY = Study(
     any_device=True,
     figures=FIGURES,
     arrays=ARRAYS,
+    trains=True,
 )

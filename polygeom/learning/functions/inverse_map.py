@@ -11,7 +11,7 @@ from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
 from polygeom.learning.functions.coefficient_map import coefficients
 from polygeom.learning.training.least_squares import levenberg_marquardt
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,7 @@ def find_weights(
     """
     from polygeom.learning.functions.coefficient_map import basis_factors
 
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     wanted = torch.as_tensor(target, dtype=torch.float64)
     factors = torch.as_tensor(basis_factors(network))
     if wanted.shape != (network.output_dimension, len(factors)):

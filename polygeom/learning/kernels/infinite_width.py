@@ -21,9 +21,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import is_integer, seed
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
 from polygeom.learning.kernels.angles import Angles
-from polygeom.learning.kernels.duals import Activation, LeakyReLU, normaliser
+from polygeom.learning.kernels.duals import Activation, LeakyReLU, as_activation, normaliser
 
 KINDS = ("ntk", "nngp")
 _RELU = LeakyReLU()
@@ -68,7 +70,8 @@ class InfiniteWidth:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise PolygeomError(f'kind must be one of {", ".join(KINDS)}, got {self.kind!r}; write kind="ntk"')
-        if self.depth < 0:
+        as_activation(self.activation)
+        if not is_integer(self.depth) or self.depth < 0:
             raise PolygeomError(f"depth must be at least 0, the number of hidden layers, got {self.depth}")
         variances(self.biases, self.depth + 1)
 
@@ -78,6 +81,7 @@ class InfiniteWidth:
         Derivatives by the rows are finite. Where a kernel of a rectifier has a cusp, at rows that are parallel (with
         their bias), they are the mean of both sides.
         """
+        x, y = checks.rows(x, y)
         if isinstance(self.activation, LeakyReLU):
             return self._rectified(x, y, self.activation.slope)
         bias = variances(self.biases, self.depth + 1)
@@ -138,12 +142,12 @@ class WidePerceptron(nn.Module):
         dtype: torch.dtype = torch.float64,
     ) -> None:
         super().__init__()
-        if len(widths) < 2 or min(widths) < 1:
+        if len(widths) < 2 or not all(is_integer(width) and width > 0 for width in widths):
             raise PolygeomError(f"widths must be at least two positive numbers, got {list(widths)}; write (3, 1000, 1)")
-        self.activation: Activation = LeakyReLU() if activation is None else activation
+        self.activation: Activation = LeakyReLU() if activation is None else as_activation(activation)
         self.scale = normaliser(self.activation) if scale is None else scale
         self.deviations = [math.sqrt(v) for v in variances(biases, len(widths) - 1)]
-        generator = torch.Generator().manual_seed(rng)
+        generator = torch.Generator().manual_seed(seed(rng))
 
         def normal(*shape: int) -> nn.Parameter:
             return nn.Parameter(torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype))

@@ -2,7 +2,8 @@
 
 A kernel is anything that can be called with two tensors of shapes ``(N, D)`` and ``(N', D)`` and returns the matrix of
 values, shape ``(N, N')``: one of those below, of `polygeom.learning.kernels.infinite_width`, or a function of your own.
-They compute on the device and in the precision of their arguments.
+They compute on the device and in the precision of their arguments: the higher of two, float64 for integers, arrays of
+NumPy like tensors (`polygeom.learning.checks.rows`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from polygeom.errors import PolygeomError
+from polygeom.learning.checks import rows
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
 
@@ -66,7 +68,7 @@ def squared_distances(x: Tensor, y: Tensor, *, near: float = _NEAR) -> Tensor:
     >>> squared_distances(far, far).tolist()
     [[0.0, 9.0], [9.0, 0.0]]
     """
-    _rows(x, y)
+    x, y = rows(x, y)
     size = x.square().sum(1, keepdim=True) + y.square().sum(1)
     squares = torch.addmm(size, x, y.T, alpha=-2)
     close = torch.nonzero(squares <= near * size)
@@ -176,7 +178,7 @@ class Polynomial:
             raise PolygeomError(f"offset must be at least 0, where the kernel is positive, got {self.offset}")
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        _rows(x, y)
+        x, y = rows(x, y)
         return (x @ y.T + self.offset) ** self.degree
 
 
@@ -199,6 +201,7 @@ class Normalised:
     kernel: Kernel
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        x, y = rows(x, y)
         left, right = diagonal(self.kernel, x).sqrt(), diagonal(self.kernel, y).sqrt()
         return self.kernel(x, y) / (left[:, None] * right)
 
@@ -230,14 +233,6 @@ def diagonal(kernel: Kernel, x: Tensor) -> Tensor:
 def blocks(rows: Tensor, size: int) -> Iterator[Tensor]:
     """Consecutive parts of at most ``size`` rows."""
     return (rows[start : start + size] for start in range(0, len(rows), size))
-
-
-def _rows(x: Tensor, y: Tensor) -> None:
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
-        raise PolygeomError(
-            f"kernels take rows: shapes (N, D) and (M, D), got {tuple(x.shape)} and {tuple(y.shape)}; write "
-            "x.reshape(len(x), -1)"
-        )
 
 
 def _positive(name: str, value: float) -> None:

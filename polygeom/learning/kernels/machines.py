@@ -12,12 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from polygeom.checks import seed
 from polygeom.errors import BudgetError, PolygeomError
+from polygeom.learning import checks
+from polygeom.learning import targets as fitting
 from polygeom.learning.kernels.conditions import check_condition, condition_number, estimated_condition, limit
 from polygeom.learning.kernels.kernels import Kernel, blocks, gram
 
@@ -58,30 +61,71 @@ class KernelMachine:
     condition: float = math.nan
     table: pandas.DataFrame | None = None
 
-    def predict(self, x: Tensor, *, memory_budget: int = MEMORY_BUDGET) -> Tensor:
+    def predict(self, x: Any, *, memory_budget: int = MEMORY_BUDGET) -> Tensor:
         """Values at rows of shape ``(M, D)``, in blocks whose kernel values take at most ``memory_budget`` bytes.
 
         Returns
         -------
         Shape ``(M,)`` or ``(M, C)``, as the weights.
         """
-        x = x.to(self.centres)
+        x = row_points(x, self.centres)
         block = block_rows(len(self.centres), x.element_size(), memory_budget)
         return torch.cat([self.kernel(rows, self.centres) @ self.weights for rows in blocks(x, block)])
 
-    def error(self, x: Tensor, labels: Tensor) -> float:
-        """The share of rows whose largest value is not that of their label; for weights of shape ``(N, C)``."""
-        return float((self.predict(x).argmax(1) != labels.to(self.centres.device)).double().mean())
+    def error(self, x: Any, labels: Any, *, threshold: float | None = None) -> float:
+        """The share of rows that are put into another class than their label.
 
-    def mse(self, x: Tensor, y: Tensor) -> float:
-        """The mean of squared differences between values at ``x`` and ``y``, over rows and columns."""
-        return float((self.predict(x) - y.to(self.centres)).square().mean())
+        Parameters
+        ----------
+        x:
+            Rows ``(M, D)``.
+        labels:
+            With ``C ≥ 2`` columns of weights the class is that of the largest value: labels are integers ``0 … C - 1``,
+            ``(M,)``, or one-hot rows ``(M, C)``. With one there are two classes, above and below a threshold: labels
+            -1 and 1 for the threshold 0, or 0 and 1 (or booleans) for the threshold 1/2.
+        threshold:
+            For one column; None for the one that goes with the labels.
+
+        Raises
+        ------
+        PolygeomError
+            For other labels, and where labels of one column are all 1, which says no threshold.
+        """
+        values = self.predict(x)
+        columns = 1 if values.ndim == 1 else values.shape[1]
+        given = fitting.as_many(labels, len(values), name="labels", of="rows").to(values.device)
+        if columns > 1:
+            if given.shape == values.shape:
+                if not (((given == 0) | (given == 1)).all() and (given.sum(dim=1) == 1).all()):
+                    raise PolygeomError("labels of shape (M, C) must be one-hot, a single 1 in every row; got others")
+                given = given.to(values.dtype).argmax(dim=1)
+            elif given.is_floating_point() and (given == given.round()).all():
+                given = given.long()
+            return float(
+                (values.argmax(1) != fitting.classes(given, values.shape, values, name="labels")).double().mean()
+            )
+        signs = fitting.values(given, values.shape, values, name="labels").reshape(-1)
+        low = float(signs.min())
+        if low not in (-1.0, 0.0, 1.0) or not ((signs == low) | (signs == 1)).all():
+            raise PolygeomError("labels of one column must be 0 and 1, or -1 and 1, got others")
+        if threshold is None and low == 1 and given.dtype is not torch.bool:
+            raise PolygeomError("labels are all 1, which says no threshold; write threshold=0 or threshold=0.5")
+        limit = threshold if threshold is not None else 0.0 if low == -1 else 0.5
+        return float(((values.reshape(-1) > limit) != (signs == 1)).double().mean())
+
+    def mse(self, x: Any, y: Any) -> float:
+        """The mean of squared differences between values at ``x`` and ``y``, over rows and columns.
+
+        ``y`` has the shape of the values, axes of length 1 aside.
+        """
+        values = self.predict(x)
+        return float((values - fitting.values(y, values.shape, values, name="y")).square().mean())
 
 
 def solve(
     kernel: Kernel,
-    x: Tensor,
-    y: Tensor,
+    x: Any,
+    y: Any,
     *,
     ridge: float = 0.0,
     cutoff: float | None = None,
@@ -125,7 +169,7 @@ def solve(
     >>> machine.method, round(machine.condition, 1), round(machine.predict(x)[2].item(), 12)
     ('cholesky', 25.7, 0.25)
     """
-    y = targets(x, y)
+    x, y = samples(x, y)
     need = 2 * len(x) ** 2 * x.element_size()
     if need > memory_budget:
         raise BudgetError(
@@ -147,13 +191,33 @@ def solve(
     return KernelMachine(kernel, x.clone(), weights, method, found)
 
 
-def targets(x: Tensor, y: Tensor) -> Tensor:
-    """``y`` on the device and in the precision of ``x``, checked to have one value or row for each row of ``x``."""
-    if x.ndim != 2 or not x.is_floating_point():
-        raise PolygeomError(f"x must be rows of floats, shape (N, D), got {tuple(x.shape)} of {x.dtype}")
-    if y.ndim not in (1, 2) or len(y) != len(x) or not len(x):
+def samples(x: Any, y: Any) -> tuple[Tensor, Tensor]:
+    """Rows ``(N, D)`` of floats, integers as float64, and one value or row for each in the same precision."""
+    x = data_rows(x)
+    y = checks.tensor(y, "y").detach()
+    if y.ndim not in (1, 2) or len(y) != len(x) or not y.numel():
         raise PolygeomError(f"y must have shape ({len(x)},) or ({len(x)}, C), got {tuple(y.shape)}")
-    return y.to(x)
+    if not torch.isfinite(y).all():
+        raise PolygeomError("y must be finite, got NaN or infinite entries; leave those rows out")
+    return x, y.to(x)
+
+
+def data_rows(x: Any) -> Tensor:
+    """Rows ``(N, D)`` of finite floats; integers as float64."""
+    x = checks.tensor(x, "x")
+    like = x if x.is_floating_point() else torch.zeros((), dtype=torch.float64, device=x.device)
+    found: Tensor = checks.points(x, like)
+    if found.ndim != 2:
+        raise PolygeomError(f"x must be rows, shape (N, D), got {tuple(found.shape)}; write x.reshape(len(x), -1)")
+    return found
+
+
+def row_points(x: Any, centres: Tensor, name: str = "x") -> Tensor:
+    """Rows in the precision of the centres, of the same length."""
+    found: Tensor = checks.points(x, centres, name=name)
+    if found.ndim != 2 or found.shape[1] != centres.shape[1]:
+        raise PolygeomError(f"{name} must be rows of shape (M, {centres.shape[1]}), got {tuple(found.shape)}")
+    return found
 
 
 def block_rows(columns: int, element_size: int, memory_budget: int, copies: int = 3) -> int:
@@ -226,17 +290,19 @@ class Eigenfunctions:
     values: Tensor
     vectors: Tensor
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Any) -> Tensor:
         """The eigenfunctions ``φ_j(z) = Σ_i k(z, x_i) u_ij / (λ_j sqrt(s))`` at rows ``x``, shape ``(N, q)``.
 
         On the centres they are ``sqrt(s) u_ij``: orthogonal, with mean square one.
         """
         return (
-            self.kernel(x.to(self.centres), self.centres) @ self.vectors / (self.values * math.sqrt(len(self.centres)))
+            self.kernel(row_points(x, self.centres), self.centres)
+            @ self.vectors
+            / (self.values * math.sqrt(len(self.centres)))
         )
 
 
-def nystrom(kernel: Kernel, x: Tensor, count: int, *, subsample: int | None = None, rng: int = 0) -> Eigenfunctions:
+def nystrom(kernel: Kernel, x: Any, count: int, *, subsample: int | None = None, rng: int = 0) -> Eigenfunctions:
     """The ``count`` leading eigenfunctions of a kernel, from a random subsample of the rows (Williams and Seeger 2000).
 
     Parameters
@@ -265,6 +331,7 @@ def nystrom(kernel: Kernel, x: Tensor, count: int, *, subsample: int | None = No
     >>> system(x).shape
     torch.Size([200, 4])
     """
+    x = data_rows(x)
     size = len(x) if subsample is None else subsample
     if not 1 <= count <= size <= len(x):
         raise PolygeomError(
@@ -284,5 +351,5 @@ def nystrom(kernel: Kernel, x: Tensor, count: int, *, subsample: int | None = No
 
 def draw(size: int, count: int, rng: int | torch.Generator) -> Tensor:
     """``count`` different numbers below ``size`` in random order, by a generator of their own."""
-    generator = torch.Generator().manual_seed(rng) if isinstance(rng, int) else rng
+    generator = rng if isinstance(rng, torch.Generator) else torch.Generator().manual_seed(seed(rng))
     return torch.randperm(size, generator=generator)[:count]

@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
 from polygeom.learning.kernels.angles import Angles
 
 FACTORS = ("relu", "identity")
@@ -62,6 +63,7 @@ class _PiKernel:
 
     def _moments(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """``h₁``, ``⟨x, x'⟩ h₀``, ``e(x)`` and ``e(x')``, the last two of shapes ``(N, 1)`` and ``(1, N')``."""
+        x, y = checks.rows(x, y)
         product = x @ y.T + float(self.bias)
         if self.factor == "identity":
             return product, product, torch.zeros_like(x[:, :1]), torch.zeros_like(y[:, :1]).T

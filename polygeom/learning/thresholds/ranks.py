@@ -27,7 +27,7 @@ from polygeom.dimension.result import DimensionResult
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning.tangent.tangent_kernel import jacobian
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 
 CLEAR_GAP = 1e4
 """A rank is believed when the singular values on its two sides differ by this factor."""
@@ -231,7 +231,7 @@ def kernel_rank(
     >>> print(kernel_rank("[4,3,1] r=2").rank, kernel_rank("[4,3,1] r=2").parameters)
     9 15
     """
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     _warn(method, dtype)
     _fits(network, 1 if points is None else points)
     exact = dimension(network, rng=rng)

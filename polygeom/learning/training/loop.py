@@ -15,6 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
+from polygeom.learning import targets as fitting
+from polygeom.learning.regions.affine import evaluation_mode
 from polygeom.learning.training.batches import Batches, progress_bar
 from polygeom.learning.training.checkpoints import Checkpoint
 from polygeom.learning.training.movement import clip_weight_norm
@@ -23,7 +26,7 @@ from polygeom.learning.training.settings import TrainingSettings
 if TYPE_CHECKING:
     import pandas
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[[Any, Tensor], Tensor]
 Metric = Callable[[nn.Module], float]
 
 
@@ -82,8 +85,8 @@ class DivergenceError(PolygeomError):
 
 def train(
     module: nn.Module,
-    inputs: Tensor,
-    targets: Tensor,
+    inputs: Any,
+    targets: Any,
     settings: TrainingSettings,
     *,
     loss: str | Loss = "mse",
@@ -102,11 +105,14 @@ def train(
         Any module; its parameters with ``requires_grad`` are trained. It is in training mode meanwhile, so that batch
         normalisation uses the statistics of mini-batches and learns running ones, and afterwards in the mode it had.
     inputs, targets:
-        Tensors with one entry for each sample along their first axis, on the device of the module.
+        Tensors or arrays with one entry for each sample along their first axis, brought to the device and precision of
+        the module. Targets have the shape of the outputs, axes of length 1 aside: nothing is broadcast. What is
+        accepted and how it is read is said in `polygeom.learning.checks`.
     settings:
         How to train.
     loss:
-        ``"mse"``, ``"cross_entropy"``, or a function of outputs and targets to a scalar.
+        ``"mse"``; ``"cross_entropy"`` of logits ``(N, C, …)`` with classes ``(N, …)`` or shares of the shape of the
+        logits; or a function of what the module returns and of targets to a scalar.
     metrics:
         Columns of the table: functions of the module to a number, called in evaluation mode and without recording of
         derivatives, with the running statistics of as many mini-batches as there were updates. The gradient of the loss
@@ -128,7 +134,8 @@ def train(
     DivergenceError
         When the loss or a weight is not finite; it carries the last good state.
     PolygeomError
-        For data of different length, an unknown loss, and a checkpoint of another training.
+        For data of different length, targets that do not fit the outputs, an unknown loss, and a checkpoint of another
+        training.
 
     Examples
     --------
@@ -138,13 +145,10 @@ def train(
     >>> train(module, x, x**2, TrainingSettings(steps=200, learning_rate=0.05)).loss < 1e-3
     True
     """
-    if len(inputs) != len(targets) or len(inputs) == 0:
-        raise PolygeomError(
-            "inputs and targets must have the same number of samples, at least one; "
-            f"got {len(inputs)} and {len(targets)}"
-        )
+    rule = _loss(loss)
+    inputs, targets = _samples(module, inputs, targets, loss)
     start = time.monotonic()
-    run = _Run(module, settings, _loss(loss), dict(metrics or {}), rng, Batches(len(inputs), settings, rng))
+    run = _Run(module, settings, rule, dict(metrics or {}), rng, Batches(len(inputs), settings, rng))
     with torch.random.fork_rng(devices=[]), _training_mode(module), progress_bar(settings.steps, progress) as bar:
         torch.manual_seed(rng)  # for modules that draw, such as dropout
         kept = None if checkpoint is None else run.checkpoint(Path(checkpoint), inputs, targets)
@@ -152,6 +156,24 @@ def train(
     import pandas
 
     return TrainingResult(pandas.DataFrame(run.rows), run.step, status, time.monotonic() - start)
+
+
+def _samples(module: nn.Module, inputs: Any, targets: Any, loss: str | Loss) -> tuple[Tensor, Tensor]:
+    """Inputs and targets as module and loss read them: see `polygeom.learning.checks`."""
+    like = checks.like(module)
+    if not any(p.requires_grad for p in module.parameters()):
+        raise PolygeomError("module must have a parameter that requires gradients; call module.requires_grad_(True)")
+    if callable(loss):
+        x = checks.points(inputs, like, name="inputs", integers=checks.reads_integers(module))
+        y = fitting.as_many(targets, len(x)).to(x.device)
+        y = y.to(like.dtype) if y.is_floating_point() else y
+        with torch.no_grad(), evaluation_mode(module):
+            checks.evaluate(module, x[:1])
+        return x, y
+    with evaluation_mode(module):
+        x, shape = checks.accept(module, module, inputs, name="inputs", separate=False)
+    fitted = fitting.values if loss == "mse" else fitting.classes
+    return x, fitted(fitting.as_many(targets, len(x)), (len(x), *shape), like)
 
 
 @contextlib.contextmanager
@@ -177,9 +199,9 @@ def _assign(module: nn.Module, values: Sequence[Tensor]) -> None:
 
 def _loss(loss: str | Loss) -> Loss:
     if callable(loss):
-        return loss
+        return fitting.Watched(loss)
     known: dict[str, Loss] = {"mse": nn.functional.mse_loss, "cross_entropy": nn.functional.cross_entropy}
-    if loss not in known:
+    if not isinstance(loss, str) or loss not in known:
         raise PolygeomError(f"loss must be a function or one of {', '.join(known)}, got {loss!r}; write loss='mse'")
     return known[loss]
 
@@ -253,6 +275,8 @@ class _Run:
 
     def _backward(self, value: Tensor) -> None:
         self.optimiser.zero_grad(set_to_none=True)
+        if not value.requires_grad:
+            raise PolygeomError("loss must depend on weights that require gradients, but its value has no derivative")
         value.backward()  # type: ignore[no-untyped-call]
 
     def _update(self) -> None:
@@ -295,7 +319,8 @@ class _Run:
             outputs = self.module(inputs[some])
             return outputs, self.loss(outputs, targets[some])
 
-        parts = {"inputs": inputs, "targets": targets, "loss": self.loss, "metrics": sorted(self.metrics)}
+        loss = getattr(self.loss, "loss", self.loss)
+        parts = {"inputs": inputs, "targets": targets, "loss": loss, "metrics": sorted(self.metrics)}
         kept = Checkpoint(path, self.module, parts | {"seed": self.seed}, self.settings, value)
         if (state := kept.load()) is not None:
             self.optimiser.load_state_dict(state["optimiser"])

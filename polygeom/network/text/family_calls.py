@@ -16,6 +16,7 @@ from typing import Any
 from polygeom.errors import PolygeomError
 from polygeom.network import families
 from polygeom.network.arguments import activation_coefficients
+from polygeom.network.grammar.scanner import Scanner
 from polygeom.network.layers import (
     Attention,
     Bias,
@@ -31,7 +32,6 @@ from polygeom.network.layers import (
 )
 from polygeom.network.nodes import Nodes
 from polygeom.network.text.calls import Call, Reference, read_call, write_value
-from polygeom.network.text.scanner import Scanner
 
 Guess = Callable[[Nodes], Mapping[str, Any]]
 

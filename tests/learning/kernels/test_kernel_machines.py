@@ -197,7 +197,8 @@ def test_an_indefinite_matrix_is_solved_by_elimination(rng) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"x": torch.zeros(3, 2, dtype=torch.int64)}, "x must be rows of floats"),
+        ({"x": torch.zeros(3, 2, 1)}, "x must be rows"),
+        ({"x": torch.zeros(3, 2, dtype=torch.complex64)}, "x must be real"),
         ({"y": torch.zeros(4)}, r"y must have shape \(3,\)"),
         ({"ridge": -1.0}, "ridge must be at least 0"),
         ({"cutoff": 1.0}, r"cutoff must be in \[0, 1\)"),

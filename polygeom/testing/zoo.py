@@ -10,7 +10,7 @@ import numpy as np
 
 from polygeom.network import Network, parse
 
-TEXTS = (
+TEXTS: tuple[str, ...] = (
     "[2,3]",
     "[1,1,1] r=2",
     "[2,3,1] r=2",
@@ -50,9 +50,13 @@ TEXTS = (
     "x=input(4); a=convolution(x,2,channels=2); b=scale(a); c=convolution(b,3); flatten(c)",
     "x=input(2,2); a=dense(x,2); b=attention(a,1,2); c=sum(a,b); d=bias(c); e=flatten(d); dense(e,1)",
     "x=input(2,3); polynomial(x,[-1,0,1/4])",
+    # formulas: in inputs and weights, in weights alone
+    'x=input(2); a=formula(x,[s,t],["s*x1^2+t*x2","1/2*x1*x2-s*t"]); dense(a,2)',
+    "map(s,t: s^3, s^2*t-1, 1/3*s+t)",
 )
 
 ZOO: tuple[Network, ...] = tuple(map(parse, TEXTS))
+"""The networks of `TEXTS`."""
 
 
 @dataclass(frozen=True)
@@ -77,4 +81,5 @@ def integers(rng: np.random.Generator, *shape: int) -> np.ndarray:
 
 def fractions(values: Any) -> np.ndarray:
     """An array of fractions."""
-    return np.vectorize(Fraction, otypes=[object])(np.asarray(values, dtype=object))
+    exact: np.ndarray = np.vectorize(Fraction, otypes=[object])(np.asarray(values, dtype=object))
+    return exact
