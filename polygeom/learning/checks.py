@@ -68,7 +68,7 @@ def tensor(value: Any, name: str) -> Tensor:
                 f"{name} must be real numbers, got {type(value).__name__} of {array.dtype}; write a tensor or an array "
                 "of floats"
             )
-        return torch.tensor(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(array.shape))
+        return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), order="C", copy=True))
     if value.layout is not torch.strided or value.is_quantized or value.is_nested:
         raise PolygeomError(f"{name} must be a dense tensor, got layout {value.layout}; write {name}.to_dense()")
     if value.is_complex():
