@@ -20,7 +20,7 @@ SHOWN_TERMS = 12
 """Terms of an equation that are printed before the rest is summarised."""
 SHOWN_WEIGHTS = 12
 """Weights of one degree that are printed before the rest is summarised."""
-FORMATS = ("m2", "singular", "oscar", "sage", "mrdi")
+FORMATS = ("m2", "singular", "oscar", "sage", "magma", "msolve", "mrdi")
 
 
 @click.command()
