@@ -160,6 +160,9 @@ class Expressions:
                 scanner.refuse(
                     f"{word.text}{scanner.here.text} is no product", f"write {word.text}*{scanner.here.text}"
                 )
+            if scanner.sees("_") and scanner.touches() and scanner.ahead().kind == NAME:  # 0_R, in Macaulay2
+                scanner.read()
+                scanner.read()
             return {self._one: Fraction(integer)} if integer else {}
         if word.kind == NAME:
             name = indexed(scanner)

@@ -56,7 +56,7 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     ("magma", r":=.*(PolynomialRing|PolynomialAlgebra|ideal\s*<)|\bideal\s*<|\bquo\s*<"),
     ("oscar", "|".join(_OSCAR)),
     ("sage", "|".join((*_SAGE, "Multivariate Polynomial Ring"))),
-    ("singular", r"^\s*(ring|qring)\b|^\s*(ideal|poly)\s+\w+\s*=|^\s*\w+\[1\]\s*="),
+    ("singular", r"^\s*(ring|qring)\b|^\s*(ideal|poly)\s+\w+\s*=|^\s*\w+\[\d+\]\s*="),
     ("m2", r"\b(QQ|ZZ|GF|RR|CC)\b|^\s*\w+\s*=\s*\w+\s*\[|\bideal\b|\bmatrix\b|\bmonomialIdeal\b|^\s*use\s"),
 )
 """What tells a language, tried in this order."""
