@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from polygeom.datasets.functions import TARGETS
 from polygeom.datasets.regions import SHAPES, SIGNS
 from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
     import numpy
@@ -140,6 +141,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     )
     inputs, labels = (torch.tensor(part["train"], device=device) for part in (data.inputs, data.labels))
     result = train(module, inputs, labels, settings, rng=seed)
+    keep_weights(module)
 
     @torch.no_grad()
     def predict(x: numpy.ndarray) -> numpy.ndarray:
@@ -317,4 +319,5 @@ STUDY = Study(
     summarise=summarise,
     repeats=REPEATS,
     any_device=True,
+    trains=True,
 )
