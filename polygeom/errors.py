@@ -53,6 +53,10 @@ class FormatError(PolygeomError):
         return f"{self.problem} (at position {self.position}); {self.hint}\n    {window}\n    {caret}"
 
 
+class PoleError(PolygeomError):
+    """A rational function that has no value at the chosen numbers, since a denominator vanishes there."""
+
+
 class BudgetError(PolygeomError):
     """A computation that would exceed the time or memory it was allowed; the message says what would be needed."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from polygeom.commands.inputs import takes_maps
 from polygeom.commands.limits import check_timeout, last_resort, shows_progress, ticking, within
 
 if TYPE_CHECKING:
@@ -18,12 +19,13 @@ EXIT = {True: 0, False: 1, None: 3}
 
 
 @click.command()
-@click.argument("network", metavar="NETWORK")
-@click.argument("function", metavar="FUNCTION")
+@click.argument("network", metavar="NETWORK", required=False)
+@click.argument("function", metavar="FUNCTION", required=False)
 @click.option("--max-degree", type=int, help="Use equations up to this degree.")
 @click.option("--timeout", type=float, help="Seconds for everything. Without it and --max-degree, 60 for the search.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
+@takes_maps
 def contains(
     network: str, function: str, max_degree: int | None, timeout: float | None, seed: int, as_json: bool
 ) -> int:

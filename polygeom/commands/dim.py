@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from polygeom.commands.inputs import network_texts
+from polygeom.commands.inputs import network_texts, takes_maps
 from polygeom.commands.limits import check_timeout, shows_progress, ticking, within
 from polygeom.errors import PolygeomError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("networks", nargs=-1, required=True, metavar="NETWORK... | -")
+@click.argument("networks", nargs=-1, metavar="NETWORK... | -")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--method", default="auto", metavar="auto|generic", help="generic: the route that uses no structure.")
 @click.option("--error", default=1e-9, show_default=True, help="Stop when the proved error bound is this small.")
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--timeout", type=float, metavar="SECONDS", help="Stop each network after so many seconds.")
 @click.option("--certificate", metavar="FILE", help="Write a certificate that polygeom verify checks (one network).")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@takes_maps
 def dim(
     networks: tuple[str, ...],
     as_json: bool,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from polygeom.commands.inputs import takes_maps
 from polygeom.commands.limits import check_timeout, last_resort, shows_progress, ticking
 from polygeom.errors import PolygeomError
 
@@ -29,7 +30,7 @@ FORMATS = ("m2", "singular", "oscar", "sage", "magma", "msolve", "mrdi")
 
 
 @click.command()
-@click.argument("network", metavar="NETWORK")
+@click.argument("network", metavar="NETWORK", required=False)
 @click.option("--max-degree", type=int, help="Last degree; else until nothing seems missing.")
 @click.option("--method", default="auto", metavar="auto|interpolation|elimination", help="How equations are found.")
 @click.option("--timeout", type=float, help="Seconds; 60 if there is no --max-degree.")
@@ -44,6 +45,7 @@ FORMATS = ("m2", "singular", "oscar", "sage", "magma", "msolve", "mrdi")
 @click.option("--compare", metavar="FILE", help="Say whether the ideal in FILE, of any system, is this one.")
 @click.option("--json", "as_json", is_flag=True, help="The result as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@takes_maps
 def ideal(network: str, language: str | None, certificate: str | None, as_json: bool, **options: Any) -> int:
     """Equations of the neurovariety of NETWORK: minimal generators of its ideal over the rationals.
 

@@ -26,6 +26,7 @@ _COMMON = [
     click.Option(["--retry"], multiple=True, metavar="STATUS", help="Measure cases of this status again."),
     click.Option(["--out"], metavar="DIR", help="Folder for the results.  [default: the study's name]"),
     click.Option(["--overwrite"], is_flag=True, help="Replace results of other options in that folder."),
+    click.Option(["--keep-weights"], is_flag=True, help="Keep trained networks in the folder weights of DIR."),
     click.Option(["-q", "--quiet"], is_flag=True, help="No progress and no summary."),
 ]
 """Options of every study, before those of its configuration."""

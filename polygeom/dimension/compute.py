@@ -298,15 +298,22 @@ def _result(
         method=best.method if best else f"theorem: {reason}",
         version=__version__,
         elapsed=elapsed,
+        ambient="" if ambient is None else _ambient_text(network),
     )
 
 
 def _ambient_dimension(network: Network) -> int | None:
     try:
         ambient = network.ambient_dimension
-    except BudgetError:
+    except PolygeomError:
         return None
     return ambient if ambient.bit_length() <= _MOST_BITS else None
+
+
+def _ambient_text(network: Network) -> str:
+    if network.activation_degrees is not None:
+        return f"coefficients of degree {network.degree}"
+    return str(network.ambient)
 
 
 def _identifiable(lower: int, upper: int, free: int) -> bool | None:

@@ -53,6 +53,8 @@ class DimensionResult(Answer):
         ``"theorem: …"`` with the theorems that give it without a rank (`polygeom.dimension.theorems`).
     version, elapsed:
         polygeom's version; seconds of wall time.
+    ambient:
+        In words, which coefficients `ambient_dimension` counts; empty if they are not counted.
     """
 
     network: str
@@ -78,12 +80,18 @@ class DimensionResult(Answer):
     method: str
     version: str
     elapsed: float
+    ambient: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON and tables."""
         data = asdict(self)
         data["primes"] = list(self.primes)
         return data
+
+    @property
+    def _told(self) -> str:
+        """What the ambient dimension counts, where this is not plain from the network."""
+        return f" ({self.ambient})" if ";" in self.ambient or "multidegree" in self.ambient else ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> DimensionResult:
@@ -98,7 +106,7 @@ class DimensionResult(Answer):
             else f"probable, error ≤ {self.error_bound:.0e}, between {self.lower} and {self.upper}"
         )
         flags = [
-            "filling" if self.filling else f"ambient {self.ambient_dimension or 'huge'}",
+            "filling" if self.filling else f"ambient {self.ambient_dimension or 'huge'}{self._told}",
             f"defect {self.defect}" if self.defect else "of expected dimension",
             {True: "finitely identifiable", False: "not identifiable", None: "identifiability unknown"}[
                 self.identifiable

@@ -11,7 +11,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from polygeom.errors import PoleError
 from polygeom.network import Network
+from polygeom.network.constants import Constants
 
 Array = np.ndarray
 
@@ -59,6 +61,23 @@ class DualEngine:
         for c in reversed(coefficients):
             out = self._mul(out, x)
             out[..., 0] = (out[..., 0] + c.numerator * pow(c.denominator, -1, self.p)) % self.p
+        return out
+
+    def inverse(self, x: Array) -> Array:
+        if not np.all(x[..., 0]):
+            raise PoleError(f"a denominator vanishes mod {self.p} at these weights; write other weights")
+        values = [pow(int(a), -1, self.p) for a in x[..., 0].flat]
+        out = np.zeros_like(x)
+        out[..., 0] = np.array(values, dtype=np.int64).reshape(x.shape[:-1])
+        square = out[..., :1] * out[..., :1] % self.p
+        out[..., 1:] = -(square * x[..., 1:] % self.p) % self.p
+        return out
+
+    def combine(self, x: Array, matrix: Constants) -> Array:
+        out = np.zeros((*x.shape[:-2], matrix.shape[0], x.shape[-1]), dtype=np.int64)
+        for i, j, c in matrix.entries:
+            factor = c.numerator * pow(c.denominator, -1, self.p) % self.p
+            out[..., i, :] = (out[..., i, :] + factor * x[..., j, :]) % self.p
         return out
 
     def matmul(self, x: Array, y: Array) -> Array:

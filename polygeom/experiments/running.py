@@ -15,6 +15,7 @@ from polygeom._version import __version__
 from polygeom.errors import PolygeomError
 from polygeom.experiments.folders import CONFIG, claim_folder, draw_all, folder, read_config, write_table
 from polygeom.experiments.study import Study, check, load
+from polygeom.experiments.weights import FOLDER, keeping
 
 if TYPE_CHECKING:
     import pandas
@@ -139,6 +140,7 @@ def run(
     config: Any = None,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    keep_weights: bool = False,
     repeats: int | None = None,
     seed: int | None = None,
     device: str | None = None,
@@ -164,6 +166,9 @@ def run(
         earlier one was killed: finished cases are not measured again.
     overwrite:
         Whether results of other options in that folder may be replaced.
+    keep_weights:
+        Whether trained networks are kept in the folder ``weights`` of ``out``;
+        `polygeom.experiments.weights.load_weights` finds them. Cases that were measured without are measured again.
     repeats, seed:
         The seeds are ``seed, …, seed + repeats - 1``.
     device:
@@ -190,10 +195,13 @@ def run(
     """
     plan = Run.of(study, preset, config, repeats=repeats, seed=seed, device=device, **options)
     target = None
+    if keep_weights and not (plan.study.trains and out is not None):
+        wrong = "this study trains no network" if out is not None else "there is no folder for them; write out="
+        raise PolygeomError(f"keep_weights has no effect here: {wrong}")
     if out is not None:
         target = folder(out)
         claim_folder(target, plan.as_dict(), overwrite=overwrite)
-    table, failures = measure_all(plan, workers, target, timeout, progress, retry)
+    table, failures = measure_all(plan, workers, target, timeout, progress, retry, keep_weights=keep_weights)
     if target is None:
         return StudyResult(plan, table, failures)
     files = (CONFIG, *write_table(plan.study, table, target), *draw_all(plan.study, table, target))
@@ -201,7 +209,14 @@ def run(
 
 
 def measure_all(
-    plan: Run, workers: int, out: Path | None, timeout: float | None, progress: bool | None, retry: Iterable[str]
+    plan: Run,
+    workers: int,
+    out: Path | None,
+    timeout: float | None,
+    progress: bool | None,
+    retry: Iterable[str],
+    *,
+    keep_weights: bool = False,
 ) -> tuple[pandas.DataFrame, tuple[dict[str, Any], ...]]:
     """The rows of all cases as a table, and the cases that failed."""
     import pandas
@@ -209,7 +224,9 @@ def measure_all(
     work = plan.cases()
     rows: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
-    for case, record in zip(work, _records(plan.study, work, workers, out, timeout, progress, retry), strict=False):
+    kept = os.fspath((out / FOLDER).resolve()) if keep_weights and out is not None else None
+    records = _records(plan.study, work, workers, out, timeout, progress, retry, kept)
+    for case, record in zip(work, records, strict=False):
         outcome = record["outcome"]
         if outcome["status"] == "ok":
             rows += [{"seed": case["seed"], **row} for row in outcome["result"]["rows"]]
@@ -228,6 +245,7 @@ def _records(
     timeout: float | None,
     progress: bool | None,
     retry: Iterable[str],
+    kept: str | None,
 ) -> list[dict[str, Any]]:
     """The journal's records of all cases."""
     from polygeom.supervision import Limits, parse_timeout
@@ -239,6 +257,7 @@ def _records(
     def plans() -> Iterator[Plan]:
         for case in work:
             argument = {"study": study.module, "version": __version__, "case": case}
+            argument |= {} if kept is None else {"weights": kept}
             yield Plan(Task(_TARGET, argument, case["seed"], study.algorithm), {})
 
     board = Board(len(work), progress, name="study")
@@ -258,7 +277,9 @@ def prepare() -> None:
 def perform(task: Mapping[str, Any]) -> dict[str, Any]:
     """One case in a worker: the target of the study's tasks."""
     argument = task["argument"]
-    rows = load(argument["study"]).measure(argument["case"])
+    study, case = load(argument["study"]), argument["case"]
+    with keeping(argument.get("weights"), study.name, case):
+        rows = study.measure(case)
     return {"rows": [{name: _plain(value) for name, value in row.items()} for row in rows]}
 
 

@@ -54,6 +54,8 @@ class Study(Generic[C]):
         How often a preset is repeated by default, if not once.
     any_device:
         Whether ``measure`` computes on ``case["device"]``; otherwise it is the CPU.
+    trains:
+        Whether ``measure`` hands trained networks to `polygeom.experiments.weights.keep_weights`.
     algorithm:
         A number to raise when stored rows no longer count.
     figures:
@@ -71,6 +73,7 @@ class Study(Generic[C]):
     summarise: Callable[[pandas.DataFrame], str]
     repeats: Mapping[str, int] = field(default_factory=dict)
     any_device: bool = False
+    trains: bool = False
     algorithm: int = 1
     figures: Mapping[str, Callable[[pandas.DataFrame], Any]] = field(default_factory=dict)
     arrays: tuple[str, ...] = ()
@@ -116,7 +119,12 @@ class Study(Generic[C]):
             if not needs.holds(config):
                 raise PolygeomError(f"{one.name} has no effect here: it needs {needs}, got {needs.found(config)}")
         without = dataclasses.replace(config, **{one.name: before})  # type: ignore[type-var]
-        if self.cases(config) == self.cases(without):
+        cases = self.cases(config)
+        try:
+            same = cases == self.cases(without)
+        except PolygeomError:  # the other options do not go without it
+            same = False
+        if same:
             raise PolygeomError(f"{one.name} has no effect here: the cases are the same with {now!r} and {before!r}")
 
 

@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from polygeom._lazy import given
-from polygeom.errors import BudgetError, MissingPackageError
-from polygeom.network.degrees import DegreeEngine, DegreeSet
+from polygeom.errors import BudgetError, MissingPackageError, PolygeomError
+from polygeom.network.ambient.degrees import DegreeSet, Multidegrees, TotalDegrees
+from polygeom.network.ambient.spans import Ambient, ambient
 from polygeom.network.layers import Shape
 from polygeom.network.limits import shown
 from polygeom.network.nodes import Node, canonical, perceptron
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 
 
 _MOST_BITS = 4_000_000
-
-
-def _monomials(n: int, low: int, high: int) -> int:
-    """Number of monomials in ``n`` variables of a degree from ``low`` to ``high``."""
-    return math.comb(n + high, n) - (math.comb(n + low - 1, n) if low else 0)
 
 
 def _monomials_up_to(n: int, degree: int, most: int) -> int:
@@ -122,8 +118,13 @@ class Network:
     @cached_property
     def degrees(self) -> DegreeSet:
         """Total degrees that may occur in the outputs, as disjoint closed intervals ``((low, high), …)``."""
-        degrees: DegreeSet = self.evaluate(DegreeEngine(), dict.fromkeys(self.parameters), ((1, 1),))
-        return degrees
+        if self.activation_degrees is not None:
+            top = math.prod(self.activation_degrees)
+            return ((top, top),)
+        sets = [span.every for span in dict.fromkeys(self.ambient.spans)]
+        if isinstance(self.ambient.degrees, Multidegrees):
+            sets = [tuple((sum(each), sum(each)) for each in degrees) for degrees in sets]
+        return TotalDegrees(self.input_dimension).union(sets) or ((0, 0),)
 
     @property
     def degree(self) -> int:
@@ -131,13 +132,20 @@ class Network:
         return self.degrees[-1][1]
 
     @cached_property
+    def ambient(self) -> Ambient:
+        """The space in which the functions of the network lie; see `polygeom.network.ambient.spans`."""
+        return ambient(self)
+
+    @cached_property
     def ambient_dimension(self) -> int:
-        """Number of coefficients of the outputs: one for each output and each monomial of a degree that may occur.
+        """Number of coefficients of the outputs that weights may change, one for each monomial that may occur.
 
         Raises
         ------
         BudgetError
             When the number would have millions of digits.
+        PolygeomError
+            When the outputs are rational functions of the inputs.
         """
         n, top = self.input_dimension, self.degree
         if min(n, top) * (n + top).bit_length() > _MOST_BITS:
@@ -145,7 +153,9 @@ class Network:
                 f"ambient_dimension: {n} variables in degree {shown(top)} have too many monomials to count; "
                 "ask for expected_dimension, or write a smaller network"
             )
-        return self.output_dimension * sum(_monomials(n, low, high) for low, high in self.degrees)
+        if self.activation_degrees is not None:
+            return self.output_dimension * math.comb(n + top - 1, top)
+        return self.ambient.dimension
 
     @cached_property
     def gauge(self) -> int:
@@ -156,10 +166,14 @@ class Network:
     def expected_dimension(self) -> int:
         """``min(ambient_dimension, parameter_count - gauge)``, an upper bound for the dimension of the neurovariety."""
         free = self.parameter_count - self.gauge
-        n, top = self.input_dimension, self.degree
-        if self.output_dimension * _monomials_up_to(n - 1, top, free) >= free:
+        if self.activation_degrees is not None:
+            n, top = self.input_dimension, self.degree
+            if self.output_dimension * _monomials_up_to(n - 1, top, free) >= free:
+                return free
+        try:
+            return min(free, self.ambient_dimension)
+        except PolygeomError:
             return free
-        return min(free, self.ambient_dimension)
 
     @cached_property
     def _chain(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:

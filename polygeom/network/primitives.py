@@ -1,4 +1,4 @@
-"""The ten primitives an engine supplies; every layer of every network is written in them, once.
+"""The few primitives an engine supplies; every layer of every network is written in them, once.
 
 A network is evaluated by handing it an engine: arithmetic over a prime field, over symbolic polynomials, over floats,
 or a bookkeeping "arithmetic" such as the degrees of the polynomials involved. An engine knows nothing of networks.
@@ -16,6 +16,8 @@ from fractions import Fraction
 from typing import Protocol, TypeVar
 
 import numpy as np
+
+from polygeom.network.constants import Constants
 
 V = TypeVar("V")
 
@@ -43,6 +45,20 @@ class Engine(Protocol[V]):
 
     def polynomial(self, x: V, coefficients: Sequence[Fraction]) -> V:
         """``Σ_k coefficients[k] x ** k`` elementwise, at least one coefficient."""
+
+    def inverse(self, x: V) -> V:
+        """``1 / x`` elementwise, where no entry is zero.
+
+        Raises
+        ------
+        PoleError
+            If an entry is zero, in arithmetic that has no infinity.
+        PolygeomError
+            If the values are polynomials, which have no inverses.
+        """
+
+    def combine(self, x: V, matrix: Constants) -> V:
+        """``y[k, …, i] = Σ_j matrix[i, j] x[k, …, j]`` for a constant ``(m, n)`` matrix; shape ``(N, …, m)``."""
 
     def matmul(self, x: V, y: V) -> V:
         """``z[k] = x[k] @ y[k]`` for ``x: (N, s, t)`` and ``y: (N, t, u)``; shape ``(N, s, u)``."""

@@ -15,9 +15,9 @@ from functools import cached_property
 
 from polygeom.errors import FormatError
 from polygeom.network.builder import parse
+from polygeom.network.grammar.scanner import Scanner, ascii_text
 from polygeom.network.graph import Network
 from polygeom.network.limits import LARGEST_WIDTH
-from polygeom.network.text.scanner import Scanner, ascii_text
 
 _EXAMPLE = "write for example [2..4,2|5,1] r=2..3"
 _START = re.compile(r"(?<![0-9A-Za-z_.])[0-9]+[ \t]*(?:\.\.|\|)")

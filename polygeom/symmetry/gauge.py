@@ -28,7 +28,9 @@ import numpy as np
 
 from polygeom.network.graph import Network
 from polygeom.network.layers import Bias, Dense
+from polygeom.network.text.maps import map_formula
 from polygeom.symmetry.exponents import Form, LinearSystem, combine, numbered_weights, weight_exponents
+from polygeom.symmetry.formulas import linear_rank
 
 MOST_ENTRIES = 1_000_000
 """Largest matrix of vector fields whose rank is computed; beyond it mixings are left out, and the bound stays valid."""
@@ -87,6 +89,8 @@ def gauge(network: Network) -> int:
     outputs. On the products the scalings of neurons with an activation act, and where no entry vanishes their exponents
     are independent: those of the first product determine the scalings of its rows, those of the second the next, ….
 
+    For a map given by formulas: the rank of its linear symmetries (`polygeom.symmetry.formulas`), scalings among them.
+
     For any other network: the function factors through the coordinates in which ``KᵀQ`` replaces ``K`` and ``Q``; there
     the rank of scalings, mixings and shifts is taken, or of scalings alone where the matrix would have more than
     `MOST_ENTRIES` entries.
@@ -107,6 +111,9 @@ def gauge(network: Network) -> int:
     if network.parameter_count == 0:
         return 0
     forms, free = weight_exponents(network)
+    formula = map_formula(network)
+    if formula is not None:
+        return max(_rank(forms, free), linear_rank(formula.compiled))
     quotient = _Quotient(network, forms)
     fields = _fields(network, MOST_ENTRIES // network.parameter_count - free)
     if fields is None:

@@ -159,7 +159,7 @@ def test_info_is_machine_readable(capsys: Capture) -> None:
 
 
 BAD = [
-    (["dim"], "Missing argument"),
+    (["dim"], "there is no network; write"),
     (["dim", ""], "write"),
     (["dim", "[3,3,3"], "close the bracket with ]"),
     (["dim", "[3,,3] r=2"], "expected"),

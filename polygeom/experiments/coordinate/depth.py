@@ -145,4 +145,5 @@ STUDY = Study(
     summarise=summarise,
     any_device=True,
     arrays=ARRAYS,
+    trains=True,
 )

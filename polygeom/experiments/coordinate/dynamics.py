@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Needs
+from polygeom.experiments.weights import keep_weights
 from polygeom.learning.networks.coordinate import MODELS, GaborNetwork, coordinate_network
 from polygeom.learning.networks.encodings import ENCODINGS, encode
 from polygeom.learning.regions.confusion import gradient_products
@@ -255,6 +256,7 @@ def fit(
     except DivergenceError as error:
         module.load_state_dict(error.state)
         status = "diverged"
+    keep_weights(module)
     marks = zip(losses, probe.rows, strict=False)
     told = {"told": True} if tell else {}
     return [

@@ -142,4 +142,5 @@ STUDY = Study(
     any_device=True,
     figures=FIGURES,
     arrays=ARRAYS,
+    trains=True,
 )

@@ -325,4 +325,5 @@ STUDY = Study(
     any_device=True,
     figures=FIGURES,
     arrays=ARRAYS,
+    trains=True,
 )

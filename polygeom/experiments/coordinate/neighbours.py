@@ -197,4 +197,5 @@ STUDY = Study(
     summarise=summarise,
     any_device=True,
     arrays=ARRAYS,
+    trains=True,
 )

@@ -162,4 +162,5 @@ STUDY = Study(
     any_device=True,
     figures=FIGURES,
     arrays=ARRAYS,
+    trains=True,
 )

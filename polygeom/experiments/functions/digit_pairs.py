@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
     import numpy
@@ -111,6 +112,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     mean = float(data["train"].sums.mean())
     x, y = (torch.tensor(array, **kind) for array in (data["train"].inputs, data["train"].sums - mean))
     train(module, x, y, settings, rng=seed)
+    keep_weights(module)
     module.eval()
     rows = []
     for pairs in ("seen", "unseen"):
@@ -144,14 +146,14 @@ def _model(model: str, degree: int, inputs: int, config: Config, seed: int) -> A
     kind, _, activation = model.partition("-")
     if kind == "mlp":
         return initialise(
-            Perceptron(inputs, config.width, config.mlp_layers, batch_norm=config.batch_norm), "torch", seed
+            Perceptron(inputs, config.width, config.mlp_layers, batch_norm=config.batch_norm), "uniform", seed
         )
     if kind == "pooled":
         pooled = PooledHadamardNetwork(
             inputs, config.width, degree, activation=activation or "identity", inner_bias=config.inner_bias,
             last_bias=config.last_bias, batch_norm=config.batch_norm,
         )  # fmt: skip
-        return initialise(pooled, "torch", seed)
+        return initialise(pooled, "uniform", seed)
     return hadamard_network(kind, inputs, config.width, degree, activation=activation or "identity", rng=seed)
 
 
@@ -210,4 +212,5 @@ STUDY = Study(
     summarise=summarise,
     repeats=REPEATS,
     any_device=True,
+    trains=True,
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Study, option
+from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
     import numpy
@@ -209,7 +210,7 @@ def _descent(
 
     kind = {"dtype": torch.float32, "device": case["device"]}
     module = hadamard_network(
-        config.model, config.dimension, config.width, degree, activation="relu", bias=False, initialisation="normal",
+        config.model, config.dimension, config.width, degree, activation="relu", bias=False, initialisation="standard",
         rng=case["seed"], **kind,
     )  # fmt: skip
     points, wanted = torch.tensor(x, **kind), torch.tensor(target[:, None], **kind)
@@ -227,6 +228,7 @@ def _descent(
         config.steps, optimiser="sgd", learning_rate=config.rate / height, record_every=max(config.steps // 100, 1)
     )
     table = train(module, points, wanted, settings, metrics={"noted": note}).table
+    keep_weights(module)
     return table["step"].to_numpy(dtype=float), np.array(left)
 
 
@@ -284,4 +286,5 @@ STUDY = Study(
     summarise=summarise,
     repeats=REPEATS,
     any_device=True,
+    trains=True,
 )

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from polygeom.datasets import vaec
 from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.weights import keep_weights
 from polygeom.learning.networks.analogy import (
     ENCODERS,
     AnalogyNetwork,
@@ -103,6 +104,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     targets = torch.zeros(len(numbers), dtype=torch.long, device=device)
     torch.manual_seed(seed)  # for dropout
     trained = train(solver, numbers, targets, settings, loss="cross_entropy", rng=seed)
+    keep_weights(solver)
     tests = [vaec.analogies(name, region, rng=seed) for name in case["regimes"] for region in range(vaec.REGIONS)]
     return [_row(case, test, trained.loss, solver.correct(test, case["tested"], case["batch_size"])) for test in tests]
 
@@ -222,4 +224,5 @@ STUDY = Study(
     plot=plot,
     summarise=summarise,
     any_device=True,
+    trains=True,
 )

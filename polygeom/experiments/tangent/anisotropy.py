@@ -204,4 +204,5 @@ STUDY = Study(
     measure=measure,
     plot=plot,
     summarise=summarise,
+    trains=True,
 )

@@ -154,4 +154,5 @@ STUDY = Study(
     measure=measure,
     plot=plot,
     summarise=summarise,
+    trains=True,
 )

@@ -271,4 +271,5 @@ STUDY = Study(
     plot=plot,
     summarise=summarise,
     figures=FIGURES,
+    trains=True,
 )

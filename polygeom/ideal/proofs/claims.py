@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -130,6 +131,8 @@ class Claim:
         self.program: Program = read(data.network)
         self.cone, self.outputs, self.inputs = data.grading.cone, data.grading.outputs, data.grading.inputs
         self.entries = tuple(_entries(self.program, budget))
+        if list(_names(self.entries)) != data.coordinates:  # not all monomials of these degrees occur
+            self.entries = tuple(_named(name, self.program) for name in data.coordinates)
         self.size = len(self.entries) + (not self.cone)
         self.weights = [tuple(w) for w in data.grading.weights]
         self.equations = [_equation(e) for e in data.equations]
@@ -300,6 +303,18 @@ def _names(entries: Sequence[tuple[int, Monomial]]) -> Iterator[str]:
     between = "x" if any(e > 9 for _, alpha in entries for e in alpha) else ""
     for i, alpha in entries:
         yield f"c{i + 1}x{between.join(map(str, alpha))}"
+
+
+def _named(name: str, program: Program) -> tuple[int, Monomial]:
+    """Output and exponents of the coordinate with a name."""
+    match = re.fullmatch(r"c([1-9][0-9]{0,6})x([0-9x]+)", name)
+    if match is None:
+        raise CertificateError(f"certificate: {name!r:.40} names no coefficient; write the certificate again")
+    digits = match[2].split("x") if "x" in match[2] else [*match[2]]
+    entry = int(match[1]) - 1, tuple(map(int, digits))
+    if entry[0] >= program.outputs or len(entry[1]) != program.inputs:
+        raise CertificateError(f"certificate: {name!r:.40} names no coefficient; write the certificate again")
+    return entry
 
 
 def _equation(data: Listed) -> Equation:

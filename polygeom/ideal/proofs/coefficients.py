@@ -12,6 +12,7 @@ import numpy as np
 
 from polygeom.dimension.proofs.limits import Budget
 from polygeom.dimension.proofs.programs import Program, Step, read
+from polygeom.errors import CertificateError
 from polygeom.ideal.proofs.claims import Claim, Equation, Monomial
 
 Array = np.ndarray
@@ -27,6 +28,9 @@ class Coefficients:
     def __init__(self, claim: Claim) -> None:
         self.claim, self.budget = claim, claim.budget
         known = expand(claim.data.network, claim.budget)
+        missing = known.keys() - set(claim.entries)
+        if missing:
+            raise CertificateError(f"certificate: the coordinate of {min(missing)} is missing; write it again")
         self.polynomials: list[Polynomial] = [known.get(entry, {}) for entry in claim.entries]
         if not claim.cone:
             self.polynomials.append({(0,) * claim.program.weights: 1})

@@ -23,6 +23,7 @@ from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.result import FINISHED, Generator, IdealResult
 from polygeom.modular import is_prime
 from polygeom.network import Network, parse
+from polygeom.network.text.maps import map_formula
 from polygeom.supervision import Call, Limits, parse_memory, parse_timeout, run_alone
 
 ALGORITHMS = ("buchberger", "f5b")
@@ -102,6 +103,11 @@ def _check(network: Network, options: Mapping[str, Any]) -> None:
     if modulus is not None and modulus <= network.degree:
         raise PolygeomError(
             f"modulus must exceed the degree {network.degree} of the outputs, got {modulus}; write modulus=32003"
+        )
+    formula = map_formula(network)
+    if formula is not None and formula.compiled.denominators:
+        raise PolygeomError(
+            "elimination is for polynomials, and this map has denominators; write method='interpolation'"
         )
     for name, choices in (("algorithm", ALGORITHMS), ("order", ORDERS)):
         if options[name] not in choices:

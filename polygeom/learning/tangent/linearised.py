@@ -79,12 +79,14 @@ class LinearisedModule(nn.Module):
         """
         f = self.function
         if self._reads is None:
-            x = f.prepare(x)
-            self._reads = "floats" if x.is_floating_point() else "integers"
+            ready = f.prepare(x)
+            self._reads = "floats" if ready.is_floating_point() else "integers"
         else:
-            x = checks.points(x, next(iter(f.weights.values())), integers=self._reads == "integers")
-        value, change = f.along(dict(zip(f.weights, self.displacement, strict=True)), x)
-        return value.detach() + change if self.bias else change
+            ready = checks.points(x, next(iter(f.weights.values())), integers=self._reads == "integers")
+        if isinstance(x, Tensor) and x.requires_grad:
+            ready = x.to(ready)  # the same numbers, with their history
+        value, change = f.along(dict(zip(f.weights, self.displacement, strict=True)), ready)
+        return value + change if self.bias else change
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode of this module; what it linearises stays in evaluation mode."""

@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polygeom.engines.torch_module import TorchEngine
+from polygeom.engines.initialisation import calibrated
+from polygeom.engines.torch_engine import TorchEngine
 from polygeom.errors import PolygeomError
 from polygeom.network import Network, as_network
 
@@ -108,8 +109,8 @@ def random_starts(
 
     Returns
     -------
-    By name, shape ``(B, *shape)``. The scaling is that of ``initialisation="unit"`` of
-    `polygeom.engines.torch_module.NetworkModule`, on `generic_points`.
+    By name, shape ``(B, *shape)``. The scaling is `polygeom.engines.initialisation.calibrated`, that of
+    ``initialisation="unit"``, on `generic_points`.
 
     Examples
     --------
@@ -122,37 +123,7 @@ def random_starts(
     for name, shape in network.parameters.items():
         draw = torch.randn((count, *shape), generator=generator, dtype=dtype)
         weights[name] = draw if network.fan_in[name] else biases * draw
-    x = generic_points(network, (_CALIBRATION_POINTS,), generator).to(dtype)
-
-    def sizes(own: dict[str, Tensor]) -> dict[str, Tensor]:
-        engine = _Calibration(own)
-        network.evaluate(engine, own, x)
-        return engine.sizes
-
-    scale = torch.func.vmap(sizes)(weights)
-    return {
-        name: w / scale[name].reshape(count, *[1] * (w.ndim - 1)) if name in scale else w for name, w in weights.items()
-    }
-
-
-class _Calibration(TorchEngine):
-    """Divides the outputs of every linear map by their root mean square and remembers it for the weights it used."""
-
-    def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        self.sizes: dict[str, Tensor] = {}
-        self._names = {id(w): name for name, w in weights.items()}
-
-    def linear(self, x: Tensor, w: Tensor) -> Tensor:
-        y = super().linear(x, w)
-        size = y.abs().square().mean().sqrt().clamp_min(torch.finfo(torch.float64).tiny)
-        if id(w) in self._names:
-            self.sizes.setdefault(self._names[id(w)], size)
-        return y / size
-
-    def arrange(self, w: Tensor, index: np.ndarray) -> Tensor:
-        arranged = super().arrange(w, index)
-        self._names[id(arranged)] = self._names[id(w)]
-        return arranged
+    return calibrated(network, weights, generic_points(network, (_CALIBRATION_POINTS,), generator).to(dtype))
 
 
 def fleet_outputs(network: Network, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:

@@ -275,6 +275,8 @@ class _Run:
 
     def _backward(self, value: Tensor) -> None:
         self.optimiser.zero_grad(set_to_none=True)
+        if not value.requires_grad:
+            raise PolygeomError("loss must depend on weights that require gradients, but its value has no derivative")
         value.backward()  # type: ignore[no-untyped-call]
 
     def _update(self) -> None:
@@ -317,7 +319,8 @@ class _Run:
             outputs = self.module(inputs[some])
             return outputs, self.loss(outputs, targets[some])
 
-        parts = {"inputs": inputs, "targets": targets, "loss": self.loss, "metrics": sorted(self.metrics)}
+        loss = getattr(self.loss, "loss", self.loss)
+        parts = {"inputs": inputs, "targets": targets, "loss": loss, "metrics": sorted(self.metrics)}
         kept = Checkpoint(path, self.module, parts | {"seed": self.seed}, self.settings, value)
         if (state := kept.load()) is not None:
             self.optimiser.load_state_dict(state["optimiser"])

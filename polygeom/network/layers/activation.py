@@ -24,6 +24,10 @@ class Power(Layer):
         positive("power", "degree", self.degree, LARGEST_DEGREE)
 
     @property
+    def divisors(self) -> tuple[int, ...]:
+        return (self.degree,)
+
+    @property
     def mixes_through(self) -> bool:
         return self.degree == 1
 
@@ -62,6 +66,14 @@ class Polynomial(Layer):
     @property
     def symbols(self) -> int:
         return 2 * len(self.coefficients)
+
+    @property
+    def divisors(self) -> tuple[int, ...]:
+        return tuple(c.denominator for c in self.coefficients)
+
+    @property
+    def constants(self) -> tuple[Fraction, ...]:
+        return self.coefficients
 
     @property
     def monomial(self) -> Power | None:

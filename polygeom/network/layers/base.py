@@ -92,6 +92,16 @@ class Layer:
         """The value of the layer over ``engine``, for the values, weights and shapes of its inputs."""
         raise TypeError(f"layer {type(self).__name__} must define apply")
 
+    @property
+    def divisors(self) -> tuple[int, ...]:
+        """Integers that a prime must not divide: exponents, and denominators of constants."""
+        return ()
+
+    @property
+    def constants(self) -> tuple[Fraction, ...]:
+        """Rational numbers that enter beside the weights."""
+        return ()
+
     # Optional: what initialisation and the search for symmetries may know.
 
     shifts: ClassVar[frozenset[str]] = frozenset()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from polygeom.network.grammar.scanner import Scanner
 from polygeom.network.limits import LARGEST_COEFFICIENT
-from polygeom.network.text.scanner import Scanner
 
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEEPEST = 4
 
 
@@ -52,8 +54,10 @@ def read_call(s: Scanner, word: str, start: int) -> Call:
 
 
 def _read_value(s: Scanner, depth: int = 0) -> Any:
-    """An integer, a fraction, True, False, a name, or a list of such, at most `_DEEPEST` deep."""
+    """An integer, a fraction, True, False, a name, a text in quotes, or a list of such, at most `_DEEPEST` deep."""
     position = s.position
+    if s.peek('"'):
+        return s.quoted()
     word = s.word()
     if word is not None:
         return {"True": True, "False": False}.get(word, Reference(word))
@@ -78,4 +82,6 @@ def _read_value(s: Scanner, depth: int = 0) -> Any:
 
 def write_value(value: Any) -> str:
     """The text of a value: lists in square brackets without blanks."""
+    if isinstance(value, str):
+        return value if _WORD.fullmatch(value) and value not in ("True", "False") else f'"{value}"'
     return f"[{','.join(map(write_value, value))}]" if isinstance(value, tuple | list) else str(value)

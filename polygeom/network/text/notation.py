@@ -1,8 +1,9 @@
 """Text ⇄ nodes: ``read`` reads, ``write`` gives the one canonical text that reads back as equal nodes.
 
-Four forms, all ASCII: a multilayer perceptron in brackets, ``[2,3,3,1] r=2,3 bias``; a family of
+Five forms, all ASCII: a multilayer perceptron in brackets, ``[2,3,3,1] r=2,3 bias``; a family of
 `polygeom.network.families` as a function call, ``ccp(3, rank=4, degree=3)``; any network as a program, one layer a
-statement, ``x=input(3); a=dense(x,4); b=power(a,2); dense(b,1)``; and JSON (`polygeom.network.text.records`),
+statement, ``x=input(3); a=dense(x,4); b=power(a,2); dense(b,1)``; a map without inputs by its formulas, ``map(s,t: s^2,
+s*t, t^2)`` (`polygeom.network.text.maps`); and JSON (`polygeom.network.text.records`),
 recognised by its first ``{``.
 """
 
@@ -14,11 +15,11 @@ from typing import Any
 
 from polygeom.network import families
 from polygeom.network.arguments import activation_coefficients
+from polygeom.network.grammar.scanner import Scanner, ascii_text
 from polygeom.network.layers import Bias, Dense, Input, Layer, Polynomial, Power
 from polygeom.network.limits import LARGEST_DEGREE, LARGEST_POLYNOMIAL_DEGREE, LARGEST_WIDTH, MOST_SYMBOLS
 from polygeom.network.nodes import Nodes
-from polygeom.network.text import family_calls, programs, records
-from polygeom.network.text.scanner import Scanner, ascii_text
+from polygeom.network.text import family_calls, maps, programs, records
 
 _EXAMPLE = "write for example [2,3,1] r=2"
 
@@ -46,6 +47,8 @@ def read(text: str) -> Nodes:
             return _read_mlp(scanner)
         start = scanner.position
         word = scanner.word()
+        if word == "map" and scanner.peek("("):
+            return maps.read(scanner)
         if word is not None and word in family_calls.FAMILIES and scanner.peek("("):
             return family_calls.read(scanner, word, start)
         return programs.read(Scanner(text))
@@ -65,6 +68,9 @@ def write(nodes: Nodes) -> str:
     arguments = _guess_mlp(nodes)
     if arguments is not None and families.mlp(**arguments) == nodes:
         return _write_mlp(**arguments)
+    formula = maps.formula_of(nodes)
+    if formula is not None:
+        return maps.write(formula)
     return family_calls.recognise(nodes) or programs.write(nodes)
 
 

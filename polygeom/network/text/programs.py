@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import Any
 
+from polygeom.network.grammar.scanner import Scanner
 from polygeom.network.layers import LAYERS, Dense, Input, Layer
 from polygeom.network.nodes import Node, Nodes
 from polygeom.network.text.calls import Call, Reference, read_call, write_value
 from polygeom.network.text.family_calls import FAMILIES
-from polygeom.network.text.scanner import Scanner
 from polygeom.network.text.values import make
 
 _EXAMPLE = "write [2,3,1] r=2, or a program such as x=input(2); a=dense(x,3); b=power(a,2); dense(b,1)"
@@ -53,9 +53,11 @@ def _statement(number: int, node: Node) -> str:
     if isinstance(layer, Input):
         return f"input({','.join(map(str, layer.dims))})"
     arguments = [f"x{i}" for i in node.inputs]
+    named = False
     for f in fields(layer):  # type: ignore[arg-type]
         value = getattr(layer, f.name)
-        if f.default is MISSING and not isinstance(value, str | None):  # a bare word is the name of a node
+        named = named or f.default is not MISSING or isinstance(value, str | None)  # a bare word is the name of a node
+        if not named:
             arguments.append(write_value(value))
         elif f.default is MISSING or value != f.default:
             arguments.append(f"{f.name}={write_value(value)}")

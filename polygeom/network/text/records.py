@@ -12,10 +12,10 @@ from dataclasses import MISSING, fields
 from typing import Any, NoReturn
 
 from polygeom.errors import FormatError, PolygeomError
+from polygeom.network.grammar.scanner import ascii_text
 from polygeom.network.layers import LAYERS
 from polygeom.network.limits import MOST_SYMBOLS, shown
 from polygeom.network.nodes import Node, Nodes
-from polygeom.network.text.scanner import ascii_text
 from polygeom.network.text.values import make, plain
 
 FORMAT = "polygeom-network"

@@ -1,7 +1,8 @@
 """The fields of layers as plain values, read by their types: a new layer needs no line here.
 
-A field is an ``int``, ``bool``, ``str`` (a word), `Fraction`, ``None`` beside one of these, or a tuple of such. Texts
-and JSON give integers, words, fractions and lists; `make` makes the layer of them or says what a field must be.
+A field is an ``int``, ``bool``, ``str`` (a word), `Fraction`, `Expression` (a formula), ``None`` beside one of
+these, or a tuple of such. Texts and JSON give integers, words, fractions and lists; `make` makes the layer of them or
+says what a field must be.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from fractions import Fraction
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from polygeom.errors import PolygeomError
+from polygeom.network.grammar.expressions import Expression
 from polygeom.network.layers import Layer
 from polygeom.network.limits import rational, shown
 
@@ -23,6 +25,7 @@ _NAMES = {
     bool: ("True or False", "True"),
     str: ("a word", "same"),
     Fraction: ("an integer or a fraction", "1/2"),
+    Expression: ("a formula in quotes", '"s^2"'),
 }
 
 
@@ -115,6 +118,8 @@ def _typed(value: Any, hint: Any) -> Any:
         return rational(value)
     if hint is str and isinstance(value, str) and _WORD.fullmatch(value):
         return str(value)
+    if hint is Expression and isinstance(value, str):
+        return Expression(value)
     if type(value) is not hint:
         raise Mismatch
     return value

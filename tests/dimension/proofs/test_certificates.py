@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from engines.zoo import ZOO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,14 +22,18 @@ from polygeom.dimension.bounds.search import check, network_bounds, reductions
 from polygeom.dimension.proofs import jacobians
 from polygeom.dimension.proofs.certificate import plain_text
 from polygeom.dimension.proofs.limits import Budget
-from polygeom.dimension.proofs.programs import read
+from polygeom.dimension.proofs.monomials import coefficients_that_vary
+from polygeom.dimension.proofs.programs import LAYERS, read
 from polygeom.dimension.proofs.rules import Step, holds
 from polygeom.dimension.proofs.symmetries import bound_holds, degree_set, gauge
 from polygeom.dimension.ranks.tangent import jacobian, random_weights
 from polygeom.engines.dual_numbers import dual_jacobian
+from polygeom.engines.symbolic import coefficient_map
 from polygeom.errors import BudgetError, CertificateError, PolygeomError
 from polygeom.modular import PrimeField
 from polygeom.network import Network
+from polygeom.network.ambient.degrees import TotalDegrees
+from polygeom.testing.zoo import ZOO
 
 Certificate = dict[str, Any]
 EXAMPLES = [
@@ -42,6 +45,9 @@ EXAMPLES = [
     "[2,2,1] r=2 bias",
     "ccp(2,rank=2,degree=3)",
 ]
+
+READ = [n for n in ZOO if {node.layer.kind for node in n.nodes} <= LAYERS.keys()]
+"""Networks of layers that the checker reads by itself."""
 
 
 @pytest.mark.parametrize("text", [*EXAMPLES, "[7,7,7,7] r=3"])
@@ -197,7 +203,7 @@ def test_dual_numbers_and_reverse_mode_give_one_jacobian(network: Network, rng: 
     assert np.array_equal(reverse.reshape(dual.shape), dual)
 
 
-@pytest.mark.parametrize("network", [n for n in ZOO if n.parameter_count], ids=str)
+@pytest.mark.parametrize("network", [n for n in READ if n.parameter_count], ids=str)
 def test_the_checker_reads_networks_and_takes_derivatives_by_itself(network: Network, rng: np.random.Generator) -> None:
     p, program = 4194301, read(plain_text(network))
     weights = {name: rng.integers(0, p, size=shape) for name, shape in network.parameters.items()}
@@ -210,7 +216,7 @@ def test_the_checker_reads_networks_and_takes_derivatives_by_itself(network: Net
     assert (program.widths, program.degrees) == (network.widths, network.activation_degrees or ())
 
 
-@pytest.mark.parametrize("network", ZOO, ids=str)
+@pytest.mark.parametrize("network", READ, ids=str)
 def test_the_checker_finds_symmetries_and_coefficients_by_itself(network: Network) -> None:
     program = read(plain_text(network))
     assert gauge(program, Budget()) == network.gauge
@@ -220,7 +226,16 @@ def test_the_checker_finds_symmetries_and_coefficients_by_itself(network: Networ
             if bound.value + change >= 0:
                 step = msgspec.convert({**bound.as_dict(), "value": bound.value + change}, Step)
                 weaker = change == 1 and bound.rule == "symmetries"
+                every = network.output_dimension * TotalDegrees(network.input_dimension).count(network.degrees)
+                if bound.rule == "ambient":
+                    weaker = coefficients_that_vary(program, Budget()) <= step.value < every
                 assert bound_holds(program, step, Budget()) == (change == 0 or weaker)
+
+
+@pytest.mark.parametrize("network", [n for n in READ if n.degree <= 4], ids=str)
+def test_the_checker_counts_the_coefficients_that_weights_enter(network: Network) -> None:
+    varying = [c for c in coefficient_map(network).values() if any(map(any, c.monoms()))]
+    assert coefficients_that_vary(read(plain_text(network)), Budget()) == len(varying)
 
 
 WIDER = [

@@ -7,7 +7,6 @@ import itertools
 import flint
 import numpy as np
 import pytest
-from engines.zoo import ZOO
 
 from polygeom.dimension import dimension
 from polygeom.dimension.bounds.search import check, reductions, upper_bound
@@ -20,6 +19,7 @@ from polygeom.engines.prime_field import Tape
 from polygeom.engines.symbolic import jacobian_rank
 from polygeom.modular import P22, PrimeField
 from polygeom.network import Network, mlp, parse
+from polygeom.testing.zoo import ZOO
 
 FIELD = PrimeField(P22)
 

@@ -53,7 +53,9 @@ def test_the_same_seed_gives_the_same_table_with_one_and_two_workers() -> None:
 @pytest.mark.parametrize("target", ["helix", "periodic", "actgelu", "log"])
 @pytest.mark.parametrize("model", ["product", "pooled-relu", "mlp-sin"])
 def test_every_target_and_model_can_be_chosen(target: str, model: str) -> None:
-    found = measured("quick", model, 2, target=target, train=50, test=50, steps=5, directions=3, initialisation="A")
+    found = measured(
+        "quick", model, 2, target=target, train=50, test=50, steps=5, directions=3, initialisation="kaiming"
+    )
     assert found["error outside"] > 0
     assert found["ray R2 1"] <= 1
 

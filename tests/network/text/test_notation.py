@@ -9,13 +9,13 @@ import sys
 import timeit
 
 import pytest
-from engines.zoo import TEXTS, ZOO
 from hypothesis import given
 from network import examples
 
 from polygeom.network import Dense, Input, Network, Node, lightning_attention, mlp, parse, write
 from polygeom.network.builder import _parse
 from polygeom.network.limits import LONGEST_TEXT, MOST_SYMBOLS
+from polygeom.testing.zoo import TEXTS, ZOO
 
 CANONICAL = [
     "[2,3]",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from polygeom.dimension.bounds.bound import Instance, Rule, register
 from polygeom.dimension.counts import Degrees, Widths, capped_monomials, output_degree
-from polygeom.errors import BudgetError
+from polygeom.errors import PolygeomError
 from polygeom.network import Network
 
 
@@ -19,7 +19,7 @@ def _instances(widths: Widths, degrees: Degrees, limit: int) -> Iterator[Instanc
 def _of_networks(network: Network) -> Iterator[Instance]:
     try:
         yield Instance(network.ambient_dimension)
-    except BudgetError:  # so many coefficients bound nothing
+    except PolygeomError:  # so many coefficients bound nothing
         return
 
 

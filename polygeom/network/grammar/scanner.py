@@ -132,6 +132,18 @@ class Scanner:
         self.skip()
         return match.group()
 
+    def quoted(self) -> str:
+        """Move over a text in double quotes, which begins here."""
+        end = self.text.find('"', self.position + 1)
+        if end < 0:
+            self.fail("a text without a closing quote", 'write a closing "')
+        text = self.text[self.position + 1 : end]
+        for _ in _WORD.findall(text) + _DIGITS.findall(text):
+            self.spend()
+        self.position = end + 1
+        self.skip()
+        return text
+
     def integer(self, name: str, low: int, high: int, example: str) -> int:
         """Move over an integer from ``low`` to ``high``, digits only, with a sign only where ``low`` is negative."""
         self.spend()
