@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from fractions import Fraction
 from itertools import pairwise
 
@@ -60,7 +61,9 @@ def check_layer(text: str, formula: formulas.Formula | None = None) -> None:
 def _check_texts(network: Network) -> None:
     assert parse(network.text) == network, f"{network.text} reads back as another network"
     assert Network.from_json(network.to_json()) == network, "its JSON reads back as another network"
-    assert pickle.loads(pickle.dumps(network)) == network, "its pickle reads back as another network"
+    kinds = {type(node.layer) for node in network.nodes}
+    if all(getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind for kind in kinds):
+        assert pickle.loads(pickle.dumps(network)) == network, "its pickle reads back as another network"
     assert hash(parse(network.text)) == hash(network)
 
 
