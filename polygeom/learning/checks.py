@@ -12,7 +12,7 @@ Anything else is refused in words.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -269,7 +269,8 @@ def independent(values: Callable[[Tensor], Tensor], x: Tensor) -> None:
     together = values(rows)
     alone = [values(row[None])[0] for row in rows]
     slack = torch.finfo(together.dtype).eps ** 0.5
-    if not _close(values(rows[:1])[0], alone[0], slack):
+    again = [values(rows) for _ in range(3)]
+    if not all(_close(together, other, slack) for other in again):
         raise PolygeomError(
             "module must have definite outputs, but they change from call to call (dropout or noise as a function, or "
             "statistics that move); call module.eval(), or write it without"
@@ -303,6 +304,25 @@ def refuse_batch_statistics(module: nn.Module) -> None:
             )
 
 
+def call_with(module: nn.Module, tensors: Mapping[str, Tensor], x: Tensor) -> Any:
+    """What a module gives at ``x`` with other tensors in place of its parameters and buffers, by name.
+
+    `torch.func.functional_call` ties shared tensors by all their names, and leaves a module that has one submodule in
+    two places with the other tensors for good. Here a submodule counts once, and a tensor under all names it has in
+    different submodules.
+    """
+    first: dict[int, str] = {}
+    placed = {}
+    for prefix, part in module.named_modules():
+        for name, own in (*part._parameters.items(), *part._buffers.items()):
+            if own is not None:
+                full = f"{prefix}.{name}" if prefix else name
+                known = first.setdefault(id(own), full)
+                if known in tensors:
+                    placed[full] = tensors[known]
+    return torch.func.functional_call(module, placed, (x,), tie_weights=False)
+
+
 @contextmanager
 def plain_attention() -> Iterator[None]:
     """Attention by its formula, which has all derivatives; the fused rules have no forward mode and no second ones."""
@@ -315,6 +335,7 @@ def plain_attention() -> Iterator[None]:
 __all__ = [
     "FallbackWarning",
     "accept",
+    "call_with",
     "evaluate",
     "independent",
     "like",

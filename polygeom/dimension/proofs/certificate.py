@@ -29,11 +29,11 @@ from polygeom._version import __version__
 from polygeom.dimension.bounds.search import proved_bound
 from polygeom.dimension.compute import dimension
 from polygeom.dimension.counts import without_idle_layers
-from polygeom.dimension.proofs.programs import LAYERS
+from polygeom.dimension.proofs.programs import LAYERS, read
 from polygeom.dimension.ranks.tangent import activation_degrees, jacobian, random_weights
 from polygeom.dimension.ranks.witness import SPARSE, field_for, generator, sparse_weights, structured_weights
 from polygeom.dimension.result import DimensionResult
-from polygeom.errors import BudgetError, PolygeomError
+from polygeom.errors import BudgetError, CertificateError, PolygeomError
 from polygeom.modular import PrimeField, rank
 from polygeom.network import Network, as_network
 from polygeom.network.text import programs
@@ -70,10 +70,7 @@ def certify(network: Network | str, *, result: DimensionResult | None = None, rn
     network = as_network(network)
     foreign = sorted({node.layer.kind for node in network.nodes} - LAYERS.keys())
     if foreign:
-        raise PolygeomError(
-            f"certificate: the independent check does not read layers of the kinds {', '.join(foreign)} yet; "
-            "keep the result itself, its text, seed and primes repeat it"
-        )
+        _check_readable(network, foreign)
     result = dimension(network, rng=rng) if result is None else result
     if result.network != network.text:
         raise PolygeomError(f"result must belong to the network {network}, got one of {result.network}")
@@ -125,6 +122,16 @@ def plain_text(network: Network) -> str:
     'x0=input(2); x1=dense(x0,1); x2=dense(x0,1); x3=product(x1,x2); x4=sum(x3,x1); dense(x4,1)'
     """
     return network.text if network.text.startswith("[") else programs.write(network.nodes)
+
+
+def _check_readable(network: Network, foreign: list[str]) -> None:
+    try:
+        read(plain_text(network))
+    except CertificateError:
+        raise PolygeomError(
+            f"certificate: the independent check does not read layers of the kinds {', '.join(foreign)} yet; "
+            "keep the result itself, its text, seed and primes repeat it"
+        ) from None
 
 
 def _witness(network: Network, result: DimensionResult, seed: int) -> tuple[PrimeField, dict[str, Array], Array]:

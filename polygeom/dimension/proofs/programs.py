@@ -63,7 +63,10 @@ class Layer:
 
 @dataclass(eq=False)
 class Program:
-    """Steps, layers, the shapes of all values, and the number of weights. Value 0 is the input, the last the output."""
+    """Steps, layers, the shapes of all values, and the number of weights. Value 0 is the input, the last the output.
+
+    ``believed`` are words of layers that the checker does not know by itself.
+    """
 
     widths: tuple[int, ...] | None = None
     degrees: tuple[int, ...] = ()
@@ -72,6 +75,8 @@ class Program:
     shapes: list[Shape] = field(default_factory=list)
     weights: int = 0
     entries: int = 0
+    believed: set[str] = field(default_factory=set)
+    text: str = ""
 
     @property
     def inputs(self) -> int:
@@ -122,6 +127,7 @@ def read(text: str) -> Program:
     """
     try:
         program = _Reader(statements(text)).program
+        program.text = text
     except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
         if isinstance(error, BudgetError | CertificateError):
             raise
@@ -160,13 +166,13 @@ class _Reader:
         for number, (word, reads, values, named) in enumerate(lines):
             rest = dict(named)
             shares = rest.pop("shares", None)
-            method: Callable[..., int] = getattr(self, LAYERS[word])
+            method = self._method(word, values, rest)
             if (word == "input") != (number == 0) or (shares is not None and lines[shares][0] != word):
                 raise ValueError(word)
             self._weights: dict[str, Array] = {}
             self._shared = None if shares is None else self._owned[shares]
             first = len(self.program.shapes)
-            value = method(*(self._values[i] for i in reads), *values, **rest)
+            value = method(*(self._values[i] for i in reads))
             if self._shared is not None and (not self._shared or self._weights.keys() != self._shared.keys()):
                 raise ValueError(word)
             self._values.append(value)
@@ -181,6 +187,16 @@ class _Reader:
         if read != set(range(len(lines) - 1)):
             raise ValueError("a value is not used")
         self._recognise(lines)
+
+    def _method(self, word: str, values: list[Any], named: dict[str, Any]) -> Callable[..., int]:
+        if word in LAYERS:
+            known: Callable[..., int] = getattr(self, LAYERS[word])
+            return lambda *reads: known(*reads, *values, **named)
+        from polygeom.dimension.proofs.added import added_layer, record
+
+        layer = added_layer(word, values, named)
+        self.program.believed.add(word)
+        return lambda *reads: record(layer, self.program, reads, self._new)
 
     def _recognise(self, lines: list[Statement]) -> None:
         """Note widths and degrees of a perceptron without biases: dense layers and powers in turn."""

@@ -88,6 +88,21 @@ def _believed(step: Step) -> bool:
     return any((one.constant, one.parts, one.layer) == (least, parts, step.layer) for one in instances)
 
 
+def believed_for(text: str, step: Step, budget: Budget) -> bool:
+    """The same for a rule about networks of any kind, of which ``text`` is one."""
+    from polygeom.dimension.bounds.bound import RULES
+    from polygeom.network import parse
+
+    rule = RULES.get(step.rule)
+    if rule is None or rule.networks is None:
+        return False
+    parts, least = tuple(part.case for part in step.parts), step.value - sum(part.value for part in step.parts)
+    instances = rule.networks(parse(text))
+    return any((one.constant, one.parts) == (least, parts) for one in instances) and all(
+        holds(part, budget) for part in step.parts
+    )
+
+
 def added(step: Step) -> list[str]:
     """Names of the rules that this module does not know and believes, if they are there."""
     pending, names = [step], set()

@@ -46,6 +46,8 @@ def bound_holds(program: Program, claim: rules.Step, budget: Budget) -> bool:
         return claim.case == (program.widths, program.degrees) and rules.holds(claim, budget)
     if claim.degrees or claim.layer:
         return False
+    if claim.rule not in rules.FOR_PROGRAMS:
+        return rules.believed_for(program.text, claim, budget)
     if claim.rule == "homogenised":
         larger = homogenised(program)
         (part,) = claim.parts or (None,)

@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import Any
 
 _MLP = re.compile(r"\[([0-9,]+)\](?: r=([0-9,]+))?(?: p=([0-9,;/-]+))?( bias)?( tied)?")
-_STATEMENT = re.compile(r"(?:(x[0-9]+)=)?([a-z]+)\((.*)\)")
-_ARGUMENT = re.compile(r"(?:([a-z]+)=)?(x[0-9]+|-?[0-9]+(?:/[0-9]+)?|\[[0-9,/\[\]-]*\])(?:,|\Z)")
+_STATEMENT = re.compile(r"(?:(x[0-9]+)=)?([A-Za-z_]\w*)\((.*)\)", re.ASCII)
+_ARGUMENT = re.compile(r"(?:([a-z_]+)=)?(x[0-9]+|-?[0-9]+(?:/[0-9]+)?|\[[0-9,/\[\]-]*\])(?:,|\Z)")
 _NUMBER = re.compile(r"(0|-?[1-9][0-9]{0,19})(?:/([1-9][0-9]{0,19}))?")
 
 Statement = tuple[str, tuple[int, ...], list[Any], dict[str, Any]]

@@ -89,6 +89,7 @@ def check(certificate: DimensionCertificate, budget: Budget) -> Verification:
     met = claim.lower == claim.upper
     bounds = f"{claim.lower}" if met else f"from {claim.lower} to {claim.upper}"
     believed = "".join(f" if the rule {name} is true" for name in added(upper))
+    believed += "".join(f" if the layer {word} is what its class computes" for word in sorted(program.believed))
     return run(
         f"the dimension of {certificate.network} is {bounds}{believed}",
         [

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
-from polygeom.learning.kernels.duals import Activation, normaliser
+from polygeom.learning.kernels.duals import Activation, as_activation, normaliser
 from polygeom.learning.kernels.infinite_width import InfiniteWidth
 from polygeom.learning.kernels.kernels import Gaussian, Kernel, blocks
 from polygeom.learning.kernels.machines import MEMORY_BUDGET, block_rows, data_rows, row_points, samples
@@ -46,6 +46,9 @@ class RandomFeatures:
 
     activation: Activation
     bias: bool = False
+
+    def __post_init__(self) -> None:
+        as_activation(self.activation)
 
     def __call__(self, x: Tensor, directions: Tensor, biases: Tensor | None = None) -> Tensor:
         """Features of rows ``(N, D)`` along ``directions`` ``(k, D)`` with ``biases`` ``(k,)``; shape ``(N, k)``."""

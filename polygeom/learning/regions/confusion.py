@@ -226,6 +226,8 @@ class _Gradients:
         trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
         recording = record(module, inputs)
         losses = loss(recording.output, targets)
+        if not losses.requires_grad:
+            raise PolygeomError("loss must depend on weights that require gradients, but its value has no derivative")
         maps = [m for m in recording.maps if len(m.values) == len(inputs) and m.values.requires_grad]
         lost = {name for m in recording.maps if m not in maps for name in (m.weight_name, m.bias_name)}
         self._shared: dict[str, list[_Use]] = defaultdict(list)
@@ -293,10 +295,10 @@ class _Gradients:
 
     def _by_samples(self, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Gradients of some samples, all at once, or one after the other where torch has no rule for a batch."""
-        from torch.func import functional_call, grad, vmap
+        from torch.func import grad, vmap
 
         def loss(parameters: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-            return self._loss(functional_call(self._module, parameters, (x[None],)), y[None])[0]
+            return self._loss(checks.call_with(self._module, parameters, x[None]), y[None])[0]
 
         if self._batched:
             try:

@@ -38,7 +38,7 @@ class WeightFunction:
 
     def outputs(self, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Outputs ``(N, *output_shape)`` at points ``(N, *input_shape)``, in the shape that the module gives them."""
-        return checks.outputs(torch.func.functional_call(self.module, {**self.constants, **weights}, (x,)), len(x))
+        return checks.outputs(checks.call_with(self.module, {**self.constants, **weights}, x), len(x))
 
     def __call__(self, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Outputs ``(N, C)`` at points ``(N, *input_shape)``."""
@@ -51,8 +51,9 @@ class WeightFunction:
     def along(self, tangent: Mapping[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs at ``x`` and their derivative along a displacement of the weights, both ``(N, *output_shape)``.
 
-        One forward-mode pass; where torch has no forward mode for something in the module, two backward passes and a
-        `FallbackWarning`. The derivative itself can be differentiated by the displacement.
+        One forward-mode pass; where torch has no forward mode for something in the module, two backward passes, and
+        where it has no second derivatives either, the Jacobian itself, both with a `FallbackWarning`. The derivative
+        can be differentiated by the displacement.
         """
         with checks.plain_attention():
             try:
@@ -61,8 +62,28 @@ class WeightFunction:
                 )
             except RuntimeError as error:
                 checks.warn(f"module has no forward-mode derivative, two backward passes take its place: {error}")
-                return self._by_two_passes(tangent, x)
+                try:
+                    return self._by_two_passes(tangent, x)
+                except RuntimeError as second:
+                    checks.warn(f"module has no second derivatives, its Jacobian takes their place: {second}")
+                    return self._by_rows(tangent, x)
         return found
+
+    def _by_rows(self, tangent: Mapping[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+        """``J v`` from the gradients of single outputs."""
+        with torch.enable_grad():
+            weights = {name: weight.detach().requires_grad_() for name, weight in self.weights.items()}
+            value = self.outputs(weights, x)
+            rows = [
+                torch.autograd.grad(one, list(weights.values()), retain_graph=True, allow_unused=True)
+                for one in value.reshape(-1)
+            ]
+        moved = [tangent[name] for name in weights]
+        changes = [
+            sum(((g * t).sum() for g, t in zip(row, moved, strict=True) if g is not None), start=value.new_zeros(()))
+            for row in rows
+        ]
+        return value.detach(), torch.stack(changes).reshape(value.shape)
 
     def _by_two_passes(self, tangent: Mapping[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
         """``J v`` as the derivative of ``⟨Jᵀ u, v⟩`` by ``u``."""

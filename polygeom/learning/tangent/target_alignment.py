@@ -157,7 +157,7 @@ def _pull_back(module: nn.Module, operator: TangentOperator, part: slice, target
     points = min(operator.batch, max(1, budget // (4 * operator.outputs * size * targets.element_size())))
     total = targets.new_zeros(len(targets), size)
     for some, values in zip(torch.split(x, points), torch.split(targets, points, dim=1), strict=True):
-        rows = jacobian(module, some, memory_budget=budget, dtype=x.dtype)
+        rows = jacobian(module, some, memory_budget=budget, dtype=targets.dtype)
         total.addmm_(values.flatten(start_dim=1), rows.flatten(end_dim=1))
     return total
 

@@ -275,6 +275,8 @@ class _Run:
 
     def _backward(self, value: Tensor) -> None:
         self.optimiser.zero_grad(set_to_none=True)
+        if not value.requires_grad:
+            raise PolygeomError("loss must depend on weights that require gradients, but its value has no derivative")
         value.backward()  # type: ignore[no-untyped-call]
 
     def _update(self) -> None:

@@ -53,9 +53,11 @@ def _statement(number: int, node: Node) -> str:
     if isinstance(layer, Input):
         return f"input({','.join(map(str, layer.dims))})"
     arguments = [f"x{i}" for i in node.inputs]
+    named = False
     for f in fields(layer):  # type: ignore[arg-type]
         value = getattr(layer, f.name)
-        if f.default is MISSING and not isinstance(value, str | None):  # a bare word is the name of a node
+        named = named or f.default is not MISSING or isinstance(value, str | None)  # a bare word is the name of a node
+        if not named:
             arguments.append(write_value(value))
         elif f.default is MISSING or value != f.default:
             arguments.append(f"{f.name}={write_value(value)}")
