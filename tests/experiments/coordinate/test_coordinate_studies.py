@@ -136,7 +136,8 @@ def test_no_polynomial_network_beats_the_best_polynomial(images: pandas.DataFram
 def test_the_same_seed_gives_the_same_rows_for_any_number_of_workers() -> None:
     changes = {"images": ("random",), **SMALL, "models": ("relu:raw", "ccp3:centred")}
     here = rows_of(coordinate, seed=1, **changes)
-    there = run("coordinate", **changes, seed=1, workers=2).table
+    config = configured(coordinate.STUDY, **changes)
+    there = run("coordinate", config=config, seed=1, workers=2).table
     pandas.testing.assert_frame_equal(here, there, check_exact=True, check_dtype=False)
 
 
