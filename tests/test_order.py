@@ -37,12 +37,8 @@ LARGEST_ROOM = 14
 """Files in one folder, its face ``__init__.py`` not counted."""
 
 # Circles that are still to be cut, each named by one file on it. The list only ever gets shorter.
-KNOWN_CIRCLES = {
-    "polygeom.ideal.neurovariety",
-}
-KNOWN_ROOM_CIRCLES = {
-    "polygeom.ideal",
-}
+KNOWN_CIRCLES: set[str] = set()
+KNOWN_ROOM_CIRCLES: set[str] = set()
 KNOWN_LARGE_ROOMS = {"polygeom.commands"}
 
 

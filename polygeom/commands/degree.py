@@ -12,6 +12,9 @@ from polygeom.commands.inputs import takes_maps
 from polygeom.commands.limits import check_timeout, shows_progress, ticking, within
 from polygeom.errors import FormatError, PolygeomError
 
+GRACE = 1.5
+"""Seconds after which a count is ended that has not ended by itself with the lower bound that it has."""
+
 
 @click.command()
 @click.argument("network", metavar="NETWORK", required=False)
@@ -20,7 +23,7 @@ from polygeom.errors import FormatError, PolygeomError
 @click.option(
     "--method", default="auto", show_default=True, metavar="auto|all|theorem|equations|monodromy", help="How."
 )
-@click.option("--timeout", type=float, help="Seconds for everything. Without it, 20 for the search for equations.")
+@click.option("--timeout", type=float, help="Seconds for everything; what is proved until then is the answer.")
 @click.option("--max-degree", type=int, help="Last degree in which equations are sought.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
@@ -53,11 +56,10 @@ def degree(
         return _limited(
             network, {"form": form, "inputs": rows, "options": options, "seed": seed}, timeout, as_json, quiet
         )
-    from polygeom.ideal.counting import invariants
     from polygeom.ideal.task import count
 
     progress = _progress if shows_progress(quiet) else None
-    options |= {"timeout": invariants.SEARCH_TIMEOUT, "progress": progress}
+    options |= {"progress": progress}
     found, h_vector = count(network, form, rows, options, seed)
     if progress is not None:
         click.echo("\r\033[K", err=True, nl=False)
@@ -74,7 +76,7 @@ def _limited(network: str, question: dict[str, Any], timeout: float, as_json: bo
     question["inputs"] = None if rows is None else [[str(c) for c in row] for row in rows]
     with ticking(f"{text:.60}: counting", shows_progress(quiet)):
         answer = within(
-            "polygeom.ideal.task:count_within", {"network": network, "timeout": timeout, **question}, timeout
+            "polygeom.ideal.task:count_within", {"network": network, "timeout": timeout, **question}, timeout + GRACE
         )
     if answer is None:
         unfinished = {"network": text, "value": None, "status": "timeout", "timeout": timeout}
@@ -99,5 +101,5 @@ def _rows(file: TextIO) -> list[list[Fraction]]:
     return rows
 
 
-def _progress(loops: int, solutions: int) -> None:
-    click.echo(f"\rafter {loops} loops {solutions} solutions", err=True, nl=False)
+def _progress(paths: int, solutions: int) -> None:
+    click.echo(f"\rafter {paths} paths {solutions} solutions", err=True, nl=False)

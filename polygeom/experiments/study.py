@@ -119,11 +119,12 @@ class Study(Generic[C]):
             if not needs.holds(config):
                 raise PolygeomError(f"{one.name} has no effect here: it needs {needs}, got {needs.found(config)}")
         without = dataclasses.replace(config, **{one.name: before})  # type: ignore[type-var]
+        cases = self.cases(config)
         try:
-            other = self.cases(without)
-        except PolygeomError:  # without this change the others are refused
-            return
-        if self.cases(config) == other:
+            same = cases == self.cases(without)
+        except PolygeomError:  # the other options do not go without it
+            same = False
+        if same:
             raise PolygeomError(f"{one.name} has no effect here: the cases are the same with {now!r} and {before!r}")
 
 

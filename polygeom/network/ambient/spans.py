@@ -311,8 +311,8 @@ class Ambient:
             fixed = sum(span.free != span.every for span in self.spans)
             count = f"{len(self.spans)} coordinates"
             return f"{count}, {fixed} of them fixed" if fixed else count
-        parts = [self.degrees.describe(span.every) for span in spans[:3]]
-        text = "; ".join(parts) + (f"; and {len(spans) - 3} more" if len(spans) > 3 else "")
+        parts = [self.degrees.describe(span.every) for span in spans[:2]]
+        text = "; ".join(parts) + (f"; and {len(spans) - 2} more" if len(spans) > 2 else "")
         fixed = self.size - self.dimension
         return f"coefficients of {text}" + (f", without {fixed} that no weight enters" if fixed else "")
 
