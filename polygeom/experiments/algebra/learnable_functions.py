@@ -67,13 +67,7 @@ class Config:
     samples: int = option(
         40,
         "Samples, with standard normal inputs; for few targets as many as are too few.",
-        needs=Needs(
-            "targets",
-            (
-                "teacher",
-                "noise",
-            ),
-        ),
+        needs=Needs("targets", ("teacher", "noise")),
     )
     optimiser: str = option(OPTIMISERS[0], "How a run descends before Newton steps end it.", choices=OPTIMISERS)
     steps: int = option(200, "Steps of the optimiser.")

@@ -41,13 +41,7 @@ class Config:
     neurons: int = option(
         128,
         "Units of a hidden layer of the mlp; rank of the ccp network.",
-        needs=Needs(
-            "models",
-            (
-                "mlp",
-                "ccp",
-            ),
-        ),
+        needs=Needs("models", ("mlp", "ccp")),
     )
     layers: int = option(4, "Hidden layers of the mlp.", needs=Needs("models", ("mlp",)))
     degree: int = option(3, "Of the ccp network.", needs=Needs("models", ("ccp",)))

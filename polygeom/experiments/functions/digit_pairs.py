@@ -39,14 +39,7 @@ class Config:
     degrees: tuple[int, ...] = option(
         (2, 3),
         "Degrees of CCP and NCP networks.",
-        needs=Needs(
-            "models",
-            (
-                "ccp",
-                "ccp-relu",
-                "ncp",
-            ),
-        ),
+        needs=Needs("models", ("ccp", "ccp-relu", "ncp")),
     )
     pooled_degree: int = option(4, "Degree of the networks with pooled skips.", needs=_POOLED)
     mlp_layers: int = option(5, "Affine maps of the perceptron.", needs=Needs("models", ("mlp",)))
@@ -56,14 +49,7 @@ class Config:
     batch_norm: bool = option(
         False,
         "Normalise before activations (perceptron and pooled networks).",
-        needs=Needs(
-            "models",
-            (
-                "mlp",
-                "pooled",
-                "pooled-relu",
-            ),
-        ),
+        needs=Needs("models", ("mlp", "pooled", "pooled-relu")),
     )
     optimiser: str = option("adam", "Optimiser.", choices=("adam", "adamw", "sgd", "adadelta"))
     learning_rate: float = option(1e-3, "Learning rate.")

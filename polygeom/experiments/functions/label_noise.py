@@ -64,27 +64,13 @@ class Config:
     bandwidth: float = option(
         1.0,
         "Of the Laplacian, Gaussian and dispersal kernels; images have length one.",
-        needs=Needs(
-            "kernels",
-            (
-                "laplacian",
-                "gaussian",
-                "dispersal",
-            ),
-        ),
+        needs=Needs("kernels", ("laplacian", "gaussian", "dispersal")),
     )
     exponent: float = option(0.7, "Of the dispersal kernel.", needs=Needs("kernels", ("dispersal",)))
     degree: int = option(
         5,
         "Of the polynomial kernel, and of the power in networks.",
-        needs=Needs(
-            "kernels",
-            (
-                "polynomial",
-                "nngp-power",
-                "ntk-power",
-            ),
-        ),
+        needs=Needs("kernels", ("polynomial", "nngp-power", "ntk-power")),
     )
     depth: int = option(1, "Hidden layers of the networks.", needs=_NETWORK_KERNELS)
     offset: float = option(1.0, "Of the polynomial kernel.", needs=Needs("kernels", ("polynomial",)))
