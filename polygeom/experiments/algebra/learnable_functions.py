@@ -65,9 +65,7 @@ class Config:
     )
     runs: int = option(40, "Initial weights for each data set.")
     samples: int = option(
-        40,
-        "Samples, with standard normal inputs; for few targets as many as are too few.",
-        needs=Needs("targets", ("teacher", "noise")),
+        40, "Samples, with standard normal inputs; few targets have too few.", needs=Needs("targets", TARGETS[:2])
     )
     optimiser: str = option(OPTIMISERS[0], "How a run descends before Newton steps end it.", choices=OPTIMISERS)
     steps: int = option(200, "Steps of the optimiser.")
