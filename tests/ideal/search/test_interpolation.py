@@ -213,7 +213,7 @@ def test_wrong_arguments() -> None:
     ]:
         with pytest.raises(PolygeomError, match=message):
             interpolate("[2,3,2] r=4", **{"max_degree": 2, **options})  # type: ignore[arg-type]
-    with pytest.raises(PolygeomError, match="divides a denominator"):
+    with pytest.raises(PolygeomError, match=r"divides a .*denominator"):
         interpolate("[2,1,1] p=0,1/101,1", 2, prime=101)
     with pytest.raises(BudgetError, match="coefficients"):
         interpolate("[40,3,1] r=5", 2)
