@@ -51,7 +51,7 @@ def cell(value: object) -> str:
 def _status(row: pandas.Series) -> str:
     if row["status"] != "ok":
         return str(row["status"])
-    return "proved" if row["proved"] else "probable"
+    return {"": "as read", "yes": "proved"}.get(cell(row["proved"]), "probable")
 
 
 def overview(table: pandas.DataFrame) -> str:
