@@ -60,7 +60,7 @@ def overview(table: pandas.DataFrame) -> str:
     parts = [
         f"{len(table)} networks",
         f"{int(done['proved'].sum())} proved",
-        f"{int((~done['proved'].astype(bool)).sum())} probable",
+        f"{int((~done['proved'].fillna(True).astype(bool)).sum())} probable",
         f"{int((done['defect'] > 0).sum())} defective",
         f"{int(done['filling'].sum())} filling",
         f"{int(done['identifiable'].sum())} identifiable",
