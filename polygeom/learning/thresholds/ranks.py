@@ -294,7 +294,8 @@ def generic_weights(network: Network, generator: torch.Generator) -> dict[str, T
 def _enough_points(network: Network, exact: DimensionResult) -> int:
     """Each further generic point raises the rank until it is full; twice as many improve the conditioning."""
     try:
-        monomials = network.ambient_dimension // network.output_dimension
+        ambient = network.ambient
+        monomials = max(ambient.degrees.count(span.every) for span in dict.fromkeys(ambient.spans))
     except BudgetError:
         monomials = exact.upper
     return 2 * min(exact.upper, monomials) + _SURPLUS
