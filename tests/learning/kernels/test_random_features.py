@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="random features need the extra learn")
 
 from polygeom.errors import PolygeomError  # noqa: E402
-from polygeom.learning import (  # noqa: E402
+from polygeom.learning.kernels import (  # noqa: E402
     Erf,
     FourierFeatures,
     Gaussian,
