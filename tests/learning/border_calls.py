@@ -13,54 +13,28 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from polygeom.learning.kernels import (
-    Dispersal,
-    FourierFeatures,
-    Gaussian,
-    InfiniteWidth,
-    KernelMachine,
-    Laplacian,
-    LeakyReLU,
-    Normalised,
-    Polynomial,
-    ProductKernel,
-    RandomFeatures,
-    eigenpro,
-    fit_random_features,
-    nystrom,
-    solve,
-)
-from polygeom.learning.kernels.product_kernels import CoupledKernel
-from polygeom.learning.regions import (
-    activation_patterns,
-    boundary_distances,
-    cell_inradii,
-    cross_section,
-    gradient_confusion,
-    gradient_products,
-    sign_patterns,
-)
-from polygeom.learning.tangent import (
-    TangentKernel,
-    alignment,
-    centred_alignment,
-    eigensystem,
-    empirical_ntk,
-    jacobian,
-    kernel_diagonal,
-    kernel_regression,
-    linearize,
-    nystrom_eigensystem,
-    subspace_overlap,
-    tangent_operator,
-)
+from polygeom.learning.kernels.duals import LeakyReLU
+from polygeom.learning.kernels.infinite_width import InfiniteWidth
+from polygeom.learning.kernels.kernels import Dispersal, Gaussian, Laplacian, Normalised, Polynomial
+from polygeom.learning.kernels.machines import KernelMachine, nystrom, solve
+from polygeom.learning.kernels.preconditioning import eigenpro
+from polygeom.learning.kernels.product_kernels import CoupledKernel, ProductKernel
+from polygeom.learning.kernels.random_features import FourierFeatures, RandomFeatures, fit_random_features
+from polygeom.learning.regions.confusion import gradient_confusion, gradient_products
+from polygeom.learning.regions.hyperplanes import boundary_distances, cell_inradii
+from polygeom.learning.regions.regions import activation_patterns, sign_patterns
+from polygeom.learning.regions.sections import cross_section
 from polygeom.learning.tangent.anisotropy import separable_along
-from polygeom.learning.tangent.linearised import LinearisedModule, gradient_flow
-from polygeom.learning.tangent.tangent_kernel import as_matrix
-from polygeom.learning.tangent.target_alignment import rayleigh, split_alignment
-from polygeom.learning.thresholds import numerical_rank
-from polygeom.learning.training import TrainingSettings, kernel_cosine_distance, levenberg_marquardt, train
-from polygeom.learning.training.movement import squared_weight_distance, weight_cosine_distance
+from polygeom.learning.tangent.eigen import eigensystem, nystrom_eigensystem, subspace_overlap
+from polygeom.learning.tangent.linearised import LinearisedModule, gradient_flow, kernel_regression, linearize
+from polygeom.learning.tangent.operators import tangent_operator
+from polygeom.learning.tangent.tangent_kernel import TangentKernel, as_matrix, empirical_ntk, jacobian, kernel_diagonal
+from polygeom.learning.tangent.target_alignment import alignment, centred_alignment, rayleigh, split_alignment
+from polygeom.learning.thresholds.ranks import numerical_rank
+from polygeom.learning.training.least_squares import levenberg_marquardt
+from polygeom.learning.training.loop import train
+from polygeom.learning.training.movement import kernel_cosine_distance, squared_weight_distance, weight_cosine_distance
+from polygeom.learning.training.settings import TrainingSettings
 from polygeom.network import parse
 
 
