@@ -17,15 +17,13 @@ import sympy_script
 from scipy.linalg import lapack
 
 from polygeom.dimension import dimension
-from polygeom.dimension.bounds import identifications as _identifications
-from polygeom.dimension.bounds import perceptrons as bounds
+from polygeom.dimension.bounds import identified_points, search
 from polygeom.dimension.compute import perceptron_trial
 from polygeom.dimension.ranks.tangent import generic_rank
 from polygeom.dimension.ranks.witness import STRUCTURED, generator
 from polygeom.engines.symbolic import jacobian_rank
 from polygeom.modular import P22, PrimeField, load_compiled
-from polygeom.network import mlp, parse
-from polygeom.network.text import notation
+from polygeom.network import builder, mlp, parse
 
 GENERATOR = np.random.default_rng(20240601)
 FIELD = PrimeField(P22)
@@ -44,7 +42,7 @@ def nothing() -> tuple[()]:
 
 def nothing_known() -> tuple[()]:
     """Forget bounds and networks of earlier rounds, so that each round is the first."""
-    for cached in (bounds._upper_bound, _identifications.conditions, notation._parse_cached):
+    for cached in (search._upper_bound, identified_points.conditions, builder._parse_cached):
         cached.cache_clear()
     return ()
 

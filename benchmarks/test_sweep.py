@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from polygeom.sweep import Journal, Supervisor, Task, read_table, sweep
+from polygeom.supervision import Supervisor
+from polygeom.sweeps import Journal, Task
+from polygeom.tables import read_table, sweep
 from polygeom.tables.table import write_rows
 
 NOTHING = "time:gmtime"
@@ -24,15 +26,15 @@ def record(number: int) -> dict[str, Any]:
 @pytest.mark.parametrize("limits", [(None, None), (60.0, 10**9)], ids=["free", "limited"])
 def test_supervised_task(benchmark, limits: tuple[float | None, int | None]) -> None:
     with Supervisor() as supervisor:
-        supervisor.run(Task(NOTHING, "first"))
-        benchmark(supervisor.run, Task(NOTHING, "x"), *limits)
+        supervisor.run(Task(NOTHING, {"network": "first"}))
+        benchmark(supervisor.run, Task(NOTHING, {"network": "x"}), *limits)
 
 
 @pytest.mark.benchmark(group="sweep: one worker")
 def test_start_and_end_of_a_worker(benchmark) -> None:
     def run() -> None:
         with Supervisor() as supervisor:
-            supervisor.run(Task(NOTHING, "x"))
+            supervisor.run(Task(NOTHING, {"network": "x"}))
 
     benchmark.pedantic(run, rounds=10, warmup_rounds=1)
 
@@ -45,7 +47,7 @@ def test_sweep_of_trivial_tasks(benchmark, tmp_path: Path, workers: int) -> None
 
     def run() -> None:
         networks = [f"net {number}" for number in range(1000)]
-        sweep(networks, kind=NOTHING, workers=workers, journal=tmp_path / f"{next(names)}", timeout=60)
+        sweep(networks, target=NOTHING, workers=workers, journal=tmp_path / f"{next(names)}", timeout=60)
 
     benchmark.pedantic(run, rounds=3, warmup_rounds=1)
     assert benchmark.stats.stats.median < 60 / workers

@@ -13,10 +13,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from polygeom._lazy import give
 from polygeom._version import __version__
 
 if TYPE_CHECKING:
-    from polygeom.dimension import DimensionResult, dimension, verify
+    from polygeom.certificates import verify
+    from polygeom.dimension import DimensionResult, dimension
     from polygeom.dimension.explain import explain
     from polygeom.dimension.frontier.search import frontier
     from polygeom.dimension.identifiability import identifiability, threshold
@@ -34,14 +36,14 @@ if TYPE_CHECKING:
         parse,
         product_network,
     )
-    from polygeom.network.text.selection import architectures
+    from polygeom.network.selection import architectures
     from polygeom.report import Portrait, portrait
-    from polygeom.sweep import sweep
     from polygeom.tables.atlas import load_atlas
+    from polygeom.tables.dimensions import sweep
 
 
-# The module each public name is found in. "dimension" and "sweep" are packages that can be called like the function
-# they are named after, so the name stands for the package itself.
+# The module each public name is found in. "dimension" is a package that can be called like the function it is named
+# after, so the name stands for the package itself.
 _HOMES = {
     "Network": "polygeom.network",
     "parse": "polygeom.network",
@@ -55,8 +57,8 @@ _HOMES = {
     "lightning_attention": "polygeom.network",
     "dimension": "polygeom.dimension",
     "DimensionResult": "polygeom.dimension",
-    "verify": "polygeom.dimension",
-    "architectures": "polygeom.network.text.selection",
+    "verify": "polygeom.certificates",
+    "architectures": "polygeom.network.selection",
     "frontier": "polygeom.dimension.frontier.search",
     "threshold": "polygeom.dimension.identifiability",
     "identifiability": "polygeom.dimension.identifiability",
@@ -66,13 +68,16 @@ _HOMES = {
     "degree": "polygeom.ideal",
     "ed_degree": "polygeom.ideal",
     "learning_degree": "polygeom.ideal",
-    "sweep": "polygeom.sweep",
+    "sweep": "polygeom.tables.dimensions",
     "portrait": "polygeom.report",
     "Portrait": "polygeom.report",
     "PolygeomError": "polygeom.errors",
     "FormatError": "polygeom.errors",
     "BudgetError": "polygeom.errors",
 }
+
+# `Network` stands on a low floor; these of its methods are computed on higher ones.
+give(gauge="polygeom.symmetry.gauge:gauge", to_torch="polygeom.engines.torch_module:NetworkModule")
 
 __all__ = [
     "Network",

@@ -1,12 +1,30 @@
-"""Packages whose public names are imported when they are first used (SPEC 1 of Scientific Python)."""
+"""What is imported when it is first used: public names of packages (SPEC 1 of Scientific Python), and methods."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from polygeom.errors import EXTRAS, MissingPackageError
+
+_GIVEN: dict[str, str] = {}
+
+
+def give(**homes: str) -> None:
+    """Say where methods of values on lower floors are computed on higher ones: ``gauge="package.module:function"``.
+
+    The face of the package calls this; the lower floors ask by name (`given`) and import nothing from above.
+    """
+    _GIVEN.update(homes)
+
+
+def given(name: str) -> Callable[..., Any]:
+    """The function that the face of the package gave by ``name``, imported at its first use."""
+    module, _, function = _GIVEN[name].partition(":")
+    value: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return value
 
 
 def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:

@@ -67,8 +67,9 @@ def polygeom() -> None:
     """Polynomial neural networks: how big is the set of functions they express?
 
     \b
-    Exit status: 0 all done, 1 the answer is no (verify, table --check) or some networks of a list failed,
-    2 input that cannot be used, 130 interrupted.
+    Exit status: 0 all done or yes; 1 the answer is no (verify, contains, table --check), a limit was over before
+    the end, or some networks of a list failed; 2 input that cannot be used; 3 unknown (contains, verify,
+    ideal --compare); 130 interrupted.
     """
 
 
@@ -90,6 +91,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except PolygeomError as error:
         click.echo(f"polygeom: {error}", err=True)
+        return BAD_INPUT
+    except MemoryError:
+        click.echo(
+            "polygeom: not enough memory on this machine; write a smaller network, or limit it by --memory", err=True
+        )
         return BAD_INPUT
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS:

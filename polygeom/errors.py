@@ -53,6 +53,10 @@ class FormatError(PolygeomError):
         return f"{self.problem} (at position {self.position}); {self.hint}\n    {window}\n    {caret}"
 
 
+class PoleError(PolygeomError):
+    """A rational function that has no value at the chosen numbers, since a denominator vanishes there."""
+
+
 class BudgetError(PolygeomError):
     """A computation that would exceed the time or memory it was allowed; the message says what would be needed."""
 
@@ -85,3 +89,7 @@ class MissingPackageError(PolygeomError, ModuleNotFoundError):
             f"{self.purpose} needs {', '.join(self.packages)} ({kind} {', '.join(extras)}); "
             f"in a checkout of polygeom write: {install(*extras)}"
         )
+
+
+class CertificateError(PolygeomError):
+    """What was to be checked is not a certificate: not JSON, a field missing, unknown, or of another form."""

@@ -15,7 +15,7 @@ import pytest
 
 import polygeom
 from polygeom.errors import EXTRAS
-from polygeom.sweep import COLUMNS
+from polygeom.tables import COLUMNS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

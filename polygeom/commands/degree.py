@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import json
-import sys
 from fractions import Fraction
 from typing import Any, TextIO
 
 import click
 
+from polygeom.commands.inputs import takes_maps
+from polygeom.commands.limits import check_timeout, shows_progress, ticking, within
 from polygeom.errors import FormatError, PolygeomError
+
+GRACE = 1.5
+"""Seconds after which a count is ended that has not ended by itself with the lower bound that it has."""
 
 
 @click.command()
-@click.argument("network", metavar="NETWORK")
+@click.argument("network", metavar="NETWORK", required=False)
 @click.option("--form", metavar="generic|unit|bombieri-weyl", help="Count critical points of a distance instead.")
 @click.option("--inputs", type=click.File(), metavar="FILE", help="Count those of the loss at these inputs instead.")
 @click.option(
     "--method", default="auto", show_default=True, metavar="auto|all|theorem|equations|monodromy", help="How."
 )
-@click.option("--timeout", type=float, help="Seconds for the search for equations; 20 if not given.")
+@click.option("--timeout", type=float, help="Seconds for everything; what is proved until then is the answer.")
 @click.option("--max-degree", type=int, help="Last degree in which equations are sought.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@takes_maps
 def degree(
     network: str,
     form: str | None,
@@ -41,34 +46,44 @@ def degree(
     standard input.
 
     The answer says what it rests on: a theorem, the equations, or solutions followed over the complex numbers, and
-    whether that is a proof.
+    whether that is a proof. The exit status is 1 if no number was found.
     """
-    from polygeom.ideal import Neurovariety
-    from polygeom.ideal.counting import invariants
-
-    if timeout is not None and timeout <= 0:
-        raise PolygeomError(f"--timeout must be positive, got {timeout}; write --timeout 20")
+    check_timeout(timeout)
     if form is not None and inputs is not None:
         raise PolygeomError("--form and --inputs count different points; write one of them")
-    variety = Neurovariety(network, rng=seed)
-    progress = None if quiet or not sys.stderr.isatty() else _progress
-    options |= {"timeout": timeout or invariants.SEARCH_TIMEOUT, "progress": progress}
-    if inputs is not None:
-        count = invariants.learning_degree(variety, _rows(inputs), **options)
-    elif form is not None:
-        count = invariants.ed_degree(variety, form, **options)
-    else:
-        count = invariants.degree(variety, **options)
+    rows = None if inputs is None else _rows(inputs)
+    if timeout is not None:
+        return _limited(
+            network, {"form": form, "inputs": rows, "options": options, "seed": seed}, timeout, as_json, quiet
+        )
+    from polygeom.ideal.task import count
+
+    progress = _progress if shows_progress(quiet) else None
+    options |= {"progress": progress}
+    found, h_vector = count(network, form, rows, options, seed)
     if progress is not None:
         click.echo("\r\033[K", err=True, nl=False)
-    if as_json:
-        search = variety.found
-        argument = None if search is None else search.completeness
-        h_vector = None if argument is None else list(argument.h_vector)
-        click.echo(json.dumps(count.as_dict() | {"h_vector": h_vector}))
-    else:
-        click.echo(str(count))
-    return 0 if count.value is not None else 1
+    click.echo(json.dumps(found.as_dict() | {"h_vector": h_vector}) if as_json else str(found))
+    return 0 if found.value is not None else 1
+
+
+def _limited(network: str, question: dict[str, Any], timeout: float, as_json: bool, quiet: bool) -> int:
+    """Count in a process that ends with the time."""
+    from polygeom.network import parse
+
+    text = parse(network).text
+    rows = question["inputs"]
+    question["inputs"] = None if rows is None else [[str(c) for c in row] for row in rows]
+    with ticking(f"{text:.60}: counting", shows_progress(quiet)):
+        answer = within(
+            "polygeom.ideal.task:count_within", {"network": network, "timeout": timeout, **question}, timeout + GRACE
+        )
+    if answer is None:
+        unfinished = {"network": text, "value": None, "status": "timeout", "timeout": timeout}
+        click.echo(json.dumps(unfinished) if as_json else f"{text}: not found within {timeout:g} s (timeout)")
+        return 1
+    click.echo(json.dumps(answer["count"]) if as_json else answer["text"])
+    return 0 if answer["count"]["value"] is not None else 1
 
 
 def _rows(file: TextIO) -> list[list[Fraction]]:
@@ -86,5 +101,5 @@ def _rows(file: TextIO) -> list[list[Fraction]]:
     return rows
 
 
-def _progress(loops: int, solutions: int) -> None:
-    click.echo(f"\rafter {loops} loops {solutions} solutions", err=True, nl=False)
+def _progress(paths: int, solutions: int) -> None:
+    click.echo(f"\rafter {paths} paths {solutions} solutions", err=True, nl=False)

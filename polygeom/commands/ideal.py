@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from polygeom.commands.inputs import takes_maps
+from polygeom.commands.limits import check_timeout, last_resort, shows_progress
 from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
-    from polygeom.ideal import IdealResult, Search
+    from polygeom.ideal import IdealResult, Neurovariety, Search
     from polygeom.ideal.search.records import DegreeReport
 
 SHOWN_TERMS = 12
@@ -24,7 +25,7 @@ FORMATS = ("m2", "singular", "oscar", "sage", "mrdi")
 
 
 @click.command()
-@click.argument("network", metavar="NETWORK")
+@click.argument("network", metavar="NETWORK", required=False)
 @click.option("--max-degree", type=int, help="Last degree; else until nothing seems missing.")
 @click.option("--method", default="auto", metavar="auto|interpolation|elimination", help="How equations are found.")
 @click.option("--timeout", type=float, help="Seconds; 60 if there is no --max-degree.")
@@ -38,6 +39,7 @@ FORMATS = ("m2", "singular", "oscar", "sage", "mrdi")
 @click.option("--certificate", metavar="FILE", help="Write a certificate that polygeom verify checks.")
 @click.option("--json", "as_json", is_flag=True, help="The result as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@takes_maps
 def ideal(network: str, language: str | None, certificate: str | None, as_json: bool, **options: Any) -> int:
     """Equations of the neurovariety of NETWORK: minimal generators of its ideal over the rationals.
 
@@ -51,10 +53,24 @@ def ideal(network: str, language: str | None, certificate: str | None, as_json: 
     for name, path in (("--out", options["out"]), ("--certificate", certificate)):
         if path is not None and not Path(path).resolve().parent.is_dir():
             raise PolygeomError(f"{name}: no folder {Path(path).parent}; write a path in a folder that exists")
-    variety = Neurovariety(network, rng=options["seed"], workers=options["workers"])
+    check_timeout(options["timeout"])
+    with last_resort(None if options["method"] == "elimination" else options["timeout"]):  # its process ends by itself
+        return _run(
+            Neurovariety(network, rng=options["seed"], workers=options["workers"]),
+            language,
+            certificate,
+            as_json,
+            options,
+        )
+
+
+def _run(
+    variety: Neurovariety, language: str | None, certificate: str | None, as_json: bool, options: dict[str, Any]
+) -> int:
+    """Search, write and print within the options."""
     limits = {"timeout": options["timeout"], "memory": _bytes(options["memory"])}
     search = None
-    shown = sys.stderr.isatty() and not options["quiet"]
+    shown = shows_progress(options["quiet"])
     if options["method"] == "elimination":
         result = variety.ideal("elimination", **limits, progress=_waiting if shown else None)
         if shown:

@@ -2,13 +2,60 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import click
 
 from polygeom.errors import PolygeomError
 
 MOST_LINE = 100_000
+
+
+def takes_maps(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command with the argument ``network`` or ``networks`` take ``--map FILE`` instead: a map given by formulas.
+
+    The texts of the maps are appended to ``networks``, or are the ``network``; other arguments move up by one place.
+    """
+
+    @functools.wraps(command)
+    def wrapped(maps: tuple[str, ...], **arguments: Any) -> Any:
+        if "networks" in arguments:
+            arguments["networks"] = tuple(_with_maps(arguments["networks"], maps))
+        else:
+            positions = [name for name in ("network", "function") if name in arguments]
+            texts = [*_with_maps((), maps)] if maps else []
+            texts += [arguments[name] for name in positions if arguments[name] is not None]
+            if len(texts) != len(positions):
+                wanted = " and ".join(name.upper() for name in positions)
+                raise PolygeomError(
+                    f"this command takes {wanted}, got {len(texts)} of {len(positions)}; write a network such as "
+                    '"[3,3,3] r=2", or --map FILE in its place'
+                )
+            arguments.update(zip(positions, texts, strict=True))
+        return command(**arguments)
+
+    return click.option(
+        "--map",
+        "maps",
+        multiple=True,
+        metavar="FILE",
+        help="A polynomial or rational map in FILE instead of a network, as polygeom, Macaulay2, … write it.",
+    )(wrapped)
+
+
+def _with_maps(networks: Sequence[str], files: Sequence[str]) -> list[str]:
+    texts = [*networks]
+    if files:
+        from polygeom.maps import read_map
+
+        texts += [read_map(file).text for file in files]
+    if not texts:
+        raise PolygeomError('there is no network; write "[3,3,3] r=2", or --map FILE for a map given by formulas')
+    return texts
 
 
 def network_texts(texts: Sequence[str], files: Sequence[str] = ()) -> Iterator[str]:

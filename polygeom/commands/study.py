@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -11,23 +10,23 @@ from typing import Any
 
 import click
 
-from polygeom.errors import PolygeomError
-from polygeom.experiments import STUDIES
+from polygeom.experiments.registry import STUDIES
 
 if typing.TYPE_CHECKING:
-    import pandas
+    from polygeom.experiments.study import Study
 
 _COMMON = [
-    click.Option(["--preset"], default="quick", show_default=True, help="Configuration to start from."),
+    click.Option(["--preset"], help="Configuration to start from.  [default: quick]"),
+    click.Option(["--config", "config_file"], metavar="FILE", help="Repeat the run that this config.json describes."),
     click.Option(["--repeats"], type=int, metavar="N", help="Number of seeds.  [default: the preset's own]"),
-    click.Option(["--seed"], type=int, default=0, show_default=True, help="The first seed."),
-    click.Option(
-        ["--device"], default="auto", show_default=True, help="cpu, cuda, or auto for the best that the study can use."
-    ),
+    click.Option(["--seed"], type=int, metavar="N", help="The first seed.  [default: 0]"),
+    click.Option(["--device"], help="cpu, cuda, or auto for the best that the study can use.  [default: auto]"),
     click.Option(["--workers"], type=int, default=1, show_default=True, help="Cases measured at the same time."),
     click.Option(["--timeout"], type=float, metavar="SECONDS", help="Deadline of one case."),
     click.Option(["--retry"], multiple=True, metavar="STATUS", help="Measure cases of this status again."),
     click.Option(["--out"], metavar="DIR", help="Folder for the results.  [default: the study's name]"),
+    click.Option(["--overwrite"], is_flag=True, help="Replace results of other options in that folder."),
+    click.Option(["--keep-weights"], is_flag=True, help="Keep trained networks in the folder weights of DIR."),
     click.Option(["-q", "--quiet"], is_flag=True, help="No progress and no summary."),
 ]
 """Options of every study, before those of its configuration."""
@@ -40,7 +39,7 @@ class _Studies(click.Group):
         return list(STUDIES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return _command(cmd_name) if cmd_name in STUDIES else None
+        return _command(cmd_name) if cmd_name in STUDIES or "." in cmd_name else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Studies"):
@@ -57,6 +56,8 @@ def study(context: click.Context, listing: bool) -> None:
       polygeom study                                   the list of studies
       polygeom study NAME --help                       the options of one
       polygeom study NAME --preset quick --workers 2 --out DIR
+      polygeom study NAME --config DIR/config.json --out AGAIN
+      polygeom study package.module                    a study of another package
 
     Run the same command again to go on after an interruption: finished cases are not measured twice. Studies need the
     extras learn and plot.
@@ -81,21 +82,21 @@ def describe(name: str) -> str:
 def _command(name: str) -> click.Command:
     from polygeom.experiments.study import load
 
-    module = load(name)
-    hints = typing.get_type_hints(module.Config)
-    quick = module.PRESETS["quick"]
-    own = [_option(one, hints[one.name], getattr(quick, one.name)) for one in dataclasses.fields(module.Config)]
-    presets = ", ".join(module.PRESETS)
+    study = load(name)
+    fields = dataclasses.fields(study.config)
+    hints = typing.get_type_hints(study.config)
+    quick = study.presets["quick"]
 
     def call(**given: Any) -> int:
-        changes = {one.name: given.pop(one.name) for one in dataclasses.fields(module.Config)}
-        return _run(name, {key: value for key, value in changes.items() if value is not None}, **given)
+        changes = {one.name: given.pop(one.name) for one in fields}
+        return _run(study, {key: value for key, value in changes.items() if value is not None}, **given)
 
     return click.Command(
         name,
         callback=call,
-        params=[*_COMMON, *own],
-        help=f"{describe(name)}\n\nPresets: {presets}. Options without a value keep that of the preset.",
+        params=[*_COMMON, *(_option(one, hints[one.name], getattr(quick, one.name)) for one in fields)],
+        help=f"{study.description}\n\nPresets: {', '.join(study.presets)}. Options without a value keep that of the "
+        "preset; one that has no effect is refused.",
     )
 
 
@@ -154,102 +155,32 @@ def _metavar(hint: Any) -> str:
 
 
 def _run(
-    name: str,
+    study: Study[Any],
     changes: dict[str, Any],
-    preset: str,
-    repeats: int | None,
-    seed: int,
-    device: str,
-    workers: int,
-    timeout: float | None,
-    retry: tuple[str, ...],
+    config_file: str | None,
+    device: str | None,
     out: str | None,
     quiet: bool,
+    **how: Any,
 ) -> int:
-    from polygeom.experiments import study as framework
+    from polygeom.experiments.running import run
 
-    module = framework.load(name)
     changes = {key: None if value is NONE else value for key, value in changes.items()}
-    config = framework.configuration(module, preset, **changes)
-    repeats = getattr(module, "REPEATS", {}).get(preset, 1) if repeats is None else repeats
-    device = framework.usable_device(module, device)
-    target = framework.folder(name if out is None else out)
-    _write_config(target, name, preset, config, repeats, seed, device)
-    table = framework.run(
-        module,
-        config,
-        repeats=repeats,
-        seed=seed,
-        device=device,
-        workers=workers,
-        out=target,
-        timeout=timeout,
+    result = run(
+        study,
+        config=config_file,
+        device="auto" if device is None and config_file is None else device,
+        out=study.name if out is None else out,
         progress=False if quiet else None,
-        retry=retry,
+        **how,
+        **changes,
     )
-    written = ["config.json", *_write_table(module, table, target, name), *_draw_all(module, table, target, name)]
     if not quiet:
-        click.echo(module.summarise(table))
-        click.echo(f"written to {target}: {', '.join(written)}", err=True)
-    return _tell_failures(table)
-
-
-def _write_config(target: Path, name: str, preset: str, config: Any, repeats: int, seed: int, device: str) -> None:
-    from polygeom.sweep.environment import environment
-
-    data = {"study": name, "preset": preset, "config": dataclasses.asdict(config), "repeats": repeats, "seed": seed}
-    data |= {"device": device, "environment": environment()}
-    try:
-        (target / "config.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise PolygeomError(f"out: cannot write to {target}: {error.strerror}") from error
-
-
-def _write_table(module: Any, table: pandas.DataFrame, target: Path, name: str) -> list[str]:
-    """The table as CSV; rows with an array go into an archive of numpy instead, under the words in their columns."""
-    import numpy as np
-
-    written, keys = [f"{name}.csv"], getattr(module, "ARRAYS", None)
-    if keys is not None and "data" in table:
-        with_array = table["data"].notna()
-        rows = table[with_array]
-        names = rows[["seed", *keys]].astype(str).agg("/".join, axis=1)
-        arrays: dict[str, Any] = {key: np.asarray(d) for key, d in zip(names, rows["data"], strict=True)}
-        np.savez_compressed(target / f"{name}.npz", **arrays)
-        table = table[~with_array].dropna(axis="columns", how="all")
-        written.append(f"{name}.npz")
-    table.to_csv(target / f"{name}.csv", index=False)
-    return written
-
-
-def _draw_all(module: Any, table: pandas.DataFrame, target: Path, name: str) -> list[str]:
-    """The figure of a study, and its further ones: their file names."""
-    figures = {name: module.plot}
-    figures |= {f"{name}-{label}": function for label, function in getattr(module, "FIGURES", {}).items()}
-    for label, function in figures.items():
-        draw(function, table, target / f"{label}.png")
-    return [f"{label}.png" for label in figures]
-
-
-def draw(plot: Callable[[Any], Any], table: pandas.DataFrame, path: Path) -> None:
-    """Save what a function draws, without a display."""
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    import matplotlib.pyplot as plt
-
-    with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}):
-        drawn = plot(table)
-        figure = getattr(drawn, "figure", drawn)
-        figure.savefig(path, dpi=110, bbox_inches="tight")
-        plt.close(figure)
-
-
-def _tell_failures(table: pandas.DataFrame) -> int:
-    failures = table.attrs["failures"]
-    for failure in failures[:10]:
+        click.echo(str(result))
+        click.echo(f"written to {result.folder}: {', '.join(result.files)}", err=True)
+    for failure in result.failures[:10]:
         case = ", ".join(f"{key}={value}" for key, value in failure["case"].items() if not isinstance(value, dict))
         click.echo(f"polygeom: {failure['status']}: {failure['message']} ({case})", err=True)
-    if failures:
-        click.echo(f"polygeom: {len(failures)} cases failed and are not in the table", err=True)
-    return 1 if failures else 0
+    if result.failures:
+        click.echo(f"polygeom: {len(result.failures)} cases failed and are not in the table", err=True)
+    return 1 if result.failures else 0

@@ -14,7 +14,7 @@ from polygeom.commands.printing import overview, print_rows
 from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
-    from polygeom.network.text.selection import Selection
+    from polygeom.network.selection import Selection
 
 MOST_NETWORKS = 10_000_000
 
@@ -75,9 +75,10 @@ def sweep(
     Run the same command again to go on after an interruption: finished rows are not computed twice. Ctrl-C stops
     within two seconds and loses nothing that was stored.
     """
-    import polygeom.sweep as room
-    from polygeom.network.text.selection import architectures
-    from polygeom.sweep.cluster import dask_executor
+    from polygeom.network.selection import architectures
+    from polygeom.sweeps.cluster import dask_executor
+    from polygeom.tables import dimensions
+    from polygeom.tables import published as published_format
 
     if not families and not files:
         raise click.UsageError('no family given; write for example polygeom sweep "[2..4,2..4,1] r=2"')
@@ -95,7 +96,7 @@ def sweep(
             executor = None
             if dask is not None:
                 executor, workers = stack.enter_context(dask_executor(dask, workers))
-            table = room.sweep(
+            table = dimensions.sweep(
                 _Counted(chosen, total),
                 timeout=timeout,
                 memory=memory,
@@ -114,7 +115,7 @@ def sweep(
             click.echo(f"what is finished is stored in {kept}; run the same command again to go on", err=True)
         raise
     if published is not None:
-        room.write_published_format(table, published)
+        published_format.write_published_format(table, published)
     if not quiet:
         print_rows(table, limit)
         click.echo(overview(table))

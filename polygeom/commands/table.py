@@ -50,8 +50,7 @@ def table(
 
     The exit status is 1 if a --check has counterexamples.
     """
-    from polygeom.sweep import read_table, write_table
-    from polygeom.tables import select, sorted_by, with_explanation, with_shape
+    from polygeom.tables import read_table, select, sorted_by, with_explanation, with_shape, write_table
 
     given = read_table(file)
     written = list(given.columns)

@@ -4,10 +4,12 @@ The package is also its main function: ``polygeom.dimension("[3,3,3] r=2")``.
 """
 
 from polygeom._callable import make_callable
-from polygeom.dimension.bounds.perceptrons import Bound, upper_bound
+from polygeom.dimension.bounds.bound import Bound
+from polygeom.dimension.bounds.search import upper_bound
 from polygeom.dimension.compute import dimension
-from polygeom.dimension.proofs.certificate import certify, read_certificate, write_certificate
-from polygeom.dimension.proofs.verification import Verification, verify
+from polygeom.dimension.proofs.certificate import certify, write_certificate
+from polygeom.dimension.proofs.outcome import Verification
+from polygeom.dimension.proofs.verification import verify
 from polygeom.dimension.result import DimensionResult
 
 __all__ = [
@@ -16,7 +18,6 @@ __all__ = [
     "Verification",
     "certify",
     "dimension",
-    "read_certificate",
     "upper_bound",
     "verify",
     "write_certificate",

@@ -10,10 +10,11 @@ from itertools import pairwise
 import numpy as np
 
 from polygeom._version import __version__
-from polygeom.dimension.bounds.networks import network_bound
-from polygeom.dimension.bounds.perceptrons import Bound, upper_bound
-from polygeom.dimension.counts import Degrees, Widths, without_idle_layers
+from polygeom.dimension.bounds.bound import Bound
+from polygeom.dimension.bounds.search import proved_bound, upper_bound
+from polygeom.dimension.counts import Degrees, Widths, parameter_count, without_idle_layers
 from polygeom.dimension.ranks import blocks as _blocks
+from polygeom.dimension.ranks.budget import require_memory
 from polygeom.dimension.ranks.confidence import heights, trial_failure
 from polygeom.dimension.ranks.tangent import TAIL, activation_degrees, generic_rank
 from polygeom.dimension.ranks.witness import (
@@ -27,6 +28,7 @@ from polygeom.dimension.ranks.witness import (
     structured_weights,
 )
 from polygeom.dimension.result import PROBABLE, PROVED, DimensionResult
+from polygeom.dimension.theorems import exact_dimension, fewer_inputs
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.modular import PrimeField
 from polygeom.network import Network, parse
@@ -37,6 +39,8 @@ _MOST_BITS = 10_000
 """Ambient dimensions of more bits are not reported: JSON readers and Python's ``int`` refuse thousands of digits."""
 _HOPELESS_TRIALS = 2
 """Trials to make when none of them gives a statement about the error."""
+COSTLY = 2e10
+"""Multiplications of one trial, about a second, from which on a theorem is asked before a rank is computed."""
 _DENSE_ENOUGH = 300
 """Shared columns beyond which a sparse point is tried first."""
 
@@ -99,8 +103,11 @@ def dimension(
     if isinstance(network, str):
         network = parse(network)
     seed = _checked(network, method, error, rng, memory)
-    bound, trials = _best(network, method, error, seed, memory)
-    return _result(network, bound, trials, seed, time.perf_counter() - started)
+    try:
+        bound, trials, reason = _best(network, method, error, seed, memory)
+    except MemoryError as problem:
+        raise BudgetError("memory: this machine has not enough for the Jacobian; write a smaller network") from problem
+    return _result(network, bound, trials, reason, seed, time.perf_counter() - started)
 
 
 def _checked(network: Network, method: str, error: float, rng: int | np.random.Generator, memory: int | None) -> int:
@@ -126,19 +133,11 @@ def _whole(value: object) -> int:
     return int(value) if isinstance(value, int | np.integer) and not isinstance(value, bool) else -1
 
 
-def proved_bound(network: Network, *, thorough: bool = True) -> Bound:
-    """The smallest proved upper bound for the dimension, with its rule; see `polygeom.dimension.bounds`."""
-    if network.widths is not None and network.activation_degrees is not None:
-        return upper_bound(network.widths, network.activation_degrees, thorough=thorough)
-    return network_bound(network, thorough=thorough)
-
-
-def _best(network: Network, method: str, error: float, seed: int, memory: int | None) -> tuple[Bound, list[Trial]]:
-    """The upper bound, and trials until one meets it or enough independent ones are done."""
+def _best(network: Network, method: str, error: float, seed: int, memory: int | None) -> tuple[Bound, list[Trial], str]:
+    """The upper bound, trials until one meets it or enough independent ones are done, or a theorem instead."""
     bound, thorough = proved_bound(network, thorough=False), False
-    if network.widths is not None and network.activation_degrees is not None:
-        if len(without_idle_layers(network.widths, network.activation_degrees)[0]) == 2:
-            return bound, []
+    if network.widths is not None and (reason := _theorem(network, bound) if method == "auto" else None):
+        return bound, [], reason
     attempts = perceptron_trials if network.widths is not None and method == "auto" else generic_trials
     trials: list[Trial] = []
     failure = 1.0
@@ -159,7 +158,24 @@ def _best(network: Network, method: str, error: float, seed: int, memory: int | 
             failure *= miss
             if failure <= error or trial.number >= (MOST_TRIALS if miss < 1 else _HOPELESS_TRIALS):
                 break
-    return bound, trials
+    return bound, trials, ""
+
+
+def _theorem(network: Network, bound: Bound) -> str | None:
+    """The theorems that give the dimension without a rank; None where a rank is quick, which needs no literature."""
+    assert network.widths is not None and network.activation_degrees is not None
+    widths, degrees = without_idle_layers(network.widths, network.activation_degrees)
+    if len(widths) > 2 and operations(fewer_inputs(widths, degrees)[0]) < COSTLY:
+        return None
+    known = exact_dimension(widths, degrees)
+    return known[1] if known is not None and known[0] == bound.value else None
+
+
+def operations(widths: Widths) -> float:
+    """About how many multiplications one trial of a perceptron takes."""
+    outputs = min(widths[-1], widths[-2])
+    own, shared = widths[-2] + widths[-3] - 1, _shared_columns(widths)
+    return float(outputs) * own**2 * (own + shared) + float(shared) ** 3
 
 
 def generic_trials(network: Network, target: int, seed: int, memory: int | None) -> Iterator[Trial]:
@@ -179,7 +195,7 @@ def perceptron_trials(network: Network, target: int, seed: int, memory: int | No
     """Trials for a multilayer perceptron: a sparse point first where it pays, then structured generic points."""
     assert network.widths is not None and network.activation_degrees is not None
     widths, degrees = without_idle_layers(network.widths, network.activation_degrees)
-    if _shared_columns(widths) > _DENSE_ENOUGH:
+    if _shared_columns(fewer_inputs(widths, degrees)[0]) > _DENSE_ENOUGH:
         yield perceptron_trial(widths, degrees, 0, SPARSE, seed, target, memory)
     number = 0
     while True:
@@ -190,9 +206,14 @@ def perceptron_trials(network: Network, target: int, seed: int, memory: int | No
 def perceptron_trial(
     widths: Widths, degrees: Degrees, number: int, method: str, seed: int, target: int, memory: int | None = None
 ) -> Trial:
-    """One trial for a perceptron without idle layers; surplus outputs each add the rank of the last features."""
+    """One trial for a perceptron without idle layers.
+
+    Surplus outputs each add the rank of the last features; functions of fewer linear forms than inputs are those of as
+    many inputs, and the space of these forms.
+    """
+    require_memory(memory, 16 * parameter_count(widths))
     outputs = min(widths[-1], widths[-2])
-    core = (*widths[:-1], outputs)
+    core, known = fewer_inputs((*widths[:-1], outputs), degrees)
 
     def attempt(field: PrimeField, rng: np.random.Generator, extra: int) -> Rank:
         if len(core) == 3 and outputs == core[1]:
@@ -205,9 +226,9 @@ def perceptron_trial(
             found = _blocks.block_rank(core, degrees, weights, partition, field, rng, goal, extra=extra, memory=memory)
         surplus = widths[-1] - outputs
         if surplus == 0:
-            return found
+            return Rank(found.value + known, found.stable, found.points, found.stages)
         features = _blocks.feature_rank(core, degrees, field, rng, extra=extra)
-        value, stable = found.value + surplus * features.value, found.stable and features.stable
+        value, stable = found.value + known + surplus * features.value, found.stable and features.stable
         return Rank(value, stable, max(found.points, features.points), found.stages + features.stages)
 
     return _stabilised(number, method, attempt, seed, degrees, target)
@@ -239,7 +260,9 @@ def _shared_columns(widths: Widths) -> int:
     return inner + (widths[-2] - outputs) * (widths[-3] - 1)
 
 
-def _result(network: Network, bound: Bound, trials: list[Trial], seed: int, elapsed: float) -> DimensionResult:
+def _result(
+    network: Network, bound: Bound, trials: list[Trial], reason: str, seed: int, elapsed: float
+) -> DimensionResult:
     best = max(trials, key=lambda trial: trial.rank.value) if trials else None
     lower = best.rank.value if best else bound.value
     proved = lower == bound.value
@@ -251,7 +274,6 @@ def _result(network: Network, bound: Bound, trials: list[Trial], seed: int, elap
             error_bound *= trial_failure(height, bound.value, trial.prime, TAIL, trial.rank.stages)
     ambient, expected = _ambient_dimension(network), network.expected_dimension
     parameters, gauge = network.parameter_count, network.gauge
-    scalings = gauge if network.widths is None else sum(network.widths[1:-1])
     return DimensionResult(
         network=network.text,
         dimension=lower,
@@ -268,23 +290,30 @@ def _result(network: Network, bound: Bound, trials: list[Trial], seed: int, elap
         defect=expected - lower,
         filling=lower == ambient,
         gauge=gauge,
-        identifiable=_identifiable(lower, bound.value, parameters - scalings),
+        identifiable=_identifiable(lower, bound.value, parameters - gauge),
         primes=tuple(dict.fromkeys(trial.prime for trial in trials)),
         seed=seed,
         points=best.rank.points if best else 0,
         witness=best.number if best else 0,
-        method=best.method if best else "theorem",
+        method=best.method if best else f"theorem: {reason}",
         version=__version__,
         elapsed=elapsed,
+        ambient="" if ambient is None else _ambient_text(network),
     )
 
 
 def _ambient_dimension(network: Network) -> int | None:
     try:
         ambient = network.ambient_dimension
-    except BudgetError:
+    except PolygeomError:
         return None
     return ambient if ambient.bit_length() <= _MOST_BITS else None
+
+
+def _ambient_text(network: Network) -> str:
+    if network.activation_degrees is not None:
+        return f"coefficients of degree {network.degree}"
+    return str(network.ambient)
 
 
 def _identifiable(lower: int, upper: int, free: int) -> bool | None:

@@ -22,9 +22,9 @@ import numpy as np
 from polygeom.dimension.compute import dimension
 from polygeom.dimension.ranks.tangent import activation_degrees, jacobian, random_weights
 from polygeom.dimension.ranks.witness import field_for, generator
-from polygeom.errors import BudgetError, PolygeomError
+from polygeom.errors import PolygeomError
 from polygeom.modular import pivot_columns
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def evaluation_ranks(network: Network | str, *, points: int | None = None, rng: 
     >>> found.ranks, found.capacity, found.determining
     ((0, 3, 6, 8), 2, 3)
     """
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     if points is not None and points < 0:
         raise PolygeomError(f"points must be at least 0, got {points}; leave it out for as many as needed")
     exact = dimension(network, rng=rng)
@@ -124,8 +124,8 @@ def evaluation_ranks(network: Network | str, *, points: int | None = None, rng: 
 def _enough(network: Network, size: int) -> int:
     """Every generic point raises the rank, and monomials are separated by as many points as there are."""
     try:
-        return min(size, network.ambient_dimension // network.output_dimension)
-    except BudgetError:
+        return min(size, max(map(network.ambient.degrees.count, {span.every for span in network.ambient.spans})))
+    except PolygeomError:
         return size
 
 

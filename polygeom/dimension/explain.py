@@ -6,38 +6,18 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from polygeom.dimension.bounds.perceptrons import Bound
-from polygeom.dimension.compute import dimension, proved_bound
+from polygeom._version import __version__
+from polygeom.answers import PROBABLE, PROVED, Answer
+from polygeom.dimension.bounds.bound import RULES, Bound
+from polygeom.dimension.bounds.search import proved_bound
+from polygeom.dimension.compute import dimension
 from polygeom.dimension.result import DimensionResult
 from polygeom.errors import PolygeomError
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network, parse
 
 EXPLAINED = "explained"
 UNEXPLAINED = "unexplained"
 NO_DEFECT = "no defect"
-
-MEANINGS = {
-    "ambient": "no more coefficients than that",
-    "parameters": "weights minus scalings",
-    "symmetries": "weights minus symmetries",
-    "one token": "a quadratic form of bounded rank times a vector",
-    "homogenised": "biases as weights of one more neuron in each layer",
-    "idle layer": "a linear layer that restricts nothing",
-    "surplus": "neurons beyond what the features of their layer span",
-    "cut": "two parts, less the scalings between them",
-    "lift": "pre-activations are linear in monomials",
-    "outputs": "outputs beyond the last hidden width are linear combinations of features",
-    "inputs": "functions of fewer linear forms than inputs",
-    "quadrics": "quadratic forms of bounded rank",
-    "Veronese": "Alexander and Hirschowitz: one less than counted",
-    "Segre–Veronese": "Ottaviani, London, Abo and Brambilla: one less than counted",
-    "rotations": "a sum of squares is unchanged by rotations of what is squared",
-    "hypersurface": "the features of the layer satisfy an equation",
-    "span": "only the space spanned by the features of the layer matters",
-    "pencil": "products of the features miss one quartic",
-    "identifications": "the features of the layer do not tell certain points apart",
-}
-"""For each rule of `polygeom.dimension.bounds` its reason in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +29,7 @@ class Step:
     level:
         0 for the bound of the network itself, 1 for what it rests on, and so on.
     rule, layer, meaning:
-        The rule of `polygeom.dimension.bounds.perceptrons`, the hidden layer at which it is applied (0 where it has
+        The rule of `polygeom.dimension.bounds.rules`, the hidden layer at which it is applied (0 where it has
         none), and why it holds, in a few words.
     widths, degrees:
         The architecture that is bounded; empty for networks that are not plain perceptrons.
@@ -67,7 +47,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Answer):
     """What the bounds say about the dimension of a network.
 
     Attributes
@@ -76,45 +56,51 @@ class Explanation:
         Its canonical text.
     dimension, expected_dimension, defect:
         The computed dimension, the expected one, and their difference.
-    status:
+    verdict:
         ``"explained"`` if the smallest bound is the computed dimension, below the expected one; ``"no defect"``;
         ``"unexplained"`` if no bound reaches the computed value, which is then probable and not proved.
     bound:
         The smallest upper bound found.
     chain:
         Its steps, each followed by those it rests on.
+    seed, version:
+        What reproduces it.
     """
 
     network: str
     dimension: int
     expected_dimension: int
     defect: int
-    status: str
+    verdict: str
     bound: int
     chain: tuple[Step, ...]
+    seed: int = 0
+    version: str = __version__
+
+    @property
+    def status(self) -> str:
+        """``"proved"``: a bound meets the dimension; ``"probable"`` where it is unexplained."""
+        return PROBABLE if self.verdict == UNEXPLAINED else PROVED
 
     @property
     def causes(self) -> tuple[str, ...]:
         """The rules of the chain that are special, in order: all but the counts of coefficients and parameters."""
-        rules = (f"{s.rule} at layer {s.layer}" if s.layer else s.rule for s in self.chain if s.rule not in _COUNTS)
+        rules = (f"{s.rule} at layer {s.layer}" if s.layer else s.rule for s in self.chain if not RULES[s.rule].counts)
         return tuple(dict.fromkeys(rules))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return asdict(self) | {"causes": list(self.causes)}
+        return asdict(self) | {"status": self.status, "causes": list(self.causes)}
 
     def __str__(self) -> str:
         """One line for a reader."""
         head = f"{self.network}: "
-        if self.status == NO_DEFECT:
+        if self.verdict == NO_DEFECT:
             return f"{head}no defect, dimension {self.dimension} as expected"
         head += f"dimension {self.dimension}, {self.defect} below the expected {self.expected_dimension}: "
-        if self.status == UNEXPLAINED:
+        if self.verdict == UNEXPLAINED:
             return f"{head}unexplained, the smallest bound is {self.bound} ({_tell(self.chain[0])})"
         return head + "; ".join(_tell(step) for step in self.chain)
-
-
-_COUNTS = frozenset({"ambient", "parameters", "symmetries"})
 
 
 def _tell(step: Step) -> str:
@@ -141,7 +127,7 @@ def explain(network: Network | str | DimensionResult, *, error: float = 1e-9, rn
     Examples
     --------
     >>> explanation = explain("[5,5,5,1] r=2")
-    >>> explanation.status, explanation.causes
+    >>> explanation.verdict, explanation.causes
     ('explained', ('rotations',))
     >>> print(explanation)
     [5,5,5,1] r=2: dimension 35, 10 below the expected 45: ≤ 35 by rotations (a sum of squares is unchanged by \
@@ -150,26 +136,26 @@ rotations of what is squared); (5,5,5) ≤ 45 by parameters (weights minus scali
     if isinstance(network, DimensionResult):
         result, known = network, parse(network.network)
     elif isinstance(network, Network | str):
-        known = parse(network) if isinstance(network, str) else network
+        known = as_network(network)
         result = dimension(known, error=error, rng=rng)
     else:
         raise PolygeomError(
             f"network must be a Network, its text or a DimensionResult, got {type(network).__name__}; "
             'write "[5,5,5,1] r=2"'
         )
-    return explain_known(known, result.dimension, result.expected_dimension)
+    return explain_known(known, result.dimension, result.expected_dimension, result.seed)
 
 
-def explain_known(network: Network, found: int, expected: int) -> Explanation:
+def explain_known(network: Network, found: int, expected: int, seed: int = 0) -> Explanation:
     """The explanation of a dimension that is already known, of a network and its expected dimension: bounds alone."""
     bound = proved_bound(network)
-    status = NO_DEFECT if found >= expected else EXPLAINED if found == bound.value else UNEXPLAINED
+    verdict = NO_DEFECT if found >= expected else EXPLAINED if found == bound.value else UNEXPLAINED
     chain = tuple(steps(bound))
-    return Explanation(network.text, found, expected, expected - found, status, bound.value, chain)
+    return Explanation(network.text, found, expected, expected - found, verdict, bound.value, chain, seed)
 
 
 def steps(bound: Bound, level: int = 0) -> Iterator[Step]:
     """The steps of a bound, each before those it rests on."""
-    yield Step(level, bound.rule, bound.layer, MEANINGS[bound.rule], bound.widths, bound.degrees, bound.value)
+    yield Step(level, bound.rule, bound.layer, RULES[bound.rule].meaning, bound.widths, bound.degrees, bound.value)
     for part in bound.parts:
         yield from steps(part, level + 1)

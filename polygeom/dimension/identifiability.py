@@ -1,24 +1,32 @@
 """Are the weights determined by the function, and from which activation degree on is the dimension the expected one?
 
-*Finitely identifiable*: a generic function of the network has finitely many weights up to the scalings of hidden
-neurons; equivalently, the dimension is the number of weights minus the hidden neurons (arXiv 2506.17093, Prop. 10).
+*Finitely identifiable*: a generic function of the network has finitely many weights up to the continuous symmetries of
+the network (`polygeom.symmetry.gauge`); equivalently, the dimension is the number of weights minus `Network.gauge`.
+For a perceptron with activation degrees of at least 2 the symmetries are the scalings of hidden neurons, and that is
+the notion of arXiv 2506.17093, Prop. 10. Where a layer has no activation, all of GL acts on it: ``[3,2,3] r=1``
+computes the matrices of rank at most 2, of dimension 8 = 12 - 4, and is identifiable up to GL(2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Any
 
+from polygeom._version import __version__
+from polygeom.answers import PROBABLE, PROVED, Answer
 from polygeom.dimension.compute import dimension
-from polygeom.dimension.counts import Degrees, Widths, ambient_dimension, expected_dimension, parameter_count
-from polygeom.dimension.result import PROBABLE, PROVED
+from polygeom.dimension.counts import (
+    Widths,
+    ambient_dimension,
+    capped_monomials,
+    expected_dimension,
+    output_degree,
+    parameter_count,
+)
+from polygeom.dimension.theorems import FINKEL, USEVICH, identifying_theorems
 from polygeom.errors import PolygeomError
-from polygeom.network import Network, mlp, parse
-
-USEVICH = "arXiv 2506.17093"
-FINKEL = "arXiv 2408.04569"
+from polygeom.network import Network, as_network, mlp
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,8 @@ class Identifiability:
     dimension:
         The dimension of the neurovariety (a lower bound where not proved).
     free:
-        The number of weights that the scalings leave free; identifiable means that the dimension is this number.
+        The number of weights that the symmetries leave free (parameters less ``gauge``); identifiable means that the
+        dimension is this number.
     """
 
     network: str
@@ -57,7 +66,7 @@ class Identifiability:
         """One line for a reader."""
         word = "finitely identifiable" if self.identifiable else "not finitely identifiable"
         sure = PROVED if self.proved else PROBABLE
-        counts = f"dimension {self.dimension}, {self.free} weights up to scalings"
+        counts = f"dimension {self.dimension}, {self.free} weights up to symmetries"
         return f"{self.network}: {word} ({sure}): {self.reason}; {counts}"
 
 
@@ -80,19 +89,17 @@ def identifiability(network: Network | str, *, error: float = 1e-9, rng: int = 0
     --------
     >>> print(identifiability("[4,3,2] r=2"))
     [4,3,2] r=2: finitely identifiable (proved): non-increasing widths, arXiv 2506.17093 Corollary 16; dimension 15, \
-15 weights up to scalings
+15 weights up to symmetries
     >>> identifiability("[2,2,4,1] r=2").identifiable
     False
     """
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
+    free = network.parameter_count - network.gauge
     if network.widths is not None and network.activation_degrees is not None:
         widths, degrees = network.widths, network.activation_degrees
-        free = parameter_count(widths) - sum(widths[1:-1])
-        ambient = ambient_dimension(widths, degrees)
-        if free <= ambient and (theorem := next(identifying_theorems(widths, degrees), None)):
+        coefficients = widths[-1] * capped_monomials(widths[0], output_degree(degrees), free)
+        if free <= coefficients and (theorem := next(identifying_theorems(widths, degrees), None)):
             return Identifiability(network.text, True, True, theorem, free, free)
-    else:
-        free = network.parameter_count - network.gauge
     result = dimension(network, error=error, rng=rng)
     if result.identifiable:
         return Identifiability(network.text, True, True, "rank", result.dimension, free)
@@ -100,37 +107,8 @@ def identifiability(network: Network | str, *, error: float = 1e-9, rng: int = 0
     return Identifiability(network.text, False, result.identifiable is False, reason, result.dimension, free)
 
 
-def identifying_theorems(widths: Widths, degrees: Degrees) -> Iterator[str]:
-    """The theorems that give the dimension ``parameters - hidden neurons``, if the ambient dimension is not smaller.
-
-    >>> list(identifying_theorems((3, 3, 3), (2,)))[:2]
-    ['equal widths, arXiv 2408.04569', 'non-increasing widths, arXiv 2506.17093 Corollary 16']
-    """
-    if not degrees:
-        yield "linear map"
-        return
-    if min(degrees) < 2:
-        return
-    if len(set(widths)) == 1 and len(set(degrees)) == 1:
-        yield f"equal widths, {FINKEL}"
-    if min(widths[:-1]) < 2:
-        return
-    if all(a >= b for a, b in pairwise(widths[:-1])) and (widths[-1] > 1 or degrees[-1] > 2):
-        yield f"non-increasing widths, {USEVICH} Corollary 16"
-    if all(r >= 2 * d - 1 for d, r in zip(widths[1:], degrees, strict=False)):
-        yield f"activation degrees of at least 2d - 1, {USEVICH} Corollary 17"
-    if all(_pair_identifiable(widths, layer, r) for layer, r in enumerate(degrees, start=1)):
-        yield f"localisation to pairs of layers, {USEVICH} Theorem 11"
-
-
-def _pair_identifiable(widths: Widths, layer: int, r: int) -> bool:
-    """Proposition 12: ``(n, d, m)`` with ``n`` the narrowest width so far and ``r (min(n,d) - 1) ≥ 2d - min(d,m)``."""
-    n, d, m = min(widths[:layer]), widths[layer], widths[layer + 1]
-    return r * (min(n, d) - 1) >= 2 * d - min(d, m)
-
-
 @dataclass(frozen=True, slots=True)
-class Threshold:
+class Threshold(Answer):
     """For which activation degrees an architecture does not have the expected dimension. Complete: all r ≥ 2.
 
     Attributes
@@ -145,6 +123,8 @@ class Threshold:
         Every ``r`` from this one on is defective (only with a hidden layer of width 1); None if there is no such.
     reason:
         The theorem for large ``r``.
+    seed, version:
+        What reproduces it.
     """
 
     widths: Widths
@@ -152,6 +132,18 @@ class Threshold:
     computed_to: int
     defective_from: int | None
     reason: str
+    seed: int = 0
+    version: str = __version__
+
+    @property
+    def network(self) -> str:
+        """The architecture as text, its degree left open: ``[2,3,1]``."""
+        return f"[{','.join(map(str, self.widths))}]"
+
+    @property
+    def status(self) -> str:
+        """``"proved"`` or ``"probable"``."""
+        return PROVED if self.proved else PROBABLE
 
     @property
     def defective(self) -> tuple[int, ...]:
@@ -171,6 +163,10 @@ class Threshold:
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
+            "network": self.network,
+            "status": self.status,
+            "seed": self.seed,
+            "version": self.version,
             "widths": list(self.widths),
             "threshold": self.threshold,
             "defective": list(self.defective),
@@ -229,7 +225,7 @@ other r ≥ 2
     hidden = d[1:-1]
     if not hidden or d[0] == 1 or len(set(d)) == 1:
         reason = "no activation" if not hidden else "one input" if d[0] == 1 else f"equal widths, {FINKEL}"
-        return Threshold(d, (), 1, None, reason)
+        return Threshold(d, (), 1, None, reason, rng)
     narrow = hidden.index(1) + 1 if 1 in hidden else None
     begin = d if narrow is None else d[: narrow + 1]
     last = max(2 * max(begin[1:-1], default=1) - 2, 1)
@@ -238,9 +234,10 @@ other r ≥ 2
         found = dimension(mlp(d, r), error=error, rng=rng)
         rows.append((r, found.dimension, expected_dimension(d, (r,) * len(hidden)), found.proved))
     if narrow is None:
-        return Threshold(d, tuple(rows), last, None, f"for r > {last}: {USEVICH} Corollary 17")
+        return Threshold(d, tuple(rows), last, None, f"for r > {last}: {USEVICH} Corollary 17", rng)
     forever = _defective_from(d, begin, last + 1)
-    return Threshold(d, tuple(rows), last, forever, f"a layer of width 1 and, for r > {last}, {USEVICH} Corollary 17")
+    reason = f"a layer of width 1 and, for r > {last}, {USEVICH} Corollary 17"
+    return Threshold(d, tuple(rows), last, forever, reason, rng)
 
 
 def _defective_from(widths: Widths, begin: Widths, first: int) -> int | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-PROVED = "proved"
-PROBABLE = "probable"
+from polygeom.answers import PROBABLE, PROVED, Answer
+
+__all__ = ["PROBABLE", "PROVED", "DimensionResult"]
 
 
 @dataclass(frozen=True, slots=True)
-class DimensionResult:
+class DimensionResult(Answer):
     """The dimension of a neurovariety with its guarantees. All dimensions are affine.
 
     Attributes
@@ -20,7 +22,7 @@ class DimensionResult:
     dimension:
         The dimension if `proved`; otherwise the largest rank found, which is probable.
     lower, upper:
-        Proved bounds: the rank of an integer Jacobian mod `primes`, and the bound that `bound` names.
+        Proved bounds: the rank of an integer Jacobian mod `primes`, or a theorem, and the bound that `bound` names.
     proved:
         Whether ``lower == upper``, hence the dimension is a theorem (given the correctness of this program).
     status:
@@ -42,14 +44,17 @@ class DimensionResult:
     gauge:
         Dimension of the known symmetry orbits in weight space.
     identifiable:
-        Whether generic functions of the network have finitely many weights up to those symmetries; None if not proved.
+        Whether generic functions of the network have finitely many weights up to those symmetries, that is, whether
+        the dimension is ``parameters - gauge``; None if not proved.
     primes, seed, points, witness:
         All primes used; the seed; the number of input points and the trial number of the largest rank.
     method:
-        The weights at which it was found: ``"structured point"``, ``"sparse point"``, ``"generic tangent"``,
-        ``"theorem"``.
+        The weights at which it was found: ``"structured point"``, ``"sparse point"``, ``"generic tangent"``; or
+        ``"theorem: …"`` with the theorems that give it without a rank (`polygeom.dimension.theorems`).
     version, elapsed:
         polygeom's version; seconds of wall time.
+    ambient:
+        In words, which coefficients `ambient_dimension` counts; empty if they are not counted.
     """
 
     network: str
@@ -75,12 +80,23 @@ class DimensionResult:
     method: str
     version: str
     elapsed: float
+    ambient: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON and tables."""
         data = asdict(self)
         data["primes"] = list(self.primes)
         return data
+
+    @property
+    def _told(self) -> str:
+        """What the ambient dimension counts, where this is not plain from the network."""
+        return f" ({self.ambient})" if ";" in self.ambient or "multidegree" in self.ambient else ""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> DimensionResult:
+        """The result that `as_dict` described."""
+        return cls(**{**data, "primes": tuple(data["primes"])})
 
     def __str__(self) -> str:
         """Two lines for a reader."""
@@ -90,7 +106,7 @@ class DimensionResult:
             else f"probable, error ≤ {self.error_bound:.0e}, between {self.lower} and {self.upper}"
         )
         flags = [
-            "filling" if self.filling else f"ambient {self.ambient_dimension or 'huge'}",
+            "filling" if self.filling else f"ambient {self.ambient_dimension or 'huge'}{self._told}",
             f"defect {self.defect}" if self.defect else "of expected dimension",
             {True: "finitely identifiable", False: "not identifiable", None: "identifiability unknown"}[
                 self.identifiable

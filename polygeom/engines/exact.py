@@ -12,12 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from polygeom.errors import PoleError, PolygeomError
+from polygeom.network.constants import Constants
+from polygeom.network.graph import Network
+
 Objects = np.ndarray
 """An array of dtype object."""
 
 
 class ExactEngine:
-    """The primitives of `polygeom.engines.interface` on arrays of exact numbers.
+    """The primitives of `polygeom.network.primitives` on arrays of exact numbers.
 
     Parameters
     ----------
@@ -66,6 +70,22 @@ class ExactEngine:
             value = self.multiply(value, x) + c
         return value
 
+    def inverse(self, x: Objects) -> Objects:
+        return _map(self._inverted, x)
+
+    def _inverted(self, a: Any) -> Any:
+        if not isinstance(a, int | Fraction):
+            raise PolygeomError("inverse: polynomials have no inverses; ask for the dimension, which needs none")
+        if not a:
+            raise PoleError("inverse: a denominator vanishes at these weights; write other weights")
+        return self._constant(Fraction(1) / a)
+
+    def combine(self, x: Objects, matrix: Constants) -> Objects:
+        def constants(values: Sequence[Fraction]) -> Objects:
+            return _filled([self._constant(c) for c in values])
+
+        return matrix.sums(x, constants, zero=self._zero)
+
     def matmul(self, x: Objects, y: Objects) -> Objects:
         return np.stack([self._dot(a, b) for a, b in zip(x, y, strict=True)])
 
@@ -81,6 +101,17 @@ class ExactEngine:
     def _dot(self, x: Objects, y: Objects) -> Objects:
         product: Objects = x @ y
         return product
+
+
+def has_fractions(network: Network) -> bool:
+    """Whether constants of a network are not integers."""
+    return any(c.denominator != 1 for node in network.nodes for c in node.layer.constants)
+
+
+def _filled(numbers: Sequence[Any]) -> Objects:
+    array = np.empty(len(numbers), dtype=object)
+    array[:] = numbers
+    return array
 
 
 def _plain(c: Fraction) -> int | Fraction:

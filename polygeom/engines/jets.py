@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from polygeom.network.constants import Constants
+
 Array = np.ndarray
 
 
@@ -45,7 +47,7 @@ class Jet:
 
 
 class JetEngine:
-    """The primitives of `polygeom.engines.interface` on jets.
+    """The primitives of `polygeom.network.primitives` on jets.
 
     Parameters
     ----------
@@ -91,6 +93,20 @@ class JetEngine:
     def polynomial(self, x: Jet, coefficients: Sequence[Fraction]) -> Jet:
         value, slope, curvature = (self._horner(x.value, coefficients, order) for order in range(3))
         return self._composed(x, value, slope, curvature)
+
+    def inverse(self, x: Jet) -> Jet:
+        value = self._constant(Fraction(1)) / x.value
+        slope = -value * value
+        return self._composed(x, value, slope, -2 * slope * value)
+
+    def combine(self, x: Jet, matrix: Constants) -> Jet:
+        def constants(values: Sequence[Fraction]) -> Array:
+            numbers = [self._constant(c) for c in values]
+            array = np.empty(len(numbers), dtype=object if x.value.dtype == object else None)
+            array[:] = numbers
+            return array
+
+        return x.map(lambda part: matrix.sums(part, constants))
 
     def matmul(self, x: Jet, y: Jet) -> Jet:
         return self._bilinear(x, y, np.matmul)

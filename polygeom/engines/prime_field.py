@@ -21,13 +21,15 @@ from fractions import Fraction
 
 import numpy as np
 
+from polygeom.errors import PoleError
 from polygeom.modular import PrimeField
+from polygeom.network.constants import Constants
 
 Array = np.ndarray
 
 
 class PrimeFieldEngine:
-    """The primitives of `polygeom.engines.interface` on arrays of balanced residues.
+    """The primitives of `polygeom.network.primitives` on arrays of balanced residues.
 
     Parameters
     ----------
@@ -59,6 +61,17 @@ class PrimeFieldEngine:
         for c in reversed(scalars[:-1]):
             value = self.field.reduce(self.field.multiply(value, x) + c)
         return value
+
+    def inverse(self, x: Array) -> Array:
+        if not np.all(x):
+            raise PoleError(f"a denominator vanishes mod {self.field.p} at these weights; take another rng=")
+        return self.field.power(x, self.field.p - 2)
+
+    def combine(self, x: Array, matrix: Constants) -> Array:
+        return self.field.reduce(matrix.sums(x, self._residues, self.field.multiply))
+
+    def _residues(self, values: Sequence[Fraction]) -> Array:
+        return np.array([self.field.scalar(c) for c in values])
 
     def matmul(self, x: Array, y: Array) -> Array:
         return self.field.matmul(x, y)
@@ -174,6 +187,16 @@ class Tape:
         slope = [k * c for k, c in enumerate(coefficients)][1:]
         partial = self._plain.polynomial(x.value, slope or [Fraction(0)])
         return self._diagonal(self._plain.polynomial(x.value, coefficients), (x, partial))
+
+    def inverse(self, x: Traced) -> Traced:
+        value = self._plain.inverse(x.value)
+        return self._diagonal(value, (x, -self.field.multiply(value, value)))
+
+    def combine(self, x: Traced, matrix: Constants) -> Traced:
+        def pull(d: Array) -> Array:
+            return self._plain.combine(d, matrix.transposed)
+
+        return Traced(self._plain.combine(x.value, matrix), ((x, pull, lambda v: self._plain.combine(v, matrix)),))
 
     def matmul(self, x: Traced, y: Traced) -> Traced:
         f, xv, yv = self.field, x.value, y.value

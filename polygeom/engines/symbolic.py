@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from polygeom.engines.exact import ExactEngine, Objects
+from polygeom.engines.exact import ExactEngine, Objects, has_fractions
 from polygeom.errors import BudgetError
-from polygeom.network import Network, Polynomial
+from polygeom.network import Network
 
 MOST_PRODUCTS = 2_000_000
 """Products of two terms that one expansion may need unless the caller allows more: some seconds."""
@@ -103,12 +103,7 @@ def outputs(network: Network, *, most_products: int = MOST_PRODUCTS) -> Objects:
     from sympy import QQ, ZZ
     from sympy.polys.rings import PolyRing
 
-    fractions = any(
-        c.denominator != 1
-        for node in network.nodes
-        if isinstance(node.layer, Polynomial)
-        for c in node.layer.coefficients
-    )
+    fractions = has_fractions(network)
     ring = PolyRing(_names("x", network.input_shape) + weight_names(network), QQ if fractions else ZZ)
     engine = SymbolicEngine(ring, most_products)
     generators = np.empty(len(ring.gens), dtype=object)

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from polygeom.engines.torch_module import TorchEngine
+from polygeom.engines.torch_engine import TorchEngine
+from polygeom.errors import PolygeomError
+from polygeom.network.constants import Constants
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +46,7 @@ def _products(variables: int, a: int, b: int) -> Tensor:
 
 
 class CoefficientEngine:
-    """The primitives of `polygeom.engines.interface` on `Parts`, at the one point whose coordinates are the variables.
+    """The primitives of `polygeom.network.primitives` on `Parts`, at the one point whose coordinates are the variables.
 
     A weight value is a tensor of its own shape, as in `TorchEngine`.
 
@@ -91,6 +93,13 @@ class CoefficientEngine:
         for c in reversed(coefficients[:-1]):
             value = self.add(self.multiply(value, x), {0: one * float(c)})
         return value
+
+    def inverse(self, x: Parts) -> Parts:
+        raise PolygeomError("inverse: rational functions have no finite list of coefficients; compare values at points")
+
+    def combine(self, x: Parts, matrix: Constants) -> Parts:
+        some = next(iter(x.values()))
+        return self.linear(x, torch.as_tensor(matrix.dense().astype(float), dtype=some.dtype, device=some.device))
 
     def matmul(self, x: Parts, y: Parts) -> Parts:
         return self._bilinear(x, y, lambda a, b: torch.einsum("nstp,ntuq->nsupq", a, b))

@@ -6,63 +6,25 @@ The primitives are plain differentiable torch functions, so the module works wit
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import seed
+from polygeom.engines.initialisation import calibrated, check_initialisation, draw_network
+from polygeom.engines.torch_engine import TorchEngine
 from polygeom.errors import PolygeomError
 from polygeom.network import Network
 
-INITIALISATIONS = ("unit", "normal", "zero")
+if TYPE_CHECKING:
+    import numpy as np
+
 _CALIBRATION_POINTS = 512
 
 
-class TorchEngine:
-    """The primitives of `polygeom.engines.interface` on tensors: point values ``(N, *shape)``, weights ``shape``."""
-
-    def linear(self, x: Tensor, w: Tensor) -> Tensor:
-        return nn.functional.linear(x, w)
-
-    def bias(self, x: Tensor, b: Tensor) -> Tensor:
-        return x + b
-
-    def add(self, x: Tensor, y: Tensor) -> Tensor:
-        return x + y
-
-    def multiply(self, x: Tensor, y: Tensor) -> Tensor:
-        return x * y
-
-    def power(self, x: Tensor, exponent: int) -> Tensor:
-        return x if exponent == 1 else x**exponent
-
-    def polynomial(self, x: Tensor, coefficients: Sequence[Fraction]) -> Tensor:
-        value = torch.full_like(x, float(coefficients[-1]))
-        for c in reversed(coefficients[:-1]):
-            value = value * x + float(c)
-        return value
-
-    def matmul(self, x: Tensor, y: Tensor) -> Tensor:
-        return torch.matmul(x, y)
-
-    def reindex(self, x: Tensor, index: np.ndarray) -> Tensor:
-        flat = x.flatten(start_dim=1)
-        return _take(flat, index, x.device).reshape(x.shape[0], *index.shape)
-
-    def arrange(self, w: Tensor, index: np.ndarray) -> Tensor:
-        return _take(w.reshape(1, -1), index, w.device).reshape(index.shape)
-
-
-def _take(flat: Tensor, index: np.ndarray, device: torch.device) -> Tensor:
-    """Columns of ``flat`` at the positions of ``index``; -1 gives zero."""
-    positions = torch.as_tensor(np.maximum(index, 0).ravel(), device=device)
-    taken = flat.index_select(1, positions)
-    if (index < 0).any():
-        taken = taken * torch.as_tensor((index >= 0).ravel(), dtype=flat.dtype, device=device)
-    return taken
+_ENGINE = TorchEngine()
 
 
 class NetworkModule(nn.Module):
@@ -73,12 +35,12 @@ class NetworkModule(nn.Module):
     network:
         What to compute.
     dtype, device:
-        Of the parameters; float64 matters wherever a rank is taken.
+        Of the parameters; float64, the default, matters wherever a rank is taken.
     initialisation:
-        ``"unit"``: normal weights, then every linear map scaled so that its outputs have root mean square 1 on standard
-        normal inputs, layer by layer (layer-sequential unit variance, arXiv 1511.06422); without it the values of
-        networks of high degree explode or vanish. Biases start at zero.
-        ``"normal"``: independent normal weights of variance 1/fan-in. ``"zero"``: zeros, to be filled by the caller.
+        A key of `polygeom.engines.initialisation.INITIALISATIONS`. ``"unit"``: normal weights, then every linear map
+        scaled so that its outputs have root mean square 1 on standard normal inputs, layer by layer
+        (`polygeom.engines.initialisation.calibrated`); without it the values of networks of high degree explode or
+        vanish. Biases start at zero.
     rng:
         Seed of the initial weights.
 
@@ -95,44 +57,47 @@ class NetworkModule(nn.Module):
         self,
         network: Network,
         *,
-        dtype: torch.dtype = torch.float64,
+        dtype: torch.dtype | None = None,
         device: torch.device | str = "cpu",
         initialisation: str = "unit",
-        rng: int = 0,
+        rng: Any = 0,
     ) -> None:
         super().__init__()
-        if initialisation not in INITIALISATIONS:
-            raise PolygeomError(
-                f"initialisation must be one of {', '.join(INITIALISATIONS)}, got {initialisation!r}; "
-                'write initialisation="unit"'
-            )
+        check_initialisation(initialisation)
         self.network = network
+        self._point_shape = network.input_shape
         for name, shape in network.parameters.items():
-            self.register_parameter(name, nn.Parameter(torch.zeros(shape, dtype=dtype, device=device)))
+            self.register_parameter(name, nn.Parameter(torch.zeros(shape, dtype=dtype or torch.float64, device=device)))
         if initialisation != "zero":
-            self._initialise(rng, calibrate=initialisation == "unit")
+            self._initialise(initialisation, seed(rng))
 
     @torch.no_grad()
-    def _initialise(self, rng: int, calibrate: bool) -> None:
+    def _initialise(self, initialisation: str, rng: int) -> None:
         generator = torch.Generator().manual_seed(rng)
+        weights = draw_network(self.network, initialisation, generator)
+        if initialisation == "unit":
+            size = (_CALIBRATION_POINTS, *self.network.input_shape)
+            points = torch.randn(size, generator=generator, dtype=torch.float64)
+            weights = calibrated(self.network, weights, points)
         for name, parameter in self.named_parameters():
-            if not name.startswith("b"):
-                draw = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
-                parameter.copy_(draw / math.sqrt(parameter.shape[-1]))
-        if calibrate:
-            points = torch.randn(
-                (_CALIBRATION_POINTS, *self.network.input_shape), generator=generator, dtype=torch.float64
-            )
-            weights = dict(self.named_parameters())
-            self.network.evaluate(_Calibration(), weights, points.to(next(self.parameters())))
+            parameter.copy_(weights[name])
+
+    @property
+    def fan_in(self) -> Mapping[str, int]:
+        """Number of terms in the sums that each weight enters, 0 for biases; `initialise` asks for it."""
+        return self.network.fan_in
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs ``(N, *output_shape)`` at points ``(N, *input_shape)``."""
-        if x.shape[1:] != self.network.input_shape:
+        if x.shape[1:] != self._point_shape:
             raise PolygeomError(
                 f"x must have shape (N, {', '.join(map(str, self.network.input_shape))}), got {tuple(x.shape)}"
             )
-        value: Tensor = self.network.evaluate(TorchEngine(), dict(self.named_parameters()), x)
+        weights: Mapping[str, Tensor | None] = self._parameters
+        plan = self.network.plan  # not kept here: modules are copied and pickled, plans are not
+        if len(weights) != len(plan.parameters):  # some are computed from others, by torch's parametrizations
+            weights = {name: getattr(self, name) for name in plan.parameters}
+        value: Tensor = plan.run(_ENGINE, weights, x)
         return value
 
     def set_weights(self, weights: Mapping[str, np.ndarray | Tensor]) -> None:
@@ -154,23 +119,3 @@ class NetworkModule(nn.Module):
     def extra_repr(self) -> str:
         """The network's text, for torch's printing of modules."""
         return self.network.text
-
-
-class _Calibration(TorchEngine):
-    """Scales the weights of each linear map, in place, as it meets them, to outputs of root mean square 1."""
-
-    def __init__(self) -> None:
-        self._owners: dict[int, Tensor] = {}
-
-    def linear(self, x: Tensor, w: Tensor) -> Tensor:
-        y = super().linear(x, w)
-        size = y.square().mean().sqrt()
-        if not torch.isfinite(size) or size == 0:
-            return y
-        self._owners.get(id(w), w).div_(size)
-        return y / size
-
-    def arrange(self, w: Tensor, index: np.ndarray) -> Tensor:
-        arranged = super().arrange(w, index)
-        self._owners[id(arranged)] = w
-        return arranged

@@ -1,19 +1,7 @@
-"""What all studies share: cases in, rows out, in parallel and resumable, a table and a figure at the end.
+"""What a study is: a value that says what is measured, in which cases, and how it is told and drawn.
 
-A study is a module with
-
-- ``Config``: a frozen dataclass whose fields are made with `option`, each with a default and a line of help;
-- ``PRESETS``: configurations by name, ``"quick"`` and ``"published"`` among them;
-- ``cases(config)``: the independent pieces of work, each a dict of plain data;
-- ``measure(case)``: the rows of one case, to which ``"seed"`` and ``"device"`` have been added. It runs in a worker
-  process with one thread;
-- ``plot(table)``: a figure, or the axes of one; ``summarise(table)``: a few lines of text.
-
-It may have ``ANY_DEVICE = True`` when ``measure`` computes on ``case["device"]``, which is the CPU for all others;
-``REPEATS``, how often a preset is repeated by default; ``ALGORITHM``, a number to raise when stored rows no
-longer count; ``FIGURES``, further functions like ``plot`` by name; and ``ARRAYS``, names of columns that tell apart the
-rows with an array (a list) in their column ``data``: the command line writes these to one ``.npz`` file. The first line
-of its docstring is its description.
+A study is one module that ends with ``STUDY = Study("its-name", …)``; `polygeom.experiments.STUDIES` finds it there.
+`polygeom.experiments.running` runs it.
 """
 
 from __future__ import annotations
@@ -21,46 +9,177 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.util
-import math
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from polygeom._version import __version__
 from polygeom.errors import MissingPackageError, PolygeomError
-from polygeom.experiments import STUDIES
+from polygeom.experiments.registry import STUDIES
 
 if TYPE_CHECKING:
     import pandas
 
 _NEEDED = ("torch", "sklearn", "matplotlib")
-_KIND = f"{__name__}:perform"
+
+Case = dict[str, Any]
+"""An independent piece of work, as plain data; ``"seed"`` and ``"device"`` are added before it is measured."""
+Row = dict[str, Any]
+"""A row of the table, as plain data."""
+C = TypeVar("C")
 
 
-class Study(Protocol):
-    """The module of a study; see the docstring of `polygeom.experiments.study`."""
+@dataclass(frozen=True)
+class Study(Generic[C]):
+    """A study: typed by its configuration, run by `polygeom.experiments.run`.
 
-    __name__: str
-    __doc__: str | None
-    Config: type[Any]
-    PRESETS: Mapping[str, Any]
+    Parameters
+    ----------
+    name:
+        Its name on the command line and of its files.
+    config:
+        A frozen dataclass whose fields are made with `option`, each with a default and a line of help.
+    presets:
+        Configurations by name, ``"quick"`` and ``"published"`` among them.
+    cases:
+        The independent pieces of work of a configuration.
+    measure:
+        The rows of one of them. It runs in a worker process with one thread.
+    plot:
+        The figure, or the axes of one, for the table of all rows.
+    summarise:
+        A few lines of text about the table.
+    repeats:
+        How often a preset is repeated by default, if not once.
+    any_device:
+        Whether ``measure`` computes on ``case["device"]``; otherwise it is the CPU.
+    trains:
+        Whether ``measure`` hands trained networks to `polygeom.experiments.weights.keep_weights`.
+    algorithm:
+        A number to raise when stored rows no longer count.
+    figures:
+        Further functions like ``plot``, by name.
+    arrays:
+        Columns that tell apart the rows with an array (a list) in their column ``data``, which go to one ``.npz`` file.
+    """
 
-    def cases(self, config: Any) -> list[dict[str, Any]]:
-        """Independent pieces of work."""
+    name: str
+    config: type[C]
+    presets: Mapping[str, C]
+    cases: Callable[[C], list[Case]]
+    measure: Callable[[Case], list[Row]]
+    plot: Callable[[pandas.DataFrame], Any]
+    summarise: Callable[[pandas.DataFrame], str]
+    repeats: Mapping[str, int] = field(default_factory=dict)
+    any_device: bool = False
+    trains: bool = False
+    algorithm: int = 1
+    figures: Mapping[str, Callable[[pandas.DataFrame], Any]] = field(default_factory=dict)
+    arrays: tuple[str, ...] = ()
 
-    def measure(self, case: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Rows of one of them."""
+    @property
+    def module(self) -> str:
+        """Full name of the module that holds it, which workers import."""
+        return self.measure.__module__
 
-    def plot(self, table: pandas.DataFrame) -> Any:
-        """The figure."""
+    @property
+    def description(self) -> str:
+        """The first line of its module's docstring."""
+        return (sys.modules[self.module].__doc__ or "").partition("\n")[0]
 
-    def summarise(self, table: pandas.DataFrame) -> str:
-        """A few lines."""
+    def configuration(self, preset: str = "quick", **changes: Any) -> C:
+        """The configuration of a preset with some fields changed.
+
+        Raises
+        ------
+        PolygeomError
+            For a preset, a field or a value that there is not, and for a change that has no effect (`Needs`).
+        """
+        if preset not in self.presets:
+            raise PolygeomError(
+                f"preset must be one of {', '.join(self.presets)}, got {preset!r}; write preset='quick'"
+            )
+        known = {one.name: one for one in dataclasses.fields(self.config)}  # type: ignore[arg-type]
+        for name in changes:
+            if name not in known:
+                raise PolygeomError(f"{name} is no option of this study; it has {', '.join(known)}")
+        start = self.presets[preset]
+        config: C = dataclasses.replace(start, **changes)  # type: ignore[type-var]
+        check(config)
+        for name in changes:
+            self._check_effect(start, config, known[name])
+        return config
+
+    def _check_effect(self, start: C, config: C, one: dataclasses.Field[Any]) -> None:
+        before, now = getattr(start, one.name), getattr(config, one.name)
+        if before == now:
+            return
+        for needs in one.metadata.get("needs", ()):
+            if not needs.holds(config):
+                raise PolygeomError(f"{one.name} has no effect here: it needs {needs}, got {needs.found(config)}")
+        without = dataclasses.replace(config, **{one.name: before})  # type: ignore[type-var]
+        cases = self.cases(config)
+        try:
+            same = cases == self.cases(without)
+        except PolygeomError:  # the other options do not go without it
+            same = False
+        if same:
+            raise PolygeomError(f"{one.name} has no effect here: the cases are the same with {now!r} and {before!r}")
 
 
-def option(default: Any, help: str, *, choices: Sequence[Any] | None = None) -> Any:  # noqa: A002 - click's own word
-    """A field of a ``Config``: its default, one line of help, and the values it may take (each entry, for a tuple).
+@dataclass(frozen=True)
+class Needs:
+    """A condition under which an option has an effect: another field has, or holds an entry among, some values.
+
+    Examples
+    --------
+    >>> str(Needs("models", ("mlp", "siren")))
+    'models with mlp or siren'
+    """
+
+    name: str
+    values: tuple[Any, ...] = ()
+    pattern: str = ""
+    """Instead of values: a regular expression that is found in an entry,"""
+    words: str = ""
+    """and what it stands for, in words."""
+
+    def found(self, config: Any) -> str:
+        """What the configuration has there, in words."""
+        value = getattr(config, self.name)
+        return f"{self.name} {', '.join(map(str, value)) if isinstance(value, tuple) else value}"
+
+    def holds(self, config: Any) -> bool:
+        """Whether the condition is met."""
+        value = getattr(config, self.name)
+        entries = value if isinstance(value, tuple) else (value,)
+        if self.pattern:
+            return any(re.search(self.pattern, str(entry)) for entry in entries)
+        return any(entry in self.values for entry in entries) if self.values else any(entries)
+
+    def __str__(self) -> str:
+        wanted = self.words or " or ".join(map(str, self.values)) or "a value"
+        return f"{self.name} with {wanted}"
+
+
+def option(
+    default: Any,
+    help: str,  # noqa: A002 - click's own word
+    *,
+    choices: Sequence[Any] | None = None,
+    needs: Needs | Sequence[Needs] = (),
+) -> Any:
+    """A field of a configuration.
+
+    Parameters
+    ----------
+    default, help:
+        Its value, and one line of help.
+    choices:
+        The values it may take (each entry, for a tuple).
+    needs:
+        When it has an effect, all conditions together; changing it elsewhere is an error.
 
     Examples
     --------
@@ -70,47 +189,8 @@ def option(default: Any, help: str, *, choices: Sequence[Any] | None = None) -> 
     >>> Config().width
     16
     """
-    return dataclasses.field(default=default, metadata={"help": help, "choices": choices})
-
-
-def load(name: str) -> Study:
-    """The module of the study called ``name``: one of `STUDIES`, or any module by its full name.
-
-    Raises
-    ------
-    PolygeomError
-        When there is no such study, or an extra that it needs is not installed.
-    """
-    if name not in STUDIES and "." not in name:
-        raise PolygeomError(f"study must be one of {', '.join(STUDIES)}, got {name!r}; write polygeom study --list")
-    try:
-        for module in _NEEDED:
-            if importlib.util.find_spec(module) is None:
-                raise ModuleNotFoundError(name=module)
-        return cast(Study, importlib.import_module(STUDIES.get(name, name)))
-    except ModuleNotFoundError as error:
-        if error.name not in _NEEDED:
-            raise
-        raise MissingPackageError("a study", *_NEEDED) from error
-
-
-def configuration(study: Study, preset: str = "quick", **changes: Any) -> Any:
-    """The configuration of a preset with some fields changed, checked against their choices.
-
-    Raises
-    ------
-    PolygeomError
-        For a preset, a field or a value that there is not.
-    """
-    if preset not in study.PRESETS:
-        raise PolygeomError(f"preset must be one of {', '.join(study.PRESETS)}, got {preset!r}; write preset='quick'")
-    known = {one.name: one for one in dataclasses.fields(study.Config)}
-    for name in changes:
-        if name not in known:
-            raise PolygeomError(f"{name} is no option of this study; it has {', '.join(known)}")
-    config = dataclasses.replace(study.PRESETS[preset], **changes)
-    check(config)
-    return config
+    conditions = (needs,) if isinstance(needs, Needs) else tuple(needs)
+    return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "needs": conditions})
 
 
 def check(config: Any) -> None:
@@ -124,166 +204,32 @@ def check(config: Any) -> None:
                 )
 
 
-def run(
-    study: Study | str,
-    config: Any = None,
-    *,
-    repeats: int = 1,
-    seed: int = 0,
-    device: str = "cpu",
-    workers: int = 1,
-    out: str | os.PathLike[str] | None = None,
-    timeout: float | None = None,
-    progress: bool | None = False,
-    retry: Iterable[str] = (),
-) -> pandas.DataFrame:
-    """Run a study: every case of ``config`` for ``repeats`` seeds, each in a worker process of its own.
-
-    Parameters
-    ----------
-    study:
-        Its module, or its name in `polygeom.experiments.STUDIES`.
-    config:
-        A ``Config`` of the study; its preset ``"quick"`` if None.
-    repeats, seed:
-        The seeds are ``seed, …, seed + repeats - 1``.
-    device:
-        Of torch; ``"auto"`` takes an accelerator when there is one.
-    workers:
-        Cases measured at the same time. Their number does not change the rows on a CPU.
-    out:
-        Folder for ``journal``, created when it does not exist. The same call goes on where an earlier one was killed:
-        finished cases are not measured again.
-    timeout:
-        Seconds for one case.
-    progress:
-        As for `polygeom.sweep.sweep`.
-    retry:
-        Statuses, for example ``["invalid"]``, of cases to measure again although the journal has them.
-
-    Returns
-    -------
-    The rows of all cases in their order, each with its ``seed`` first. ``table.attrs["failures"]`` lists the cases that
-    failed: each a dict with ``case``, ``status`` and ``message``.
+def load(name: str) -> Study[Any]:
+    """The study called ``name``: one of `polygeom.experiments.STUDIES`, or ``STUDY`` in any module by its full name.
 
     Raises
     ------
     PolygeomError
-        When every case fails, with the message of the first; and for arguments that cannot be used.
+        When there is no such study, or an extra that it needs is not installed.
     """
-    module = load(study) if isinstance(study, str) else study
-    config = module.PRESETS["quick"] if config is None else config
-    check(config)
-    if type(repeats) is not int or repeats < 1:
-        raise PolygeomError(f"repeats must be an integer of at least 1, got {repeats!r}; write repeats=3")
-    chosen = {"device": usable_device(module, device)}
-    work = [chosen | {"seed": seed + i} | case for i in range(repeats) for case in module.cases(config)]
-    records = _measure(module, work, workers, None if out is None else folder(out), timeout, progress, retry)
-    rows: list[dict[str, Any]] = []
-    failures: list[dict[str, Any]] = []
-    for case, record in zip(work, records, strict=False):
-        outcome = record["outcome"]
-        if outcome["status"] == "ok":
-            rows += [{"seed": case["seed"], **row} for row in outcome["result"]["rows"]]
-        else:
-            failures.append({"case": case, "status": outcome["status"], "message": outcome["message"]})
-    if failures and not rows:
-        raise PolygeomError(f"every case failed; the first: {failures[0]['message']}")
-    import pandas
-
-    table = pandas.DataFrame(rows)
-    table.attrs["failures"] = failures
-    return table
-
-
-def _measure(
-    module: Study,
-    work: list[dict[str, Any]],
-    workers: int,
-    out: Path | None,
-    timeout: float | None,
-    progress: bool | None,
-    retry: Iterable[str],
-) -> list[dict[str, Any]]:
-    """The journal's records of all cases."""
-    from polygeom.supervision import Limits, parse_timeout
-    from polygeom.sweep.entry import perform as perform_all
-    from polygeom.sweep.progress import Board
-    from polygeom.sweep.runner import Plan
-    from polygeom.sweep.task import Task
-
-    def plans() -> Iterator[Plan]:
-        identity = {"version": __version__, "algorithm": getattr(module, "ALGORITHM", 1)}
-        for case in work:
-            yield Plan(Task(_KIND, module.__name__, identity | {"case": case}, case["seed"]), {})
-
-    board = Board(len(work), progress, name="study", always=())
-    limits = Limits(parse_timeout(timeout))
-    journal = None if out is None else out / "journal"
-    with perform_all(plans(), len(work), board, workers, limits, journal, retry=list(retry)) as records:
-        return records
-
-
-def prepare() -> None:
-    """What a worker does before its first case: import torch, with one thread."""
-    import torch
-
-    torch.set_num_threads(1)
-
-
-def perform(task: Mapping[str, Any]) -> dict[str, Any]:
-    """One case in a worker: the target of the study's tasks."""
-    module = cast(Study, importlib.import_module(task["network"]))
-    rows = module.measure(task["options"]["case"])
-    return {"rows": [{name: _plain(value) for name, value in row.items()} for row in rows]}
-
-
-def _plain(value: Any) -> Any:
-    """A number of numpy or torch as one of Python; None for what is not finite, which JSON cannot hold."""
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def usable_device(module: Study, device: str) -> str:
-    """What a study computes on: the device asked for, and for ``"auto"`` the best that it can use.
-
-    Raises
-    ------
-    PolygeomError
-        When there is no such device, or the study computes on the CPU alone.
-    """
-    import torch
-
-    anywhere = getattr(module, "ANY_DEVICE", False)
-    if device == "auto":
-        return "cuda" if anywhere and torch.cuda.is_available() else "cpu"
-    if device != "cpu" and not anywhere:
-        raise PolygeomError(f"this study computes on the CPU alone, got device {device!r}; write device='cpu'")
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        first = str(error).partition("\n")[0]
-        raise PolygeomError(f"device {device!r} cannot be used: {first}; write device='cpu'") from error
-    return device
-
-
-def folder(path: str | os.PathLike[str]) -> Path:
-    """The folder, created if its parent exists.
-
-    Raises
-    ------
-    PolygeomError
-        When it cannot be created, or is a file.
-    """
-    found = Path(path)
-    try:
-        found.mkdir(exist_ok=True)
-    except OSError as error:
+    if name not in STUDIES and "." not in name:
         raise PolygeomError(
-            f"out: cannot create the folder {os.fspath(path)!r}: {error.strerror}; name one in a folder that exists"
-        ) from error
-    return found
+            f"study must be one of {', '.join(STUDIES)}, or the full name of a module with a STUDY; got {name!r}; "
+            "write polygeom study --list"
+        )
+    missing = [module for module in _NEEDED if importlib.util.find_spec(module) is None]
+    if missing:
+        raise MissingPackageError("a study", *_NEEDED)
+    try:
+        module = importlib.import_module(STUDIES.get(name, name))
+    except ModuleNotFoundError as error:
+        if error.name is None or not name.startswith(error.name):
+            raise
+        raise PolygeomError(f"study: there is no module {name!r}; write the full name of one with a STUDY") from None
+    study = getattr(module, "STUDY", None)
+    if not isinstance(study, Study):
+        raise PolygeomError(f"study: the module {name!r} has no STUDY; end it with STUDY = Study(…)")
+    return study
 
 
 def mean_and_deviation(table: pandas.DataFrame, by: Sequence[str], values: Sequence[str]) -> pandas.DataFrame:

@@ -7,7 +7,7 @@ attained by any weights, let alone by real ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polygeom.engines.exact import ExactEngine
+from polygeom.engines.jets import JetEngine
 from polygeom.engines.symbolic import coefficient_map
-from polygeom.errors import BudgetError
+from polygeom.errors import BudgetError, PoleError
+from polygeom.ideal.chart import Chart
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.reading import read_function
+from polygeom.network import Network
+from polygeom.network.text.maps import map_formula
 
 if TYPE_CHECKING:
     from polygeom.ideal.result import IdealResult
@@ -28,6 +32,7 @@ SMALL = 1e-9
 """Relative residual below which weights are taken to give the function."""
 STARTS = 12
 """Random weights from which they are sought."""
+_MOST_POLES = 64
 
 
 @dataclass(frozen=True)
@@ -112,40 +117,66 @@ def distance(values: Sequence[Any], coordinates: Coordinates, rng: int = 0) -> f
     Damped Gauss-Newton steps from several random weights; an upper bound for the distance to the neurovariety, up to
     rounding. None when the coefficients of the network are too large to be written out.
     """
-    try:
-        known = coefficient_map(coordinates.network)
-    except BudgetError:
-        return None
     count = coordinates.network.parameter_count
-    polynomials = [known.get(entry, {}) for entry in coordinates.entries]
-    rows = np.array([k for k, p in enumerate(polynomials) for _ in p], dtype=np.int64)
-    exponents = np.array([e for p in polynomials for e in p], dtype=np.int64).reshape(-1, count)
-    coefficients = np.array([complex(c.numerator) / float(c.denominator) for p in polynomials for c in p.values()])
     target = np.array([complex(c) for c in values])
     size = float(np.linalg.norm(target)) or 1.0
+    evaluate = _evaluation(coordinates)
+    if evaluate is None or count == 0:
+        return None
     generator = np.random.default_rng(rng)
     best = math.inf
     for _ in range(STARTS):
         w = generator.standard_normal(count) + 1j * generator.standard_normal(count)
-        best = min(best, _descend(w, rows, exponents, coefficients, target / size))
+        best = min(best, _descend(w, evaluate, target, size))
         if best < SMALL:
             break
     return best
 
 
-def _descend(
-    w: np.ndarray, rows: np.ndarray, exponents: np.ndarray, coefficients: np.ndarray, target: np.ndarray
-) -> float:
-    """Norm of the residual after Levenberg-Marquardt steps from weights ``w``."""
+Evaluation = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""From weights ``(P,)`` to coefficients ``(M,)`` and their derivatives ``(M, P)``."""
 
-    def evaluate(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+
+def _evaluation(coordinates: Coordinates) -> Evaluation | None:
+    """The coefficients as a function of the weights; None when they are too large to be written out."""
+    network = coordinates.network
+    if map_formula(network) is not None:
+        everything = Chart(network, (), tuple(range(network.parameter_count)), 0, proved=False)
+
+        def by_jets(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            jet = everything.outputs(w[None], np.zeros((1, 1)), JetEngine(1))
+            assert jet.gradient is not None
+            return jet.value[0], np.broadcast_to(jet.gradient[0], (len(w), jet.value.shape[1])).T
+
+        return by_jets
+    try:
+        known = coefficient_map(network)
+    except BudgetError:
+        return None
+    count = network.parameter_count
+    polynomials = [known.get(entry, {}) for entry in coordinates.entries]
+    rows = np.array([k for k, p in enumerate(polynomials) for _ in p], dtype=np.int64)
+    exponents = np.array([e for p in polynomials for e in p], dtype=np.int64).reshape(-1, count)
+    coefficients = np.array([complex(c.numerator) / float(c.denominator) for p in polynomials for c in p.values()])
+
+    def by_terms(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         terms = coefficients * np.prod(w**exponents, axis=1)
-        value = np.zeros(len(target), dtype=complex)
+        value = np.zeros(len(polynomials), dtype=complex)
         np.add.at(value, rows, terms)
-        jacobian = np.zeros((len(target), len(w)), dtype=complex)
+        jacobian = np.zeros((len(polynomials), len(w)), dtype=complex)
         for k in range(len(w)):
             np.add.at(jacobian[:, k], rows, terms * exponents[:, k] / w[k])
-        return value - target, jacobian
+        return value, jacobian
+
+    return by_terms
+
+
+def _descend(w: np.ndarray, function: Evaluation, target: np.ndarray, size: float) -> float:
+    """Norm of the residual, relative to ``size``, after Levenberg-Marquardt steps from weights ``w``."""
+
+    def evaluate(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        value, jacobian = function(w)
+        return (value - target) / size, jacobian / size
 
     damping = 1e-2
     residual, jacobian = evaluate(w)
@@ -175,8 +206,10 @@ def _descend(
 def integer_point(coordinates: Coordinates, rng: np.random.Generator, largest: int) -> list[int | Fraction]:
     """The plain coordinates of the function with random integer weights, exactly."""
     network = coordinates.network
-    known = coefficient_map(network)
     engine = ExactEngine()
+    if map_formula(network) is not None:
+        return _map_point(network, rng, largest)
+    known = coefficient_map(network)
     weights = engine.encode(rng.integers(-largest, largest + 1, size=network.parameter_count))
     values: list[int | Fraction] = []
     for entry in coordinates.entries:
@@ -186,3 +219,27 @@ def integer_point(coordinates: Coordinates, rng: np.random.Generator, largest: i
             total += term * math.prod(int(w) ** e for w, e in zip(weights, exponents, strict=True) if e)
         values.append(int(total) if Fraction(total).denominator == 1 else total)
     return values
+
+
+def _map_point(network: Network, rng: np.random.Generator, largest: int) -> list[int | Fraction]:
+    """The coordinates of a map at random integers, drawn again where a denominator vanishes."""
+    engine = ExactEngine()
+    for _ in range(_MOST_POLES):
+        weights = {
+            name: engine.encode(rng.integers(-largest, largest + 1, size=shape))
+            for name, shape in network.parameters.items()
+        }
+        try:
+            return list(network.evaluate(engine, weights, engine.encode([[0]])).flat)
+        except PoleError:
+            continue
+    raise PoleError(f"random_point: denominators vanish at all integers tried; raise largest={largest}")
+
+
+def floating_map_point(network: Network, kind: type, rng: np.random.Generator) -> list[Any]:
+    """The coordinates of a map at standard normal weights, real or complex."""
+    count = network.parameter_count
+    w = rng.standard_normal(count) + (1j * rng.standard_normal(count) if kind is complex else 0)
+    everything = Chart(network, (), tuple(range(count)), 0, proved=False)
+    values = everything.outputs(w[None], np.zeros((1, 1)), JetEngine(1), derivatives=False).value[0]
+    return [kind(value) for value in values]

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polygeom.dimension import DimensionResult
 from polygeom.errors import PolygeomError
-from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.points import Points
 from polygeom.ideal.inclusion import Inclusion, contains, integer_point
 from polygeom.ideal.proofs.certificate import certify
 from polygeom.ideal.result import TIMEOUT, IdealResult
-from polygeom.ideal.search.search import Progress, Search, interpolate
-from polygeom.network import Network, parse
+from polygeom.ideal.search.search import Search
+from polygeom.ideal.workspace import Workspace
+from polygeom.network.text.maps import map_formula
 
 if TYPE_CHECKING:
     from sympy.polys.rings import PolyElement
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 METHODS = ("auto", "interpolation", "elimination")
 
 
-class Neurovariety:
+class Neurovariety(Workspace):
     """The Zariski closure of the functions of a network, in the space of their coefficients.
 
     Nothing is computed before it is asked for, and what was computed is kept: a search for equations goes on where an
@@ -40,7 +39,7 @@ class Neurovariety:
     rng:
         Seed of all random choices.
     workers:
-        Processes that share a search.
+        Processes that share a search, and threads that follow paths.
 
     Examples
     --------
@@ -52,58 +51,6 @@ class Neurovariety:
     >>> print(variety.contains("x1^4 + x2^4"))
     yes (proved): all 1 equations vanish, and they are complete
     """
-
-    def __init__(self, network: Network | str, *, rng: int = 0, workers: int = 1) -> None:
-        self.network = parse(network) if isinstance(network, str) else network
-        self.coordinates = Coordinates(self.network)
-        self.rng, self.workers = rng, workers
-        self._search: Search | None = None
-
-    def __repr__(self) -> str:
-        return f"Neurovariety({self.network.text!r})"
-
-    @cached_property
-    def dimension(self) -> DimensionResult:
-        """The affine dimension, see `polygeom.dimension.dimension`."""
-        from polygeom.dimension import dimension
-
-        return dimension(self.network, rng=self.rng)
-
-    def search(
-        self,
-        max_degree: int | None = None,
-        *,
-        timeout: float | None = None,
-        memory: int | None = None,
-        journal: str | None = None,
-        lift: int | None = None,
-        progress: Progress | None = None,
-    ) -> Search:
-        """The search for equations, continued up to ``max_degree``; see `polygeom.ideal.search.search.interpolate`."""
-        known = self._search
-        enough = known is not None and (
-            known.completeness is not None or (max_degree is not None and known.interpolation.degree >= max_degree)
-        )
-        if known is None or not enough:
-            self._search = interpolate(
-                self.network,
-                max_degree,
-                timeout=timeout,
-                memory=memory,
-                workers=self.workers,
-                rng=self.rng,
-                journal=journal,
-                lift=lift,
-                progress=progress,
-                resume=known,
-            )
-        assert self._search is not None
-        return self._search
-
-    @property
-    def found(self) -> Search | None:
-        """The search so far, None if there was none."""
-        return self._search
 
     def ideal(self, method: str = "auto", *, max_degree: int | None = None, **options: Any) -> IdealResult:
         """The ideal of all equations, as far as the budget goes.
@@ -233,7 +180,10 @@ class Neurovariety:
 
     def _floating_point(self, kind: type, rng: np.random.Generator) -> list[Any]:
         from polygeom.engines.symbolic import coefficient_map
+        from polygeom.ideal.inclusion import floating_map_point
 
+        if map_formula(self.network) is not None:
+            return floating_map_point(self.network, kind, rng)
         count = self.network.parameter_count
         w = rng.standard_normal(count) + (1j * rng.standard_normal(count) if kind is complex else 0)
         known = coefficient_map(self.network)

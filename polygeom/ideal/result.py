@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from polygeom._version import __version__
+from polygeom.answers import PROVED, UNKNOWN, Answer
 from polygeom.ideal.grading.coordinates import Coordinates
 
 if TYPE_CHECKING:
@@ -17,7 +19,8 @@ MEMORY = "memory"
 CANCELLED = "cancelled"
 STATUSES = (FINISHED, TIMEOUT, MEMORY, CANCELLED)
 
-UNKNOWN = "unknown"
+_SHOWN = 12
+_WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Generator:
 
 
 @dataclass(frozen=True, slots=True)
-class IdealResult:
+class IdealResult(Answer):
     """Equations of a neurovariety, with what is known about their completeness.
 
     Attributes
@@ -77,6 +80,8 @@ class IdealResult:
         Seconds of wall time.
     message:
         For a status other than finished: what stopped the computation and what to do.
+    version:
+        polygeom's version.
     """
 
     coordinates: Coordinates
@@ -92,12 +97,28 @@ class IdealResult:
     primes: tuple[int, ...] = ()
     elapsed: float = 0.0
     message: str = ""
+    version: str = __version__
     details: dict[str, Any] = field(default_factory=dict, compare=False, hash=False)
 
     @property
     def complete(self) -> bool:
         """Whether the generators are known to generate the whole ideal."""
         return self.completeness.startswith("complete")
+
+    @property
+    def network(self) -> str:
+        """Canonical text of the network."""
+        return str(self.coordinates.network.text)
+
+    @property
+    def seed(self) -> int | None:
+        """The first seed; None for a method without random choices."""
+        return next(iter(self.seeds), None)
+
+    @property
+    def standing(self) -> str:
+        """``"proved"`` when the generators are proved to be the whole ideal, else ``"unknown"``."""
+        return PROVED if self.complete and all(g.proved_member for g in self.generators) else UNKNOWN
 
     @property
     def degrees(self) -> dict[int, int]:
@@ -107,7 +128,10 @@ class IdealResult:
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON; polynomials as text."""
         return {
-            "network": self.coordinates.network.text,
+            "network": self.network,
+            "seed": self.seed,
+            "version": self.version,
+            "standing": self.standing,
             "coordinates": list(self.coordinates.names),
             "generators": [
                 {
@@ -131,3 +155,30 @@ class IdealResult:
             "elapsed": self.elapsed,
             "message": self.message,
         }
+
+    def __str__(self) -> str:
+        """The network, the numbers of equations, and the first few of them."""
+        kinds = ", ".join(f"{number} of degree {degree}" for degree, number in self.degrees.items()) or "no equation"
+        over = f" modulo {self.characteristic}" if self.characteristic else ""
+        lines = [f"{self.network}: {kinds}{over}; {self.completeness}"]
+        if self.status != FINISHED:
+            lines.append(f"  {self.status}: {self.message}")
+        for generator in self.generators[:_SHOWN]:
+            text = str(generator.polynomial)
+            lines.append(
+                "  " + (text if len(text) <= _WIDTH else f"{text[:_WIDTH]}… ({len(generator.polynomial)} terms)")
+            )
+        if len(self.generators) > _SHOWN:
+            lines.append(f"  … and {len(self.generators) - _SHOWN} more")
+        return "\n".join(lines)
+
+    def _repr_latex_(self) -> str:
+        """The equations as aligned formulas, for notebooks."""
+        from sympy import latex
+
+        shown = [latex(generator.polynomial.as_expr()) for generator in self.generators[:_SHOWN]]
+        lines = [r"& " + formula + " = 0" for formula in shown if len(formula) <= 20 * _WIDTH]
+        if len(lines) < len(self.generators):
+            lines.append(rf"& \text{{and {len(self.generators) - len(lines)} more}}")
+        body = r" \\ ".join(lines) or r"& \text{no equations}"
+        return rf"$$\begin{{aligned}} {body} \end{{aligned}}$$"

@@ -19,7 +19,7 @@ from polygeom.dimension import dimension
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.inclusion import integer_point
-from polygeom.ideal.neurovariety import Neurovariety
+from polygeom.ideal.workspace import Workspace
 from polygeom.modular import P22, rank
 from polygeom.network import Network, mlp
 
@@ -57,7 +57,7 @@ class Stratum:
 
 
 def singular_subnetworks(
-    network: Network | Neurovariety | str, *, timeout: float | None = None, rng: int = 0
+    network: Network | Workspace | str, *, timeout: float | None = None, rng: int = 0
 ) -> tuple[Stratum, ...]:
     """The subnetworks with fewer hidden neurons, and whether their functions are singular points.
 
@@ -86,7 +86,7 @@ def singular_subnetworks(
     >>> [(s.network, s.dimension, s.singular) for s in singular_subnetworks("[3,2,1] r=2")]
     [('[3,1,1] r=2', 3, True)]
     """
-    variety = network if isinstance(network, Neurovariety) else Neurovariety(network, rng=rng)
+    variety = network if isinstance(network, Workspace) else Workspace(network, rng=rng)
     network = variety.network
     if network.widths is None or network.activation_degrees is None:
         raise PolygeomError("network must be a perceptron with monomial activations; write for example [3,2,1] r=2")

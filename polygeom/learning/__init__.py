@@ -104,7 +104,7 @@ _HOMES = {
     "Patterns": "polygeom.learning.regions.regions",
     "activation_patterns": "polygeom.learning.regions.regions",
     "sign_patterns": "polygeom.learning.regions.regions",
-    "cross_section": "polygeom.learning.regions.regions",
+    "cross_section": "polygeom.learning.regions.sections",
     "GradientProducts": "polygeom.learning.regions.confusion",
     "gradient_confusion": "polygeom.learning.regions.confusion",
     "gradient_products": "polygeom.learning.regions.confusion",

@@ -1,16 +1,26 @@
 """What a polynomial network is: layers, graphs, families and their text. No arithmetic, no files."""
 
-from polygeom.network.builder import Builder
-from polygeom.network.families import (
+from polygeom.network.builder import (
+    Builder,
+    as_network,
     ccp,
     convolutional,
+    convolutional2d,
+    graph_network,
+    group_convolutional,
+    kan,
     lightning_attention,
     linear,
     mlp,
+    multihead_attention,
     ncp,
+    parse,
     product_network,
+    rational_mlp,
+    transformer_block,
+    write,
 )
-from polygeom.network.graph import Network, Node
+from polygeom.network.graph import Network
 from polygeom.network.layers import (
     LAYERS,
     Attention,
@@ -26,8 +36,8 @@ from polygeom.network.layers import (
     Scale,
     Sum,
 )
-from polygeom.network.text.notation import parse, write
-from polygeom.network.text.ranges import Range, expand
+from polygeom.network.nodes import Node
+from polygeom.network.ranges import Range, expand
 
 __all__ = [
     "LAYERS",
@@ -47,8 +57,16 @@ __all__ = [
     "Range",
     "Scale",
     "Sum",
+    "as_network",
     "ccp",
     "convolutional",
+    "convolutional2d",
+    "graph_network",
+    "group_convolutional",
+    "kan",
+    "multihead_attention",
+    "rational_mlp",
+    "transformer_block",
     "expand",
     "lightning_attention",
     "linear",

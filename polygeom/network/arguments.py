@@ -7,21 +7,13 @@ from fractions import Fraction
 from operator import index
 from typing import Any
 
+from polygeom.checks import is_integer
 from polygeom.errors import PolygeomError
 from polygeom.network.layers import Layer, Polynomial, Power
-from polygeom.network.limits import LARGEST_WIDTH, shown
+from polygeom.network.limits import LARGEST_POLYNOMIAL_DEGREE, LARGEST_WIDTH, shown
 
 Coefficients = Sequence[int | str | Fraction]
 """Coefficients of a polynomial activation, constant term first."""
-
-
-def is_integer(value: Any) -> bool:
-    """Whether ``value`` is an integer of Python or numpy, and not a bool."""
-    try:
-        index(value)
-    except TypeError:
-        return False
-    return not isinstance(value, bool)
 
 
 def exact_count(name: str, value: Any, most: int = LARGEST_WIDTH) -> int:
@@ -75,14 +67,34 @@ def activation_layers(hidden: int, degrees: Any, activation: Any) -> list[Layer 
     return _one_each("degrees", hidden, [None if r == 1 else Power(r) for r in exact], single)
 
 
-def _polynomials(activation: Any) -> tuple[list[Polynomial], bool]:
+def _polynomials(activation: Any) -> tuple[list[Layer | None], bool]:
     """The activations of a list of coefficients, or of a list of such lists, and whether it was one for all layers."""
     if not isinstance(activation, Iterable) or isinstance(activation, str):
         raise PolygeomError(f"activation must be a list of coefficients, got {shown(activation)}; write [0,1,1]")
     given = list(activation)
     if given and all(isinstance(c, list | tuple) for c in given):
-        return [Polynomial(tuple(c)) for c in given], False
-    return [Polynomial(tuple(given))], True
+        return [_activation(Polynomial(tuple(c))) for c in given], False
+    return [_activation(Polynomial(tuple(given)))], True
+
+
+def _activation(polynomial: Polynomial) -> Layer | None:
+    """The activation in canonical form: a power if it is one, None for the identity."""
+    power = polynomial.monomial
+    return polynomial if power is None else None if power.degree == 1 else power
+
+
+def activation_coefficients(activations: Iterable[Layer | None]) -> list[tuple[Fraction, ...]] | None:
+    """Coefficients of elementwise activations, constant term first, of the identity for None; None for high powers."""
+    lists = []
+    for activation in activations:
+        if isinstance(activation, Polynomial):
+            lists.append(activation.coefficients)
+            continue
+        degree = activation.degree if isinstance(activation, Power) else 1
+        if degree > LARGEST_POLYNOMIAL_DEGREE:
+            return None
+        lists.append((*[Fraction(0)] * degree, Fraction(1)))
+    return lists
 
 
 def _one_each(name: str, hidden: int, layers: Sequence[Layer | None], single: bool) -> list[Layer | None]:

@@ -1,4 +1,7 @@
-"""Families of networks from the literature, each a function from a few integers to a `Network`."""
+"""Families of networks from the literature, each a function from a few integers to nodes.
+
+`polygeom.network` has the same functions with a `Network` as their value; texts read and write families by these.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,6 @@ from polygeom.network.arguments import (
     exact_flag,
     exact_widths,
 )
-from polygeom.network.builder import Builder
-from polygeom.network.graph import Network, Node
 from polygeom.network.layers import (
     Attention,
     Bias,
@@ -26,6 +27,7 @@ from polygeom.network.layers import (
     Sum,
 )
 from polygeom.network.limits import MOST_SYMBOLS
+from polygeom.network.nodes import Node, Nodes, Wiring
 
 
 def mlp(
@@ -35,7 +37,7 @@ def mlp(
     activation: Coefficients | Sequence[Coefficients] | None = None,
     bias: bool = False,
     tied: bool = False,
-) -> Network:
+) -> Nodes:
     """A multilayer perceptron ``W_L σ_{L-1} W_{L-1} ⋯ σ_1 W_1``; the last layer is linear.
 
     Parameters
@@ -87,10 +89,10 @@ def mlp(
             nodes.append(Node(Bias(), (len(nodes) - 1,), owner + 1 if shared else None))
         if number < len(activations) and (layer := activations[number]) is not None:
             nodes.append(Node(layer, (len(nodes) - 1,)))
-    return Network(tuple(nodes))
+    return tuple(nodes)
 
 
-def linear(widths: Sequence[int]) -> Network:
+def linear(widths: Sequence[int]) -> Nodes:
     """A linear network ``W_L ⋯ W_1``: dense layers without activation, for which ``[2,3,1] r=1`` is the text.
 
     Its neurovariety is determinantal: the ``d_L × d_0`` matrices of rank at most the least width.
@@ -116,7 +118,7 @@ def ccp(
     *,
     bias: bool | str = False,
     skip: bool = True,
-) -> Network:
+) -> Nodes:
     """A Π-net with coupled CP decomposition: ``x_1 = U_1 z``, ``x_n = (U_n z) * x_{n-1} + x_{n-1}``, ``y = C x_N``.
 
     Parameters
@@ -152,7 +154,7 @@ def ccp(
     if bias != "output":
         bias = exact_flag("bias", bias)
     skip = exact_flag("skip", skip)
-    b = Builder(inputs)
+    b = Wiring(inputs)
 
     def affine(width: int, source: int, biased: bool) -> int:
         y = b.add(Dense(width), source)
@@ -162,10 +164,10 @@ def ccp(
     for _ in range(1, degree):
         product = b.add(Product(), x, affine(rank, b.input, bias is True))
         x = b.add(Sum(), product, x) if skip else product
-    return b.network(affine(outputs, x, bool(bias)))
+    return b.nodes(affine(outputs, x, bool(bias)))
 
 
-def ncp(inputs: int, rank: int, degree: int, outputs: int = 1, *, bias: bool = True) -> Network:
+def ncp(inputs: int, rank: int, degree: int, outputs: int = 1, *, bias: bool = True) -> Nodes:
     """A Π-net with nested coupled CP decomposition.
 
     ``x_1 = (A_1 z) * b_1``, ``x_n = (A_n z) * (S_n x_{n-1} + b_n)`` for ``n = 2, …, N``, and ``y = C x_N + β``.
@@ -196,16 +198,16 @@ def ncp(inputs: int, rank: int, degree: int, outputs: int = 1, *, bias: bool = T
     23
     """
     inputs, rank, outputs = exact_count("inputs", inputs), exact_count("rank", rank), exact_count("outputs", outputs)
-    b = Builder(inputs)
+    b = Wiring(inputs)
     x = b.add(Scale(), b.add(Dense(rank), b.input))
     for _ in range(1, exact_count("degree", degree, MOST_SYMBOLS // 9)):
         nested = b.add(Bias(), b.add(Dense(rank), x))
         x = b.add(Product(), nested, b.add(Dense(rank), b.input))
     y = b.add(Dense(outputs), x)
-    return b.network(b.add(Bias(), y) if exact_flag("bias", bias) else y)
+    return b.nodes(b.add(Bias(), y) if exact_flag("bias", bias) else y)
 
 
-def product_network(inputs: int, rank: int, degree: int, outputs: int = 1, *, skip: bool = False) -> Network:
+def product_network(inputs: int, rank: int, degree: int, outputs: int = 1, *, skip: bool = False) -> Nodes:
     """A product of linear maps: ``y = C ((U_1 z) * ⋯ * (U_N z))``; with ``skip`` the same as `ccp` without biases.
 
     Parameters are those of `ccp`. For one output the functions are the forms of degree ``N`` that are sums of ``rank``
@@ -228,10 +230,10 @@ def product_network(inputs: int, rank: int, degree: int, outputs: int = 1, *, sk
     if exact_flag("skip", skip):
         return ccp(inputs, rank, degree, outputs)
     inputs, rank, outputs = exact_count("inputs", inputs), exact_count("rank", rank), exact_count("outputs", outputs)
-    b = Builder(inputs)
+    b = Wiring(inputs)
     factors = [b.add(Dense(rank), b.input) for _ in range(exact_count("degree", degree, MOST_SYMBOLS // 6))]
     product = factors[0] if len(factors) == 1 else b.add(Product(), *factors)
-    return b.network(b.add(Dense(outputs), product))
+    return b.nodes(b.add(Dense(outputs), product))
 
 
 def convolutional(
@@ -241,7 +243,7 @@ def convolutional(
     *,
     strides: int | Sequence[int] = 1,
     activation: Coefficients | Sequence[Coefficients] | None = None,
-) -> Network:
+) -> Nodes:
     """A 1-D convolutional network with one channel and no padding, its last layer linear.
 
     Layer ``l`` is ``y[m] = Σ_i w_l[i] x[s_l m + i]`` for ``0 ≤ i < k_l``, followed by an activation for ``l < L``.
@@ -285,16 +287,16 @@ def convolutional(
             f"strides: {len(sizes)} kernel(s) need as many strides or one for all, got {len(steps)}; "
             "write kernels=[3,2], strides=[1,2]"
         )
-    b = Builder(length)
+    b = Wiring(length)
     x = b.input
     for number, (size, step) in enumerate(zip(sizes, steps, strict=True)):
         x = b.add(Convolution(size, step), x)
         if number < len(activations) and (layer := activations[number]) is not None:
             x = b.add(layer, x)
-    return b.network(x)
+    return b.nodes(x)
 
 
-def lightning_attention(tokens: int, features: int, rank: int, outputs: int, *, layers: int = 1) -> Network:
+def lightning_attention(tokens: int, features: int, rank: int, outputs: int, *, layers: int = 1) -> Nodes:
     """Unnormalised self-attention, ``X ↦ V X Xᵀ Kᵀ Q X`` in each layer.
 
     Parameters
@@ -329,8 +331,8 @@ def lightning_attention(tokens: int, features: int, rank: int, outputs: int, *, 
         exact_count("outputs", outputs),
         exact_count("layers", layers, MOST_SYMBOLS // 3),
     )
-    b = Builder(shape)
+    b = Wiring(shape)
     x = b.input
     for number in range(layers):
         x = b.add(Attention(rank, outputs if number == layers - 1 else shape[1]), x)
-    return b.network(x)
+    return b.nodes(x)

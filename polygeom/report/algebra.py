@@ -82,7 +82,7 @@ def explanation_section(result: DimensionResult) -> Section:
     if found.status == NO_DEFECT:
         lead = "Nothing is missing: the dimension is the expected one."
         return Section("Why this size?", lead)
-    if found.status != EXPLAINED:
+    if found.verdict != EXPLAINED:
         lead = f"The defect of {found.defect} is unexplained: the smallest proved bound is {found.bound}."
         return Section("Why this size?", lead)
     facts = tuple(
@@ -103,9 +103,9 @@ def identifiability_section(network: Network) -> Section:
     standing = PROVED if found.proved else PROBABLE
     word = "yes" if found.identifiable else "no"
     lead = (
-        "A generic function of this network comes from finitely many weights, up to scalings of hidden neurons."
+        "A generic function of this network comes from finitely many weights, up to symmetries of the network."
         if found.identifiable
-        else "A generic function of this network comes from infinitely many weights, even up to scalings."
+        else "A generic function of this network comes from infinitely many weights, even up to symmetries."
     )
     note = f"{found.reason}; dimension {found.dimension}, {_plural(found.free, 'weight')} up to symmetries"
     return Section(

@@ -10,7 +10,7 @@ from typing import Any
 from polygeom._version import __version__
 from polygeom.dimension import dimension
 from polygeom.errors import MissingPackageError, PolygeomError
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 from polygeom.report.algebra import (
     dimension_section,
     equations_section,
@@ -98,7 +98,7 @@ def portrait(network: Network | str, *, training: bool | None = None, seconds: f
     ['How big is it?', 'Why this size?', 'Does the function determine the weights?']
     """
     start = time.monotonic()
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     if not seconds > 0:
         raise PolygeomError(f"seconds must be positive, got {seconds}; write seconds=40")
     installed = find_spec("torch") is not None

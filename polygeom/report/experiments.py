@@ -8,6 +8,7 @@ import torch
 
 from polygeom.dimension import DimensionResult
 from polygeom.dimension.evaluation import evaluation_ranks
+from polygeom.engines.torch_module import NetworkModule
 from polygeom.learning.thresholds.ranks import generic_weights, kernel_rank
 from polygeom.learning.training.least_squares import levenberg_marquardt
 from polygeom.network import Network
@@ -165,7 +166,7 @@ def _best_loss(
 def _fit(
     network: Network, x: torch.Tensor, y: torch.Tensor, generator: torch.Generator
 ) -> tuple[float, dict[str, torch.Tensor]]:
-    module = network.to_torch(initialisation="zero")
+    module = NetworkModule(network, initialisation="zero")
     module.set_weights(generic_weights(network, generator))
     loss = float("inf")
     for _ in range(_ROUNDS):
@@ -176,7 +177,7 @@ def _fit(
 
 
 def _far_error(network: Network, n: int, generator: torch.Generator, deadline: float) -> float:
-    teacher = network.to_torch(initialisation="zero")
+    teacher = NetworkModule(network, initialisation="zero")
     teacher.set_weights(generic_weights(network, generator))
     x = torch.randn((n, *network.input_shape), generator=generator, dtype=torch.float64)
     far = _FAR * torch.randn((_FAR_POINTS, *network.input_shape), generator=generator, dtype=torch.float64)
@@ -187,7 +188,7 @@ def _far_error(network: Network, n: int, generator: torch.Generator, deadline: f
         loss, weights = _fit(network, x, y, generator)
         if loss < best:
             best = loss
-            student = network.to_torch(initialisation="zero")
+            student = NetworkModule(network, initialisation="zero")
             student.set_weights(weights)
             with torch.no_grad():
                 error = float((student(far) - truth).square().mean() / truth.square().mean())

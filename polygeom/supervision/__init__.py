@@ -5,6 +5,7 @@ import sys
 if sys.platform == "win32":
     raise ImportError("polygeom.supervision needs processes of Linux or macOS; on Windows run polygeom inside WSL")
 
+from polygeom.supervision.alone import run_alone
 from polygeom.supervision.crew import LocalCrew
 from polygeom.supervision.interrupts import Interrupts
 from polygeom.supervision.job import Call, Job, Outcome, Status
@@ -23,5 +24,6 @@ __all__ = [
     "Supervisor",
     "StopSignal",
     "LocalCrew",
+    "run_alone",
     "Interrupts",
 ]

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from polygeom.errors import BudgetError
+from polygeom.network.constants import Constants
 from polygeom.network.graph import Network
 
 Form = Mapping[int, int | Fraction]
@@ -78,7 +79,7 @@ class ScalingEngine:
     """Engine over exponents. A feature is a `Form`, or None where it is identically zero; a weight is its number, or
     -1.
 
-    See `polygeom.engines.interface` for the primitives; one point suffices, since all points share the exponents.
+    See `polygeom.network.primitives` for the primitives; one point suffices, since all points share the exponents.
     """
 
     def __init__(self) -> None:
@@ -140,6 +141,9 @@ class ScalingEngine:
         y = np.empty_like(x)
         for position in np.ndindex(x.shape):
             number, form = int(b[position[-1]]), x.item(position)
+            if number < 0:
+                y[position] = form
+                continue
             if form is not None:
                 self._weight(number, form)
             elif number not in self.exponents:
@@ -165,6 +169,21 @@ class ScalingEngine:
             return self._same([combine({}, k, a) for k in support])
 
         return self._elementwise(value, x)
+
+    def inverse(self, x: np.ndarray) -> np.ndarray:
+        return self._elementwise(lambda a: None if a is None else combine({}, -1, a), x)
+
+    def combine(self, x: np.ndarray, matrix: Constants) -> np.ndarray:
+        rows = x.reshape(-1, x.shape[-1])
+        self._count(len(rows) * (len(matrix.entries) + matrix.shape[0]))
+        y = np.empty((len(rows), matrix.shape[0]), dtype=object)
+        terms: dict[int, list[int]] = {}
+        for i, j, _ in matrix.entries:
+            terms.setdefault(i, []).append(j)
+        for t, row in enumerate(rows):
+            for i, columns in terms.items():
+                y[t, i] = self._same(row[j] for j in columns)
+        return y.reshape(*x.shape[:-1], matrix.shape[0])
 
     def matmul(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         points, rows, columns = len(x), x.shape[1], y.shape[2]

@@ -26,9 +26,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from polygeom.network.graph import Network, Node
-from polygeom.network.layers import Attention, Bias, Convolution, Dense, Power, Sum
+from polygeom.network.graph import Network
+from polygeom.network.layers import Bias, Dense
+from polygeom.network.text.maps import map_formula
 from polygeom.symmetry.exponents import Form, LinearSystem, combine, numbered_weights, weight_exponents
+from polygeom.symmetry.formulas import linear_rank
 
 MOST_ENTRIES = 1_000_000
 """Largest matrix of vector fields whose rank is computed; beyond it mixings are left out, and the bound stays valid."""
@@ -87,6 +89,8 @@ def gauge(network: Network) -> int:
     outputs. On the products the scalings of neurons with an activation act, and where no entry vanishes their exponents
     are independent: those of the first product determine the scalings of its rows, those of the second the next, ….
 
+    For a map given by formulas: the rank of its linear symmetries (`polygeom.symmetry.formulas`), scalings among them.
+
     For any other network: the function factors through the coordinates in which ``KᵀQ`` replaces ``K`` and ``Q``; there
     the rank of scalings, mixings and shifts is taken, or of scalings alone where the matrix would have more than
     `MOST_ENTRIES` entries.
@@ -107,6 +111,9 @@ def gauge(network: Network) -> int:
     if network.parameter_count == 0:
         return 0
     forms, free = weight_exponents(network)
+    formula = map_formula(network)
+    if formula is not None:
+        return max(_rank(forms, free), linear_rank(formula.compiled))
     quotient = _Quotient(network, forms)
     fields = _fields(network, MOST_ENTRIES // network.parameter_count - free)
     if fields is None:
@@ -158,12 +165,12 @@ class _Quotient:
         self._products: list[tuple[np.ndarray, np.ndarray]] = []
         replaced: set[int] = set()
         for number, node in enumerate(network.nodes):
-            if not isinstance(node.layer, Attention) or node.shares is not None:
-                continue
+            pairs = () if node.shares is not None else node.layer.products
             names = network.weight_names[number]
-            q, k = numbers[names["Q"]], numbers[names["K"]]
-            product = _product_forms(forms, q, k)
-            if product is not None:
+            for q, k in ((numbers[names[a]], numbers[names[b]]) for a, b in pairs):
+                product = _product_forms(forms, q, k)
+                if product is None:
+                    continue
                 self.forms += product
                 self._products.append((q, k))
                 replaced |= {*q.ravel().tolist(), *k.ravel().tolist()}
@@ -246,7 +253,9 @@ def _mixings(network: Network) -> Iterator[tuple[int, list[np.ndarray], list[np.
         m = network.shapes[root][-1]
         if m == 1 or root in (group[0], group[-1]):
             continue
-        outside = dict.fromkeys(n for number in numbers for n in readers[number] if not _passes(network.nodes[n]))
+        outside = dict.fromkeys(
+            n for number in numbers for n in readers[number] if not network.nodes[n].layer.mixes_through
+        )
         made, read = [weights.before(n) for n in numbers], [weights.after(n) for n in outside]
         if None not in made and None not in read:
             yield m, [w for ws in made for w in ws or ()], [w for ws in read for w in ws or ()]
@@ -263,7 +272,7 @@ def _linear_groups(network: Network) -> list[int]:
         return number
 
     for number, node in enumerate(network.nodes):
-        if _passes(node):
+        if node.layer.mixes_through:
             joined = [root(i) for i in (*node.inputs, number)]
             for i in joined:
                 parent[i] = min(joined)
@@ -279,10 +288,6 @@ def _readers(network: Network) -> list[list[int]]:
     return readers
 
 
-def _passes(node: Node) -> bool:
-    return isinstance(node.layer, Sum | Bias) or node.layer == Power(1)
-
-
 class _FreeWeights:
     """Numbers of the weights of nodes whose matrices are full and serve one node only."""
 
@@ -294,38 +299,27 @@ class _FreeWeights:
         """Numbers of one weight of the node."""
         return self._numbers[self._network.weight_names[number][local]]
 
-    def free(self, number: int) -> bool:
-        """Whether the node's weights are full and its own."""
-        layer = self._network.nodes[number].layer
-        return number not in self._tied and not (isinstance(layer, Dense) and layer.pattern is not None)
+    def own(self, number: int) -> bool:
+        """Whether the node shares its weights with no other."""
+        return number not in self._tied
 
     def before(self, number: int) -> list[np.ndarray] | None:
-        """Weights whose rows make the features of the node, None when these cannot be mixed."""
-        layer = self._network.nodes[number].layer
-        if isinstance(layer, Sum) or layer == Power(1):
-            return []
-        if not self.free(number):
+        """Weights whose rows make the features of the node, ``(m, …)``, None when these cannot be mixed."""
+        names = self._network.nodes[number].layer.rows(*self._input_shapes(number))
+        if names is None or (names and not self.own(number)):
             return None
-        if isinstance(layer, Bias):
-            return [self.of(number, "b")[:, None]]
-        if isinstance(layer, Convolution):
-            return [self.of(number, "w")] if len(self._network.shapes[number]) == 2 else None
-        local = {Dense: "W", Attention: "V"}.get(type(layer))
-        return None if local is None else [self.of(number, local)]
+        return [self.of(number, name).reshape(self._network.shapes[number][-1], -1) for name in names]
 
     def after(self, number: int) -> list[np.ndarray] | None:
-        """Weights whose columns read the features that the node takes in, None when it does not read linearly."""
-        node = self._network.nodes[number]
-        if not self.free(number):
+        """Weights whose columns read the features that the node takes in, ``(…, m)``, None when it reads otherwise."""
+        shapes = self._input_shapes(number)
+        names = self._network.nodes[number].layer.columns(*shapes)
+        if names is None or not self.own(number):
             return None
-        if isinstance(node.layer, Dense):
-            return [self.of(number, "W")]
-        if isinstance(node.layer, Attention):
-            return [self.of(number, local) for local in ("Q", "K", "V")]
-        shape = self._network.shapes[node.inputs[0]]
-        if isinstance(node.layer, Convolution) and len(shape) == 2:
-            return [self.of(number, "w").reshape(-1, shape[1])]
-        return None
+        return [self.of(number, name).reshape(-1, shapes[0][-1]) for name in names]
+
+    def _input_shapes(self, number: int) -> list[tuple[int, ...]]:
+        return [self._network.shapes[i] for i in self._network.nodes[number].inputs]
 
 
 def _shifts(network: Network) -> Iterator[tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]]:
@@ -333,7 +327,7 @@ def _shifts(network: Network) -> Iterator[tuple[np.ndarray, list[tuple[np.ndarra
     weights, readers = _FreeWeights(network), _readers(network)
 
     def bias(number: int) -> bool:
-        return isinstance(network.nodes[number].layer, Bias) and weights.free(number)
+        return isinstance(network.nodes[number].layer, Bias) and weights.own(number)
 
     for number in range(len(network.nodes) - 1):
         if not bias(number):

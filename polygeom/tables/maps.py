@@ -108,8 +108,8 @@ def with_explanation(table: pandas.DataFrame) -> pandas.DataFrame:
         if pandas.isna(found) or pandas.isna(expected) or int(found) >= int(expected):  # type: ignore[call-overload]
             return ""
         reason = explain_known(parse(network), int(found), int(expected))  # type: ignore[call-overload]
-        if reason.status != "explained":
-            return reason.status
+        if reason.verdict != "explained":
+            return reason.verdict
         return ", ".join(reason.causes) or reason.chain[0].rule
 
     columns = (table[name].tolist() for name in ("network", "dimension", "expected_dimension"))

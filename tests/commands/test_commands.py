@@ -11,7 +11,7 @@ import pandas
 import pytest
 
 from polygeom.cli import COMMANDS, run
-from polygeom.sweep import NAMES, read_published_format, read_table
+from polygeom.tables import NAMES, read_published_format, read_table
 
 Capture = pytest.CaptureFixture[str]
 
@@ -112,7 +112,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, capsys: Capture, monkeypatch: 
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("polygeom.sweep.sweep", interrupted)
+    monkeypatch.setattr("polygeom.tables.sweep", interrupted)
     assert run(["sweep", "[2,2,1] r=2", "--out", str(tmp_path / "t.csv")]) == 130
     err = capsys.readouterr().err
     assert f"{tmp_path / 't.csv'}.journal; run the same command again" in err
@@ -159,7 +159,7 @@ def test_info_is_machine_readable(capsys: Capture) -> None:
 
 
 BAD = [
-    (["dim"], "Missing argument"),
+    (["dim"], "there is no network; write"),
     (["dim", ""], "write"),
     (["dim", "[3,3,3"], "close the bracket with ]"),
     (["dim", "[3,,3] r=2"], "expected"),
@@ -178,7 +178,7 @@ BAD = [
     (["dim", "[3,3,3] r=2", "--error", "many"], "not a valid float"),
     (["dim", "[3,3,3] r=2", "--seed", "-1"], "rng=0"),
     (["dim", "[3,3,3] r=2", "--memory", "lots"], "2GB"),
-    (["dim", "[64,64,64,10] r=2", "--memory", "1MB"], "memory"),
+    (["dim", "[64,64,64,1] r=2", "--memory", "1MB"], "memory"),
     (["dim", "[3,3,3] r=2", "[2,2,2] r=2", "--certificate", "c.json"], "one network"),
     (["dim", "[3,3,3] r=2", "--certificate", "no/such/folder/c.json"], "write"),
     (["dim", "[3,3,3] r=2", "--colour"], "No such option"),
@@ -204,7 +204,7 @@ BAD = [
     (["table", "TABLE", "--sort", "colour"], "write one of network"),
     (["table", "TABLE", "--by", "colour"], "write one of network"),
     (["table", "TABLE", "--where", "__import__('os') = 1"], "write COLUMN OPERATOR VALUE"),
-    (["verify"], "Missing argument"),
+    (["verify"], "no FILE"),
     (["verify", "no-such-certificate.json"], "write the path"),
     (["verify", "TABLE"], "not JSON"),
 ]
@@ -233,11 +233,12 @@ CERTIFICATES = [
     ("", "not JSON"),
     ("{}", "no field kind"),
     ("[1]", "no field kind"),
-    ('{"kind": "horoscope"}', "known kinds: dimension"),
+    ('{"kind": "horoscope"}', "kind must be one of dimension"),
     ('{"kind": "dimension", "kind": "dimension"}', "a key occurs twice"),
     ('{"kind": "dimension", "format": 99}', "newer polygeom"),
-    ('{"kind": "dimension", "format": 1}', "must have the fields kind, format, version"),
-    ('{"kind": "dimension", "format": NaN}', "not a number"),
+    ('{"kind": "dimension", "format": 1}', "format must be 2"),
+    ('{"kind": "dimension", "format": 2}', "missing required field"),
+    ('{"kind": "dimension", "format": NaN}', "not an integer"),
     ("[" * 100_000, "not JSON"),
 ]
 

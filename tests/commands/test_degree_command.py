@@ -39,7 +39,7 @@ def test_the_series_that_proves_a_degree(capsys: Capture) -> None:
 
 def test_without_any_number_the_exit_status_says_so(capsys: Capture) -> None:
     assert run(["degree", "[2,2,2,1] r=3", "--method", "equations", "--timeout", "0.2"]) == 1
-    assert "degree not found" in capsys.readouterr().out
+    assert "not found" in capsys.readouterr().out
 
 
 def test_the_learning_degree_at_inputs_of_a_file(tmp_path: Path, capsys: Capture) -> None:
@@ -60,7 +60,6 @@ def test_the_learning_degree_at_inputs_of_a_file(tmp_path: Path, capsys: Capture
         ("1, 0\n0, 1, 2\n", "3 numbers, 2 before"),
         ("1\n2\n3\n", "inputs must have shape (samples, 2), got (3, 1)"),
         ("", "inputs must have shape (samples, 2)"),
-        ("1, 0\n0, 1\n", "samples"),
     ],
 )
 def test_inputs_that_cannot_be_used(text: str, message: str, tmp_path: Path, capsys: Capture) -> None:
@@ -75,7 +74,7 @@ def test_inputs_that_cannot_be_used(text: str, message: str, tmp_path: Path, cap
     [
         (["--method", "guess"], "method='auto'"),
         (["--form", "euclid"], "one of generic, unit, bombieri-weyl"),
-        (["--timeout", "-1"], "--timeout must be positive"),
+        (["--timeout", "-1"], "--timeout must be a positive number of seconds"),
         (["--form", "generic", "--inputs", "-"], "write one of them"),
     ],
 )

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from polygeom.cli import run
-from polygeom.sweep import read_table
-from polygeom.tables import CONJECTURES
+from polygeom.tables import CONJECTURES, read_table
 from polygeom.tables.atlas.build import build_atlas
 
 Capture = pytest.CaptureFixture[str]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engines.zoo import ZOO
 
 import polygeom
 from polygeom.dimension.evaluation import evaluation_ranks
 from polygeom.errors import PolygeomError
 from polygeom.network import Network
+from polygeom.testing.zoo import ZOO
 
 TRAINABLE = [network for network in ZOO if network.parameter_count]
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from polygeom.dimension.bounds import networks as network_bounds
-from polygeom.dimension.bounds import perceptrons as bounds
-from polygeom.dimension.bounds.perceptrons import Bound, recursive_rules, two_layer_theorem, upper_bound
+from polygeom.dimension.bounds.bound import RULES, Bound, Rule
+from polygeom.dimension.bounds.search import upper_bound
 from polygeom.dimension.compute import dimension
-from polygeom.dimension.explain import MEANINGS, explain, explain_known, steps
+from polygeom.dimension.explain import explain, explain_known, steps
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.network import parse
 
@@ -27,7 +26,7 @@ from polygeom.network import parse
 )
 def test_known_defects_are_explained(network: str, causes: tuple[str, ...]) -> None:
     found = explain(network)
-    assert (found.status, found.causes, found.bound) == ("explained", causes, found.dimension)
+    assert (found.verdict, found.causes, found.bound) == ("explained", causes, found.dimension)
     assert found.defect == found.expected_dimension - found.dimension > 0
     assert all(cause.split(" at ")[0] in str(found) for cause in causes)
 
@@ -46,12 +45,12 @@ def test_the_chain_is_the_tree_of_the_bound_in_reading_order() -> None:
 def test_a_dimension_below_every_bound_is_unexplained() -> None:
     network = parse("[5,5,5,1] r=2")
     found = explain_known(network, 34, 45)
-    assert (found.status, found.bound) == ("unexplained", 35)
+    assert (found.verdict, found.bound) == ("unexplained", 35)
     assert "unexplained, the smallest bound is 35" in str(found)
 
 
 def test_no_defect_is_said() -> None:
-    assert explain("[3,3,3] r=2").status == "no defect"
+    assert explain("[3,3,3] r=2").verdict == "no defect"
     assert str(explain("[3,3,3] r=2")) == "[3,3,3] r=2: no defect, dimension 15 as expected"
 
 
@@ -62,12 +61,17 @@ def test_a_result_is_taken_over_without_computing_it_again(monkeypatch: pytest.M
     assert explain(result).as_dict()["causes"] == ["rotations"]
 
 
-def test_every_rule_has_a_meaning() -> None:
-    text = (bounds.__doc__ or "") + (network_bounds.network_bound.__doc__ or "")
-    assert {name for name in MEANINGS if name not in text} == set()
-    rules = {rule[0] for widths in [(9, 3, 4, 7, 1), (2, 3, 9, 3, 1)] for rule in recursive_rules(widths, (2, 2, 2))}
-    assert rules <= set(MEANINGS)
-    assert two_layer_theorem((4, 5, 3), 2)[1] in MEANINGS  # type: ignore[index]
+def test_every_rule_of_a_chain_is_told_by_the_register() -> None:
+    found = explain("[2,3,4,5,4,6,3,1] r=2")
+    assert [step.meaning for step in found.chain] == [RULES[step.rule].meaning for step in found.chain]
+    assert {len(rule.statement) > 40 for rule in RULES.values()} == {True}
+
+
+def test_a_rule_without_a_meaning_is_refused() -> None:
+    with pytest.raises(PolygeomError, match="meaning is empty"):
+        Rule("new", " ", "a statement", perceptrons=lambda *_: [])
+    with pytest.raises(PolygeomError, match="bounds nothing"):
+        Rule("new", "some reason", "a statement")
 
 
 def test_other_input_is_refused() -> None:

@@ -94,7 +94,7 @@ def test_the_answer_agrees_with_the_dimension_and_names_its_reason() -> None:
         ("[2,3,1] r=2", False, "ambient"),
         ("[3,5,2] r=3", False, "Segre–Veronese"),
         ("[3,2]", True, "linear map"),
-        ("[3,2,3] r=1", False, "parameters"),
+        ("[3,2,3] r=1", True, "rank"),
         ("[2,3,1] r=2 bias", False, "ambient"),
     ],
 )

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import polygeom
 from polygeom.dimension import compute as engine
 from polygeom.dimension import dimension
-from polygeom.dimension.bounds.perceptrons import Bound
+from polygeom.dimension.bounds.bound import Bound
 from polygeom.dimension.compute import Trial
 from polygeom.dimension.ranks.witness import Rank, field_for, generator
 from polygeom.errors import BudgetError, PolygeomError
@@ -89,7 +89,7 @@ def test_arguments_that_cannot_be_used(network: Any, options: dict[str, Any], ad
 @pytest.mark.parametrize("method", ["auto", "generic"])
 def test_memory_is_asked_for_before_it_is_taken(method: str) -> None:
     with pytest.raises(BudgetError, match=r"needs [0-9.]+ MB, allowed are 100.0 kB; write memory=[0-9]+ or more"):
-        dimension("[40,40,40,8] r=2", method=method, memory=10**5)
+        dimension("[40,40,40,1] r=2", method=method, memory=10**5)
 
 
 @pytest.mark.parametrize(

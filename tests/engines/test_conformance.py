@@ -1,38 +1,43 @@
-"""What an engine is: every engine passes the same checks against loops over indices.
+"""What an engine is: every engine passes the same checks (`polygeom.testing.EngineConformance`) against loops.
 
-An engine joins by one more entry of `SUBJECTS`: how integers become its values, and how a value is compared with the
+An engine joins by one more entry of `SUBJECTS`: how numbers become its values, and how a value is compared with the
 exact result.
 """
 
 from __future__ import annotations
 
+import ast
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from engines import by_loops
-from engines.zoo import TEXTS, ZOO, Case, case, fractions, integers
+from network.added_layers import ADDED
+from sympy import QQ
+from sympy.polys.rings import ring
 
+import polygeom
+from polygeom.dimension.ranks.confidence import Height, HeightEngine
+from polygeom.engines.dual_numbers import DualEngine
 from polygeom.engines.exact import ExactEngine
 from polygeom.engines.jets import Jet, JetEngine
 from polygeom.engines.prime_field import PrimeFieldEngine, Tape
 from polygeom.engines.symbolic import SymbolicEngine
+from polygeom.ideal.grading.points import SampleEngine
+from polygeom.ideal.search import membership
 from polygeom.modular import PrimeField
-from polygeom.network import LAYERS, Network
+from polygeom.network import LAYERS, Network, parse
+from polygeom.network.ambient.degrees import TotalDegrees, _merge
+from polygeom.network.ambient.spans import Span, _SpanEngine
+from polygeom.symmetry.gauge import scalings
+from polygeom.testing import EngineConformance, Subject
+from polygeom.testing import formulas as by_loops
+from polygeom.testing.zoo import TEXTS, ZOO, Case, case, fractions
 
 P = 4194301
-
-
-@dataclass(frozen=True)
-class Subject:
-    """An engine under test: ``encode`` makes a value from integers, ``compare`` asserts what a value is exactly."""
-
-    engine: Any
-    encode: Callable[[np.ndarray], Any]
-    compare: Callable[[Any, np.ndarray], None]
 
 
 def modulo(values: np.ndarray, p: int = P) -> np.ndarray:
@@ -51,9 +56,6 @@ def exact_subject() -> Subject:
 
 
 def symbolic_subject() -> Subject:
-    from sympy import QQ
-    from sympy.polys.rings import ring
-
     r, *_ = ring("x,y", QQ)
     engine = SymbolicEngine(r)
 
@@ -84,21 +86,23 @@ def tape_subject() -> Subject:
     )
 
 
+def near(value: Any, expected: np.ndarray) -> None:
+    """A float64 tensor up to rounding."""
+    exact = expected.astype(float)
+    assert str(value.dtype) == "torch.float64"
+    assert tuple(value.shape) == exact.shape
+    size = max(1.0, float(np.abs(exact).max(initial=0)))
+    np.testing.assert_allclose(value.numpy(), exact, rtol=0, atol=1e-12 * size)
+
+
 def torch_subject() -> Subject:
     torch = pytest.importorskip("torch", reason="the torch engine needs the extra learn")
-    from polygeom.engines.torch_module import TorchEngine
+    from polygeom.engines.torch_engine import TorchEngine
 
     def encode(numbers: np.ndarray) -> Any:
         return torch.tensor(numbers.astype(float), dtype=torch.float64)
 
-    def compare(value: Any, expected: np.ndarray) -> None:
-        exact = expected.astype(float)
-        assert value.dtype == torch.float64
-        assert tuple(value.shape) == exact.shape
-        size = max(1.0, float(np.abs(exact).max(initial=0)))
-        np.testing.assert_allclose(value.numpy(), exact, rtol=0, atol=1e-12 * size)
-
-    return Subject(TorchEngine(), encode, compare)
+    return Subject(TorchEngine(), encode, near)
 
 
 def jet_subject() -> Subject:
@@ -109,79 +113,242 @@ def jet_subject() -> Subject:
     )
 
 
-SUBJECTS: dict[str, Callable[[], Subject]] = {
-    "exact": exact_subject,
-    "symbolic": symbolic_subject,
-    "prime_field": prime_field_subject,
-    "tape": tape_subject,
-    "torch": torch_subject,
-    "jets": jet_subject,
+def flint_subject() -> Subject:
+    import flint
+
+    context = flint.fmpq_mpoly_ctx.get(["x", "y"], flint.Ordering.degrevlex)
+    engine = membership._Engine(context, 10**6)
+
+    def compare(value: np.ndarray, expected: np.ndarray) -> None:
+        constants = [context.constant(flint.fmpq(c.numerator, c.denominator)) for c in fractions(expected).flat]
+        assert value.shape == expected.shape
+        assert list(value.flat) == constants
+
+    return Subject(engine, engine.encode, compare)
+
+
+def sample_subject() -> Subject:
+    """Two samples of weights at once; the second is the negative of the first, so that a mixture would be seen."""
+    field, plain = PrimeField(P), prime_field_subject()
+
+    def compare(value: np.ndarray, expected: np.ndarray) -> None:
+        assert len(value) == 2
+        for sample in value:
+            plain.compare(sample, expected)
+
+    return Subject(SampleEngine(field), lambda numbers: np.stack([field.encode(numbers)] * 2), compare)
+
+
+def coefficient_subject() -> Subject:
+    torch = pytest.importorskip("torch", reason="the torch engine needs the extra polygeom[learn]")
+    from polygeom.engines.torch_coefficients import CoefficientEngine
+
+    def encode(numbers: np.ndarray) -> Any:
+        return {0: torch.tensor(numbers.astype(float)).unsqueeze(-1)}
+
+    def compare(value: Any, expected: np.ndarray) -> None:
+        assert set(value) == {0}
+        near(value[0].squeeze(-1), expected)
+
+    weight = torch_subject()
+    return Subject(CoefficientEngine(2), encode, compare, weight.encode, weight.compare, single=True)
+
+
+def dual_subject() -> Subject:
+    """A direction of derivative that no number depends on."""
+
+    def compare(value: np.ndarray, expected: np.ndarray) -> None:
+        assert_equal(value[..., 0].astype(object), modulo(expected))
+        assert not value[..., 1].any()
+
+    def encode(numbers: np.ndarray) -> np.ndarray:
+        values = numbers.astype(np.int64) % P
+        return np.stack([values, np.zeros_like(values)], axis=-1)
+
+    return Subject(DualEngine(P), encode, compare)
+
+
+R, X, W = ring("x,w", QQ)
+
+
+def polynomials(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Polynomials in an input and a weight, with fractions, of low degree; some are zero."""
+    terms = [R(0), R(1), X, W, 2 * X * W - 1, X**2 + W / 3, -W]
+    return by_loops.filled(shape, lambda _: terms[rng.integers(len(terms))])
+
+
+def variables(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Weights, as polynomials."""
+    return by_loops.filled(shape, lambda _: W)
+
+
+NO_WEIGHTS: dict[str, Any] = {
+    "encode_weight": lambda _: None,  # these engines do not look at weights
+    "compare_weight": lambda *_: None,
+    "numbers": polynomials,
+    "weights": variables,
 }
 
 
-@pytest.fixture(params=SUBJECTS)
-def subject(request: pytest.FixtureRequest) -> Subject:
-    return SUBJECTS[request.param]()
+def span_subject() -> Subject:
+    """For every entry the degrees of its monomials, and of those whose coefficients contain a weight."""
+
+    def span(p: Any) -> Span:
+        every = _merge((m[0], m[0]) for m in R(p))
+        return Span(every, _merge((m[0], m[0]) for m in R(p) if m[1]))
+
+    def encode(values: np.ndarray) -> Any:
+        return by_loops.filled(values.shape, lambda position: span(values[position]))
+
+    def contains(larger: Any, smaller: Any) -> bool:
+        return all(any(a <= low and high <= b for a, b in larger) for low, high in smaller)
+
+    def compare(value: Any, expected: np.ndarray) -> None:
+        assert value.shape == expected.shape
+        for found, p in zip(value.flat, expected.flat, strict=True):
+            assert contains(found.every, span(p).every)
+            assert contains(found.free, span(p).free)
+
+    def weights(values: np.ndarray) -> np.ndarray:
+        return np.ones(values.shape, dtype=bool)
+
+    return Subject(
+        _SpanEngine(TotalDegrees(1)), encode, compare, weights, lambda *_: None, True, polynomials, variables
+    )
 
 
-class TestEngine:
-    """The interface of `polygeom.engines.interface`, primitive by primitive and on whole networks."""
+def height_subject() -> Subject:
+    """Heights stand for every polynomial below them; a weight is a single variable."""
 
-    def check(self, subject: Subject, primitive: str, values: list[np.ndarray], *others: Any) -> None:
-        encoded = [subject.encode(v) for v in values]
-        result = getattr(subject.engine, primitive)(*encoded, *others)
-        subject.compare(result, getattr(by_loops, primitive)(*values, *others))
-        for before, after in zip(values, encoded, strict=True):
-            subject.compare(after, before)  # a primitive changes none of its operands
+    def compare(value: Height, expected: np.ndarray) -> None:
+        scale = Fraction(round(2**value.scale))
+        for p in map(R, expected.flat):
+            assert all(m[0] <= value.inputs and m[1] <= value.weights for m in p)
+            coefficients = [Fraction(int(c.numerator), int(c.denominator)) * scale for c in p.values()]
+            assert all(c.denominator == 1 for c in coefficients)
+            assert sum(map(abs, coefficients)) <= 2**value.norm * (1 + 1e-12)
 
-    @pytest.mark.parametrize("shape", [(1, 1), (3, 2), (2, 3, 4), (2, 2, 1, 3)])
-    def test_linear(self, subject: Subject, rng: np.random.Generator, shape: tuple[int, ...]) -> None:
-        for width in (1, 3):
-            self.check(subject, "linear", [integers(rng, *shape), integers(rng, width, shape[-1])])
+    def encode(values: np.ndarray) -> Height:
+        parts = [
+            Height(
+                max((m[1] for m in p), default=0),
+                max((m[0] for m in p), default=0),
+                math.log2(3 * max(1, sum(abs(Fraction(int(c.numerator), int(c.denominator))) for c in p.values()))),
+                math.log2(3),
+            )
+            for p in values.flat
+        ]
+        return Height(*(max(getattr(part, name) for part in parts) for name in ("weights", "inputs", "norm", "scale")))
 
-    @pytest.mark.parametrize("shape", [(1, 1), (3, 2), (2, 3, 4)])
-    def test_bias(self, subject: Subject, rng: np.random.Generator, shape: tuple[int, ...]) -> None:
-        self.check(subject, "bias", [integers(rng, *shape), integers(rng, shape[-1])])
+    return Subject(
+        HeightEngine(4), encode, compare, lambda _: None, lambda *_: None, numbers=polynomials, weights=variables
+    )
 
-    @pytest.mark.parametrize("primitive", ["add", "multiply"])
-    @pytest.mark.parametrize("shape", [(1, 1), (3, 2), (2, 3, 4)])
-    def test_elementwise(
-        self, subject: Subject, rng: np.random.Generator, primitive: str, shape: tuple[int, ...]
-    ) -> None:
-        self.check(subject, primitive, [integers(rng, *shape), integers(rng, *shape)])
 
-    @pytest.mark.parametrize("exponent", [1, 2, 3, 4, 7, 20])
-    def test_power(self, subject: Subject, rng: np.random.Generator, exponent: int) -> None:
-        self.check(subject, "power", [integers(rng, 2, 3)], exponent)
+SUBJECTS: dict[str, Callable[[], Subject]] = {
+    "ExactEngine": exact_subject,
+    "SymbolicEngine": symbolic_subject,
+    "_Engine": flint_subject,
+    "PrimeFieldEngine": prime_field_subject,
+    "SampleEngine": sample_subject,
+    "Tape": tape_subject,
+    "DualEngine": dual_subject,
+    "TorchEngine": torch_subject,
+    "CoefficientEngine": coefficient_subject,
+    "JetEngine": jet_subject,
+    "_SpanEngine": span_subject,
+    "HeightEngine": height_subject,
+}
+PRIMITIVES = [name for name in dir(EngineConformance) if name.startswith("test_") and name != "test_networks"]
+BOOKKEEPING = {"_SpanEngine", "HeightEngine"}
+"""Engines whose values stand for many polynomials; whole networks are compared in their own tests."""
 
-    @pytest.mark.parametrize("coefficients", [(5,), (0, 1), (1, 0, 1), (0, "-1/2", 0, "3/7"), (-2, 0, 0, 0, 1)])
-    def test_polynomial(self, subject: Subject, rng: np.random.Generator, coefficients: tuple[Any, ...]) -> None:
-        self.check(subject, "polynomial", [integers(rng, 2, 2, 2)], tuple(map(Fraction, coefficients)))
 
-    @pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 3, 4), (3, 1, 2)])
-    def test_matmul(self, subject: Subject, rng: np.random.Generator, sizes: tuple[int, int, int]) -> None:
-        s, t, u = sizes
-        self.check(subject, "matmul", [integers(rng, 3, s, t), integers(rng, 3, t, u)])
+def conformance(name: str) -> EngineConformance:
+    class Mine(EngineConformance):
+        def subject(self) -> Subject:
+            return SUBJECTS[name]()
 
-    @pytest.mark.parametrize("index", [[0], [3, -1, 0], [[1, 1], [-1, 5]], [[[2]], [[-1]]]])
-    def test_reindex(self, subject: Subject, rng: np.random.Generator, index: Any) -> None:
-        self.check(subject, "reindex", [integers(rng, 3, 2, 3)], np.array(index))
+    return Mine()
 
-    @pytest.mark.parametrize("index", [[0], [3, -1, 0], [[1, 1], [-1, 5]]])
-    def test_arrange(self, subject: Subject, rng: np.random.Generator, index: Any) -> None:
-        self.check(subject, "arrange", [integers(rng, 2, 3)], np.array(index))
-        self.check(subject, "arrange", [integers(rng, 6)], np.array(index))
 
-    @pytest.mark.parametrize("network", ZOO, ids=TEXTS)
-    def test_network(self, subject: Subject, rng: np.random.Generator, network: Network) -> None:
-        c = case(network, rng)
-        weights = {name: subject.encode(w) for name, w in c.weights.items()}
-        value = network.evaluate(subject.engine, weights, subject.encode(c.points))
-        subject.compare(value, by_loops.evaluate(network, c.weights, c.points))
+@pytest.mark.parametrize("engine", SUBJECTS)
+@pytest.mark.parametrize("primitive", PRIMITIVES)
+def test_primitives(engine: str, primitive: str) -> None:
+    getattr(conformance(engine), primitive)()
+
+
+@pytest.mark.parametrize("engine", sorted({*SUBJECTS} - BOOKKEEPING))
+def test_networks(engine: str) -> None:
+    conformance(engine).test_networks()
+
+
+@pytest.mark.parametrize("network", ZOO, ids=TEXTS)
+def test_the_exponents_of_the_scaling_engine_are_those_of_symmetries(network: Network) -> None:
+    """`ScalingEngine` has unknown exponents for values, so it is tested by what its solutions promise."""
+    c, engine = case(network, np.random.default_rng(0), points=2), ExactEngine()
+    expected = by_loops.evaluate(network, c.weights, c.points)
+    for row in scalings(network):
+        numbers, start = {}, 0
+        for name, w in c.weights.items():
+            exponents = row[start : start + w.size].reshape(w.shape)
+            numbers[name] = engine.encode(w * np.vectorize(lambda e: Fraction(3) ** int(e), otypes=[object])(exponents))
+            start += w.size
+        assert network.evaluate(engine, numbers, engine.encode(c.points)).tolist() == expected.tolist()
+
+
+OTHERS = {
+    "_Recorder": "writes steps down and computes nothing; certificates of added layers test it",
+    "_EntryEngine": "the common part of _SpanEngine and _ReadingEngine",
+    "_ReadingEngine": "tested by the groups of inputs that it finds",
+    "ScalingEngine": "tested by the symmetries that it finds",
+    "_Uses": "TorchEngine that divides outputs on the way, so that its values differ by design",
+}
+
+
+def test_every_class_with_the_primitives_is_tested_here() -> None:
+    texts = [file.read_text(encoding="utf-8") for file in Path(polygeom.__file__).parent.rglob("*.py")]
+    trees = [ast.parse(text) for text in texts if "reindex" in text or "Engine)" in text]
+    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    methods = {one.name: {f.name for f in one.body if isinstance(f, ast.FunctionDef)} for one in classes}
+    found = {name for name, own in methods.items() if {"linear", "reindex"} <= own} - {"Engine"}
+    for _ in range(3):
+        found |= {one.name for one in classes if any(isinstance(b, ast.Name) and b.id in found for b in one.bases)}
+    assert found == {*SUBJECTS, *OTHERS}
+
+
+def test_a_wrong_engine_is_found() -> None:
+    """The tests can fail: each primitive, broken, is seen by the test of its name or by a network."""
+    wrong = {
+        "linear": lambda x, w: ExactEngine().linear(x, w) + 1,
+        "bias": lambda x, b: x,
+        "add": lambda x, y: x - y,
+        "multiply": lambda x, y: x,
+        "power": lambda x, exponent: ExactEngine().power(x, exponent + 1),
+        "polynomial": lambda x, coefficients: ExactEngine().polynomial(x, coefficients[::-1]),
+        "inverse": lambda x: x,
+        "combine": lambda x, matrix: 2 * ExactEngine().combine(x, matrix),
+        "matmul": lambda x, y: ExactEngine().matmul(x, 2 * y),
+        "reindex": lambda x, index: ExactEngine().reindex(x, np.maximum(index, 0)),
+        "arrange": lambda w, index: ExactEngine().arrange(w, np.maximum(index, 0)),
+    }
+    for name, function in wrong.items():
+        broken = ExactEngine()
+        setattr(broken, name, function)
+
+        class Broken(EngineConformance):
+            def subject(self, engine: ExactEngine = broken) -> Subject:
+                return Subject(engine, ExactEngine().encode, exact_subject().compare)
+
+        test = "elementwise" if name in ("add", "multiply") else name
+        with pytest.raises(AssertionError):
+            getattr(Broken(), f"test_{test}")()
 
 
 def test_the_zoo_exercises_every_layer_and_stays_small() -> None:
-    assert {node.layer.kind for network in ZOO for node in network.nodes} == set(LAYERS)
+    ours = {kind for kind, layer in LAYERS.items() if layer.__module__.startswith("polygeom.")}
+    rational = {"inverse", "rational"}  # not over polynomials; see tests/network/test_models.py
+    assert {node.layer.kind for network in [*ZOO, *map(parse, ADDED)] for node in network.nodes} == ours - rational
     assert len(ZOO) >= 25
     for network in ZOO:
         weights = {name: np.full(shape, 2, dtype=object) for name, shape in network.parameters.items()}

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engines.zoo import TEXTS, ZOO, case, fractions
 
 from polygeom.engines import symbolic
 from polygeom.engines.jets import Jet, JetEngine
 from polygeom.network import Network
+from polygeom.testing.zoo import TEXTS, ZOO, case, fractions
 
 SMALL = [network for network in ZOO if 0 < network.parameter_count <= 14 and network.degree <= 9]
 

@@ -22,7 +22,8 @@ from experiments import tiny_study
 from polygeom import experiments
 from polygeom.cli import run as command
 from polygeom.errors import PolygeomError
-from polygeom.experiments import study
+from polygeom.experiments import running, study
+from polygeom.experiments.running import run
 
 Capture = pytest.CaptureFixture[str]
 TINY = "experiments.tiny_study"
@@ -34,9 +35,9 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rows_come_in_the_order_of_the_cases_and_do_not_depend_on_workers() -> None:
-    config = study.configuration(tiny_study, "published", model="noisy")
-    one = study.run(TINY, config, repeats=2, seed=5)
-    two = study.run(tiny_study, config, repeats=2, seed=5, workers=2)
+    config = tiny_study.STUDY.configuration("published", model="noisy")
+    one = run(TINY, config=config, repeats=2, seed=5).table
+    two = run(tiny_study.STUDY, config=config, repeats=2, seed=5, workers=2).table
     assert one["seed"].tolist() == [5] * 6 + [6] * 6
     assert one["power"].tolist() == [*range(1, 7)] * 2
     assert list(one.columns) == ["seed", "power", "value", "root"]
@@ -48,31 +49,31 @@ def test_rows_come_in_the_order_of_the_cases_and_do_not_depend_on_workers() -> N
 
 @pytest.mark.parametrize("name", experiments.STUDIES)
 def test_studies_say_whether_they_honour_a_device(name: str) -> None:
-    module = study.load(name)
-    honoured = '["device"]' in Path(str(module.__file__)).read_text(encoding="utf-8")
-    assert getattr(module, "ANY_DEVICE", False) == honoured
-    assert study.usable_device(module, "cpu") == "cpu"
-    if not honoured:
-        assert study.usable_device(module, "auto") == "cpu"
+    found = study.load(name)
+    source = Path(str(sys.modules[found.module].__file__)).read_text(encoding="utf-8")
+    assert found.any_device == ('["device"]' in source)
+    assert running.usable_device(found, "cpu") == "cpu"
+    if not found.any_device:
+        assert running.usable_device(found, "auto") == "cpu"
 
 
 def test_one_failing_case_is_told_and_all_failing_raise() -> None:
-    table = study.run(TINY, tiny_study.Config(fail=2))
-    assert table["power"].tolist() == [1, 3]
-    (failure,) = table.attrs["failures"]
+    result = run(TINY, config=tiny_study.Config(fail=2))
+    assert result.table["power"].tolist() == [1, 3]
+    (failure,) = result.failures
     assert (failure["status"], failure["message"]) == ("invalid", "power 2 was told to fail")
     with pytest.raises(PolygeomError, match="every case failed; the first: power 2 was told to fail"):
-        study.run(TINY, tiny_study.Config(powers=(2,), fail=2))
+        run(TINY, config=tiny_study.Config(powers=(2,), fail=2))
 
 
 def test_a_finished_study_measures_nothing_again(tmp_path: Path) -> None:
     log = tmp_path / "log"
     config = tiny_study.Config(log=str(log))
-    first = study.run(TINY, config, out=tmp_path / "out")
-    again = study.run(TINY, config, out=tmp_path / "out")
+    first = run(TINY, config=config, out=tmp_path / "out").table
+    again = run(TINY, config=config, out=tmp_path / "out").table
     pandas.testing.assert_frame_equal(first, again, check_exact=True)
     assert len(log.read_text().splitlines()) == 3
-    study.run(TINY, config, out=tmp_path / "out", repeats=2)
+    run(TINY, config=config, out=tmp_path / "out", repeats=2)
     assert len(log.read_text().splitlines()) == 6
 
 
@@ -191,7 +192,7 @@ def test_an_unknown_study_or_option_is_refused() -> None:
     with pytest.raises(PolygeomError, match=r"study must be one of .*got 'nothing'"):
         study.load("nothing")
     with pytest.raises(PolygeomError, match="colour is no option of this study; it has powers, base"):
-        study.configuration(tiny_study, colour=1)
+        tiny_study.STUDY.configuration(colour=1)
 
 
 @pytest.mark.parametrize("missing", ["torch", "matplotlib", "sklearn"])
@@ -206,16 +207,105 @@ def test_a_missing_extra_says_what_to_install(missing: str, monkeypatch: pytest.
 
 @pytest.mark.parametrize("name", list(experiments.STUDIES))
 def test_every_study_keeps_the_contract(name: str) -> None:
-    module = study.load(name)
-    assert {"quick", "published"} <= set(module.PRESETS)
-    for preset, config in module.PRESETS.items():
-        assert isinstance(config, module.Config), preset
+    found = study.load(name)
+    assert found.name == name
+    assert {"quick", "published"} <= set(found.presets)
+    for preset, config in found.presets.items():
+        assert isinstance(config, found.config), preset
         study.check(config)
-        work = module.cases(config)
+        work = found.cases(config)
         assert work
         assert json.loads(json.dumps(work)) == work
-    repeats = getattr(module, "REPEATS", {})
-    assert set(repeats) <= set(module.PRESETS)
-    assert all(count >= 1 for count in repeats.values())
-    fields = module.Config.__dataclass_fields__.values()
+    assert set(found.repeats) <= set(found.presets)
+    assert all(count >= 1 for count in found.repeats.values())
+    fields = found.config.__dataclass_fields__.values()
     assert all(one.metadata["help"].endswith(".") for one in fields)
+
+
+@pytest.mark.usefixtures("registered")
+def test_results_of_other_options_are_not_overwritten_in_silence(tmp_path: Path, capsys: Capture) -> None:
+    out = ["--out", str(tmp_path / "out"), "-q"]
+    assert command(["study", "tiny", "--base", "3", *out]) == 0
+    before = (tmp_path / "out" / "tiny.csv").read_bytes()
+    assert command(["study", "tiny", "--base", "3", *out]) == 0
+    capsys.readouterr()
+    for options, told in (
+        (["--base", "4"], "base 3.0 (now 4.0)"),
+        (["--base", "3", "--seed", "1"], "seed 0 (now 1)"),
+        (["--preset", "published", "--base", "3"], "powers [1, 2, 3] (now [1, 2, 3, 4, 5, 6])"),
+    ):
+        assert command(["study", "tiny", *options, *out]) == 2
+        message = capsys.readouterr().err
+        assert f"has results of other options: {told}; name another folder, or write --overwrite" in message
+        assert (tmp_path / "out" / "tiny.csv").read_bytes() == before
+    assert command(["study", "tiny", "--base", "3", "--repeats", "2", *out]) == 0
+    assert command(["study", "tiny", "--base", "3", *out]) == 2  # fewer repeats would lose rows
+    assert command(["study", "tiny", "--base", "4", "--overwrite", *out]) == 0
+    assert pandas.read_csv(tmp_path / "out" / "tiny.csv")["value"].tolist() == [4, 16, 64]
+
+
+def test_a_folder_with_files_of_unknown_origin_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "tiny.csv").write_text("precious")
+    with pytest.raises(PolygeomError, match=r"has files of this study without config\.json"):
+        run(TINY, out=tmp_path)
+    assert (tmp_path / "tiny.csv").read_text() == "precious"
+
+
+def test_a_run_is_repeated_from_its_configuration(tmp_path: Path) -> None:
+    first = run(TINY, "published", out=tmp_path / "one", base=3.0, shift=True, seed=4)
+    again = run(TINY, config=tmp_path / "one" / "config.json", out=tmp_path / "two")
+    assert (again.run, again.files) == (first.run, first.files)
+    assert (tmp_path / "one" / "tiny.csv").read_bytes() == (tmp_path / "two" / "tiny.csv").read_bytes()
+    other = run(TINY, config=tmp_path / "one" / "config.json", repeats=1, base=2.0)
+    assert other.table["value"].tolist() == [3, 5, 9, 17, 33, 65]
+    assert str(other) == tiny_study.summarise(other.table)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is no JSON"),
+        ("[]", "it lacks 'study'"),
+        ('{"study": "tiny"}', "it lacks 'preset'"),
+        (None, "cannot read"),
+        ('{"study":"other","preset":"quick","config":{},"repeats":1,"seed":0,"device":"cpu"}', "of the study other"),
+        ('{"study":"tiny","preset":"quick","config":{"x":1},"repeats":1,"seed":0,"device":"cpu"}', "x is no option"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        (tmp_path / "config.json").write_text(text)
+    with pytest.raises(PolygeomError, match=message):
+        run(TINY, config=tmp_path / "config.json")
+
+
+@pytest.mark.usefixtures("registered")
+def test_an_option_without_effect_is_an_error(tmp_path: Path, capsys: Capture) -> None:
+    with pytest.raises(PolygeomError, match="pause has no effect here: it needs log with a value, got log None"):
+        tiny_study.STUDY.configuration(pause=0.1)
+    assert tiny_study.STUDY.configuration(pause=0.1, log=str(tmp_path / "log")).pause == 0.1
+    assert tiny_study.STUDY.configuration(pause=0.0).pause == 0.0  # the value that it has anyway
+    for options in (["--preset", "published"], ["--models", "relu:raw"]):
+        assert command(["study", "coordinate", *options, "--L", "8", "--out", str(tmp_path / "out")]) == 2
+        assert "L has no effect here: it needs models with a network that reads sin_cos" in capsys.readouterr().err
+    assert study.load("coordinate").configuration(models=("relu:sin_cos",), L=8).L == 8
+
+
+@pytest.mark.parametrize("name", list(experiments.STUDIES))
+def test_conditions_of_options_name_options(name: str) -> None:
+    found = study.load(name)
+    fields = found.config.__dataclass_fields__
+    for one in fields.values():
+        for needs in one.metadata["needs"]:
+            assert needs.name in fields
+            choices = fields[needs.name].metadata["choices"]
+            assert choices is None or set(needs.values) <= set(choices)
+
+
+def test_a_study_of_another_package_runs_from_the_command_line(tmp_path: Path, capsys: Capture) -> None:
+    assert command(["study", TINY, "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out == "power 1: 2\npower 2: 4\npower 3: 8\n"
+    assert command(["study", "no.such.module"]) == 2
+    assert "there is no module 'no.such.module'" in capsys.readouterr().err
+    assert command(["study", "os.path"]) == 2
+    assert "the module 'os.path' has no STUDY; end it with STUDY = Study(…)" in capsys.readouterr().err

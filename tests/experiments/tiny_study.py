@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Config:
     fail: int | None = option(None, "Exponent that fails.")
     shift: bool = option(False, "Add one.")
     log: str | None = option(None, "File to note every measurement in.")
-    pause: float = option(0.0, "Seconds.")
+    pause: float = option(0.0, "Seconds.", needs=Needs("log"))
 
 
 PRESETS = {"quick": Config(), "published": Config(powers=(1, 2, 3, 4, 5, 6))}
@@ -61,3 +61,15 @@ def plot(table: Any) -> Any:
 def summarise(table: Any) -> str:
     means = mean_and_deviation(table, ["power"], ["value"])
     return "\n".join(f"power {row.power}: {row.value_mean:g}" for row in means.itertuples())
+
+
+STUDY = Study(
+    "tiny",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    repeats=REPEATS,
+)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from engines.zoo import TEXTS
 from hypothesis import strategies as st
 
 from polygeom.errors import PolygeomError
@@ -31,6 +30,7 @@ from polygeom.network import (
     parse,
     product_network,
 )
+from polygeom.testing.zoo import TEXTS
 
 small = st.integers(1, 4)
 coefficients = st.lists(st.fractions(-3, 3, max_denominator=5), min_size=1, max_size=4).map(

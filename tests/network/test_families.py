@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engines.zoo import case
 
 from polygeom.engines.exact import ExactEngine
 from polygeom.errors import PolygeomError
@@ -24,6 +23,7 @@ from polygeom.network import (
     parse,
     product_network,
 )
+from polygeom.testing.zoo import case
 
 ENGINE = ExactEngine()
 

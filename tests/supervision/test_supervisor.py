@@ -15,18 +15,18 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sweep.helpers import MARK, marked, wait_until
+from sweeps.helpers import MARK, marked, network_task, wait_until
 
+from polygeom.supervision import Outcome, Status, StopSignal, Supervisor
 from polygeom.supervision.memory import tree_memory
-from polygeom.sweep import Outcome, Status, StopSignal, Supervisor, Task
 
-ACT = "sweep.workloads:act"
+ACT = "sweeps.workloads:act"
 
 
 def act(
     supervisor: Supervisor, text: str, timeout: float = 20.0, memory: int | None = None, **options: object
 ) -> Outcome:
-    return supervisor.run(Task(ACT, text, options), timeout, memory)
+    return supervisor.run(network_task(ACT, text, options), timeout, memory)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def mark(monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_a_result_comes_back() -> None:
     with Supervisor() as supervisor:
-        outcome = supervisor.run(Task("sweep.workloads:answer", "abc", {}, 7))
+        outcome = supervisor.run(network_task("sweeps.workloads:answer", "abc", {}, 7))
     assert outcome.status is Status.OK
     assert outcome.result == {"dimension": 301, "upper": 301, "proved": True, "seed": 7}
     assert outcome.message == ""
@@ -111,7 +111,7 @@ def test_an_error_is_a_row_and_costs_no_worker(supervisor: Supervisor, text: str
 
 @pytest.mark.parametrize("target", ["no.such.module:run", "math:nothing", "sys:exit"])
 def test_a_task_that_cannot_be_found_is_a_row(supervisor: Supervisor, target: str) -> None:
-    outcome = supervisor.run(Task(target, "x"), timeout=10)
+    outcome = supervisor.run(network_task(target, "x"), timeout=10)
     assert outcome.status is Status.CRASHED
     assert outcome.deaths == 0
     assert outcome.message
@@ -121,7 +121,7 @@ def test_large_results_and_much_output_arrive(supervisor: Supervisor) -> None:
     outcome = act(supervisor, "huge_result 20e6")
     assert len((outcome.result or {})["text"]) == 20_000_000
     assert act(supervisor, "talkative").status is Status.OK
-    big = supervisor.run(Task("sweep.workloads:answer", "x" * 3_000_000), timeout=20)
+    big = supervisor.run(network_task("sweeps.workloads:answer", "x" * 3_000_000), timeout=20)
     assert (big.result or {})["dimension"] == 3_000_000 * ord("x")
 
 
@@ -384,7 +384,7 @@ def test_a_new_worker_prepares_outside_the_deadline(tmp_path: Path, monkeypatch:
     target = module(tmp_path, monkeypatch, text)
     with Supervisor() as supervisor:
         for _ in range(3):
-            outcome = supervisor.run(Task(target, "x"), timeout=0.25)
+            outcome = supervisor.run(network_task(target, "x"), timeout=0.25)
             assert (outcome.status, outcome.result) == (Status.OK, {"dimension": 1})
 
 
@@ -392,7 +392,7 @@ def test_a_new_worker_prepares_outside_the_deadline(tmp_path: Path, monkeypatch:
 def test_a_worker_that_never_gets_ready_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr("polygeom.supervision.supervisor.START_LIMIT", 0.4)
     with Supervisor() as supervisor:
-        outcome = supervisor.run(Task(module(tmp_path, monkeypatch, text), "x"))
+        outcome = supervisor.run(network_task(module(tmp_path, monkeypatch, text), "x"))
     expected = "not ready after 0.4 s" if "sleep" in text else "worker exited with code 3"
     assert (outcome.status, outcome.message) == (Status.CRASHED, f"3 times: worker did not start: {expected}")
 
@@ -401,7 +401,7 @@ def test_a_worker_can_be_stopped_before_it_is_ready(tmp_path: Path, monkeypatch:
     stop = StopSignal()
     threading.Timer(0.3, stop.set).start()
     with Supervisor(stop) as supervisor:
-        outcome = supervisor.run(Task(module(tmp_path, monkeypatch, "import time; time.sleep(60)"), "x"))
+        outcome = supervisor.run(network_task(module(tmp_path, monkeypatch, "import time; time.sleep(60)"), "x"))
     assert outcome.status is Status.CANCELLED
     stop.close()
 
@@ -426,12 +426,13 @@ def test_memory_is_seen_where_the_kernel_lists_no_children(monkeypatch: pytest.M
 ORPHAN = """
 import os, sys
 sys.path[:0] = [{root!r}, {tests!r}]
-from polygeom.sweep import Supervisor, Task
+from polygeom.supervision import Supervisor
+from sweeps.helpers import network_task
 supervisor = Supervisor()
-supervisor.run(Task("sweep.workloads:act", "answer"))
+supervisor.run(network_task("sweeps.workloads:act", "answer"))
 {before}
 print("ready", flush=True)
-supervisor.run(Task("sweep.workloads:act", {task!r}))
+supervisor.run(network_task("sweeps.workloads:act", {task!r}))
 """
 
 FORK = "if os.fork() == 0: import time; time.sleep(60); os._exit(0)"
@@ -461,7 +462,7 @@ def test_ten_thousand_tasks_use_no_more_memory_than_a_hundred() -> None:
     with Supervisor() as supervisor:
         sizes = []
         for number in range(10_000):
-            assert supervisor.run(Task("sweep.workloads:answer", str(number)), 10, 10**9).status is Status.OK
+            assert supervisor.run(network_task("sweeps.workloads:answer", str(number)), 10, 10**9).status is Status.OK
             if number in (100, 9_999):
                 assert supervisor.worker is not None
                 sizes.append((psutil.Process(supervisor.worker).memory_info().rss, psutil.Process().memory_info().rss))

@@ -6,8 +6,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from engines import by_loops
-from engines.zoo import TEXTS, ZOO, case, fractions
 from hypothesis import given, settings
 from network import examples
 
@@ -17,6 +15,8 @@ from polygeom.network import Network, ccp, convolutional, linear, mlp, ncp, pars
 from polygeom.symmetry import gauge as symmetry
 from polygeom.symmetry.exponents import weight_exponents
 from polygeom.symmetry.gauge import gauge, scalings, torus_rank
+from polygeom.testing import formulas as by_loops
+from polygeom.testing.zoo import TEXTS, ZOO, case, fractions
 
 P = symmetry._PRIME
 SMALL = [network for network in ZOO if network.degree <= 8 and 0 < network.parameter_count <= 40]

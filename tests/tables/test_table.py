@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polygeom.errors import PolygeomError
-from polygeom.sweep import COLUMNS, NAMES, TIMINGS, read_table, write_table
+from polygeom.tables import COLUMNS, NAMES, TIMINGS, read_table, write_table
 from polygeom.tables.table import check_values, frame, write_rows
 
 ROW = {

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from polygeom._version import __version__
-from polygeom.dimension.bounds.perceptrons import Bound
+from polygeom.answers import PROBABLE, PROVED, UNKNOWN, Answer
+from polygeom.dimension.bounds.bound import Bound
 from polygeom.dimension.counts import Degrees, Widths, ambient_dimension, saturated_widths
 from polygeom.dimension.frontier.cover import Point, below
 from polygeom.network.shapes import is_unimodal
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import pandas
 
 KIND = "frontier"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def shape(widths: tuple[int | None, ...]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Frontier:
+class Frontier(Answer):
     """All minimal filling architectures for given inputs, outputs, activation degrees and depth, as far as found.
 
     Attributes
@@ -95,6 +96,8 @@ class Frontier:
         least one of them.
     ranks, bounds, elapsed:
         Exact dimensions and upper bounds computed; seconds.
+    seed, version:
+        What reproduces it.
     """
 
     inputs: int
@@ -106,6 +109,35 @@ class Frontier:
     ranks: int
     bounds: int
     elapsed: float
+    seed: int = 0
+    version: str = __version__
+
+    @property
+    def network(self) -> str:
+        """The question as text, hidden widths left open: ``(2,*,*,1) r=2``."""
+        return self.question
+
+    @property
+    def status(self) -> str:
+        """``"proved"`` when the list is complete, ``"probable"`` when ranks alone exclude a box, else ``"unknown"``."""
+        return PROVED if self.complete else UNKNOWN if self.open else PROBABLE
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON: the minimal filling architectures, and how far they are all."""
+        return {
+            "network": self.network,
+            "status": self.status,
+            "seed": self.seed,
+            "version": self.version,
+            "ambient_dimension": self.ambient_dimension,
+            "architectures": [list(found.widths) for found in self.architectures],
+            "complete": self.complete,
+            "open": len(self.open),
+            "reasons": self.reasons(),
+            "ranks": self.ranks,
+            "bounds": self.bounds,
+            "elapsed": self.elapsed,
+        }
 
     @property
     def ambient_dimension(self) -> int:
@@ -207,7 +239,6 @@ class Frontier:
                 {
                     "widths": list(box.widths),
                     "bound": None if box.bound is None else box.bound.as_dict(),
-                    "error_bound": box.error_bound,
                 }
                 for box in self.excluded
             ],

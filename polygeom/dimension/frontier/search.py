@@ -16,14 +16,15 @@ import time
 from collections.abc import Callable, Sequence
 
 from polygeom._version import __version__
-from polygeom.dimension.bounds.perceptrons import Bound, upper_bound
+from polygeom.dimension.bounds.bound import Bound
+from polygeom.dimension.bounds.search import upper_bound
 from polygeom.dimension.compute import dimension
 from polygeom.dimension.counts import Degrees, ambient_dimension, saturated_widths, without_surplus
 from polygeom.dimension.frontier.cover import Point, Uncovered
 from polygeom.dimension.frontier.result import ExcludedBox, Frontier, box_widths, minimal_filling
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.network import mlp
-from polygeom.storage.facts import StateFile
+from polygeom.storage.facts import FactFile
 
 LARGEST_AMBIENT = 20_000
 """Ambient dimension beyond which a search is refused: each rank would be that of a matrix with this many rows."""
@@ -55,7 +56,7 @@ def frontier(
     depth:
         Number of weight matrices ``L``, at least 2.
     state:
-        A file in which every fact found is kept, one JSON line each, on the disk before the search goes on. The same
+        A file in which every fact found is kept, one line each, on the disk before the search goes on. The same
         call with the same file goes on where it was interrupted and gives the same result.
     seconds:
         Stop after about this time; what is undecided is then listed in the result.
@@ -94,7 +95,7 @@ def frontier(
     if state is None:
         search.run(deadline, progress, None)
     else:
-        with StateFile(state, search.question) as file:
+        with FactFile(state, search.question) as file:
             for fact in file.facts:
                 search.recall(fact, str(file.path))
             search.run(deadline, progress, file)
@@ -130,6 +131,7 @@ class _Search:
         self, inputs: int, outputs: int, degrees: Degrees, *, error: float, rng: int, memory: int | None
     ) -> None:
         self.inputs, self.outputs, self.degrees = inputs, outputs, degrees
+        self._seed = rng
         self._options = {"error": error, "rng": rng, "memory": memory}
         self._ambient = ambient_dimension((inputs, outputs), degrees)
         self._top = saturated_widths(inputs, degrees)
@@ -148,7 +150,7 @@ class _Search:
             "rng": rng,
         }
 
-    def run(self, deadline: float | None, progress: Progress | None, file: StateFile | None) -> None:
+    def run(self, deadline: float | None, progress: Progress | None, file: FactFile | None) -> None:
         """Decide one minimal point after the other, until none is open or the time is over."""
         while undecided := self._open.points - self._filling:
             if deadline is not None and time.monotonic() >= deadline:
@@ -241,6 +243,7 @@ class _Search:
             ranks=self._ranks,
             bounds=self._bounds,
             elapsed=elapsed,
+            seed=self._seed,
         )
 
 

@@ -5,16 +5,15 @@ A certificate is a JSON object of explicit integers:
 ``network``
     text of the network;
 ``lower``
-    a prime, integer weights and integer points such that the Jacobian of (weights → outputs at the points) has at
-    least the claimed rank mod the prime. A nonzero minor mod p is nonzero over ℤ, so the rank proves ``dim ≥ rank``
-    whatever the choice;
+    a prime, all weights in one list and points, as residues, such that the Jacobian of (weights → outputs at the
+    points) has at least the claimed rank mod the prime. A nonzero minor mod p is nonzero over ℤ, so the rank proves
+    ``dim ≥ rank`` whatever the choice;
 ``upper``
-    the tree of bounds, each an instance of a rule of `polygeom.dimension.bounds.perceptrons`;
+    the tree of bounds, each an instance of a rule of `polygeom.dimension.bounds.rules`;
 ``claim``
     dimension, lower, upper, proved.
 
-`certify` writes one; `polygeom.dimension.proofs.verification.verify` checks it with other arithmetic (int64 dual
-numbers and FLINT).
+`certify` writes one; `polygeom.certificates` checks it. ``docs/certificates.md`` says what each field means.
 """
 
 from __future__ import annotations
@@ -27,21 +26,23 @@ from typing import Any
 import numpy as np
 
 from polygeom._version import __version__
-from polygeom.dimension.compute import dimension, proved_bound
+from polygeom.dimension.bounds.search import proved_bound
+from polygeom.dimension.compute import dimension
 from polygeom.dimension.counts import without_idle_layers
+from polygeom.dimension.proofs.programs import LAYERS, read
 from polygeom.dimension.ranks.tangent import activation_degrees, jacobian, random_weights
 from polygeom.dimension.ranks.witness import SPARSE, field_for, generator, sparse_weights, structured_weights
 from polygeom.dimension.result import DimensionResult
-from polygeom.errors import BudgetError, PolygeomError
+from polygeom.errors import BudgetError, CertificateError, PolygeomError
 from polygeom.modular import PrimeField, rank
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
+from polygeom.network.text import programs
 
 Array = np.ndarray
 
 KIND = "dimension"
-FORMAT = 1
+FORMAT = 2
 _MOST_BYTES = 2 * 2**30
-_MADE_BY = "write the path of a file made by polygeom dim --certificate"
 
 
 def certify(network: Network | str, *, result: DimensionResult | None = None, rng: int = 0) -> dict[str, Any]:
@@ -66,7 +67,10 @@ def certify(network: Network | str, *, result: DimensionResult | None = None, rn
     >>> certify("[3,3,3] r=2")["claim"]
     {'dimension': 15, 'lower': 15, 'upper': 15, 'proved': True}
     """
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
+    foreign = sorted({node.layer.kind for node in network.nodes} - LAYERS.keys())
+    if foreign:
+        _check_readable(network, foreign)
     result = dimension(network, rng=rng) if result is None else result
     if result.network != network.text:
         raise PolygeomError(f"result must belong to the network {network}, got one of {result.network}")
@@ -78,13 +82,18 @@ def certify(network: Network | str, *, result: DimensionResult | None = None, rn
         "kind": KIND,
         "format": FORMAT,
         "version": __version__,
-        "network": network.text,
-        "claim": {key: getattr(result, key) for key in ("dimension", "lower", "upper", "proved")},
+        "network": plain_text(network),
+        "claim": {
+            "dimension": result.lower,
+            "lower": result.lower,
+            "upper": bound.value,
+            "proved": result.lower == bound.value,
+        },
         "lower": {
             "rank": result.lower,
             "prime": field.p,
-            "weights": {name: _integers(w) for name, w in weights.items()},
-            "points": _integers(points),
+            "weights": [int(w) for name in network.parameters for w in field.decode(weights[name]).ravel() % field.p],
+            "points": (field.decode(points).reshape(len(points), -1) % field.p).astype(np.int64).tolist(),
         },
         "upper": bound.as_dict(),
     }
@@ -106,8 +115,23 @@ def write_certificate(certificate: Mapping[str, Any], path: str | Path) -> None:
         ) from error
 
 
-def _integers(array: Array) -> Any:
-    return array.astype(np.int64).tolist()
+def plain_text(network: Network) -> str:
+    """The text of a perceptron, or the program of another network: both say what it computes, layer by layer.
+
+    >>> plain_text(parse("ccp(2,rank=1,degree=2)"))
+    'x0=input(2); x1=dense(x0,1); x2=dense(x0,1); x3=product(x1,x2); x4=sum(x3,x1); dense(x4,1)'
+    """
+    return network.text if network.text.startswith("[") else programs.write(network.nodes)
+
+
+def _check_readable(network: Network, foreign: list[str]) -> None:
+    try:
+        read(plain_text(network))
+    except CertificateError:
+        raise PolygeomError(
+            f"certificate: the independent check does not read layers of the kinds {', '.join(foreign)} yet; "
+            "keep the result itself, its text, seed and primes repeat it"
+        ) from None
 
 
 def _witness(network: Network, result: DimensionResult, seed: int) -> tuple[PrimeField, dict[str, Array], Array]:
@@ -142,39 +166,3 @@ def _special_weights(network: Network, method: str, field: PrimeField, rng: np.r
     drawn = draw((*widths[:-1], outputs), field, rng)
     drawn[-1] = np.concatenate([drawn[-1], np.zeros((widths[-1] - outputs, widths[-2]))])
     return dict(zip(network.parameters, drawn, strict=True))
-
-
-def read_certificate(path: str | Path) -> dict[str, Any]:
-    """Read a certificate file, strictly.
-
-    Raises
-    ------
-    PolygeomError
-        If it is not JSON, repeats a key, or is not a certificate.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolygeomError(
-            f"certificate: cannot read {path}: {error}; write the path of a file made by --certificate"
-        ) from error
-    try:
-        data = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise PolygeomError(
-            f"certificate: {path} is not JSON ({error}); write the path of a file made by --certificate"
-        ) from error
-    if not isinstance(data, dict) or "kind" not in data:
-        raise PolygeomError(f"certificate: {path} has no field kind; {_MADE_BY}")
-    return data
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) != len(pairs):
-        raise ValueError("a key occurs twice")
-    return data
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a number")

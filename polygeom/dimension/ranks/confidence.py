@@ -20,6 +20,7 @@ Independent trials multiply. The heights e, δ, ℓ are read off the network by 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,6 +28,7 @@ from math import lcm, log2
 from typing import Any
 
 from polygeom.network import Network
+from polygeom.network.constants import Constants
 
 PRIMES_OF_22_BITS = 140336
 """Number of primes in (2^21, 2^22)."""
@@ -34,66 +36,105 @@ PRIMES_OF_22_BITS = 140336
 
 @dataclass(frozen=True, slots=True)
 class Height:
-    """Bounds for a polynomial with rational coefficients.
+    """Bounds for a polynomial with rational coefficients, or for a quotient of two polynomials with integer ones.
 
     Attributes
     ----------
     weights, inputs:
-        Degrees in the weights and in the inputs.
+        Degrees in the weights and in the inputs; for a quotient, of numerator and denominator.
     norm:
-        log2 of the sum of absolute coefficients, after multiplication with a common denominator, and at least `scale`.
+        log2 of the sum of absolute coefficients of the numerator.
     scale:
-        log2 of that common denominator.
+        log2 of that of the denominator, which is a number for a polynomial.
+    quotient:
+        Whether the denominator need not be a number.
     """
 
     weights: int
     inputs: int
     norm: float
     scale: float = 0.0
+    quotient: bool = False
 
 
 class HeightEngine:
-    """Engine over `Height`; no linear map sums more than ``fan_in`` terms. Weight values are not looked at."""
+    """Engine over `Height`; no linear map sums more than ``fan_in`` terms. Weight values are not looked at.
+
+    All features of a layer share the bound. The terms of a sum of polynomials have one denominator; of a sum of
+    quotients every term brings its own.
+
+    A layer may arrange values and weights to arrays with longer axes before it sums; ``fan_in`` grows with them.
+    """
 
     def __init__(self, fan_in: int) -> None:
-        self._sum = log2(fan_in)
+        self._fan_in = fan_in
+
+    def _sum(self, x: Height, terms: int) -> Height:
+        if not x.quotient:
+            return Height(x.weights, x.inputs, x.norm + log2(terms), x.scale)
+        norm = x.norm + (terms - 1) * x.scale + log2(terms)
+        return Height(terms * x.weights, terms * x.inputs, norm, terms * x.scale, True)
+
+    def _meet(self, index: Any) -> None:
+        self._fan_in = max(self._fan_in, *index.shape)
 
     def linear(self, x: Height, w: Any) -> Height:
-        return Height(x.weights + 1, x.inputs, x.norm + self._sum, x.scale)
+        return self._sum(Height(x.weights + 1, x.inputs, x.norm, x.scale, x.quotient), self._fan_in)
 
     def bias(self, x: Height, b: Any) -> Height:
         return self.add(x, Height(1, 0, 0.0))
 
     def add(self, x: Height, y: Height) -> Height:
         norm = max(x.norm + y.scale, y.norm + x.scale) + 1
+        if x.quotient or y.quotient:
+            return Height(x.weights + y.weights, x.inputs + y.inputs, norm, x.scale + y.scale, True)
         return Height(max(x.weights, y.weights), max(x.inputs, y.inputs), norm, x.scale + y.scale)
 
     def multiply(self, x: Height, y: Height) -> Height:
-        return Height(x.weights + y.weights, x.inputs + y.inputs, x.norm + y.norm, x.scale + y.scale)
+        quotient = x.quotient or y.quotient
+        return Height(x.weights + y.weights, x.inputs + y.inputs, x.norm + y.norm, x.scale + y.scale, quotient)
 
     def power(self, x: Height, exponent: int) -> Height:
-        return Height(exponent * x.weights, exponent * x.inputs, exponent * x.norm, exponent * x.scale)
+        return Height(exponent * x.weights, exponent * x.inputs, exponent * x.norm, exponent * x.scale, x.quotient)
 
     def polynomial(self, x: Height, coefficients: Sequence[Fraction]) -> Height:
-        top = self.power(x, len(coefficients) - 1)
+        degree = len(coefficients) - 1
+        top = self.power(x, degree)
         denominator = lcm(*(c.denominator for c in coefficients))
         total = sum(abs(c) for c in coefficients) * denominator
         scale = log2(denominator)
-        return Height(top.weights, top.inputs, top.norm + max(scale, log2(total)), top.scale + scale)
+        norm = degree * max(x.norm, x.scale) + max(scale, log2(total))
+        return Height(top.weights, top.inputs, norm, top.scale + scale, x.quotient)
+
+    def inverse(self, x: Height) -> Height:
+        return Height(x.weights, x.inputs, x.scale, x.norm, True)
+
+    def combine(self, x: Height, matrix: Constants) -> Height:
+        if not matrix.entries:
+            return x
+        denominator = lcm(*(c.denominator for c in matrix.values))
+        largest = max(abs(c) * denominator for c in matrix.values)
+        terms = max(Counter(i for i, _, _ in matrix.entries).values())
+        one = Height(x.weights, x.inputs, x.norm + log2(largest), x.scale + log2(denominator), x.quotient)
+        return self._sum(one, terms)
 
     def matmul(self, x: Height, y: Height) -> Height:
-        product = self.multiply(x, y)
-        return Height(product.weights, product.inputs, product.norm + self._sum, product.scale)
+        return self._sum(self.multiply(x, y), self._fan_in)
 
     def reindex(self, x: Height, index: Any) -> Height:
+        self._meet(index)
         return x
 
     def arrange(self, w: Any, index: Any) -> Any:
+        self._meet(index)
         return w
 
 
 def heights(network: Network) -> Height:
     """Bounds for one entry of the Jacobian (weights → outputs): degrees and log2 of the sum of absolute coefficients.
+
+    For rational functions, of the numerator of an entry; weights and points are drawn again where a denominator
+    vanishes, which at most doubles probabilities while that is rarer than every second time.
 
     >>> from polygeom.network import parse
     >>> heights(parse("[4,5,3,1] r=2")).weights, heights(parse("[4,5,3,1] r=2")).inputs
@@ -101,6 +142,9 @@ def heights(network: Network) -> Height:
     """
     fan_in = max(max(shape) for shape in (*network.shapes, *network.parameters.values()))
     value = network.evaluate(HeightEngine(fan_in), dict.fromkeys(network.parameters), Height(0, 1, 0.0))
+    if value.quotient:
+        norm = value.norm + value.scale + 1 + log2(max(1, value.weights))
+        return Height(4 * value.weights, 4 * value.inputs, norm)
     return Height(max(0, value.weights - 1), value.inputs, value.norm + log2(max(1, value.weights)))
 
 

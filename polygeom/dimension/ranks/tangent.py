@@ -11,6 +11,7 @@ Jacobian.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -18,12 +19,16 @@ from polygeom.dimension.counts import Degrees
 from polygeom.dimension.ranks.budget import require_memory
 from polygeom.dimension.ranks.witness import Rank
 from polygeom.engines.prime_field import Tape
-from polygeom.modular import PrimeField, rank_stable
+from polygeom.errors import PoleError, PolygeomError
+from polygeom.modular import PrimeField, rank, rank_stable
 from polygeom.network import Network
+from polygeom.network.text.maps import map_formula
 
 Array = np.ndarray
 
 TAIL = 3
+_MOST_POLES = 64
+"""Random points at which a denominator may vanish, one after another, before it is taken to vanish everywhere."""
 
 
 def jacobian(network: Network, field: PrimeField, weights: dict[str, Array], points: Array) -> Array:
@@ -52,6 +57,8 @@ def jacobian(network: Network, field: PrimeField, weights: dict[str, Array], poi
     >>> jacobian(parse("[1,1,1] r=2"), field, weights, np.array([[2.0]])) % 101
     array([[[19., 36.]]])
     """
+    if map_formula(network) is not None:
+        return np.repeat(_jacobian_of_map(network, field, weights), len(points), axis=0)
     tape = Tape(field)
     leaves = {name: tape.leaf(value) for name, value in weights.items()}
     output = network.evaluate(tape, leaves, tape.leaf(points))
@@ -66,6 +73,15 @@ def jacobian(network: Network, field: PrimeField, weights: dict[str, Array], poi
             rows[:, o, start : start + size] = gradients[name].reshape(len(points), size)
             start += size
     return rows
+
+
+def _jacobian_of_map(network: Network, field: PrimeField, weights: dict[str, Array]) -> Array:
+    """Derivatives ``(1, M, P)`` of the coordinates of a map: one pass, with as many equal points as coordinates."""
+    tape, outputs = Tape(field), network.output_dimension
+    leaves = {name: tape.leaf(value) for name, value in weights.items()}
+    output = network.evaluate(tape, leaves, tape.leaf(np.zeros((outputs, 1))))
+    gradients = tape.gradients(output, np.eye(outputs), leaves)
+    return np.concatenate([gradients[name] for name in network.parameters] or [np.zeros((outputs, 0))], axis=1)[None]
 
 
 def random_weights(network: Network, field: PrimeField, rng: np.random.Generator) -> dict[str, Array]:
@@ -92,24 +108,33 @@ def generic_rank(
         As for `polygeom.dimension.ranks.blocks.block_rank`.
     """
     outputs = network.output_dimension
+    if map_formula(network) is not None:
+        require_memory(memory, 16 * outputs * max(1, network.parameter_count))
+        rows = _at_a_value(lambda: jacobian(network, field, random_weights(network, field, rng), np.zeros((1, 1))))[0]
+        return Rank(rank(rows, field, overwrite=True) if rows.size else 0, True, 1, 0)
     count = -(-target // outputs) + extra
     features = sum(math.prod(shape) for shape in network.shapes)
     require_memory(memory, 8 * (count + TAIL) * (2 * outputs * network.parameter_count + 4 * features))
-    weights = random_weights(network, field, rng)
-    points = field.random(rng, (count + TAIL, *network.input_shape))
-    rows = jacobian(network, field, weights, points).reshape(outputs * len(points), -1)
+
+    def attempt() -> Array:
+        weights = random_weights(network, field, rng)
+        return jacobian(network, field, weights, field.random(rng, (count + TAIL, *network.input_shape)))
+
+    rows = _at_a_value(attempt).reshape(outputs * (count + TAIL), -1)
     value, stable = rank_stable(rows, outputs * count, field, limit=target + 1, overwrite=True)
     return Rank(value, stable, count)
 
 
+def _at_a_value(attempt: Callable[[], Array]) -> Array:
+    """The outcome of an attempt at random numbers, repeated while it meets poles of rational functions."""
+    for _ in range(_MOST_POLES):
+        try:
+            return attempt()
+        except PoleError:
+            continue
+    raise PolygeomError("network: a denominator vanishes identically modulo a prime; write one that is not zero")
+
+
 def activation_degrees(network: Network) -> Degrees:
     """Integers that a prime must not divide: exponents of activations and denominators of their coefficients."""
-    from polygeom.network import Polynomial, Power
-
-    divisors: list[int] = []
-    for node in network.nodes:
-        if isinstance(node.layer, Power):
-            divisors.append(node.layer.degree)
-        elif isinstance(node.layer, Polynomial):
-            divisors += [c.denominator for c in node.layer.coefficients]
-    return tuple(divisors)
+    return tuple(d for node in network.nodes for d in node.layer.divisors)

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from polygeom.experiments.study import option
+from polygeom.experiments.study import Study, option
+from polygeom.experiments.weights import keep_weights
 from polygeom.network import parse
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def labels(
 def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row: the errors of the best fit, with the counts of the network."""
     from polygeom.dimension.evaluation import evaluation_ranks
+    from polygeom.engines.torch_module import NetworkModule
     from polygeom.learning.training.fleet import fit_fleet, random_starts
 
     family = FAMILIES[case["family"]]
@@ -109,6 +111,9 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
         tolerance=1e-22,
     )
     best = int(fleet.losses.argmin())
+    module = NetworkModule(network, initialisation="zero")
+    module.set_weights({name: w[best] for name, w in fleet.weights.items()})
+    keep_weights(module)
     test = float((fleet.outputs(test_x)[best] - test_y).square().mean())
     return [
         {
@@ -178,3 +183,16 @@ def summarise(table: pandas.DataFrame) -> str:
 
 def _first(part: pandas.DataFrame, where: pandas.Series[bool]) -> str:
     return str(int(part["width"][where].min())) if where.any() else "none"
+
+
+STUDY = Study(
+    "descent-in-dimension",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    repeats=REPEATS,
+    trains=True,
+)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polygeom.experiments.study import option
+from polygeom.experiments.study import Study, option
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -278,3 +278,14 @@ def summarise(table: pandas.DataFrame) -> str:
                 for row in regressions(table, weights).itertuples()
             ]
     return "\n".join([*lines, *(f"short of its capacity: {line}" for line in shortfalls(table))])
+
+
+STUDY = Study(
+    "interpolation-threshold",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polygeom.experiments.study import option
+from polygeom.experiments.study import Study, option
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -291,3 +291,15 @@ def summarise(table: pandas.DataFrame) -> str:
         parts = [f"degree {r.degree}: half learned at {r.half_time:.3g}, left {r.left:.2g}" for r in part.itertuples()]
         lines.append(f"trained, width {width}: {'; '.join(parts)}")
     return "\n".join(lines)
+
+
+STUDY = Study(
+    "kernel-spectrum",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    repeats=REPEATS,
+)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from polygeom.dimension import dimension
-from polygeom.experiments.study import option
+from polygeom.experiments.study import Study, option
 from polygeom.ideal.counting.invariants import learning_degree
 from polygeom.learning.functions.critical_functions import (
     attained,
@@ -383,3 +383,15 @@ def _agreement(table: pandas.DataFrame) -> Iterator[str]:
             yield f"Largest distance of a {name} of training from the exact ones: {errors.max():.0e}"
     for _, row in table[table["source"] == SURVEY].iterrows():
         yield f"{WORKED}: the best matrix is two real squares in {row['count']:.0f} of {row['label']} data sets"
+
+
+STUDY = Study(
+    "learnable-functions",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    repeats=REPEATS,
+)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from polygeom.experiments.study import option
+from polygeom.experiments.study import Study, option
 from polygeom.network import Network, mlp, parse
 
 if TYPE_CHECKING:
@@ -253,3 +253,14 @@ def summarise(table: pandas.DataFrame) -> str:
             f"them are the teacher everywhere, {sums['recovered_inside']} where samples vary"
         )
     return "\n".join(lines)
+
+
+STUDY = Study(
+    "teacher-recovery",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+)

@@ -15,8 +15,17 @@ import torch
 from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures
-from polygeom.experiments.coordinate.dynamics import Model, Probe, chosen, fit, settings_for, shared, told_losses
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.coordinate.dynamics import (
+    UNNUMBERED,
+    Model,
+    Probe,
+    chosen,
+    fit,
+    settings_for,
+    shared,
+    told_losses,
+)
+from polygeom.experiments.study import Study, mean_and_deviation, option
 from polygeom.learning.functions.spectra import psnr
 from polygeom.learning.regions.pairs import patch_pairs, quadrant_pairs, random_pairs
 
@@ -32,7 +41,7 @@ class Config:
     train_encoding: bool = option(True, "Train the networks that read an encoding.")
     train_coordinates: bool = option(True, "Train the networks that read coordinates.")
     negative: bool = option(False, "Raw coordinates on [-1, 1) instead of [0, 1).")
-    L: int = option(5, "Frequencies of a sin_cos encoding that does not say how many.")
+    L: int = option(5, "Frequencies of a sin_cos encoding that does not say how many.", needs=UNNUMBERED)
     epochs: int = option(100, "Passes over the pixels.")
     batch_size: int | None = option(256, "Pixels of one step; none for all.")
     learning_rate: float = option(1e-3, "Of Adam.")
@@ -42,7 +51,6 @@ class Config:
     print_loss: bool = option(False, "Print the loss at every mark.")
 
 
-ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "published": Config(size=64, shapes=("2x128", "4x256", "6x512"), epochs=1000),
@@ -125,3 +133,17 @@ def summarise(table: Any) -> str:
     for _, row in means.iterrows():
         lines.append(f"{row['model']:22} " + " ".join(f"{row[f'{name}_mean']:>15.4g}" for name in names))
     return "\n".join([*lines, *told_losses(table)])
+
+
+STUDY = Study(
+    "coordinate-depth",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    any_device=True,
+    arrays=ARRAYS,
+    trains=True,
+)

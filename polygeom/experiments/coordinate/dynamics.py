@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
+from polygeom.experiments.study import Needs
+from polygeom.experiments.weights import keep_weights
 from polygeom.learning.networks.coordinate import MODELS, GaborNetwork, coordinate_network
 from polygeom.learning.networks.encodings import ENCODINGS, encode
 from polygeom.learning.regions.confusion import gradient_products
@@ -26,6 +28,10 @@ from polygeom.learning.regions.regions import Patterns, sign_patterns
 from polygeom.learning.training.loop import DivergenceError, train
 from polygeom.learning.training.settings import TrainingSettings
 
+UNNUMBERED = Needs(
+    "models", pattern=r"sin_cos(@|$)", words="a network that reads sin_cos without a number, such as relu:sin_cos"
+)
+"""When the option for the number of frequencies has an effect."""
 GRID = np.linspace(-1, 1, 201)
 """Where densities of cosines are given."""
 _NAME = re.compile(r"(?P<family>[a-z]+)(?P<number>\d*):(?P<encoding>[a-z_]+?)(?P<scale>\d*)(@(?P<rate>[0-9.e-]+))?")
@@ -250,6 +256,7 @@ def fit(
     except DivergenceError as error:
         module.load_state_dict(error.state)
         status = "diverged"
+    keep_weights(module)
     marks = zip(losses, probe.rows, strict=False)
     told = {"told": True} if tell else {}
     return [

@@ -17,7 +17,7 @@ from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import Model, Probe, chosen, fit, settings_for, shared, told_losses
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
 from polygeom.learning.functions.spectra import OCTAVES, learned_by_band, psnr
 
 
@@ -60,7 +60,6 @@ class Config:
 
 
 _PUBLISHED = Config(size=512, neurons=256, layers=4, epochs=2000, learning_rate=9e-4, every=1)
-ANY_DEVICE = True
 PRESETS = {"quick": Config(), "published": _PUBLISHED}
 ARRAYS = ("image", "model", "array")
 
@@ -130,3 +129,18 @@ def summarise(table: Any) -> str:
         cells = " ".join(f"{row[f'{name}_mean']:8.2f}" for name in names)
         lines.append(f"{str(row['image'])[-8:]:8} {row['model']:18} {cells}")
     return "\n".join([*lines, *told_losses(table)])
+
+
+STUDY = Study(
+    "coordinate-grid",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    any_device=True,
+    figures=FIGURES,
+    arrays=ARRAYS,
+    trains=True,
+)

@@ -21,6 +21,7 @@ from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import (
+    UNNUMBERED,
     Model,
     Probe,
     chosen,
@@ -30,12 +31,13 @@ from polygeom.experiments.coordinate.dynamics import (
     shared,
     told_losses,
 )
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
 from polygeom.learning.functions.spectra import OCTAVES, learned_by_band, psnr
 from polygeom.learning.networks.encodings import grid
 from polygeom.learning.regions.hyperplanes import cell_inradii, hyperplane_cosines, mean_off_diagonal, weight_matrices
 from polygeom.learning.regions.pairs import patch_pairs, quadrant_pairs
-from polygeom.learning.regions.regions import cross_section, sign_patterns
+from polygeom.learning.regions.regions import sign_patterns
+from polygeom.learning.regions.sections import cross_section
 
 EVERYTHING = (
     "relu:raw",
@@ -69,7 +71,7 @@ class Config:
     train_coordinates: bool = option(True, "Train the networks that read coordinates.")
     negative: bool = option(False, "Raw coordinates on [-1, 1) instead of [0, 1).")
     extent: float = option(1.0, "Centred coordinates lie on [-extent, extent).")
-    L: int = option(5, "Frequencies of a sin_cos encoding that does not say how many.")
+    L: int = option(5, "Frequencies of a sin_cos encoding that does not say how many.", needs=UNNUMBERED)
     features: int = option(256, "Rows of the matrix of random Fourier features.")
     scale: float = option(14.0, "Deviation of the frequencies of random Fourier features.")
     neurons: int = option(128, "Units of a hidden layer; rank of a ccp network.")
@@ -106,7 +108,6 @@ class Config:
 _PUBLISHED = Config(
     images=("random",), size=64, held_out=0.0, models=("relu:raw", "relu:sin_cos5"), epochs=5000, every=100
 )
-ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "comparison": Config(images=("random", "scene", "clouds"), size=64, epochs=300, every=25),
@@ -310,3 +311,19 @@ def summarise(table: Any) -> str:
 
 def _cell(value: float) -> str:
     return "" if value is None or math.isnan(value) else f"{value:.4g}"
+
+
+STUDY = Study(
+    "coordinate",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    repeats=REPEATS,
+    any_device=True,
+    figures=FIGURES,
+    arrays=ARRAYS,
+    trains=True,
+)

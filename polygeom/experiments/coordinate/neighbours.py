@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import Probe, fit, settings_for, shared, told_losses
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
 from polygeom.learning.networks.coordinate import coordinate_network
 from polygeom.learning.regions.pairs import class_pairs
 
@@ -53,7 +53,6 @@ class Config:
 _PUBLISHED = Config(
     datasets=("mnist", "cifar10"), models=("mlp", "cnn"), neurons=512, batch_size=512, anchors=2500, epochs=25
 )
-ANY_DEVICE = True
 PRESETS = {"quick": Config(), "published": _PUBLISHED}
 ARRAYS = ("image", "model", "array")
 
@@ -186,3 +185,17 @@ def summarise(table: Any) -> str:
             f"{row['image']:8} {row['model']:6} " + " ".join(f"{row[f'{name}_mean']:>18.4g}" for name in there)
         )
     return "\n".join([*lines, *told_losses(table)])
+
+
+STUDY = Study(
+    "coordinate-neighbours",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    any_device=True,
+    arrays=ARRAYS,
+    trains=True,
+)

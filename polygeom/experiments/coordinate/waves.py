@@ -17,7 +17,7 @@ from polygeom.datasets.waves import phased_waves
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import Model, Probe, chosen, fit, settings_for, shared, told_losses
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
 from polygeom.learning.functions.spectra import amplitude_ratios
 from polygeom.learning.regions.pairs import end_pairs, window_pairs
 
@@ -62,7 +62,6 @@ class Config:
 _PUBLISHED = Config(
     length=2048, models=("relu:raw", "relu:centred", "relu:sin_cos4", "relu:sin_cos7"), epochs=500, every=25
 )
-ANY_DEVICE = True
 PRESETS = {"quick": Config(), "published": _PUBLISHED}
 REPEATS = {"published": 5}
 ARRAYS = ("image", "model", "array")
@@ -149,3 +148,19 @@ def summarise(table: Any) -> str:
     for _, row in means.iterrows():
         lines.append(f"{row['model']:16} " + " ".join(f"{row[f'{name}_mean']:>21.4g}" for name in there))
     return "\n".join([*lines, *told_losses(table)])
+
+
+STUDY = Study(
+    "coordinate-waves",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    repeats=REPEATS,
+    any_device=True,
+    figures=FIGURES,
+    arrays=ARRAYS,
+    trains=True,
+)

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
     import numpy
@@ -46,7 +47,6 @@ class Config:
     schedule: str = option("linear", "Schedule of the learning rate.", choices=("constant", "linear"))
 
 
-ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "published": Config(
@@ -112,6 +112,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     mean = float(data["train"].sums.mean())
     x, y = (torch.tensor(array, **kind) for array in (data["train"].inputs, data["train"].sums - mean))
     train(module, x, y, settings, rng=seed)
+    keep_weights(module)
     module.eval()
     rows = []
     for pairs in ("seen", "unseen"):
@@ -145,14 +146,14 @@ def _model(model: str, degree: int, inputs: int, config: Config, seed: int) -> A
     kind, _, activation = model.partition("-")
     if kind == "mlp":
         return initialise(
-            Perceptron(inputs, config.width, config.mlp_layers, batch_norm=config.batch_norm), "torch", seed
+            Perceptron(inputs, config.width, config.mlp_layers, batch_norm=config.batch_norm), "uniform", seed
         )
     if kind == "pooled":
         pooled = PooledHadamardNetwork(
             inputs, config.width, degree, activation=activation or "identity", inner_bias=config.inner_bias,
             last_bias=config.last_bias, batch_norm=config.batch_norm,
         )  # fmt: skip
-        return initialise(pooled, "torch", seed)
+        return initialise(pooled, "uniform", seed)
     return hadamard_network(kind, inputs, config.width, degree, activation=activation or "identity", rng=seed)
 
 
@@ -199,3 +200,17 @@ def plot(table: pandas.DataFrame) -> Any:
     axes[0].legend(fontsize=8)
     figure.tight_layout()
     return figure
+
+
+STUDY = Study(
+    "digit-pairs",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    repeats=REPEATS,
+    any_device=True,
+    trains=True,
+)

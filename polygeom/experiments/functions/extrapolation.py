@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom.datasets.functions import TARGETS
 from polygeom.datasets.regions import SHAPES, SIGNS
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
     import numpy
@@ -47,7 +48,9 @@ class Config:
     degrees: tuple[int, ...] = option((3,), "Degrees of the networks with products.")
     width: int = option(16, "Hidden width of the networks with products.")
     bias: bool = option(True, "Biases in CCP and NCP networks.")
-    initialisation: str = option("torch", "Initial weights.", choices=("torch", "A", "B", "normal", "unit"))
+    initialisation: str = option(
+        "uniform", "Initial weights.", choices=("uniform", "kaiming", "variance2", "standard", "normal", "unit")
+    )
     optimiser: str = option("adam", "Optimiser.", choices=("adam", "adamw", "sgd", "adadelta"))
     learning_rate: float = option(3e-3, "Learning rate of networks with products.")
     weight_decay: float = option(0.0, "Weight decay.")
@@ -71,7 +74,6 @@ _COSINE = Config(
     target="cos2x", degrees=(10,), train_radius=2.356194490192345, test_radius=4.71238898038469, models=("ccp", "mlp"),
     initialisation="unit", learning_rate=1e-3, steps=4000, schedule="linear",
 )  # fmt: skip
-ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "published": _PUBLISHED,
@@ -139,6 +141,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     )
     inputs, labels = (torch.tensor(part["train"], device=device) for part in (data.inputs, data.labels))
     result = train(module, inputs, labels, settings, rng=seed)
+    keep_weights(module)
 
     @torch.no_grad()
     def predict(x: numpy.ndarray) -> numpy.ndarray:
@@ -165,18 +168,25 @@ def make_model(model: str, degree: int, config: Config, outputs: int = 1, seed: 
             outputs,
             activation=activation or "relu",
             bias=config.mlp_bias,
-            hidden_scale=config.mlp_width**-0.5 if config.initialisation == "B" else 1.0,
+            hidden_scale=config.mlp_width**-0.5 if config.initialisation == "variance2" else 1.0,
         )
-        return initialise(module.double(), "torch" if config.initialisation == "unit" else config.initialisation, seed)
+        return initialise(
+            module.double(), "uniform" if config.initialisation == "unit" else config.initialisation, seed
+        )
     if kind == "pooled":
         module = PooledHadamardNetwork(
             config.inputs, config.width, degree, outputs, activation=activation or "identity"
         )
-        return initialise(module.double(), config.initialisation, seed)
+        return initialise(module.double(), _general(config.initialisation), seed)
     return hadamard_network(
         kind, config.inputs, config.width, degree, outputs, activation=activation or "identity", bias=config.bias,
-        initialisation=config.initialisation, rng=seed,
+        initialisation=_general(config.initialisation) if activation else config.initialisation, rng=seed,
     )  # fmt: skip
+
+
+def _general(initialisation: str) -> str:
+    """For modules that are no networks of polygeom, and cannot be calibrated."""
+    return "normal" if initialisation == "unit" else initialisation
 
 
 _Found = tuple[str, float | None, float]
@@ -297,3 +307,17 @@ def _draw_errors(ax: Any, errors: pandas.DataFrame, colours: dict[Any, str], *, 
     ax.set_ylabel("error / deviation of the truth")
     if legend:
         ax.legend(fontsize=8)
+
+
+STUDY = Study(
+    "extrapolation",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    repeats=REPEATS,
+    any_device=True,
+    trains=True,
+)

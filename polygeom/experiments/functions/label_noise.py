@@ -20,7 +20,7 @@ from torch import Tensor
 
 from polygeom.datasets.labelled import Labelled, corrupt, normalise, one_hot
 from polygeom.datasets.selection import NAMES, train_and_test
-from polygeom.experiments.study import option
+from polygeom.experiments.study import Study, option
 from polygeom.learning.kernels.duals import LeakyReLU, Monomial
 from polygeom.learning.kernels.infinite_width import InfiniteWidth
 from polygeom.learning.kernels.kernels import Dispersal, Gaussian, Kernel, Laplacian, Polynomial
@@ -72,7 +72,6 @@ class Config:
     dtype: str = option("float64", "Precision.", choices=DTYPES)
 
 
-ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "schemes": Config(schemes=SCHEMES, kernels=("laplacian",), solvers=("exact",)),
@@ -257,3 +256,15 @@ def summarise(table: pandas.DataFrame) -> str:
         lines.append(f"{kernel}, {solver}, {scheme}: test errors {text} %; {worst}{known}")
     shares = ", ".join(f"{share:g}" for share in sorted(table["noise"].unique()))
     return "\n".join([f"shares of random labels: {shares}", *lines])
+
+
+STUDY = Study(
+    "label-noise",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    any_device=True,
+)

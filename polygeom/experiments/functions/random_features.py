@@ -22,7 +22,7 @@ from torch import Tensor
 from polygeom.datasets.labelled import corrupt, normalise, one_hot
 from polygeom.datasets.published import make_dataset
 from polygeom.datasets.selection import NAMES, train_and_test
-from polygeom.experiments.study import option
+from polygeom.experiments.study import Study, option
 from polygeom.learning.kernels.duals import Activation, Erf, LeakyReLU, Monomial, PolynomialActivation
 from polygeom.learning.kernels.kernels import Kernel, Laplacian, gram
 from polygeom.learning.kernels.machines import solve
@@ -71,7 +71,6 @@ class Config:
     first: bool = option(False, "Train on the first images of each class instead of random ones.")
 
 
-ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "published": Config(
@@ -290,3 +289,16 @@ def summarise(table: pandas.DataFrame) -> str:
         slope = np.polyfit(np.log(widths), np.log(middle["distance"].to_numpy(dtype=float)), 1)[0]
         lines.append(f"{line}; distance to the limit falls as k^{slope:.2f}")
     return "\n".join(lines)
+
+
+STUDY = Study(
+    "random-features",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    repeats=REPEATS,
+    any_device=True,
+)

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import option
+from polygeom.experiments.study import Study, option
+from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
     import numpy
@@ -43,7 +44,6 @@ class Config:
     )
 
 
-ANY_DEVICE = True
 PRESETS = {
     "quick": Config(),
     "published": Config(
@@ -210,7 +210,7 @@ def _descent(
 
     kind = {"dtype": torch.float32, "device": case["device"]}
     module = hadamard_network(
-        config.model, config.dimension, config.width, degree, activation="relu", bias=False, initialisation="normal",
+        config.model, config.dimension, config.width, degree, activation="relu", bias=False, initialisation="standard",
         rng=case["seed"], **kind,
     )  # fmt: skip
     points, wanted = torch.tensor(x, **kind), torch.tensor(target[:, None], **kind)
@@ -228,6 +228,7 @@ def _descent(
         config.steps, optimiser="sgd", learning_rate=config.rate / height, record_every=max(config.steps // 100, 1)
     )
     table = train(module, points, wanted, settings, metrics={"noted": note}).table
+    keep_weights(module)
     return table["step"].to_numpy(dtype=float), np.array(left)
 
 
@@ -273,3 +274,17 @@ def plot(table: pandas.DataFrame) -> Any:
     axes[0, 0].legend(fontsize=8)
     figure.tight_layout()
     return figure
+
+
+STUDY = Study(
+    "spectral-bias",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    repeats=REPEATS,
+    any_device=True,
+    trains=True,
+)

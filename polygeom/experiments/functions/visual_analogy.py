@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.datasets import vaec
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.weights import keep_weights
 from polygeom.learning.networks.analogy import (
     ENCODERS,
     AnalogyNetwork,
@@ -61,7 +62,6 @@ class Config:
     tested: int = option(3000, "Problems of each region to test on, of 19 040 in random order.")
 
 
-ANY_DEVICE = True
 PRESETS = {
     "quick": Config(normalisations=("context", "none"), resolution=16, steps=400, tested=1000),
     "reduced": Config(normalisations=("context", "none")),
@@ -104,6 +104,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     targets = torch.zeros(len(numbers), dtype=torch.long, device=device)
     torch.manual_seed(seed)  # for dropout
     trained = train(solver, numbers, targets, settings, loss="cross_entropy", rng=seed)
+    keep_weights(solver)
     tests = [vaec.analogies(name, region, rng=seed) for name in case["regimes"] for region in range(vaec.REGIONS)]
     return [_row(case, test, trained.loss, solver.correct(test, case["tested"], case["batch_size"])) for test in tests]
 
@@ -212,3 +213,16 @@ def summarise(table: pandas.DataFrame) -> str:
         ]
         lines.append(f"{', '.join(map(str, names))}: {'  '.join(spread)}")
     return "\n".join(lines)
+
+
+STUDY = Study(
+    "visual-analogy",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    any_device=True,
+    trains=True,
+)

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
 from polygeom.experiments.tangent.artefacts import recall, set_weights, weight_arrays
 from polygeom.experiments.tangent.networks import Model
 from polygeom.experiments.tangent.options import TrainingOptions
@@ -194,3 +194,15 @@ def _lines(model: str, rows: pandas.DataFrame) -> list[str]:
         ]
         lines.append(f"{model}, direction {index:.0f}: {', '.join(found)} on test samples")
     return lines
+
+
+STUDY = Study(
+    "anisotropy",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    trains=True,
+)

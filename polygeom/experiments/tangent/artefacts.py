@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from polygeom.errors import FormatError, PolygeomError
-from polygeom.experiments.study import folder
+from polygeom.experiments.folders import folder
 from polygeom.storage.arrays import read_archive, write_archive
-from polygeom.sweep.environment import environment
+from polygeom.sweeps.environment import environment
 
 Arrays = dict[str, np.ndarray]
 _WEIGHTS = "weights/"

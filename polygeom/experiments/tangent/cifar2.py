@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
 from polygeom.experiments.tangent.networks import Model
 from polygeom.experiments.tangent.options import KernelOptions
 from polygeom.experiments.tangent.snapshot import initial
@@ -144,3 +144,15 @@ def summarise(table: pandas.DataFrame) -> str:
             early = ", ".join(f"{curve[epoch]:.3f}" for epoch in (1, 3, 10, 30) if epoch in curve)
             lines.append(f"{model}, {name}: {curve.iloc[-1]:.3f} on test images (epochs 1, 3, …: {early})")
     return "\n".join(lines)
+
+
+STUDY = Study(
+    "cifar2",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    trains=True,
+)

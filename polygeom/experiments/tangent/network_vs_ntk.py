@@ -18,7 +18,8 @@ import torch
 
 from polygeom.datasets.published import linear_on_sphere
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.weights import keep_weights
 from polygeom.learning.kernels.duals import Activation, Erf, LeakyReLU, Monomial
 from polygeom.learning.kernels.infinite_width import InfiniteWidth, WidePerceptron
 from polygeom.learning.tangent.linearised import kernel_regression
@@ -93,6 +94,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     rate = 0.9 * n / largest if case["learning_rate"] is None else case["learning_rate"]
     settings = TrainingSettings(steps=case["steps"], optimiser="sgd", learning_rate=rate, record_every=10)
     done = train(module, x, y, settings, stop=lambda row: row["loss"] < case["tolerance"], rng=case["seed"])
+    keep_weights(module)
     after, found = empirical_ntk(module, points, outputs="trace"), module(z).detach()
     row: dict[str, Any] = {
         "activation": case["activation"], "width": case["width"], "steps": done.steps, "learning_rate": rate,
@@ -149,3 +151,15 @@ def summarise(table: pandas.DataFrame) -> str:
             text += f"; the first falls like width^{slope:.1f}"
         lines.append(text)
     return "\n".join(lines)
+
+
+STUDY = Study(
+    "network-vs-ntk",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    trains=True,
+)

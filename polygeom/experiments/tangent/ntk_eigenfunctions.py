@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
 from polygeom.experiments.tangent.networks import Model
 from polygeom.experiments.tangent.options import KernelOptions
 from polygeom.experiments.tangent.snapshot import Snapshot, initial
@@ -260,3 +260,16 @@ def summarise(table: pandas.DataFrame) -> str:
 
 
 FIGURES = {"alignment": plot_alignment}
+
+
+STUDY = Study(
+    "ntk-eigenfunctions",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    figures=FIGURES,
+    trains=True,
+)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.datasets.selection import train_and_test
+from polygeom.experiments.weights import keep_weights
 from polygeom.learning.tangent.linearised import linearize
 from polygeom.learning.tangent.tangent_kernel import jacobian
 from polygeom.learning.training.loop import train
@@ -127,6 +128,7 @@ def fit_labels(
             loss=nn.functional.binary_cross_entropy_with_logits, rng=case["seed"],
         )  # fmt: skip
         moved = squared_weight_distance(start, weights_of(module))
+        keep_weights(module)
     finally:
         module.to(own_precision)
     table = done.table.drop(columns="step").assign(epoch=done.table["step"] * every // settings.record_every)

@@ -20,8 +20,9 @@ from torch import nn
 from polygeom.datasets.labelled import Labelled, normalise
 from polygeom.datasets.selection import NAMES, train_and_test
 from polygeom.errors import BudgetError
-from polygeom.experiments.study import mean_and_deviation, option
+from polygeom.experiments.study import Study, mean_and_deviation, option
 from polygeom.experiments.tangent.network_vs_ntk import activation
+from polygeom.experiments.weights import keep_weights
 from polygeom.learning.kernels.infinite_width import InfiniteWidth, WidePerceptron
 from polygeom.learning.kernels.machines import solve
 from polygeom.learning.tangent.tangent_kernel import empirical_ntk, jacobian
@@ -99,6 +100,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
         row["parameters"] = sum(p.numel() for p in module.parameters())
         row |= _rank(module, x)
         row["steps"] = _train(module, x, y, case)
+        keep_weights(module)
         found, fitted = module(z).detach(), module(x).detach()
     row |= {
         "train_mse": float((fitted - y).square().mean()),
@@ -201,3 +203,15 @@ def summarise(table: pandas.DataFrame) -> str:
             f"infinite width {limit:.3f}"
         )
     return "\n".join(lines)
+
+
+STUDY = Study(
+    "trained-descent",
+    config=Config,
+    presets=PRESETS,
+    cases=cases,
+    measure=measure,
+    plot=plot,
+    summarise=summarise,
+    trains=True,
+)

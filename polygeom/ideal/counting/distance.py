@@ -55,52 +55,11 @@ def form_matrix(coordinates: Coordinates, form: Any, rng: np.random.Generator) -
         return _diagonal([Fraction(1, factor) for factor in coordinates.factors])
     if form == GENERIC:
         roots = [math.isqrt(4 * factor) for factor in coordinates.factors]
-        entries = rng.integers(-_LARGEST, _LARGEST + 1, size=(size, size)).astype(object)
+        entries = rng.integers(-_LARGEST, _LARGEST + 1, size=(size, 2 * size)).astype(object)
         rows = np.array([[Fraction(2 * int(c), root) for c in row] for row, root in zip(entries, roots, strict=True)])
         product: np.ndarray = rows @ rows.T
         return product
     raise PolygeomError(f"form must be one of {', '.join(FORMS)}, or a symmetric matrix, got {form!r:.40}")
-
-
-def loss_matrix(coordinates: Coordinates, inputs: Any) -> np.ndarray:
-    """The form of the squared loss at given inputs: the sum over samples of ``|F(x)|²``, as ``I ⊗ M``.
-
-    Parameters
-    ----------
-    coordinates:
-        Of the network.
-    inputs:
-        ``(samples, n)`` numbers, taken exactly: floats are dyadic fractions.
-
-    Raises
-    ------
-    PolygeomError
-        If the inputs have another shape, or are too few to tell functions apart: then the loss of a generic network has
-        infinitely many critical points.
-
-    Examples
-    --------
-    >>> loss_matrix(Coordinates("[1,1,1] r=2"), [[1], [2]]).tolist()
-    [[Fraction(17, 1)]]
-    """
-    samples = np.atleast_2d(np.array(inputs, dtype=object))
-    n = coordinates.network.input_dimension
-    if samples.ndim != 2 or samples.shape[1] != n:
-        raise PolygeomError(f"inputs must have shape (samples, {n}), got {samples.shape}; write one row per sample")
-    points = [[_fraction(c) for c in row] for row in samples]
-    table = np.array([[math.prod(map(pow, x, alpha)) for alpha in coordinates.monomials] for x in points], dtype=object)
-    moments = table.T @ table
-    outputs = coordinates.network.output_dimension
-    form = np.full((len(moments) * outputs,) * 2, Fraction(0), dtype=object)
-    for o in range(outputs):
-        start = o * len(moments)
-        form[start : start + len(moments), start : start + len(moments)] = moments
-    if _singular(moments):
-        raise PolygeomError(
-            f"inputs: {len(points)} samples do not tell the functions apart, whose outputs have {len(moments)} "
-            f"coefficients each; add samples in general position, at least {len(moments)} in all"
-        )
-    return form
 
 
 def _diagonal(entries: Sequence[Fraction]) -> np.ndarray:
@@ -113,13 +72,18 @@ def _checked(form: Any, size: int) -> np.ndarray:
     matrix = np.array(form, dtype=object)
     if matrix.shape != (size, size):
         raise PolygeomError(f"form must be a matrix of {size} rows and columns, got shape {matrix.shape}")
-    exact = np.array([[_fraction(c) for c in row] for row in matrix], dtype=object)
+    exact = np.array([[fraction(c) for c in row] for row in matrix], dtype=object)
     if (exact != exact.T).any() or _singular(exact):
         raise PolygeomError("form must be symmetric and not singular; write for example the identity matrix")
     return exact
 
 
 def _fraction(c: Any) -> Fraction:
+    return fraction(c)
+
+
+def fraction(c: Any) -> Fraction:
+    """A number exactly; floats are dyadic fractions."""
     try:
         return Fraction(c.item() if isinstance(c, np.generic) else c)
     except (TypeError, ValueError, OverflowError):

@@ -9,40 +9,24 @@ equations
     critical points: their number over a prime field, for a random target (`polygeom.ideal.counting.quotient`). Exact
     there, hence right over the rationals unless the target or the prime is special: probable.
 monodromy
-    Solutions found by following paths (`polygeom.ideal.counting.monodromy`) and certified in ball arithmetic
-    (`polygeom.ideal.counting.balls`): a proved lower bound. For the degree the trace test gives numerical evidence that
-    none is missing: probable. For critical points it has only stabilised.
+    Solutions found by following paths (`polygeom.ideal.counting.paths.monodromy`) and proved to exist
+    (`polygeom.ideal.counting.paths.proofs`): a proved lower bound. The trace test
+    (`polygeom.ideal.counting.paths.trace`) gives numerical evidence that none is missing: probable.
+
+Every route keeps to the time, within about a second, and what it has proved until then stands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from polygeom.errors import BudgetError, PolygeomError
-from polygeom.ideal.counting.balls import certified
-from polygeom.ideal.counting.distance import critical_equations, form_matrix, loss_matrix
-from polygeom.ideal.counting.evidence import EQUATIONS, MONODROMY, THEOREM, Count, Evidence, Route, settle
-from polygeom.ideal.counting.monodromy import Solutions, monodromy
-from polygeom.ideal.counting.quotient import quotient_dimension
-from polygeom.ideal.counting.systems import Coefficients, CriticalPoints, Outputs, Sections
-from polygeom.ideal.counting.theorems import GENERIC, LOSS, Known, known_degree, known_distance_degree
-from polygeom.ideal.neurovariety import Neurovariety
-from polygeom.ideal.search.search import Search
-from polygeom.modular import P22, PrimeField
-from polygeom.network import Network
-
-Source = Network | Neurovariety | str
-"""What is counted on. A `Neurovariety` keeps the equations that are found, and lends those it has."""
-
-SEARCH_TIMEOUT = 20.0
-"""Seconds that the route over the equations may spend on finding them, unless told otherwise."""
-
-Progress = Callable[[int, int], None]
-"""Called after each loop of the monodromy with its number and the number of solutions so far."""
+from polygeom.ideal.counting.distance import form_matrix
+from polygeom.ideal.counting.evidence import EQUATIONS, MONODROMY, THEOREM, Count, Evidence
+from polygeom.ideal.counting.paths.systems import CriticalPoints, Outputs
+from polygeom.ideal.counting.samples import Samples
+from polygeom.ideal.counting.task import Progress, Source, Task
+from polygeom.ideal.counting.theorems import GENERIC, LOSS, known_learning_degree
 
 
 def degree(
@@ -50,7 +34,7 @@ def degree(
     *,
     method: str = "auto",
     h_vector: Sequence[int] | None = None,
-    timeout: float = SEARCH_TIMEOUT,
+    timeout: float | None = None,
     max_degree: int | None = None,
     rng: int | None = None,
     progress: Progress | None = None,
@@ -67,12 +51,15 @@ def degree(
     h_vector:
         Numerator of the Hilbert series over ``(1 - t)^dimension``, if it is known; its sum is the degree, and nothing
         else is computed by the route over the equations.
-    timeout, max_degree:
-        Seconds for the search for equations, and the last degree in which they are sought.
+    timeout:
+        Seconds for everything; what is proved until then is returned. Without it the route over the equations takes at
+        most 20 seconds, and the monodromy ends when the trace test is passed or after a number of loops.
+    max_degree:
+        The last degree in which equations are sought.
     rng:
         Seed of all random choices; that of the neurovariety, or 0, if None.
     progress:
-        Called after each loop of the monodromy.
+        Called by the monodromy with the number of paths and of solutions so far.
 
     Raises
     ------
@@ -85,11 +72,11 @@ def degree(
     [5,3,1] r=2: degree 20 (proved)
       theorem: symmetric 5 x 5 matrices of rank at most 3 (Harris, Tu)
     """
-    task = _Task.of(network, "degree", "", rng, timeout, max_degree)
+    task = Task.of(network, "degree", "", rng, timeout, max_degree, progress)
     routes = {
-        THEOREM: lambda: task.theorem(known_degree(task.variety.network, task.dimension)),
-        EQUATIONS: lambda: task.by_equations() if h_vector is None else task.by_h_vector(h_vector),
-        MONODROMY: lambda: task.by_sections(progress),
+        THEOREM: task.degree_by_theorem,
+        EQUATIONS: lambda: task.degree_by_equations() if h_vector is None else task.by_h_vector(h_vector),
+        MONODROMY: task.degree_by_monodromy,
     }
     return task.settle(routes, method)
 
@@ -99,7 +86,7 @@ def ed_degree(
     form: Any = GENERIC,
     *,
     method: str = "auto",
-    timeout: float = SEARCH_TIMEOUT,
+    timeout: float | None = None,
     max_degree: int | None = None,
     rng: int | None = None,
     progress: Progress | None = None,
@@ -133,9 +120,14 @@ def ed_degree(
     13
     """
     name = form if isinstance(form, str) else "given matrix"
-    task = _Task.of(network, "ED degree", name, rng, timeout, max_degree)
+    task = Task.of(network, "ED degree", name, rng, timeout, max_degree, progress)
     matrix = form_matrix(task.variety.coordinates, form, task.generator)
-    return task.settle(task.distance_routes(matrix, progress), method)
+    routes = {
+        THEOREM: task.distance_by_theorem,
+        EQUATIONS: lambda: task.critical_by_equations(matrix),
+        MONODROMY: lambda: task.critical_by_monodromy(matrix),
+    }
+    return task.settle(routes, method)
 
 
 def learning_degree(
@@ -143,27 +135,28 @@ def learning_degree(
     inputs: Any,
     *,
     method: str = "auto",
-    timeout: float = SEARCH_TIMEOUT,
+    timeout: float | None = None,
     max_degree: int | None = None,
     rng: int | None = None,
     progress: Progress | None = None,
 ) -> Count:
     """The learning degree at given inputs: complex critical points of the squared loss, for generic labels.
 
-    It bounds how many functions training can converge to, whatever the labels: under the form ``I ⊗ M`` with the matrix
-    ``M`` of moments of the inputs, the loss is the squared distance to the interpolating function.
+    It bounds how many functions training can converge to, whatever the labels: the loss is a squared distance in the
+    space of outputs at the inputs, or of coefficients under the form ``I ⊗ M`` with the moments ``M`` of the inputs.
 
     Parameters
     ----------
     inputs:
-        ``(samples, n)`` numbers, at least as many in general position as one output has coefficients.
+        ``(samples, n)`` numbers. Where they do not determine a function of the network up to finitely many, critical
+        points are counted by their outputs at the inputs, and the answer says what is undetermined.
     network, method, timeout, max_degree, rng, progress:
         As for `degree`.
 
     Raises
     ------
     PolygeomError
-        If an argument is out of its range, the inputs are too few, or two routes contradict each other.
+        If an argument is out of its range, or two routes contradict each other.
 
     References
     ----------
@@ -174,119 +167,48 @@ def learning_degree(
     >>> learning_degree("[2,2,3] r=2", [[1, 0], [0, 1], [1, 1]]).value
     3
     """
-    task = _Task.of(network, "learning degree", LOSS, rng, timeout, max_degree)
-    return task.settle(task.distance_routes(loss_matrix(task.variety.coordinates, inputs), progress), method)
+    task = Task.of(network, "learning degree", LOSS, rng, timeout, max_degree, progress)
+    samples = Samples.of(task.network, inputs)
+    routes = {
+        THEOREM: lambda: _learning_by_theorem(task, samples),
+        EQUATIONS: lambda: _learning_by_equations(task, samples),
+        MONODROMY: lambda: _learning_by_monodromy(task, samples),
+    }
+    return task.settle(routes, method)
 
 
-@dataclass(frozen=True)
-class _Task:
-    """One question, and the ways to answer it."""
-
-    variety: Neurovariety
-    quantity: str
-    form: str
-    seed: int
-    timeout: float
-    max_degree: int | None
-
-    @classmethod
-    def of(
-        cls, source: Source, quantity: str, form: str, rng: int | None, timeout: float, max_degree: int | None
-    ) -> _Task:
-        if rng is not None and (not isinstance(rng, int) or isinstance(rng, bool) or rng < 0):
-            raise PolygeomError(f"rng must be an integer from 0, got {rng!r:.40}; write rng=0")
-        if not isinstance(source, Neurovariety):
-            source = Neurovariety(source, rng=rng or 0)
-        return cls(source, quantity, form, source.rng if rng is None else rng, timeout, max_degree)
-
-    @property
-    def generator(self) -> np.random.Generator:
-        return np.random.default_rng(self.seed)
-
-    @property
-    def dimension(self) -> int:
-        return self.variety.dimension.dimension
-
-    def search(self) -> Search:
-        """The equations, as far as the limits go."""
-        return self.variety.search(self.max_degree, timeout=self.timeout)
-
-    def settle(self, routes: dict[str, Route], method: str) -> Count:
-        network = self.variety.network.text
-        about = {"quantity": self.quantity, "network": network, "form": self.form, "seed": self.seed}
-        return settle(routes, method, about)
-
-    def theorem(self, known: Known | None) -> Evidence | None:
-        if known is None or not self.variety.dimension.proved:
-            return None
-        return Evidence(THEOREM, known.value, known.value, known.value, True, known.reason)
-
-    def by_h_vector(self, h_vector: Sequence[int]) -> Evidence:
-        values = list(h_vector)
-        if not values or values[0] != 1 or any(not isinstance(h, int) for h in values):
-            raise PolygeomError(f"h_vector must be integers that begin with 1, got {values!r:.60}; write (1, 3, 6)")
-        total = sum(values)
-        return Evidence(EQUATIONS, total, total, total, True, f"the sum of the given h-vector {tuple(values)}")
-
-    def by_equations(self) -> Evidence:
-        argument = self.search().completeness
-        if argument is None:
-            return self._incomplete()
-        value = argument.degree
-        reason = f"h-vector {', '.join(map(str, argument.h_vector))}; complete because {argument.reason}"
-        return Evidence(EQUATIONS, value, value, value, True, reason)
-
-    def _incomplete(self) -> Evidence:
-        limits = f"within {self.timeout:g} s" + ("" if self.max_degree is None else f" up to degree {self.max_degree}")
-        return Evidence(EQUATIONS, None, None, None, False, f"no proof that the equations found {limits} are complete")
-
-    def by_sections(self, progress: Progress | None) -> Evidence:
-        rng = self.generator
-        sections = Sections(Outputs.random(self.variety.network, self.dimension, rng), rng)
-        found = monodromy(sections, rng, progress=progress)
-        lower = self._certified(sections, found)
-        deviation = "not measured" if found.trace is None else f"{found.trace:.0e}"
-        verdict = f"trace test {'' if found.complete else 'not '}passed (deviation {deviation})"
-        reason = f"{found.count} points after {found.loops} loops, {_certificate(lower)}; {verdict}"
-        return Evidence(MONODROMY, found.count, lower, None, found.complete, reason)
-
-    def _certified(self, system: Sections | CriticalPoints, found: Solutions) -> int | None:
-        """A proved number of solutions; none if the dimension is not proved."""
-        if not self.variety.dimension.proved:
-            return None
-        return certified(system, found.weights, found.parameters)
-
-    def distance_routes(self, form: np.ndarray, progress: Progress | None) -> dict[str, Route]:
-        known = known_distance_degree(self.variety.network, self.dimension, self.form)
-        return {
-            THEOREM: lambda: self.theorem(known),
-            EQUATIONS: lambda: self._by_critical_equations(form),
-            MONODROMY: lambda: self._by_critical_points(form, progress),
-        }
-
-    def _by_critical_equations(self, form: np.ndarray) -> Evidence:
-        result = self.search().result
-        if not result.complete:
-            return self._incomplete()
-        generators = [g.polynomial for g in result.generators]
-        codimension = len(self.variety.coordinates.entries) - self.dimension
-        equations = critical_equations(generators, codimension, form, P22, self.generator) if generators else []
-        try:
-            value = quotient_dimension(equations, PrimeField(P22)) if equations else 1
-        except BudgetError as error:
-            return Evidence(EQUATIONS, None, None, None, False, f"over the field of {P22} elements: {error}")
-        reason = f"exact over the field of {P22} elements for one random target"
-        return Evidence(EQUATIONS, value, None, None, True, reason)
-
-    def _by_critical_points(self, form: np.ndarray, progress: Progress | None) -> Evidence:
-        rng = self.generator
-        system = CriticalPoints(Coefficients(self.variety.network, self.dimension, rng), form)
-        found = monodromy(system, rng, progress=progress)
-        lower = self._certified(system, found)
-        loops = f"the last {found.idle} of {found.loops} loops found no more"
-        reason = f"{found.count} points, {_certificate(lower)}; {loops}"
-        return Evidence(MONODROMY, found.count, lower, None, False, reason)
+def _learning_by_theorem(task: Task, samples: Samples) -> Evidence | None:
+    """A theorem, exact or for generic inputs; a bound where the inputs tell all polynomials apart."""
+    if samples.dimension < task.dimension:
+        return None
+    if task.dimension < task.network.ambient_dimension:
+        generic = known_learning_degree(task.network, task.dimension, len(samples.points))
+        if generic is not None:
+            return task.bound_by_theorem(generic, likely=True)
+    return task.distance_by_theorem() if samples.determine else None
 
 
-def _certificate(lower: int | None) -> str:
-    return "none proved, since the dimension is not" if lower is None else f"{lower} of them proved in ball arithmetic"
+def _learning_by_equations(task: Task, samples: Samples) -> Evidence | None:
+    """Critical points in the coefficients; the form may be degenerate where the functions are still determined."""
+    return None if samples.dimension < task.dimension else task.critical_by_equations(samples.form)
+
+
+def _learning_by_monodromy(task: Task, samples: Samples) -> Evidence:
+    """Critical points in the space of outputs at the samples."""
+    if not task.network.parameter_count:
+        return task.single()
+    rng, size = task.generator, samples.dimension
+    system = CriticalPoints(Outputs(task.network, size, samples.floats, exact=samples.exact), samples.identity)
+    functions = Outputs.random(task.network, task.dimension, rng)
+    marks = functions.marks(rng) if size == task.dimension else None
+    found = task.solve(system, rng, marks=marks)
+    free = task.dimension - size
+    notes = []
+    if free:
+        notes.append(
+            f"counted by their outputs at the inputs, which leave {free} of {task.dimension} dimensions of functions "
+            "undetermined"
+        )
+    if (every := size == samples.outputs) and size:
+        notes.append("generic labels are fitted exactly; critical functions that do not fit them are not searched for")
+    return task.evidence(system, found, dominant=every, note="".join(f"; {note}" for note in notes))

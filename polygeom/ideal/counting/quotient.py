@@ -11,14 +11,15 @@ work is elimination mod p.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from polygeom.errors import BudgetError, PolygeomError
-from polygeom.ideal.grading.coordinates import Exponents, exponent_vectors
 from polygeom.modular import PrimeField, Residues, echelon_form
+from polygeom.network.ambient.degrees import Exponents, exponent_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,10 +29,16 @@ Polynomial = Mapping[Exponents, int]
 
 MOST_MONOMIALS = 6000
 """Largest number of monomials of degree at most ``D``."""
+_ROWS = 400
+"""Rows that are eliminated together: a deadline is noticed in between."""
 
 
 def quotient_dimension(
-    polynomials: Sequence[Polynomial], field: PrimeField, *, most_monomials: int = MOST_MONOMIALS
+    polynomials: Sequence[Polynomial],
+    field: PrimeField,
+    *,
+    most_monomials: int = MOST_MONOMIALS,
+    until: float | None = None,
 ) -> int:
     """Dimension of the polynomial ring modulo an ideal, which must be finite.
 
@@ -43,6 +50,8 @@ def quotient_dimension(
         The prime field.
     most_monomials:
         How far ``D`` may grow.
+    until:
+        `time.monotonic` at which to give up.
 
     Returns
     -------
@@ -54,7 +63,7 @@ def quotient_dimension(
     PolygeomError
         If there is no polynomial, or they have different numbers of variables.
     BudgetError
-        If more monomials are needed, as is always so when there are infinitely many solutions.
+        If more monomials or time is needed, as is always so when there are infinitely many solutions.
 
     Examples
     --------
@@ -69,7 +78,7 @@ def quotient_dimension(
     variables = sizes.pop()
     top = max(sum(exponents) for f in nonzero for exponents in f)
     while math.comb(variables + top, top) <= most_monomials:
-        span = _Span(variables, top, field)
+        span = _Span(variables, top, field, until)
         span.close(nonzero)
         if (count := span.standard()) is not None:
             return count
@@ -83,7 +92,8 @@ def quotient_dimension(
 class _Span:
     """A subspace of the polynomials of degree at most ``top``, in reduced echelon form by falling degree."""
 
-    def __init__(self, variables: int, top: int, field: PrimeField) -> None:
+    def __init__(self, variables: int, top: int, field: PrimeField, until: float | None = None) -> None:
+        self.until = until
         self.variables, self.top, self.field = variables, top, field
         self.monomials = [alpha for d in range(top, -1, -1) for alpha in exponent_vectors(variables, d)]
         self.number = {alpha: k for k, alpha in enumerate(self.monomials)}
@@ -104,7 +114,8 @@ class _Span:
                 row[self.number[exponents]] = int(c)
         new = self.add(self.field.encode(start))
         while len(new):
-            new = self.add(np.concatenate([self.times(new, i) for i in range(self.variables)]))
+            products = np.concatenate([self.times(new, i) for i in range(self.variables)])
+            new = np.concatenate([self.add(products[i : i + _ROWS]) for i in range(0, len(products), _ROWS)])
 
     def times(self, rows: Residues, variable: int) -> Residues:
         """The products with one variable of rows of degree below the largest."""
@@ -114,6 +125,8 @@ class _Span:
 
     def add(self, rows: Residues) -> Residues:
         """Enlarge the span by ``rows``; the new basis elements of degree below the largest."""
+        if self.until is not None and time.monotonic() > self.until:
+            raise BudgetError("the time was up; give more, or count critical points by monodromy instead")
         rest = self._reduced(rows, self.rows, self.pivots)
         rest = rest[rest.any(axis=1)]
         if not len(rest):

@@ -1,4 +1,4 @@
-"""Degrees and Euclidean distance degrees that are known: determinantal, Veronese and convolutional cases.
+"""Degrees and Euclidean distance degrees that are known: determinantal, Veronese, secant and convolutional cases.
 
 Every function takes a network and the *proved* dimension of its neurovariety, and answers with a number and the theorem
 it rests on, or None. A neurovariety is recognised by an inclusion and a dimension: an irreducible variety that contains
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from polygeom.ideal.counting import formulas
 from polygeom.network import Convolution, Input, Network, Power
 
 UNIT, WEYL, LOSS, GENERIC = "unit", "bombieri-weyl", "loss", "generic"
@@ -31,24 +32,29 @@ def known_degree(network: Network, dimension: int) -> Known | None:
     >>> from polygeom.network import parse
     >>> known_degree(parse("[5,3,1] r=2"), 12)
     Known(value=20, reason='symmetric 5 x 5 matrices of rank at most 3 (Harris, Tu)')
+    >>> known_degree(parse("[4,2,1] r=3"), 8).value
+    175
     """
     if dimension == network.ambient_dimension:
         return Known(1, "the network is filling: the neurovariety is the whole space")
     if (size := _determinantal(network, dimension)) is not None:
         rows, columns, rank = size
-        value = determinantal_degree(rows, columns, rank)
+        value = formulas.determinantal_degree(rows, columns, rank)
         return Known(value, f"{rows} x {columns} matrices of rank at most {rank} (Giambelli)")
     if (symmetric := _symmetric(network)) is not None:
         n, rank = symmetric
-        return Known(symmetric_degree(n, rank), f"symmetric {n} x {n} matrices of rank at most {rank} (Harris, Tu)")
+        value = formulas.symmetric_degree(n, rank)
+        return Known(value, f"symmetric {n} x {n} matrices of rank at most {rank} (Harris, Tu)")
     if (rational := _rational_normal(network)) is not None:
         r, s = rational
         return Known(math.comb(r - s + 1, s), f"secants through {s} points of the rational normal curve of degree {r}")
-    if (veronese := _veronese(network)) is not None:
-        n, m, degree = veronese
-        value = math.comb(n + m - 2, n - 1) * degree ** (n - 1)
-        return Known(value, f"Segre-Veronese variety of P^{m - 1} x P^{n - 1}, O(1,{degree})")
-    return _convolutional(network, dimension)
+    if (smooth := _segre_veronese(network, dimension)) is not None:
+        dimensions, degrees, name = smooth
+        return Known(formulas.segre_veronese_degree(dimensions, degrees), name)
+    if (secants := _secants(network, dimension)) is not None:
+        dimensions, degrees, name = secants
+        return Known(formulas.secant_degree(dimensions, degrees), f"secant lines of the {name} (double point formula)")
+    return None
 
 
 def known_distance_degree(network: Network, dimension: int, form: str) -> Known | None:
@@ -59,17 +65,21 @@ def known_distance_degree(network: Network, dimension: int, form: str) -> Known 
     network, dimension:
         As above.
     form:
-        ``"generic"``, ``"unit"``, ``"bombieri-weyl"`` or ``"loss"``.
+        ``"generic"``, ``"unit"``, ``"bombieri-weyl"`` or ``"loss"``: a form ``I ⊗ M``.
 
     Examples
     --------
     >>> from polygeom.network import parse
     >>> known_distance_degree(parse("[2,2,3] r=2"), 8, "loss")
     Known(value=3, reason='3 x 3 matrices of rank at most 2 under a form I x M (Eckart, Young)')
+    >>> known_distance_degree(parse("[4,2,1] r=2"), 7, "generic").value
+    122
     """
     if dimension == network.ambient_dimension:
         return Known(1, "the network is filling: the only critical point is the target")
-    if form != GENERIC and (size := _determinantal(network, dimension)) is not None:
+    if form == GENERIC:
+        return _known_generic(network, dimension)
+    if (size := _determinantal(network, dimension)) is not None:
         rows, columns, rank = size
         value = math.comb(min(rows, columns), rank)
         return Known(value, f"{rows} x {columns} matrices of rank at most {rank} under a form I x M (Eckart, Young)")
@@ -77,40 +87,58 @@ def known_distance_degree(network: Network, dimension: int, form: str) -> Known 
         n, rank = symmetric
         reason = f"symmetric {n} x {n} matrices of rank at most {rank} under the Frobenius norm (Eckart, Young)"
         return Known(math.comb(n, rank), reason)
-    if (veronese := _veronese(network)) is not None and veronese[1] == 1:
-        n, _, degree = veronese
-        if form == GENERIC:
-            value = ((2 * degree - 1) ** n - (degree - 1) ** n) // degree
-            return Known(value, f"Veronese variety of degree {degree} (Draisma, Horobet, Ottaviani, Sturmfels, Thomas)")
-        if form == WEYL:
-            value = sum((degree - 1) ** i for i in range(n))
-            return Known(value, f"eigenvectors of a symmetric tensor of order {degree} (Cartwright, Sturmfels)")
+    smooth = _segre_veronese(network, dimension)
+    if form == WEYL and smooth is not None and network.output_dimension == 1 and len(smooth[0]) == 1:
+        (size_,), (degree,) = smooth[:2]
+        value = sum((degree - 1) ** i for i in range(size_ + 1))
+        return Known(value, f"eigenvectors of a symmetric tensor of order {degree} (Cartwright, Sturmfels)")
     return None
 
 
-def determinantal_degree(rows: int, columns: int, rank: int) -> int:
-    """Degree of the variety of matrices of at most the given rank.
+def _known_generic(network: Network, dimension: int) -> Known | None:
+    if (size := _determinantal(network, dimension)) is not None and math.comb(size[0] + size[1], size[2]) < MOST_POINTS:
+        rows, columns, rank = size
+        value = formulas.matrix_distance_degree(rows, columns, rank)
+        return Known(value, f"polar classes of {rows} x {columns} matrices of rank at most {rank}, by localisation")
+    if (symmetric := _symmetric(network)) is not None and math.comb(*symmetric) < MOST_POINTS:
+        n, rank = symmetric
+        value = formulas.symmetric_distance_degree(n, rank)
+        reason = f"symmetric {n} x {n} matrices of rank at most {rank} (von Bothmer, Ranestad)"
+        return Known(value, reason)
+    if (smooth := _segre_veronese(network, dimension)) is not None:
+        dimensions, degrees, name = smooth
+        value = formulas.segre_veronese_distance_degree(dimensions, degrees)
+        source = "Draisma, Horobet, Ottaviani, Sturmfels, Thomas"
+        return Known(value, f"Chern classes of the {name} ({source})")
+    return None
+
+
+MOST_POINTS = 3000
+"""Largest number of subsets that a formula sums over."""
+
+
+def known_learning_degree(network: Network, dimension: int, samples: int) -> Known | None:
+    """An upper bound for the learning degree of a power of one linear form at so many inputs, attained by generic ones.
+
+    In the weights ``l`` the loss of ``Σ_s ((l·x_s)^d - y_s)²`` has a gradient whose part of highest degree, ``2d - 1``,
+    is that of ``q(l) = Σ_s (l·x_s)^{2d}``, and whose part of lowest degree, ``d - 1``, is that of ``Σ_s y_s
+    (l·x_s)^d``. Where the hypersurface ``q = 0`` is smooth there are no solutions at infinity, hence at most ``(2d -
+    1)^n`` (Bézout); 0 takes at least ``(d - 1)^n`` of them, and ``d`` of the others give the same function. For inputs
+    that contain a basis, ``q`` is smooth in general: it is for a basis alone.
 
     Examples
     --------
-    >>> [determinantal_degree(3, 3, rank) for rank in (1, 2)]
-    [6, 3]
+    >>> from polygeom.network import parse
+    >>> known_learning_degree(parse("[10,1,1] r=2"), 10, 60).value
+    29524
     """
-    m, n = max(rows, columns), min(rows, columns)
-    above = math.prod(math.comb(m + i, rank) for i in range(n - rank))
-    return above // math.prod(math.comb(rank + i, rank) for i in range(n - rank))
-
-
-def symmetric_degree(n: int, rank: int) -> int:
-    """Degree of the variety of symmetric matrices of at most the given rank.
-
-    Examples
-    --------
-    >>> [symmetric_degree(4, rank) for rank in (1, 2, 3)]
-    [8, 10, 4]
-    """
-    above = math.prod(math.comb(n + i, n - rank - i) for i in range(n - rank))
-    return above // math.prod(math.comb(2 * i + 1, i) for i in range(n - rank))
+    smooth = _segre_veronese(network, dimension)
+    n = network.input_dimension
+    if smooth is None or len(smooth[0]) != 1 or network.output_dimension != 1 or samples < n or smooth[0] != [n - 1]:
+        return None
+    (degree,) = smooth[1]
+    value = ((2 * degree - 1) ** n - (degree - 1) ** n) // degree
+    return Known(value, f"powers of degree {degree} of one linear form at inputs with a smooth sum of powers (Bézout)")
 
 
 def _determinantal(network: Network, dimension: int) -> tuple[int, int, int] | None:
@@ -147,14 +175,43 @@ def _rational_normal(network: Network) -> tuple[int, int] | None:
     return (r, s) if (n, outputs) == (2, 1) and 2 * s < r + 1 else None
 
 
-def _veronese(network: Network) -> tuple[int, int, int] | None:
-    """Inputs, outputs and degree, when all hidden layers have width one."""
-    if network.widths is None or len(network.widths) < 3 or set(network.widths[1:-1]) != {1}:
+def _segre_veronese(network: Network, dimension: int) -> tuple[list[int], list[int], str] | None:
+    """Dimensions and degrees, when the neurovariety is a Segre–Veronese variety, with its name.
+
+    Through a first hidden layer of width one goes the power of one linear form; all later layers only multiply its
+    powers by constants. In a convolutional network with one channel and monomials the kernels are the factors of a
+    morphism of projective spaces, which is finite and generically one to one.
+    """
+    if network.widths is not None and network.activation_degrees is not None:
+        if len(network.widths) < 3 or network.widths[1] != 1:
+            return None
+        n, m, degree = network.input_dimension, network.output_dimension, network.degree
+        if dimension != n + m - 1:
+            return None
+        if m == 1:
+            return [n - 1], [degree], f"Veronese variety of P^{n - 1}, O({degree})"
+        return [m - 1, n - 1], [1, degree], f"Segre-Veronese variety of P^{m - 1} x P^{n - 1}, O(1,{degree})"
+    return _convolutional(network, dimension)
+
+
+def _secants(network: Network, dimension: int) -> tuple[list[int], list[int], str] | None:
+    """The variety whose secant lines make up the neurovariety: two hidden neurons in one layer.
+
+    A general point is on one secant line, because a tensor of order three or more and rank two with independent factors
+    is a sum of two decomposable ones in one way (Kruskal).
+    """
+    if network.widths is None or len(network.widths) != 3 or network.activation_degrees is None:
         return None
-    return network.input_dimension, network.output_dimension, network.degree
+    n, s, m = network.widths
+    (r,) = network.activation_degrees
+    if s != 2 or n < 2 or r + (m > 1) < 3 or dimension != 2 * (n + m - 1):
+        return None
+    if m == 1:
+        return [n - 1], [r], f"Veronese variety of P^{n - 1}, O({r})"
+    return [m - 1, n - 1], [1, r], f"Segre-Veronese variety of P^{m - 1} x P^{n - 1}, O(1,{r})"
 
 
-def _convolutional(network: Network, dimension: int) -> Known | None:
+def _convolutional(network: Network, dimension: int) -> tuple[list[int], list[int], str] | None:
     """One channel, monomials between the layers: a morphism of projective spaces, generically one to one."""
     layers = [node.layer for node in network.nodes]
     chain = all(node.inputs == (k,) and node.shares is None for k, node in enumerate(network.nodes[1:]))
@@ -165,7 +222,7 @@ def _convolutional(network: Network, dimension: int) -> Known | None:
     powers = [layer.degree for layer in layers if isinstance(layer, Power)]
     if len(sizes) != len(powers) + 1 or min(powers, default=2) < 2 or dimension != sum(sizes) + 1:
         return None
-    value = math.factorial(sum(sizes))
-    for k, size in enumerate(sizes):
-        value = value // math.factorial(size) * math.prod(powers[k:]) ** size
-    return Known(value, "convolutional network with monomial activations (Shahverdi, Marchetti, Kohn)")
+    degrees = [math.prod(powers[k:]) for k in range(len(sizes))]
+    used = [(size, degree) for size, degree in zip(sizes, degrees, strict=True) if size]
+    name = "convolutional network with monomial activations (Shahverdi, Marchetti, Kohn)"
+    return [size for size, _ in used], [degree for _, degree in used], name

@@ -9,13 +9,12 @@ highest weight is the alternating sum of the dimensions of the weight spaces λ 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from polygeom.ideal.grading.grading import Grading, Weight
 
-MOST_PERMUTATIONS = 50_000
-"""Largest number of pairs of permutations that are summed over."""
+MOST_SHIFTS = 200_000
+"""Largest number of pairs of permutations that are summed over, for all weights together."""
 
 
 def highest_weights(dimensions: Mapping[Weight, int], grading: Grading) -> dict[Weight, int] | None:
@@ -33,26 +32,38 @@ def highest_weights(dimensions: Mapping[Weight, int], grading: Grading) -> dict[
     {(1, 2, 0): 1}
     """
     a, b = grading.outputs, grading.inputs
-    if math.factorial(a) * math.factorial(b) > MOST_PERMUTATIONS:
-        return None
-    shifts = [(s * t, (*p, *q)) for s, p in _shifts(a) for t, q in _shifts(b)]
-    found = {}
+    found, left = {}, MOST_SHIFTS
     for weight in sorted(dimensions, reverse=True):
         total = 0
-        for sign, shift in shifts:
-            moved = [x + y for x, y in zip(weight, shift, strict=False)]
-            if min(moved, default=0) >= 0:
-                total += sign * dimensions.get(grading.dominant([*moved, *weight[a + b :]]), 0)
+        for sign, first in _shifted(weight[:a]):
+            for other, second in _shifted(weight[a : a + b]):
+                left -= 1
+                if left < 0:
+                    return None
+                moved = grading.dominant([*first, *second, *weight[a + b :]])
+                total += sign * other * dimensions.get(moved, 0)
         if total:
             found[weight] = total
     return found
 
 
-def _shifts(size: int) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """Sign and ``ρ - σ(ρ)`` for all permutations σ."""
-    for order in itertools.permutations(range(size)):
-        inversions = sum(order[i] > order[j] for i in range(size) for j in range(i + 1, size))
-        yield (-1) ** inversions, tuple(order[i] - i for i in range(size))
+def _shifted(weight: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Sign and ``λ + ρ - σ(ρ)`` for the permutations σ that leave no entry negative, placed from the last entry on.
+
+    Entry ``i`` of ``ρ - σ(ρ)`` is ``σ(i) - i``, so ``σ(i) ≥ i - λ_i``: where λ is short, few permutations are left.
+    """
+    size = len(weight)
+
+    def place(i: int, used: frozenset[int], sign: int, tail: tuple[int, ...]) -> Iterator[tuple[int, tuple[int, ...]]]:
+        if i < 0:
+            yield sign, tail
+            return
+        for j in range(max(0, i - weight[i]), size):
+            if j not in used:
+                inversions = sum(k < j for k in used)  # σ(i) = j stands before these
+                yield from place(i - 1, used | {j}, sign * (-1) ** inversions, (weight[i] + j - i, *tail))
+
+    yield from place(size - 1, frozenset(), 1, ())
 
 
 def representation_dimension(weight: Sequence[int]) -> int:

@@ -13,7 +13,8 @@ Three systems of coordinates describe the same outputs ``F_1, …, F_m``; they d
 
 Names consist of a letter, the number of the output, ``x`` and the exponents: ``c1x200`` is the coefficient of ``x_1^2``
 in the first output, for three variables; with a degree of ten or more, ``c1x10x0x0``. They are identifiers in Python,
-Macaulay2, Singular, Julia and Sage. Outputs and indices count from 1 in names and from 0 in Python.
+Macaulay2, Singular, Julia and Sage. Outputs and indices count from 1 in names and from 0 in Python. The coordinates of
+a map have the names that it gives them, or ``y1, y2, …``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -31,6 +32,7 @@ import numpy as np
 
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.network import Network, parse
+from polygeom.network.text.maps import map_formula
 
 if TYPE_CHECKING:
     from sympy.polys.rings import PolyElement, PolyRing
@@ -40,22 +42,6 @@ MOST_COORDINATES = 20_000
 """Largest number of coefficients for which equations are sought."""
 
 Exponents = tuple[int, ...]
-
-
-def exponent_vectors(variables: int, degree: int) -> Iterator[Exponents]:
-    """The exponent vectors of one degree, lexicographically decreasing.
-
-    Examples
-    --------
-    >>> list(exponent_vectors(2, 2))
-    [(2, 0), (1, 1), (0, 2)]
-    """
-    if variables == 1:
-        yield (degree,)
-        return
-    for first in range(degree, -1, -1):
-        for rest in exponent_vectors(variables - 1, degree - first):
-            yield (first, *rest)
 
 
 def multinomial(exponents: Sequence[int]) -> int:
@@ -89,27 +75,39 @@ class Coordinates:
             object.__setattr__(self, "network", parse(self.network))
         if not isinstance(self.network, Network):
             raise PolygeomError(f'network must be a Network or text, got {self.network!r:.40}; write "[3,3,3] r=2"')
-        if self.network.ambient_dimension > MOST_COORDINATES:
+        size = max(self.network.ambient_dimension, self.network.ambient.size)
+        if size > MOST_COORDINATES:
             raise BudgetError(
-                f"network has {self.network.ambient_dimension} coefficients; equations are sought for at most "
+                f"network has {size} coefficients; equations are sought for at most "
                 f"{MOST_COORDINATES}, write a smaller network"
             )
 
     @cached_property
     def monomials(self) -> tuple[Exponents, ...]:
-        """The exponent vectors that every output has, in order."""
-        degrees = [d for low, high in reversed(self.network.degrees) for d in range(high, low - 1, -1)]
-        return tuple(itertools.chain.from_iterable(exponent_vectors(self.network.input_dimension, d) for d in degrees))
+        """The exponent vectors that some output has, in order."""
+        ambient = self.network.ambient
+        kinds = {span: output for output, span in enumerate(ambient.spans)}
+        if len(kinds) == 1:
+            return ambient.monomials(0)
+        union = set(itertools.chain.from_iterable(map(ambient.monomials, kinds.values())))
+        return tuple(sorted(union, key=lambda alpha: (sum(alpha), alpha), reverse=True))
 
     @cached_property
     def entries(self) -> tuple[tuple[int, Exponents], ...]:
         """Output (from 0) and exponent vector of every coordinate."""
-        return tuple((i, alpha) for i in range(self.network.output_dimension) for alpha in self.monomials)
+        ambient = self.network.ambient
+        return tuple((i, alpha) for i in range(self.network.output_dimension) for alpha in ambient.monomials(i))
+
+    @cached_property
+    def selection(self) -> np.ndarray:
+        """For every coordinate its position among all pairs of an output and one of `monomials`."""
+        number = {alpha: k for k, alpha in enumerate(self.monomials)}
+        return np.array([i * len(number) + number[alpha] for i, alpha in self.entries], dtype=np.int64)
 
     @cached_property
     def factors(self) -> tuple[int, ...]:
         """The multinomial coefficient of every coordinate: ``c = factor · a``."""
-        return tuple(multinomial(alpha) for alpha in self.monomials) * self.network.output_dimension
+        return tuple(multinomial(alpha) for _, alpha in self.entries)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -125,11 +123,14 @@ class Coordinates:
         ('t1x11', 't1x12', 't1x22')
         """
         _check_system(system)
-        labels = [_indices(alpha) if system == "tensor" else alpha for alpha in self.monomials]
-        between = "x" if any(entry > 9 for label in labels for entry in label) else ""
+        formula = map_formula(self.network)
+        if formula is not None:
+            return formula.names or tuple(f"y{i + 1}" for i in range(len(self.entries)))
+        labels = {alpha: _indices(alpha) if system == "tensor" else alpha for alpha in self.monomials}
+        between = "x" if any(entry > 9 for label in labels.values() for entry in label) else ""
         letter = {"plain": "c", "divided": "a", "tensor": "t"}[system]
-        texts = [between.join(map(str, label)) for label in labels]
-        return tuple(f"{letter}{i + 1}x{text}" for i in range(self.network.output_dimension) for text in texts)
+        texts = {alpha: between.join(map(str, label)) for alpha, label in labels.items()}
+        return tuple(f"{letter}{i + 1}x{texts[alpha]}" for i, alpha in self.entries)
 
     @cached_property
     def ring(self) -> PolyRing:

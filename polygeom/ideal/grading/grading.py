@@ -17,7 +17,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -26,9 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polygeom.ideal.grading.coordinates import Coordinates
+from polygeom.ideal.grading.places import Places
 from polygeom.network import Network
 from polygeom.network.layers import Bias, Dense, Sum
 from polygeom.symmetry.exponents import Form, LinearSystem, ScalingEngine, numbered_weights
+
+MOST_KEPT = 5000
+"""Largest orbit of a weight whose permutations are kept in memory."""
 
 Weight = tuple[int, ...]
 Integers = NDArray[np.int64]
@@ -109,40 +113,44 @@ class Grading:
             size *= math.factorial(len(part)) // math.prod(map(math.factorial, Counter(part).values()))
         return size
 
-    def copies(self, weight: Weight) -> Sequence[tuple[Weight, Integers]]:
-        """Every weight of the orbit of a dominant one, with a permutation of the coordinates that carries it there."""
+    def copies(self, weight: Weight) -> Iterable[tuple[Weight, Integers]]:
+        """Every weight of the orbit of a dominant one, with a permutation of the coordinates that carries it there.
+
+        They come one by one; small orbits are kept.
+        """
         known = self._copies.get(weight)
-        if known is None:
-            rest = weight[self.outputs + self.inputs :]
-            choices = [sorted(_arrangements(weight[block])) for block in self._blocks]
-            known = [
-                ((*first, *second, *rest), self._permutation(p, q))
-                for (first, p), (second, q) in itertools.product(*choices)
-            ]
-            self._copies[weight] = known
-        return known
+        if known is not None:
+            return known
+        if self.orbit_size(weight) > MOST_KEPT:
+            return self._orbit(weight)
+        self._copies[weight] = list(self._orbit(weight))
+        return self._copies[weight]
+
+    def _orbit(self, weight: Weight) -> Iterator[tuple[Weight, Integers]]:
+        rest = weight[self.outputs + self.inputs :]
+        outputs, inputs = self._blocks
+        for first, p in _arrangements(weight[outputs]):
+            for second, q in _arrangements(weight[inputs]):
+                yield (*first, *second, *rest), self._permutation(p, q)
+
+    def move(self, weight: Weight) -> tuple[Weight, Integers]:
+        """The dominant weight of an orbit, and a permutation of the coordinates that carries it to ``weight``."""
+        orders = [sorted(range(len(part)), key=lambda k: (-part[k], k)) for part in (weight[b] for b in self._blocks)]
+        return self.dominant(weight), self._permutation(*orders)
 
     @cached_property
     def _copies(self) -> dict[Weight, Sequence[tuple[Weight, Integers]]]:
         return {}
 
     @cached_property
-    def _moves(self) -> dict[tuple[tuple[int, ...], tuple[int, ...]], Integers]:
-        return {}
+    def _places(self) -> Places:
+        return Places(self.coordinates)
 
     def _permutation(self, outputs: Sequence[int], inputs: Sequence[int]) -> Integers:
         """Where coordinates go when block entry ``k`` moves to position ``outputs[k]``, ``inputs[k]``."""
-        key = (tuple(outputs), tuple(inputs))
-        if key in self._moves:
-            return self._moves[key]
         moved = np.arange(self.size)
-        for k, (i, alpha) in enumerate(self.coordinates.entries):
-            image = list(alpha)
-            if self.inputs:
-                for j, target in enumerate(inputs):
-                    image[target] = alpha[j]
-            moved[k] = self.coordinates.position(outputs[i] if self.outputs else i, image)
-        self._moves[key] = moved
+        found = self._places.moved(outputs if self.outputs else None, inputs if self.inputs else None)
+        moved[: len(found)] = found
         return moved
 
     def dominant_weights(self, degree: int, kept: Sequence[int]) -> list[Weight]:
@@ -155,15 +163,29 @@ class Grading:
 
 
 def _arrangements(values: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Every rearrangement of the values once, with the position to which each of them goes."""
-    seen = set()
-    for order in itertools.permutations(range(len(values))):
-        moved = [0] * len(values)
-        for k, target in enumerate(order):
-            moved[target] = values[k]
-        if tuple(moved) not in seen:
-            seen.add(tuple(moved))
-            yield tuple(moved), order
+    """Every rearrangement of the values once, with the position to which each of them goes.
+
+    One step for each arrangement, not for each permutation: a weight with few different entries has few arrangements.
+    """
+    sources: dict[int, list[int]] = {}
+    for k, value in enumerate(values):
+        sources.setdefault(value, []).append(k)
+    moved = [0] * len(values)
+
+    def place(position: int, left: dict[int, int]) -> Iterator[tuple[int, ...]]:
+        if position == len(values):
+            yield tuple(moved)
+        for value, count in left.items():
+            if count:
+                moved[position] = value
+                yield from place(position + 1, {**left, value: count - 1})
+
+    for arrangement in place(0, {value: len(sources[value]) for value in sorted(sources)}):
+        order = [0] * len(values)
+        queues = {value: iter(numbers) for value, numbers in sources.items()}
+        for target, value in enumerate(arrangement):
+            order[next(queues[value])] = target
+        yield arrangement, tuple(order)
 
 
 def mixes_outputs(network: Network) -> bool:
@@ -245,21 +267,15 @@ def _directions(network: Network) -> list[list[Fraction]]:
 
 def _echelon(rows: Sequence[Sequence[Fraction]]) -> list[list[Fraction]]:
     """Reduced row echelon form without zero rows."""
-    done: list[list[Fraction]] = []
-    work = [list(row) for row in rows]
-    for column in range(len(work[0]) if work else 0):
-        pivot = next((row for row in work if row[column]), None)
-        if pivot is None:
-            continue
-        work.remove(pivot)
-        lead = pivot[column]
-        pivot = [entry / lead for entry in pivot]
-        clear = [
-            [[x - row[column] * y for x, y in zip(row, pivot, strict=True)] for row in part] for part in (work, done)
-        ]
-        work, done = clear
-        done.append(pivot)
-    return done
+    import flint
+
+    if not rows or not rows[0]:
+        return []
+    matrix = flint.fmpq_mat(len(rows), len(rows[0]), [flint.fmpq(c.numerator, c.denominator) for r in rows for c in r])
+    reduced, rank = matrix.rref()
+    return [
+        [Fraction(int(c.p), int(c.q)) for c in (reduced[i, j] for j in range(reduced.ncols()))] for i in range(rank)
+    ]
 
 
 def _contains(directions: Sequence[Sequence[Fraction]], vector: Sequence[int]) -> bool:

@@ -13,15 +13,15 @@ from functools import cached_property
 import numpy as np
 
 from polygeom.engines.prime_field import PrimeFieldEngine
-from polygeom.errors import PolygeomError
-from polygeom.ideal.grading.coordinates import Coordinates
+from polygeom.errors import PoleError, PolygeomError
+from polygeom.ideal.grading.coordinates import Coordinates, multinomial
 from polygeom.modular import InconsistentError, PrimeField, Residues, as_field, rank, solve
-from polygeom.network.layers import Polynomial
 
 CHUNK = 256
 """Points made at a time; each chunk has a random generator of its own, so that the first points never change."""
 MOST_NUMBERS = 1 << 21
 """Largest number of values (weights times inputs times outputs) evaluated at a time."""
+_MOST_POLES = 64
 
 
 class SampleEngine(PrimeFieldEngine):
@@ -65,9 +65,8 @@ class Points:
         self.field: PrimeField = as_field(prime)
         if prime <= network.degree:
             raise PolygeomError(f"prime must exceed the degree {network.degree} of the outputs, got {prime}")
-        for node in network.nodes:
-            if isinstance(node.layer, Polynomial) and any(c.denominator % prime == 0 for c in node.layer.coefficients):
-                raise PolygeomError(f"prime {prime} divides a denominator of {network}; use another prime")
+        if any(d % prime == 0 for node in network.nodes for d in node.layer.divisors):
+            raise PolygeomError(f"prime {prime} divides a degree or a denominator of {network}; use another prime")
         self._made: list[Residues] = []
 
     def first(self, count: int) -> Residues:
@@ -79,8 +78,16 @@ class Points:
         return points[:count]
 
     def _chunk(self, number: int) -> Residues:
-        network, inputs = self.coordinates.network, self._inputs
         rng = np.random.default_rng([self.seed, self.field.p, number])
+        for _ in range(_MOST_POLES):
+            try:
+                return self._drawn(rng)
+            except PoleError:
+                continue
+        raise InconsistentError(f"denominators vanish mod {self.field.p} wherever they are tried; use a larger prime")
+
+    def _drawn(self, rng: np.random.Generator) -> Residues:
+        network, inputs = self.coordinates.network, self._inputs
         weights = {name: self.field.random(rng, (CHUNK, *shape)) for name, shape in network.parameters.items()}
         size = len(inputs) * max(map(math.prod, network.shapes))
         step = max(1, min(CHUNK, MOST_NUMBERS // size))
@@ -91,21 +98,23 @@ class Points:
             x = np.broadcast_to(inputs, (len(next(iter(part.values()))), *inputs.shape)) if part else inputs[None]
             values = network.evaluate(engine, part, np.ascontiguousarray(x))
             flat = values.reshape(*values.shape[:2], -1).transpose(0, 2, 1)
-            rows.append(self.field.matmul(np.ascontiguousarray(flat), self._interpolation))
-        points = np.concatenate(rows).reshape(-1, len(self.coordinates.entries))
+            coefficients = self.field.matmul(np.ascontiguousarray(flat), self._interpolation)
+            rows.append(coefficients.reshape(len(coefficients), -1)[:, self.coordinates.selection])
+        points = np.concatenate(rows)
         return np.concatenate([points, np.ones((len(points), 1))], axis=1)
 
     @cached_property
     def _basis(self) -> tuple[Residues, Residues]:
         """Inputs at which monomials take independent values, and the matrix from values to divided coordinates."""
-        exponents, factors = self.coordinates.monomials, self.coordinates.factors
+        exponents = self.coordinates.monomials
+        factors = list(map(multinomial, exponents))
         shape = self.coordinates.network.input_shape
         rng = np.random.default_rng([self.seed, self.field.p])
         identity = np.eye(len(exponents))
         for _ in range(20):
             x = self.field.random(rng, (len(exponents), math.prod(shape)))
             columns = [
-                self._monomial(x, alpha) * self.field.scalar(c) for alpha, c in zip(exponents, factors, strict=False)
+                self._monomial(x, alpha) * self.field.scalar(c) for alpha, c in zip(exponents, factors, strict=True)
             ]
             matrix = self.field.reduce(np.stack(columns, axis=1))
             if rank(matrix, self.field) == len(exponents):

@@ -88,8 +88,7 @@ class Spaces:
 
     def _move(self, weight: Weight) -> tuple[Weight, NDArray[np.int64]]:
         if weight not in self._moves:
-            dominant = self.grading.dominant(weight)
-            self._moves.update((copy, (dominant, move)) for copy, move in self.grading.copies(dominant))
+            self._moves[weight] = self.grading.move(weight)
         return self._moves[weight]
 
     def keys(self, monomials: Monomials) -> Keys:

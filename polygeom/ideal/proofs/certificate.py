@@ -5,8 +5,8 @@ A certificate is a JSON object:
 ``network``, ``dimension``
     text of the network; a certificate of its dimension (`polygeom.dimension.proofs.certificate`);
 ``grading``
-    weights of the coordinates, and for every exchange of two neighbouring outputs or inputs a permutation of the
-    network's weights that has the same effect;
+    weights of the coordinates, scalings of the network's weights that act with them, and for every exchange of two
+    neighbouring outputs or inputs a permutation of the network's weights that has the same effect;
 ``equations``
     minimal generators of dominant weight, as lists of terms (numbers of coordinates, integer);
 ``degrees``
@@ -17,12 +17,16 @@ A certificate is a JSON object:
 ``claim``
     what follows: proved degree, numbers of generators, dimension, degree, h-vector.
 
-`certify` writes one; `polygeom.ideal.proofs.verification.verify` checks it with code of its own.
+`certify` writes one; `polygeom.certificates` checks it with code of its own. ``docs/certificates.md`` says what each
+field means.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -30,9 +34,14 @@ import numpy as np
 
 from polygeom._version import __version__
 from polygeom.dimension.proofs.certificate import certify as certify_dimension
+from polygeom.dimension.proofs.certificate import plain_text
+from polygeom.dimension.proofs.limits import Budget
 from polygeom.errors import PolygeomError
+from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.spaces import Spaces
+from polygeom.ideal.proofs.coefficients import expand
 from polygeom.ideal.search.completeness import Completeness
+from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.membership import plain_integers
 from polygeom.ideal.search.search import Search, interpolate, proved_degree
 from polygeom.ideal.search.sections import embedding
@@ -42,7 +51,7 @@ from polygeom.network.layers import Bias, Dense
 from polygeom.symmetry.exponents import numbered_weights
 
 KIND = "ideal"
-FORMAT = 1
+FORMAT = 2
 
 
 def certify(search: Search | Network | str) -> dict[str, Any]:
@@ -75,7 +84,7 @@ def certify(search: Search | Network | str) -> dict[str, Any]:
         "kind": KIND,
         "format": FORMAT,
         "version": __version__,
-        "network": coordinates.network.text,
+        "network": plain_text(coordinates.network),
         "coordinates": list(coordinates.names),
         "dimension": certify_dimension(coordinates.network, result=found.dimension),
         "grading": {
@@ -83,24 +92,18 @@ def certify(search: Search | Network | str) -> dict[str, Any]:
             "outputs": interpolation.grading.outputs,
             "inputs": interpolation.grading.inputs,
             "cone": interpolation.grading.cone,
+            "scalings": _scalings(found),
             "exchanges": [list(e) for e in _exchanges(found)],
         },
         "kept": list(interpolation.kept),
-        "equations": [
-            {
-                "degree": e.degree,
-                "weight": list(e.weight),
-                "terms": [
-                    [monomial, str(c)]
-                    for monomial, c in zip(e.monomials.tolist(), plain_integers(e, coordinates), strict=True)
-                ],
-            }
-            for report in reports
-            for e in report.equations
-        ],
+        "equations": [_record(e, coordinates) for report in reports for e in _sorted(report.equations)],
         "restricted": interpolation.only is not None,
         "degrees": [
-            {"degree": r.degree, "spaces": [[list(s.weight), s.monomials, s.rank] for s in r.spaces]} for r in reports
+            {
+                "degree": r.degree,
+                "spaces": sorted(([list(s.weight), s.monomials, s.rank] for s in r.spaces), reverse=True),
+            }
+            for r in reports
         ],
         "completeness": None if argument is None else _argument(argument, found),
         "claim": {
@@ -117,8 +120,9 @@ def certify(search: Search | Network | str) -> dict[str, Any]:
 def _argument(argument: Completeness, found: Search) -> dict[str, Any]:
     """The data of an argument for completeness: for sections the linear subspaces."""
     interpolation = found.interpolation
-    data: dict[str, Any] = {"argument": argument.argument, "prime": interpolation.prime}
+    data: dict[str, Any] = {"argument": argument.argument}
     if argument.argument == "section":
+        data["prime"] = interpolation.prime
         spaces = Spaces(interpolation.grading, interpolation.kept)
         field = as_field(interpolation.prime)
         n = found.dimension.lower + (not interpolation.grading.cone)
@@ -131,6 +135,62 @@ def _argument(argument: Completeness, found: Search) -> dict[str, Any]:
             for k, seed in subspaces
         ]
     return data
+
+
+def _sorted(equations: Sequence[Equation]) -> list[Equation]:
+    return sorted(equations, key=lambda e: e.weight, reverse=True)
+
+
+def _record(equation: Equation, coordinates: Coordinates) -> dict[str, Any]:
+    """The one form of an equation: increasing monomials, coprime coefficients, the first of them positive."""
+    terms: Counter[tuple[int, ...]] = Counter()
+    for monomial, c in zip(equation.monomials.tolist(), plain_integers(equation, coordinates), strict=True):
+        terms[tuple(sorted(monomial))] += c
+    listed = sorted((m, c) for m, c in terms.items() if c)
+    sign = 1 if listed[0][1] > 0 else -1
+    common = math.gcd(*(c for _, c in listed))
+    return {
+        "degree": equation.degree,
+        "weight": list(equation.weight),
+        "terms": [[list(m), str(sign * c // common)] for m, c in listed],
+    }
+
+
+def _scalings(found: Search) -> list[list[int]]:
+    """Rows ``(n, m, e_1, e_2, …)``: the weights ``w_k t^e_k`` scale coordinates of weight v by t^(n v - m).
+
+    One row for every column of the grading, and before them one with v = 1 if the neurovariety is a cone.
+    """
+    grading, network = found.interpolation.grading, found.interpolation.coordinates.network
+    known = expand(plain_text(network), Budget())
+    rows: dict[tuple[int, ...], int] = {}  # exponents of one monomial → coordinate
+    for k, entry in enumerate(grading.coordinates.entries):
+        for exponents in known.get(entry, ()):
+            rows.setdefault((*exponents, 1), k)
+    if not grading.cone:
+        rows.setdefault((*[0] * network.parameter_count, 1), grading.size - 1)
+    columns = [[row[c] for row in grading.table] for c in range(len(grading.table[0]))]
+    scalings = [_solution(rows, [1] * grading.size, shifted=False)] if grading.cone else []
+    return [*scalings, *(_solution(rows, column, shifted=True) for column in columns)]
+
+
+def _solution(rows: Mapping[tuple[int, ...], int], column: Sequence[int], *, shifted: bool) -> list[int]:
+    """Integers ``(n, m, e)`` with ``e · exponents + m = n · column`` for all rows; ``m = 0`` unless ``shifted``."""
+    import flint
+
+    width = len(next(iter(rows))) if rows else 1
+    used = width if shifted else width - 1
+    table = [[*row[:used], column[k]] for row, k in rows.items()]
+    reduced, rank = flint.fmpq_mat(len(table), used + 1, [flint.fmpq(x) for row in table for x in row]).rref()
+    values = [Fraction(0)] * width
+    for r in range(rank):
+        pivot = next(c for c in range(used + 1) if reduced[r, c] != 0)
+        if pivot == used:
+            raise PolygeomError("certificate: a column of the grading is no scaling; this is an error of polygeom")
+        values[pivot] = Fraction(int(reduced[r, used].p), int(reduced[r, used].q))
+    n = math.lcm(*(v.denominator for v in values))
+    *exponents, shift = (int(v * n) for v in values)
+    return [n, shift, *exponents]
 
 
 def _exchanges(found: Search) -> Iterator[list[int]]:

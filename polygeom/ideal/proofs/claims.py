@@ -1,132 +1,205 @@
-"""What the check of equations needs: the claims as data, the coefficients as polynomials, ranks, sections."""
+"""The certificate of an ideal as typed data, and what follows from it by counting: coordinates, orbits, copies."""
 
 from __future__ import annotations
 
 import itertools
 import math
-import random
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Annotated, Literal
 
-import numpy as np
+from msgspec import Meta
 
-from polygeom.engines.symbolic import coefficient_map
-from polygeom.errors import PolygeomError
-from polygeom.network import Network, parse
+from polygeom.dimension.proofs.decoding import Natural, Positive, Record, Text, Version
+from polygeom.dimension.proofs.jacobians import LARGEST_PRIME
+from polygeom.dimension.proofs.limits import Budget
+from polygeom.dimension.proofs.programs import Program, read
+from polygeom.dimension.proofs.symmetries import degree_set
+from polygeom.dimension.proofs.verification import DimensionCertificate
+from polygeom.errors import CertificateError
 
 Monomial = tuple[int, ...]
 Weight = tuple[int, ...]
+Terms = tuple[tuple[Monomial, int], ...]
 
-PRIME = 2147483647  # products of residues fit int64; not a prime of the search
-POINTS = 10
-"""Points beyond the claimed rank at which monomials are evaluated."""
-MOST_PRODUCTS = 20_000_000
+MOST_COORDINATES = 20_000
+MOST_DEGREE = 60
+MOST_ITEMS = 1_000_000
+
+Degree = Annotated[int, Meta(ge=1, le=MOST_DEGREE)]
+Small = Annotated[int, Meta(ge=0, le=10**6)]
+Integer = Annotated[int, Meta(ge=-(2**50), le=2**50)]
+Coordinate = Annotated[int, Meta(ge=0, lt=MOST_COORDINATES)]
+Weights = Annotated[list[Small], Meta(max_length=200)]
+Coefficient = Annotated[str, Meta(pattern=r"^-?[1-9][0-9]*\Z", max_length=4000)]
+Residue = Annotated[int, Meta(ge=0, lt=LARGEST_PRIME)]
 
 
-@dataclass(frozen=True)
-class Listed:
-    """An equation of a certificate: terms ``(monomial, integer)``."""
+class Grading(Record, frozen=True):
+    """Weights of the coordinates; scalings of the network's weights that act so; permutations that exchange."""
+
+    weights: Annotated[list[Weights], Meta(min_length=1, max_length=MOST_COORDINATES + 1)]
+    outputs: Small
+    inputs: Small
+    cone: bool
+    scalings: Annotated[list[Annotated[list[Integer], Meta(max_length=MOST_ITEMS)]], Meta(max_length=201)]
+    exchanges: Annotated[list[Annotated[list[Natural], Meta(max_length=MOST_ITEMS)]], Meta(max_length=400)]
+
+
+class Listed(Record, frozen=True):
+    """An equation: homogeneous, of dominant weight, with terms ``(coordinates, coefficient)``."""
+
+    degree: Degree
+    weight: Weights
+    terms: Annotated[
+        list[tuple[Annotated[list[Coordinate], Meta(max_length=MOST_DEGREE)], Coefficient]],
+        Meta(min_length=1, max_length=MOST_ITEMS),
+    ]
+
+
+class Spaces(Record, frozen=True):
+    """The dominant weights of a degree, each with its number of monomials and the rank of their values."""
+
+    degree: Degree
+    spaces: Annotated[list[tuple[Weights, Positive, Natural]], Meta(max_length=MOST_ITEMS)]
+
+
+class Filling(Record, frozen=True, tag_field="argument", tag="filling"):
+    """There is no proper equation, since the dimension is the number of coordinates."""
+
+
+class Hypersurface(Record, frozen=True, tag_field="argument", tag="hypersurface"):
+    """The only equation of least degree generates a prime ideal."""
+
+
+class Sections(Record, frozen=True, tag_field="argument", tag="section"):
+    """Linear subspaces modulo a prime, as in `polygeom.ideal.proofs.sections`."""
+
+    prime: Annotated[int, Meta(ge=3, lt=2**24)]
+    subspaces: Annotated[
+        list[Annotated[list[Annotated[list[Residue], Meta(max_length=MOST_COORDINATES + 1)]], Meta(max_length=1000)]],
+        Meta(min_length=2, max_length=100),
+    ]
+
+
+class Claims(Record, frozen=True):
+    """What the certificate says about the ideal."""
+
+    complete_to: Degree
+    completeness: Literal["filling", "hypersurface", "section"] | None
+    counts: Annotated[dict[str, Positive], Meta(max_length=MOST_DEGREE)]
+    hilbert_function: Annotated[list[Natural], Meta(max_length=MOST_DEGREE + 1)]
+    degree: Positive | None
+    h_vector: Annotated[list[Natural], Meta(min_length=1, max_length=10_000)] | None
+
+
+class IdealCertificate(Record, frozen=True):
+    """All fields of the certificate of an ideal; see ``docs/certificates.md``."""
+
+    kind: Literal["ideal"]
+    format: Literal[2]
+    version: Version
+    network: Text
+    coordinates: Annotated[list[Annotated[str, Meta(max_length=2000)]], Meta(max_length=MOST_COORDINATES)]
+    dimension: DimensionCertificate
+    grading: Grading
+    kept: Annotated[list[Coordinate], Meta(max_length=MOST_COORDINATES + 1)]
+    equations: Annotated[list[Listed], Meta(max_length=MOST_ITEMS)]
+    restricted: bool
+    degrees: Annotated[list[Spaces], Meta(min_length=1, max_length=MOST_DEGREE)]
+    completeness: Filling | Hypersurface | Sections | None
+    claim: Claims
+
+
+@dataclass(frozen=True, eq=False)
+class Equation:
+    """An equation with integer coefficients."""
 
     degree: int
     weight: Weight
-    terms: tuple[tuple[Monomial, int], ...]
+    terms: Terms
 
 
-@dataclass(frozen=True)
 class Claim:
-    """The fields of a certificate, checked for their form only."""
+    """A decoded certificate with its coordinates and equations; raises `CertificateError` where they do not fit."""
 
-    network: Network
-    dimension: Mapping[str, Any]
-    entries: tuple[tuple[int, Monomial], ...]
-    weights: tuple[Weight, ...]
-    outputs: int
-    inputs: int
-    cone: bool
-    exchanges: tuple[Monomial, ...]
-    kept: list[int]
-    equations: tuple[Listed, ...]
-    restricted: bool
-    degrees: dict[int, dict[Weight, tuple[int, int]]]
-    completeness: str | None
-    prime: int
-    subspaces: tuple[tuple[tuple[int, ...], ...], ...]
-    complete_to: int
-    counts: dict[int, int]
-    hilbert_function: list[int]
-    degree: int | None
-    h_vector: list[int] | None
+    def __init__(self, data: IdealCertificate, budget: Budget) -> None:
+        self.data, self.budget = data, budget
+        self.program: Program = read(data.network)
+        self.cone, self.outputs, self.inputs = data.grading.cone, data.grading.outputs, data.grading.inputs
+        self.entries = tuple(_entries(self.program, budget))
+        if list(_names(self.entries)) != data.coordinates:  # not all monomials of these degrees occur
+            self.entries = tuple(_named(name, self.program) for name in data.coordinates)
+        self.size = len(self.entries) + (not self.cone)
+        self.weights = [tuple(w) for w in data.grading.weights]
+        self.equations = [_equation(e) for e in data.equations]
+        self.kept = data.kept
+        self.spaces = {s.degree: {tuple(w): (n, rank) for w, n, rank in s.spaces} for s in data.degrees}
+        self._check_form()
 
-    @classmethod
-    def read(cls, data: Mapping[str, Any]) -> Claim:
-        """The claims of a certificate; any exception means that it is malformed."""
-        network, grading, claim = parse(data["network"]), data["grading"], data["claim"]
-        n, m = network.input_dimension, network.output_dimension
-        monomials = [
-            alpha
-            for low, high in reversed(network.degrees)
-            for d in range(high, low - 1, -1)
-            for alpha in _exponents(n, d)
+    def _check_form(self) -> None:
+        """Raise where numbers do not fit together or are not in the one order that is allowed."""
+        data, width, kept = self.data, len(self.weights[0]), set(self.kept)
+        weights = [w for s in data.degrees for w, _, _ in s.spaces] + [e.weight for e in data.equations]
+        fits = [
+            (list(_names(self.entries)) == data.coordinates, "the names of the coordinates"),
+            (len(self.weights) == self.size, "the number of coordinates"),
+            (all(len(w) == width for w in [*self.weights, *weights]), "the length of a weight"),
+            (all(self.is_dominant(w) for w in weights), "the order within a weight"),
+            (self.outputs in (0, self.program.outputs) and self.inputs in (0, self.program.inputs), "the blocks"),
+            (self.outputs + self.inputs <= width, "the blocks"),
+            (self.kept == sorted(kept) and (not kept or self.kept[-1] < self.size), "kept"),
+            (
+                list(self.spaces) == [*range(1, data.claim.complete_to + 1)] == [s.degree for s in data.degrees],
+                "degrees",
+            ),
+            (all(s.spaces == sorted(s.spaces, reverse=True) for s in data.degrees), "the order of the spaces"),
+            (all(len(self.spaces[s.degree]) == len(s.spaces) for s in data.degrees), "a space that is listed twice"),
+            (all(rank <= n for s in data.degrees for _, n, rank in s.spaces), "a rank"),
+            (all(_is_canonical(e, kept, self.size) for e in self.equations), "the form of an equation"),
+            (data.equations == _ordered(data.equations), "the order of the equations"),
         ]
-        entries = tuple((i, alpha) for i in range(m) for alpha in monomials)
-        weights = tuple(tuple(map(int, w)) for w in grading["weights"])
-        cone = bool(grading["cone"])
-        argument = data["completeness"] or {}
-        claims = cls(
-            network,
-            data["dimension"],
-            entries,
-            weights,
-            int(grading["outputs"]),
-            int(grading["inputs"]),
-            cone,
-            tuple(tuple(map(int, e)) for e in grading["exchanges"]),
-            sorted({int(k) for k in data["kept"]}),
-            tuple(_listed(e) for e in data["equations"]),
-            bool(data["restricted"]),
-            {
-                int(d["degree"]): {tuple(map(int, w)): (int(size), int(rank)) for w, size, rank in d["spaces"]}
-                for d in data["degrees"]
-            },
-            argument.get("argument"),
-            int(argument.get("prime", PRIME)),
-            tuple(tuple(tuple(map(int, row)) for row in s) for s in argument.get("subspaces", ())),
-            int(claim["complete_to"]),
-            {int(d): int(k) for d, k in claim["counts"].items()},
-            [int(h) for h in claim["hilbert_function"]],
-            claim["degree"],
-            claim["h_vector"],
-        )
-        claims.check_form(claim)
-        return claims
+        wrong = next((what for fit, what in fits if not fit), None)
+        if wrong is not None:
+            raise CertificateError(f"certificate: {wrong} does not fit to the network; write the certificate again")
 
-    def check_form(self, claim: Mapping[str, Any]) -> None:
-        """Raise `PolygeomError` where numbers do not fit together."""
-        size = len(self.entries) + (not self.cone)
-        fits = len(self.weights) == size and len({len(w) for w in self.weights}) == 1
-        fits &= all(0 <= k < size for k in self.kept)
-        fits &= all(len(m) == e.degree and all(0 <= k < size for k in m) for e in self.equations for m, _ in e.terms)
-        fits &= claim["completeness"] == self.completeness
-        fits &= self.outputs in (0, self.network.output_dimension) and self.inputs in (0, self.network.input_dimension)
-        if not fits:
-            raise PolygeomError("certificate: weights, equations and coordinates do not fit together; write it again")
+    @property
+    def cone_dimension(self) -> int:
+        """The lower bound for the dimension of the neurovariety, or of the cone over it if it is not one."""
+        return self.data.dimension.claim.lower + (not self.cone)
+
+    @property
+    def codimension(self) -> int:
+        """At most what the codimension in the coordinates that are kept is."""
+        return len(self.kept) - self.cone_dimension
+
+    @property
+    def proper(self) -> list[Equation]:
+        """The equations that are not linear."""
+        return [e for e in self.equations if e.degree > 1]
 
     @property
     def blocks(self) -> list[tuple[int, int]]:
         """Columns of the weights that are permuted."""
         return [(0, self.outputs), (self.outputs, self.outputs + self.inputs)]
 
-    def is_dominant(self, weight: Weight) -> bool:
+    def is_dominant(self, weight: Sequence[int]) -> bool:
         """Whether a weight decreases within the blocks."""
-        return all(weight[k] >= weight[k + 1] for a, b in self.blocks for k in range(a, b - 1))
+        return all(weight[k] >= weight[k + 1] for a, b in self.blocks for k in range(a, min(b, len(weight)) - 1))
+
+    def dominant(self, weight: Weight) -> Weight:
+        """The weight of the orbit that decreases within the blocks."""
+        m, n = self.blocks[1]
+        return (*sorted(weight[:m], reverse=True), *sorted(weight[m:n], reverse=True), *weight[n:])
 
     def constant_on_blocks(self, weight: Weight) -> bool:
         """Whether a weight is fixed by all exchanges."""
         return all(len(set(weight[a:b])) <= 1 for a, b in self.blocks)
 
-    def orbit_size(self, weight: Weight) -> int:
+    def orbit_size(self, weight: Sequence[int]) -> int:
         """Number of different rearrangements of a weight within the blocks."""
         size = 1
         for a, b in self.blocks:
@@ -135,242 +208,132 @@ class Claim:
                 size //= math.factorial(times)
         return size
 
+    def copies(self, equation: Equation, most: Weight | None = None) -> Iterator[tuple[Weight, list[int]]]:
+        """Every rearrangement of a weight, as far as it is at most ``most``, with where the coordinates go to."""
+        (a, b), (_, c) = self.blocks
+        tops = (None, None) if most is None else (most[a:b], most[b:c])
+        firsts = list(_arrangements(equation.weight[a:b], tops[0]))
+        for inputs, second in _arrangements(equation.weight[b:c], tops[1]):
+            for outputs, first in firsts:
+                weight = (*first, *second, *equation.weight[c:])
+                if most is None or all(x <= y for x, y in zip(weight, most, strict=True)):
+                    self.budget.step("the copies of an equation")
+                    yield weight, self.moved(outputs, inputs)
+
     def moved(self, outputs: Sequence[int], inputs: Sequence[int]) -> list[int]:
-        """Where coordinates go when output ``i`` becomes ``outputs[i]`` and input ``j`` becomes ``inputs[j]``."""
-        number = {entry: k for k, entry in enumerate(self.entries)}
-        images = []
-        for i, alpha in self.entries:
-            beta = [0] * len(alpha)
-            for j, e in enumerate(alpha):
-                beta[inputs[j]] = e
-            images.append(number[outputs[i], tuple(beta)])
-        return images + [len(self.entries)] * (not self.cone)
+        """Where coordinates go when output ``i`` becomes ``outputs[i]`` and input ``j`` becomes ``inputs[j]``.
+
+        Empty sequences leave outputs or inputs where they are.
+        """
+        key = (tuple(outputs), tuple(inputs))
+        known = self._moved.get(key)
+        if known is None:
+            known = []
+            for i, alpha in self.entries:
+                beta = list(alpha)
+                for j, target in enumerate(inputs):
+                    beta[target] = alpha[j]
+                known.append(self.numbers[outputs[i] if outputs else i, tuple(beta)])
+            known += [len(self.entries)] * (not self.cone)
+            if len(self._moved) < 10_000:
+                self._moved[key] = known
+        return known
+
+    @cached_property
+    def _moved(self) -> dict[tuple[Monomial, Monomial], list[int]]:
+        return {}
+
+    @cached_property
+    def numbers(self) -> dict[tuple[int, Monomial], int]:
+        """The number of every coordinate by output and exponents."""
+        return {entry: k for k, entry in enumerate(self.entries)}
 
 
-def _listed(data: Mapping[str, Any]) -> Listed:
-    terms = tuple((tuple(sorted(map(int, monomial))), int(c)) for monomial, c in data["terms"])
-    return Listed(int(data["degree"]), tuple(map(int, data["weight"])), terms)
+def _arrangements(values: Sequence[int], most: Sequence[int] | None) -> Iterator[tuple[list[int], Monomial]]:
+    """Every rearrangement of the values once that is at most ``most``: where each goes, and what results."""
+    size = len(values)
+    left = Counter(values)
+    chosen: list[int] = []
+
+    def search() -> Iterator[tuple[list[int], Monomial]]:
+        if len(chosen) == size:
+            free = {v: [k for k in range(size) if chosen[k] == v] for v in set(values)}
+            yield [free[v].pop(0) for v in values], tuple(chosen)
+            return
+        top = None if most is None else most[len(chosen)]
+        for value in sorted(left):
+            if left[value] and (top is None or value <= top):
+                left[value] -= 1
+                chosen.append(value)
+                yield from search()
+                chosen.pop()
+                left[value] += 1
+
+    return search()
+
+
+def _entries(program: Program, budget: Budget) -> Iterator[tuple[int, Monomial]]:
+    """Output and exponents of every coordinate: by output, falling degree, then exponents, largest first."""
+    degrees = degree_set(program, budget)[::-1]
+    n = program.inputs
+    total = program.outputs
+    if (
+        max(degrees) > 10**4
+        or total * sum(min(MOST_ITEMS, math.comb(n + d - 1, d)) for d in degrees) > MOST_COORDINATES
+    ):
+        budget.step("the coordinates", float("inf"))
+    monomials = [alpha for d in degrees for alpha in _exponents(n, d)]
+    for i in range(program.outputs):
+        for alpha in monomials:
+            yield i, alpha
 
 
 def _exponents(n: int, degree: int) -> list[Monomial]:
-    vectors = [v for v in itertools.product(range(degree, -1, -1), repeat=n - 1) if sum(v) <= degree]
-    return [(*v, degree - sum(v)) for v in vectors]
+    words = itertools.combinations_with_replacement(range(n), degree)
+    vectors = []
+    for word in words:
+        times = [0] * n
+        for k in word:
+            times[k] += 1
+        vectors.append(tuple(times))
+    return vectors
 
 
-def orbit(equation: Listed, claim: Claim) -> Iterator[Listed]:
-    """An equation with one copy for every different weight that permutations give it."""
-    m, n = claim.network.output_dimension, claim.network.input_dimension
-    firsts = itertools.permutations(range(m)) if claim.outputs else [tuple(range(m))]
-    seen = set()
-    for outputs, inputs in itertools.product(
-        list(firsts), itertools.permutations(range(n)) if claim.inputs else [tuple(range(n))]
-    ):
-        weight = list(equation.weight)
-        for i in range(claim.outputs):
-            weight[outputs[i]] = equation.weight[i]
-        for j in range(claim.inputs):
-            weight[claim.outputs + inputs[j]] = equation.weight[claim.outputs + j]
-        if tuple(weight) not in seen:
-            seen.add(tuple(weight))
-            move = claim.moved(outputs, inputs)
-            terms = tuple((tuple(sorted(move[k] for k in monomial)), c) for monomial, c in equation.terms)
-            yield Listed(equation.degree, tuple(weight), terms)
+def _names(entries: Sequence[tuple[int, Monomial]]) -> Iterator[str]:
+    between = "x" if any(e > 9 for _, alpha in entries for e in alpha) else ""
+    for i, alpha in entries:
+        yield f"c{i + 1}x{between.join(map(str, alpha))}"
 
 
-class Coefficients:
-    """The coefficients of the outputs as polynomials in all weights of the network."""
-
-    def __init__(self, claim: Claim) -> None:
-        self.claim = claim
-        known = coefficient_map(claim.network, most_products=MOST_PRODUCTS)
-        count = claim.network.parameter_count
-        polynomials: list[dict[Monomial, Any]] = [dict(known[e]) if e in known else {} for e in claim.entries]
-        if not claim.cone:
-            polynomials.append({(0,) * count: 1})
-        self.polynomials = polynomials
-        self._values: dict[int, np.ndarray] = {}
-
-    def graded(self) -> bool:
-        """Whether for every column some scaling of the weights scales the coordinates as it says."""
-        import flint
-
-        claim = self.claim
-        shift = (0,) * len(claim.weights[0]) if claim.cone else claim.weights[-1]
-        seen: dict[Monomial, Weight] = {}
-        for polynomial, weight in zip(self.polynomials, claim.weights, strict=True):
-            for exponents in polynomial:
-                target = tuple(a - b for a, b in zip(weight, shift, strict=True))
-                if seen.setdefault(exponents, target) != target:
-                    return False
-        if not seen:
-            return True
-        rank = flint.fmpz_mat([list(e) for e in seen]).rank()
-        columns = list(zip(*seen.values(), strict=True))
-        columns += [(1,) * len(seen)] if claim.cone else []  # the cone itself: all coordinates scale alike
-        return all(
-            flint.fmpz_mat([[*e, w] for e, w in zip(seen, column, strict=True)]).rank() == rank for column in columns
-        )
-
-    def exchanged(self) -> bool:
-        """Whether the listed permutations of weights exchange neighbouring outputs and inputs, in all blocks."""
-        claim = self.claim
-        m, n = claim.network.output_dimension, claim.network.input_dimension
-        wanted = [(0, i) for i in range(claim.outputs - 1)] + [(1, j) for j in range(claim.inputs - 1)]
-        if len(wanted) != len(claim.exchanges) or not self._columns_are_those_of_blocks():
-            return False
-        for (side, k), order in zip(wanted, claim.exchanges, strict=True):
-            if sorted(order) != list(range(claim.network.parameter_count)):
-                return False
-            outputs, inputs = list(range(m)), list(range(n))
-            moved = (outputs, inputs)[side]
-            moved[k], moved[k + 1] = moved[k + 1], moved[k]
-            for old, new in enumerate(claim.moved(outputs, inputs)):
-                image = {tuple(e[order[w]] for w in range(len(order))): c for e, c in self.polynomials[old].items()}
-                if image != self.polynomials[new]:
-                    return False
-        return True
-
-    def _columns_are_those_of_blocks(self) -> bool:
-        """The block columns count outputs and exponents, and the others are the same for exchanged coordinates."""
-        claim = self.claim
-        width = claim.outputs + claim.inputs
-        rest: dict[tuple[Any, Any], Weight] = {}
-        for (i, alpha), weight in zip(claim.entries, claim.weights, strict=False):
-            unit = [int(i == k) for k in range(claim.outputs)]
-            if weight[:width] != (*unit, *(alpha if claim.inputs else ())):
-                return False
-            key = (None if claim.outputs else i, tuple(sorted(alpha)) if claim.inputs else alpha)
-            if rest.setdefault(key, weight[width:]) != weight[width:]:
-                return False
-        return True
-
-    def vanishes(self, equation: Listed) -> bool:
-        """Whether an equation is zero after substitution, and homogeneous with the weight it claims."""
-        import flint
-
-        claim = self.claim
-        for monomial, _ in equation.terms:
-            weights = zip(*(claim.weights[k] for k in monomial), strict=True)
-            if tuple(map(sum, weights)) != equation.weight:
-                return False
-        names = [f"w{k}" for k in range(claim.network.parameter_count)]
-        context = flint.fmpq_mpoly_ctx.get(names, flint.Ordering.degrevlex)
-        values = [
-            context.from_dict({e: flint.fmpq(int(c.numerator), int(c.denominator)) for e, c in p.items()})
-            for p in self.polynomials
-        ]
-        groups: dict[Monomial, Any] = defaultdict(lambda: context.constant(0))
-        for monomial, c in equation.terms:
-            groups[monomial] += c
-        while True:  # sum over the last factor of all monomials until none is left
-            if list(groups) == [()]:
-                return not groups[()]
-            shorter: dict[Monomial, Any] = defaultdict(lambda: context.constant(0))
-            for monomial, value in groups.items():
-                shorter[monomial[:-1]] += value * values[monomial[-1]]
-            groups = shorter
-
-    def modulo(self, prime: int, count: int) -> np.ndarray:
-        """Values ``(count, coordinates)`` of the coordinates at random weights mod p < 2^31."""
-        known = self._values.get(prime)
-        if known is not None and len(known) >= count:
-            return known[:count]
-        rng = random.Random(prime)
-        weights = np.array(
-            [[rng.randrange(prime) for _ in range(self.claim.network.parameter_count)] for _ in range(count)],
-            dtype=np.int64,
-        ).reshape(count, -1)
-        values = np.zeros((count, len(self.polynomials)), dtype=np.int64)
-        for k, polynomial in enumerate(self.polynomials):
-            for exponents, c in polynomial.items():
-                residue = int(c.numerator) * pow(int(c.denominator), -1, prime) % prime
-                term = np.full(count, residue, dtype=np.int64)
-                for w, e in enumerate(exponents):
-                    for _ in range(e):
-                        term = term * weights[:, w] % prime
-                values[:, k] = (values[:, k] + term) % prime
-        self._values[prime] = values
-        return values
+def _named(name: str, program: Program) -> tuple[int, Monomial]:
+    """Output and exponents of the coordinate with a name."""
+    match = re.fullmatch(r"c([1-9][0-9]{0,6})x([0-9x]+)", name)
+    if match is None:
+        raise CertificateError(f"certificate: {name!r:.40} names no coefficient; write the certificate again")
+    digits = match[2].split("x") if "x" in match[2] else [*match[2]]
+    entry = int(match[1]) - 1, tuple(map(int, digits))
+    if entry[0] >= program.outputs or len(entry[1]) != program.inputs:
+        raise CertificateError(f"certificate: {name!r:.40} names no coefficient; write the certificate again")
+    return entry
 
 
-@dataclass(frozen=True)
-class Space:
-    """One weight space of polynomials."""
-
-    degree: int
-    weight: Weight
-    monomials: Sequence[Monomial]
-    claim: Claim
-
-    def value_rank(self, coefficients: Coefficients, rank: int) -> int:
-        """Rank of the values of the monomials at a few more points than ``rank``, modulo a prime."""
-        import flint
-
-        points = coefficients.modulo(PRIME, rank + POINTS)
-        columns = np.ones((len(self.monomials), len(points)), dtype=np.int64)
-        for n, monomial in enumerate(self.monomials):
-            for k in monomial:
-                columns[n] = columns[n] * points[:, k] % PRIME
-        if not columns.size:
-            return 0
-        return int(flint.nmod_mat(*columns.shape, columns.ravel().tolist(), PRIME).rank())
-
-    def equation_rank(self) -> int:
-        """Rank of the multiples of all equations in this weight, modulo a prime."""
-        import flint
-
-        number = {monomial: n for n, monomial in enumerate(self.monomials)}
-        rows = []
-        for equation in self.claim.equations:
-            if equation.degree > self.degree or (equation.degree == 1 and self.degree > 1):
-                continue
-            for copy in orbit(equation, self.claim):
-                rest = tuple(a - b for a, b in zip(self.weight, copy.weight, strict=True))
-                for factor in _factors(self.degree - equation.degree, rest, self.claim):
-                    row = [0] * len(number)
-                    for monomial, c in copy.terms:
-                        row[number[tuple(sorted((*monomial, *factor)))]] = c % PRIME
-                    rows += row
-        if not rows:
-            return 0
-        return int(flint.nmod_mat(len(rows) // len(number), len(number), rows, PRIME).rank())
+def _equation(data: Listed) -> Equation:
+    return Equation(data.degree, tuple(data.weight), tuple((tuple(m), int(c)) for m, c in data.terms))
 
 
-def _factors(degree: int, weight: Weight, claim: Claim, start: int = 0) -> Iterator[Monomial]:
-    """All monomials of a degree and weight in the coordinates that are kept."""
-    if degree == 0:
-        if not any(weight):
-            yield ()
-        return
-    for position in range(start, len(claim.kept)):
-        k = claim.kept[position]
-        rest = tuple(a - b for a, b in zip(weight, claim.weights[k], strict=True))
-        if min(rest, default=0) >= 0:
-            for tail in _factors(degree - 1, rest, claim, position):
-                yield (k, *tail)
+def _is_canonical(equation: Equation, kept: set[int], size: int) -> bool:
+    """Whether terms are increasing monomials in allowed coordinates, with coprime coefficients, the first positive."""
+    monomials = [m for m, _ in equation.terms]
+    allowed = range(size) if equation.degree == 1 else kept
+    return (
+        all(len(m) == equation.degree and all(a <= b for a, b in itertools.pairwise(m)) for m in monomials)
+        and all(a < b for a, b in itertools.pairwise(monomials))
+        and all(k in allowed for m in monomials for k in m)
+        and equation.terms[0][1] > 0
+        and math.gcd(*(c for _, c in equation.terms)) == 1
+    )
 
 
-def check_sections(claim: Claim, equations: Sequence[Listed], codimension: int) -> bool:
-    """Whether the subspaces show that the equations define a Cohen-Macaulay ring of the degree of the neurovariety."""
-    import flint
-
-    from polygeom.ideal.proofs.sections import InverseSystem
-
-    prime = 2 < claim.prime < 2**24 and flint.fmpz(claim.prime).is_prime()
-    if claim.degree is None or claim.h_vector is None or len(claim.subspaces) < 2 or not prime:
-        return False
-    copies = [copy for equation in equations for copy in orbit(equation, claim)]
-    first, *others = (InverseSystem(copies, subspace, claim) for subspace in claim.subspaces)
-    h, length = claim.h_vector, claim.degree
-    if first.variables != codimension or sum(h) != length or first.up_to(len(h)) != [*h, 0]:
-        return False
-    possible = set(range(1, length + 1))
-    for points in others:
-        degrees = points.factor_degrees(len(h), length)
-        if points.variables != codimension + 1 or degrees is None:
-            return False
-        sums = {0}
-        for d in degrees:
-            sums |= {s + d for s in sums}
-        possible &= sums
-    return possible == {length}
+def _ordered(equations: Sequence[Listed]) -> list[Listed]:
+    """The equations by degree, then weight, largest first, then as they are listed."""
+    return sorted(equations, key=lambda e: (e.degree, [-w for w in e.weight]))

@@ -1,42 +1,45 @@
-"""Check a certificate of equations by a path of its own: sympy for the coefficients, FLINT for ranks and polynomials.
+"""Check the certificate of an ideal by a path of its own: FLINT for the coefficients, for ranks and polynomials.
 
-Nothing of the search is used: not its evaluation, its linear algebra, its lists of monomials, its substitutions or its
-sections. Shared are reading the network and the definition of its layers, which `polygeom.engines.symbolic` expands.
+Nothing of the search is used: not its reading of networks, its evaluation, its linear algebra, its lists of monomials,
+its substitutions or its sections. The steps, each with what it rests on, are in ``docs/certificates.md``.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from polygeom.dimension.proofs.verification import Verification
-from polygeom.dimension.proofs.verification import verify as verify_dimension
-from polygeom.errors import BudgetError, PolygeomError
-from polygeom.ideal.proofs.certificate import FORMAT, KIND
-from polygeom.ideal.proofs.claims import Claim, Coefficients, Space, check_sections, orbit
+import numpy as np
 
-MOST_MONOMIALS = 3000
-"""Largest weight space that is checked unless the caller allows more: some ten seconds."""
+from polygeom.dimension.proofs.decoding import decode
+from polygeom.dimension.proofs.jacobians import rank
+from polygeom.dimension.proofs.limits import MEMORY, SECONDS, Budget
+from polygeom.dimension.proofs.outcome import Line, Verification, run
+from polygeom.dimension.proofs.verification import check as check_dimension
+from polygeom.ideal.proofs.claims import Claim, Filling, Hypersurface, IdealCertificate
+from polygeom.ideal.proofs.coefficients import PRIME, Coefficients
+from polygeom.ideal.proofs.sections import sections_hold
+from polygeom.ideal.proofs.spaces import Monomials, Space
 
 
-def verify(certificate: Mapping[str, Any], *, most_monomials: int = MOST_MONOMIALS) -> Verification:
+def verify(certificate: Mapping[str, Any], *, timeout: float = SECONDS, memory: int = MEMORY) -> Verification:
     """Check every claim of a certificate made by `polygeom.ideal.proofs.certificate.certify`.
 
     Parameters
     ----------
     certificate:
-        The JSON object.
-    most_monomials:
-        Largest dimension of a weight space whose ranks are computed; a claim that needs a larger one is not valid.
+        Plain data, as read from JSON.
+    timeout, memory:
+        Seconds and bytes that the check may use.
 
     Raises
     ------
-    PolygeomError
-        If it is not a well-formed certificate of a known format. A well-formed false one gives ``valid=False``.
+    CertificateError
+        If it is not a certificate of an ideal. A certificate that is false gives ``valid=False``.
     BudgetError
-        If the coefficients of the network are too large to be written out.
+        If the check does not fit into the limits.
 
     Examples
     --------
@@ -44,67 +47,88 @@ def verify(certificate: Mapping[str, Any], *, most_monomials: int = MOST_MONOMIA
     >>> verify(certify("[2,2,1] r=4")).valid
     True
     """
-    if certificate.get("kind") != KIND or certificate.get("format") != FORMAT:
-        raise PolygeomError(
-            f"certificate: kind and format must be {KIND!r} and {FORMAT}, got {certificate.get('kind')!r} and "
-            f"{certificate.get('format')!r}; a newer format needs a newer polygeom"
-        )
-    try:
-        claim = Claim.read(certificate)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        if isinstance(error, PolygeomError):
-            raise
-        raise PolygeomError(f"certificate: a field is missing or malformed ({error!r:.80}); write it again") from None
-    dimension = verify_dimension(claim.dimension)
-    checker = _Checker(claim, most_monomials)
-    outcomes = [
-        (dimension.valid and claim.dimension["network"] == claim.network.text, "certificate of the dimension"),
-        *((step(), text) for step, text in checker.steps()),
-    ]
-    return Verification(
-        all(ok for ok, _ in outcomes), tuple(f"{'ok' if ok else 'FALSE'}: {text}" for ok, text in outcomes)
-    )
+    return check(decode(certificate, IdealCertificate), Budget(timeout, memory))
+
+
+def check(certificate: IdealCertificate, budget: Budget) -> Verification:
+    """Check a decoded certificate."""
+    checker = _Checker(Claim(certificate, budget), budget)
+    return run(checker.statement(), checker.steps())
 
 
 class _Checker:
-    """The checks of one certificate, each a function that says whether a claim holds."""
+    """The checks of one certificate, each a function that says whether a claim holds, in an order that they rest on."""
 
-    def __init__(self, claim: Claim, most_monomials: int) -> None:
-        self.claim, self.most = claim, most_monomials
-        self.coefficients = Coefficients(claim)
-        self.cone_dimension = int(claim.dimension["claim"]["lower"]) + (not claim.cone)
+    def __init__(self, claim: Claim, budget: Budget) -> None:
+        self.claim, self.budget = claim, budget
+        self._monomials = {True: Monomials(claim, [*range(claim.size)]), False: Monomials(claim, claim.kept)}
 
-    def steps(self) -> list[tuple[Callable[[], bool], str]]:
+    @property
+    def coefficients(self) -> Coefficients:
+        """The coordinates as polynomials, expanded when they are first needed."""
+        if not hasattr(self, "_coefficients"):
+            self._coefficients = Coefficients(self.claim)
+        return self._coefficients
+
+    def statement(self) -> str:
+        """The claim as a sentence."""
+        claims = self.claim.data.claim
+        counts = ", ".join(f"{n} of degree {d}" for d, n in claims.counts.items()) or "none"
+        end = f"up to degree {claims.complete_to}"
+        if claims.completeness is not None:
+            end = f"in all degrees, and the degree is {claims.degree}"
+        return f"minimal generators of the ideal of {self.claim.data.network}: {counts}; they are all {end}"
+
+    def steps(self) -> list[Line]:
         claim = self.claim
         steps: list[tuple[Callable[[], bool], str]] = [
-            (self.coefficients.graded, f"{len(claim.weights[0])} scalings act with the weights listed"),
-            (self.coefficients.exchanged, f"{len(claim.exchanges)} exchanges of outputs or inputs act"),
-            (self._kept, f"linear equations express {len(claim.weights) - len(claim.kept)} coordinates by the others"),
+            (self._summary, "numbers of generators, Hilbert function and argument fit to the lists"),
+            (self._dimension, "the dimension is certified for the same network"),
+            (lambda: self.coefficients.graded(), f"{len(claim.weights[0])} scalings act with the weights listed"),
+            (lambda: self.coefficients.exchanged(), f"{len(claim.data.grading.exchanges)} exchanges act"),
+            (self._kept, f"linear equations express {claim.size - len(claim.kept)} coordinates by the others"),
             (self._vanish, f"{len(claim.equations)} equations vanish on the neurovariety, by substitution"),
         ]
         steps += [
-            (lambda d=d: self._degree(d), f"degree {d}: every equation comes from those listed")  # type: ignore[misc]
-            for d in sorted(claim.degrees)
+            (lambda d=d: self._degree(d), f"degree {d}: every equation comes from those listed, none of which is spare")  # type: ignore[misc]
+            for d in claim.spaces
         ]
-        steps.append((self._summary, "numbers of generators and Hilbert function follow"))
-        if claim.completeness is not None:
-            steps.append((self._complete, f"complete in all degrees, by the argument {claim.completeness!r}"))
+        if claim.data.completeness is not None:
+            steps.append((self._complete, f"complete in all degrees, by the argument {claim.data.claim.completeness}"))
         return steps
 
-    def _kept(self) -> bool:
-        """The linear equations, with their copies, are independent on the coordinates that are not kept."""
-        import flint
+    def _dimension(self) -> bool:
+        dimension = self.claim.data.dimension
+        return dimension.network == self.claim.data.network and check_dimension(dimension, self.budget).valid
 
-        others = [k for k in range(len(self.claim.weights)) if k not in self.claim.kept]
+    def _kept(self) -> bool:
+        """The linear equations, with their copies, are independent on the coordinates that are not kept.
+
+        Also, exchanges permute the weights of those that are kept.
+        """
+        claim, kept = self.claim, set(self.claim.kept)
+        weights = Counter(claim.weights[k] for k in claim.kept)
+        orbits = {w: claim.dominant(w) for w in weights}
+        if any(weights[w] != weights[orbits[w]] for w in weights):
+            return False
+        met = Counter(orbits.values())
+        if any(met[w] != claim.orbit_size(w) for w in met):
+            return False
+        others = {k: n for n, k in enumerate(k for k in range(claim.size) if k not in kept)}
         if not others:
-            return all(e.degree > 1 for e in self.claim.equations)
-        rows = [
-            [dict(e.terms).get((k,), 0) for k in others]
-            for equation in self.claim.equations
-            if equation.degree == 1
-            for e in orbit(equation, self.claim)
-        ]
-        return bool(rows) and flint.fmpz_mat(rows).rank() == len(others)
+            return all(e.degree > 1 for e in claim.equations)
+        rows = []
+        for equation in claim.equations:
+            if equation.degree == 1:
+                for _, move in claim.copies(equation):
+                    row = np.zeros(len(others), dtype=np.int64)
+                    for (k,), c in equation.terms:
+                        if move[k] in others:
+                            row[others[move[k]]] = c % PRIME
+                    rows.append(row)
+                    self.budget.step("the linear equations", 10.0 * len(others), 16.0 * len(rows) * len(others))
+        self.budget.rank("the linear equations", len(rows), len(others))
+        return len(rows) >= len(others) and rank(np.array(rows), PRIME) == len(others)
 
     def _vanish(self) -> bool:
         return all(self.coefficients.vanishes(equation) for equation in self.claim.equations)
@@ -112,71 +136,64 @@ class _Checker:
     def _degree(self, degree: int) -> bool:
         """In every weight the ranks of values and of multiples of the equations add up to the number of monomials."""
         claim = self.claim
-        spaces = claim.degrees[degree]
-        variables = list(range(len(claim.weights))) if degree == 1 else claim.kept
-        lists = _monomials_by_weight(degree, variables, claim)
-        if claim.restricted and degree > 1:
-            lists = {w: m for w, m in lists.items() if claim.constant_on_blocks(w)}
-            if len(claim.kept) - self.cone_dimension != 1:
-                return False
-        if {w: len(m) for w, m in lists.items()} != {w: n for w, (n, _) in spaces.items()}:
+        spaces, monomials = claim.spaces[degree], self._monomials[degree == 1]
+        weights = monomials.dominant_weights(degree)
+        if claim.data.restricted and degree > 1:
+            weights = {w for w in weights if claim.constant_on_blocks(w)}
+        if weights != spaces.keys():
             return False
-        for weight, monomials in lists.items():
-            if len(monomials) > self.most:
-                raise BudgetError(
-                    f"certificate: weight {weight} in degree {degree} has {len(monomials)} monomials, more than "
-                    f"{self.most}; raise most_monomials="
-                )
+        for weight, (size, values) in spaces.items():
             space = Space(degree, weight, monomials, claim)
-            rank = spaces[weight][1]
-            if space.value_rank(self.coefficients, rank) < rank or space.equation_rank() < len(monomials) - rank:
+            if len(space.monomials) != size:
+                return False
+            if space.value_rank(self.coefficients, values) < values:
+                return False
+            if not space.generated(size - values) or not space.minimal(size - values):
                 return False
         return True
 
     def _summary(self) -> bool:
-        claim = self.claim
+        claim, claims = self.claim, self.claim.data.claim
         counts: Counter[int] = Counter()
         for e in claim.equations:
             counts[e.degree] += claim.orbit_size(e.weight)
         hilbert = [1]
-        for degree, spaces in sorted(claim.degrees.items()):
-            n = len(claim.weights) if degree == 1 else len(claim.kept)
-            missing = sum(claim.orbit_size(w) * (size - rank) for w, (size, rank) in spaces.items())
+        for degree, spaces in claim.spaces.items():
+            n = claim.size if degree == 1 else len(claim.kept)
+            missing = sum(claim.orbit_size(w) * (size - values) for w, (size, values) in spaces.items())
             hilbert.append(math.comb(n + degree - 1, degree) - missing)
-        degrees = list(range(1, claim.complete_to + 1))
-        return dict(counts) == claim.counts and hilbert == claim.hilbert_function and sorted(claim.degrees) == degrees
+        argument = claim.data.completeness
+        names = {Filling: "filling", Hypersurface: "hypersurface", type(None): None}
+        answers = {claims.degree is None, claims.h_vector is None, argument is None}
+        return (
+            {str(d): n for d, n in sorted(counts.items())} == claims.counts
+            and list(claims.counts) == [str(d) for d in sorted(counts)]
+            and max(counts, default=0) <= claims.complete_to
+            and hilbert == claims.hilbert_function
+            and claims.completeness == names.get(type(argument), "section")
+            and len(answers) == 1
+            and (not claim.data.restricted or self._may_be_restricted())
+        )
+
+    def _may_be_restricted(self) -> bool:
+        """Whether weights that exchanges move need not be looked at.
+
+        In codimension one the equations of least degree are the multiples of one, of which exchanges make multiples:
+        its weight is fixed. Nothing follows for the degrees after that.
+        """
+        claim = self.claim
+        last = claim.data.claim.complete_to
+        return claim.codimension == 1 and all(e.degree == last for e in claim.proper)
 
     def _complete(self) -> bool:
-        claim = self.claim
-        codimension = len(claim.kept) - self.cone_dimension
-        proper = [e for e in claim.equations if e.degree > 1]
-        if claim.completeness == "filling":
-            return codimension == 0 and not proper and (claim.degree, claim.h_vector) == (1, [1])
-        if claim.completeness == "hypersurface":
-            least = min((e.degree for e in proper), default=0)
-            return (
-                codimension == 1
-                and len(proper) == 1
-                and claim.orbit_size(proper[0].weight) == 1
-                and (claim.degree, claim.h_vector) == (least, [1] * least)
-            )
-        return claim.completeness == "section" and check_sections(claim, proper, codimension)
-
-
-def _monomials_by_weight(
-    degree: int, variables: Sequence[int], claim: Claim
-) -> dict[tuple[int, ...], list[tuple[int, ...]]]:
-    """All monomials of a degree by their weights, as far as these are dominant."""
-    width = len(claim.weights[0])
-    layers: list[dict[tuple[int, ...], list[tuple[int, ...]]]] = [{} for _ in range(degree + 1)]
-    layers[0][(0,) * width] = [()]
-    for k in variables:
-        step = claim.weights[k]
-        for d in range(1, degree + 1):  # upwards, so that a coordinate may be used again
-            for weight, monomials in list(layers[d - 1].items()):
-                if monomials:
-                    moved = tuple(a + b for a, b in zip(weight, step, strict=True))
-                    fresh = [(*m, k) for m in monomials]
-                    known = layers[d].setdefault(moved, [])
-                    known += fresh
-    return {w: m for w, m in layers[degree].items() if claim.is_dominant(w)}
+        claim, claims = self.claim, self.claim.data.claim
+        argument = claim.data.completeness
+        if isinstance(argument, Filling):
+            return claim.codimension == 0 and not claim.proper and (claims.degree, claims.h_vector) == (1, [1])
+        if isinstance(argument, Hypersurface):
+            if claim.codimension != 1 or len(claim.proper) != 1:
+                return False
+            (equation,) = claim.proper
+            degree = equation.degree
+            return claim.orbit_size(equation.weight) == 1 and (claims.degree, claims.h_vector) == (degree, [1] * degree)
+        return argument is not None and sections_hold(claim, argument)

@@ -80,7 +80,11 @@ def prove_complete(
     """
     codimension = len(spaces.kept) - dimension
     if codimension == 0:
-        return Completeness("the network is filling: there is no equation", 1, (1,), "filling")
+        linear = len(spaces.kept) < spaces.grading.size
+        reason = "the network is filling: there is no equation"
+        if linear:
+            reason = "the linear equations define a space that the neurovariety fills"
+        return Completeness(reason, 1, (1,), "filling")
     if not equations:
         return None
     if codimension == 1 and sum(spaces.grading.orbit_size(e.weight) for e in equations) == 1:

@@ -12,10 +12,8 @@ has fewer variables.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import wait
 from typing import Any
 
 from polygeom.engines.symbolic import coefficient_map, weight_names
@@ -25,12 +23,11 @@ from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.result import FINISHED, Generator, IdealResult
 from polygeom.modular import is_prime
 from polygeom.network import Network, parse
-from polygeom.supervision import Call, Limits, LocalCrew, Outcome, Status, parse_memory, parse_timeout
+from polygeom.network.text.maps import map_formula
+from polygeom.supervision import Call, Limits, parse_memory, parse_timeout, run_alone
 
 ALGORITHMS = ("buchberger", "f5b")
 ORDERS = ("grevlex", "lex")
-START = 1.0
-"""Seconds that the start of the process may take beyond the timeout."""
 MOST_CANDIDATES = 60
 """Weights up to which the gauge is sought among all of them; beyond, that of perceptrons must do."""
 
@@ -92,33 +89,11 @@ def eliminate(
     options = {"modulus": modulus, "gauge": gauge, "algorithm": algorithm, "order": order}
     _check(network, options)
     started = time.perf_counter()
-    outcome = _supervised(Call(f"{__name__}:run", {"network": network.text, "options": options}), limits, progress)
+    outcome = run_alone(Call(f"{__name__}:run", {"network": network.text, "options": options}), limits, progress)
     if outcome.status == "invalid" or (outcome.result is None and outcome.status == "crashed"):
         raise PolygeomError(f"elimination: {outcome.message}")
     rows = [] if outcome.result is None else outcome.result["generators"]
     return _result(coordinates, rows, options, str(outcome.status), outcome.message, time.perf_counter() - started)
-
-
-def _supervised(call: Call, limits: Limits, progress: Progress | None) -> Outcome:
-    """Run a call in a process that ends with the limits, or with an interruption of this one."""
-    started = time.monotonic()
-    end = math.inf if limits.timeout is None else started + limits.timeout + START
-    crew = LocalCrew(1, limits)
-    try:
-        future = crew.submit(call)
-        while not future.done():
-            wait([future], timeout=max(0.0, min(end - time.monotonic(), 1.0)))
-            if time.monotonic() >= end and not future.done():
-                crew.stop()
-                return Outcome(Status.TIMEOUT, message=f"stopped after {limits.timeout:g} s")
-            if progress is not None and not future.done():
-                progress(time.monotonic() - started)
-        return Outcome.from_dict(future.result())
-    except BaseException:
-        crew.stop()
-        raise
-    finally:
-        crew.close()
 
 
 def _check(network: Network, options: Mapping[str, Any]) -> None:
@@ -128,6 +103,11 @@ def _check(network: Network, options: Mapping[str, Any]) -> None:
     if modulus is not None and modulus <= network.degree:
         raise PolygeomError(
             f"modulus must exceed the degree {network.degree} of the outputs, got {modulus}; write modulus=32003"
+        )
+    formula = map_formula(network)
+    if formula is not None and formula.compiled.denominators:
+        raise PolygeomError(
+            "elimination is for polynomials, and this map has denominators; write method='interpolation'"
         )
     for name, choices in (("algorithm", ALGORITHMS), ("order", ORDERS)):
         if options[name] not in choices:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from polygeom._version import __version__
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Grading, Weight
@@ -41,7 +42,7 @@ class Interpolation:
     workers:
         Processes that share the weight spaces; the numbers do not depend on it.
     journal:
-        File that keeps every finished degree; if it exists, its degrees are taken over.
+        File that keeps every finished degree; if it exists, its degrees are taken over. One search at a time writes it.
     lift:
         Largest degree whose equations are lifted to the integers; None for all.
     memory:
@@ -81,7 +82,7 @@ class Interpolation:
         self._crew: Workers | None = None
         self._journal = None if journal is None else Journal(journal, self._header())
         if self._journal is not None:
-            self.reports += self._journal.read()
+            self.reports += self._journal.reports
             self.seconds += [report.elapsed for report in self.reports]
 
     def configure(self, *, workers: int, lift: int | None, memory: int | None) -> None:
@@ -93,7 +94,8 @@ class Interpolation:
         self.workers, self.lift, self.memory = workers, lift, memory
 
     def _header(self) -> dict[str, Any]:
-        return {"network": self.coordinates.network.text, "prime": self.prime, "seed": self.seed}
+        network = self.coordinates.network.text
+        return {"version": __version__, "network": network, "prime": self.prime, "seed": self.seed}
 
     @property
     def degree(self) -> int:
@@ -174,12 +176,15 @@ class Interpolation:
     def crew(self) -> Workers:
         """Processes for what may take long: as many as workers, started when they are needed."""
         if self._crew is None or self._crew.count != self.workers:
-            self.close()
+            if self._crew is not None:
+                self._crew.close()
             self._crew = Workers(self.workers)
         return self._crew
 
     def close(self) -> None:
-        """End the worker processes."""
+        """End the worker processes, and let others write the journal; the search can go on all the same."""
+        if self._journal is not None:
+            self._journal.close()
         if self._crew is not None:
             self._crew.close()
             self._crew = None

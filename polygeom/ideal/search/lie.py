@@ -53,6 +53,8 @@ def _input_move(grading: Grading, j: int, k: int) -> Derivation:
     entries, position = grading.coordinates.entries, grading.coordinates.position
 
     def move(number: int) -> Sequence[tuple[int, int]]:
+        if number == len(entries):  # the homogenising coordinate stays
+            return ()
         output, alpha = entries[number]
         if not alpha[k]:
             return ()
@@ -68,6 +70,8 @@ def _output_move(grading: Grading, i: int, k: int) -> Derivation:
     entries, position = grading.coordinates.entries, grading.coordinates.position
 
     def move(number: int) -> Sequence[tuple[int, int]]:
+        if number == len(entries):
+            return ()
         output, alpha = entries[number]
         return ((position(k, alpha), 1),) if output == i else ()
 

@@ -15,14 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from polygeom.engines.exact import ExactEngine, Objects
+from polygeom.engines.exact import ExactEngine, Objects, has_fractions
 from polygeom.errors import BudgetError
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Integers, torus_exponents
 from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.lifting import primitive
 from polygeom.network import Network
-from polygeom.network.layers import Bias, Dense, Polynomial, Sum
+from polygeom.network.grammar.expressions import Terms
+from polygeom.network.layers import Bias, Dense, Sum
+from polygeom.network.layers.formula import Formula
+from polygeom.network.text.maps import map_formula
 from polygeom.symmetry.exponents import LinearSystem, numbered_weights
 
 MOST_PRODUCTS = 200_000_000
@@ -145,12 +148,11 @@ def _coefficients(coordinates: Coordinates, fixed: Mapping[int, int], most_produ
     import flint
 
     network = coordinates.network
-    fractions = any(
-        c.denominator != 1
-        for node in network.nodes
-        if isinstance(node.layer, Polynomial)
-        for c in node.layer.coefficients
-    )
+    formula = map_formula(network)
+    if formula is not None:
+        yield from _numerators(formula, fixed, most_products)
+        return
+    fractions = has_fractions(network)
     inputs = network.input_dimension
     free = [k for k in range(network.parameter_count) if k not in fixed]
     names = [f"x{j}" for j in range(inputs)] + [f"w{k}" for k in free]
@@ -178,6 +180,38 @@ def _coefficients(coordinates: Coordinates, fixed: Mapping[int, int], most_produ
     for entry in coordinates.entries:
         yield context.from_dict(parts.get(entry, {}))
     yield context.constant(1)
+
+
+def _numerators(formula: Formula, fixed: Mapping[int, int], most_products: int) -> Iterator[Any]:
+    """The coordinates of a map times a common denominator, then this denominator, in the weights that are not fixed.
+
+    A homogeneous equation vanishes at the former exactly if it vanishes on the map; the denominator stands for the
+    homogenising coordinate.
+    """
+    import flint
+
+    compiled = formula.compiled
+    free = [k for k in range(compiled.weights) if k not in fixed]
+    context = flint.fmpz_mpoly_ctx.get([f"w{k}" for k in free] or ["unused"], flint.Ordering.degrevlex)
+    budget = _Engine(context, most_products)
+
+    def polynomial(terms: Terms) -> Any:
+        collected: dict[tuple[int, ...], int] = {}
+        for exponents, c in terms:
+            value = c * math.prod(fixed[k] ** exponents[k] for k in fixed)
+            key = tuple(exponents[k] for k in free) or (0,)
+            collected[key] = collected.get(key, 0) + value
+        return context.from_dict({key: c for key, c in collected.items() if c})
+
+    parts = [(polynomial(q.numerator), polynomial(q.denominator)) for q in compiled.quotients]
+    common = context.constant(1)
+    for _, bottom in parts:
+        budget.spend(len(common) * len(bottom))
+        common = common * (bottom / common.gcd(bottom))
+    for top, bottom in parts:
+        budget.spend(len(top) * len(common))
+        yield top * (common / bottom)
+    yield common
 
 
 def fixed_weights(coordinates: Coordinates, outputs: bool = False, inputs: bool = False) -> dict[int, int]:

@@ -15,6 +15,8 @@ from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import asdict
 from typing import Any
 
+from polygeom.dimension import DimensionResult, dimension
+from polygeom.dimension.compute import operations
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Grading, Weight
@@ -23,8 +25,8 @@ from polygeom.ideal.search.completeness import Completeness, prove_complete
 from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.records import equation_from, record_of_equation, record_of_space, space_from
 from polygeom.ideal.search.weightspace import Ground, Problem, SpaceReport, solve_spaces
-from polygeom.network import parse
-from polygeom.supervision import Call, Limits, LocalCrew
+from polygeom.network import Network, parse
+from polygeom.supervision import Call, Limits, LocalCrew, Status, run_alone
 
 TASKS = 8
 """Tasks for every worker and degree, if there are several workers."""
@@ -32,6 +34,9 @@ QUICK = 0.05
 """A degree is quick when the one before it took at most so many seconds of processor time, …"""
 MOST_MONOMIALS = 100_000
 """… and the ring has at most so many monomials of that degree."""
+
+LONG = 1e9
+"""Multiplications for the dimension from which on it has a process of its own: some tenths of a second."""
 
 Solved = list[tuple[SpaceReport, list[Equation]]]
 
@@ -129,6 +134,27 @@ class Workers:
         """End the processes."""
         self._crew.stop()
         self._crew.close()
+
+
+def dimension_until(network: Network, rng: int, deadline: float | None) -> DimensionResult:
+    """The dimension of a network, in a process of its own if it may take long and there is a deadline.
+
+    Raises
+    ------
+    BudgetError
+        If the deadline passes.
+    """
+    size = network.parameter_count
+    costly = operations(network.widths) if network.widths is not None and len(network.widths) > 2 else float(size) ** 3
+    if deadline is None or costly < LONG:
+        return dimension(network, rng=rng)
+    argument = {"argument": {"network": network.text}, "seed": rng}
+    outcome = run_alone(Call("polygeom.dimension.task:run", argument), Limits(max(0.01, deadline - time.monotonic())))
+    if outcome.status is Status.OK and outcome.result is not None:
+        return DimensionResult.from_dict(outcome.result)
+    if outcome.status is Status.TIMEOUT:
+        raise BudgetError("the time was over while the dimension was computed; raise timeout=")
+    raise BudgetError(f"dimension: {outcome.message}")
 
 
 def _answer(future: Future[dict[str, Any]], degree: int) -> dict[str, Any]:

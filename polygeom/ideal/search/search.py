@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from polygeom.dimension import DimensionResult
-from polygeom.dimension import dimension as compute_dimension
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.grading.characters import highest_weights
 from polygeom.ideal.grading.coordinates import Coordinates
@@ -20,6 +20,7 @@ from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.interpolation import Interpolation
 from polygeom.ideal.search.membership import plain_integers
 from polygeom.ideal.search.records import DegreeReport
+from polygeom.ideal.search.remote import dimension_until
 from polygeom.modular import P22
 from polygeom.network import Network
 
@@ -28,6 +29,14 @@ DEFAULT_TIMEOUT = 60.0
 
 SHORT = 0.5
 """Seconds of search after which the argument for completeness has a process of its own, too, if there are limits."""
+MANY = 500
+"""Equations from which on it has one."""
+
+MOST_VARIABLES = 2000
+"""Coordinates up to which their polynomial ring is made before the search."""
+
+WRITING = 0.5
+"""Seconds after the end that writing out what was found may take."""
 
 QUIET = 3
 """Without a last degree, a search ends when it is this many times the largest degree of a generator."""
@@ -124,7 +133,8 @@ def interpolate(
     Raises
     ------
     PolygeomError
-        If an argument is out of its range or the journal belongs to another search.
+        If an argument is out of its range, or the journal cannot be used: its folder is missing, another process writes
+        it, it belongs to another search or is damaged.
 
     Examples
     --------
@@ -145,11 +155,14 @@ def interpolate(
         search = Interpolation(
             network, prime=prime, seed=rng, workers=workers, journal=journal, lift=lift, memory=memory
         )
-        size = compute_dimension(search.coordinates.network, rng=rng)
+        size = None
     else:
         search, size = resume.interpolation, resume.dimension
         search.configure(workers=workers, lift=lift, memory=memory)
     with search:
+        if deadline is not None and search.grading.size <= MOST_VARIABLES:
+            _ = search.coordinates.ring  # loads sympy and makes all its variables, before the end and not after it
+        size = dimension_until(search.coordinates.network, rng, deadline) if size is None else size
         runner = _Runner(search, size, deadline, progress)
         status, message = runner.run(max_degree)
     result = runner.result(status, message, time.monotonic() - started)
@@ -211,7 +224,8 @@ class _Runner:
         proper = [e for e in equations if e.degree > 1]
         hilbert, dimension = search.hilbert_function, self.cone_dimension
         limited = self.deadline is not None or search.memory is not None
-        if limited and sum(search.seconds) > SHORT:
+        copies = sum(search.grading.orbit_size(e.weight) for e in proper)
+        if limited and (sum(search.seconds) > SHORT or copies > MANY):
             self.completeness = search.crew.complete(
                 search.ground, search.kept, proper, dimension, hilbert, self.deadline, search.memory
             )
@@ -229,7 +243,12 @@ class _Runner:
             completeness = f"complete because {self.completeness.reason}"
         else:
             completeness = f"unknown beyond degree {complete_to}"
-        generators = tuple(generators_of(search.coordinates, search))
+        until = None if self.deadline is None else max(self.deadline, time.monotonic()) + WRITING
+        generators = tuple(generators_of(search.coordinates, search, until))
+        lifted = sum(search.grading.orbit_size(e.weight) for e in search.equations if e.integers is not None)
+        if len(generators) < lifted:
+            status, cut = TIMEOUT, f"the time was over when {len(generators)} of {lifted} equations were written out"
+            message = f"{message}; {cut}" if message else f"{cut}; raise timeout="
         return IdealResult(
             coordinates=search.coordinates,
             generators=generators,
@@ -256,20 +275,22 @@ def proved_degree(reports: Sequence[DegreeReport]) -> int:
     return proved
 
 
-def generators_of(coordinates: Coordinates, search: Interpolation) -> Iterator[Generator]:
-    """All minimal generators that were lifted, written in plain coordinates."""
+def generators_of(coordinates: Coordinates, search: Interpolation, until: float | None = None) -> Iterator[Generator]:
+    """All minimal generators that were lifted, written in plain coordinates; not all when the time ``until`` comes."""
     ring = coordinates.ring
     size = len(coordinates.entries)
     for equation in search.equations:
         if equation.integers is None:
             continue
-        coefficients = plain_integers(equation, coordinates)
+        coefficients = [ring.domain(c) for c in plain_integers(equation, coordinates)]
+        rows = np.arange(len(coefficients))[:, None]
         for weight, move in search.grading.copies(equation.weight):
-            terms: Counter[tuple[int, ...]] = Counter()
-            for monomial, c in zip(move[equation.monomials].tolist(), coefficients, strict=True):
-                counts = Counter(k for k in monomial if k < size)
-                terms[tuple(counts[k] for k in range(size))] += c
-            polynomial = ring.from_dict({m: ring.domain(c) for m, c in terms.items()})
+            if until is not None and time.monotonic() > until:
+                return
+            exponents = np.zeros((len(coefficients), size + 1), dtype=np.int64)  # the last for the homogenising one
+            np.add.at(exponents, (rows, move[equation.monomials]), 1)
+            monomials = map(tuple, exponents[:, :size].tolist())
+            polynomial = ring.from_dict(dict(zip(monomials, coefficients, strict=True)))
             if polynomial.LC < 0:
                 polynomial = -polynomial
             proof = _proof(equation, weight)

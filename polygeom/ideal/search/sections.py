@@ -29,11 +29,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from polygeom.errors import BudgetError
-from polygeom.ideal.grading.coordinates import exponent_vectors
 from polygeom.ideal.grading.grading import Integers
 from polygeom.ideal.grading.spaces import Spaces, evaluate
 from polygeom.ideal.search.equations import Equation
 from polygeom.modular import InconsistentError, PrimeField, Residues, nullspace, rank, solve
+from polygeom.network.ambient.degrees import exponent_vectors
 
 MOST_FORMS = 3000
 """Largest number of monomials of one degree in the variables of a section."""

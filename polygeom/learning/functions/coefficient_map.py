@@ -28,31 +28,36 @@ from torch import Tensor
 from polygeom.engines.torch_coefficients import CoefficientEngine
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
+from polygeom.network.ambient.degrees import TotalDegrees
 
 SYSTEMS = ("plain", "bombieri")
 
 
 def _coordinates(network: Network | str) -> Coordinates:
-    return Coordinates(parse(network) if isinstance(network, str) else network)
+    return Coordinates(as_network(network))
+
+
+def monomials(network: Network) -> list[tuple[int, ...]]:
+    """All monomials of the degrees of the outputs, by falling degree, then lexicographically decreasing."""
+    return list(TotalDegrees(network.input_dimension).monomials(network.degrees))
 
 
 def basis_factors(network: Network | str) -> np.ndarray:
     """The squares of the factors of the scaled monomials, shape ``(M,)``: multinomial coefficients.
 
     A homogeneous network of degree ``D`` has ``D! / α!``; any other ``D! / (α! (D - |α|)!)`` with its top degree ``D``.
-    The order of the monomials is that of `polygeom.ideal.grading.coordinates.Coordinates.monomials`.
+    The order of the monomials is that of `monomials`.
 
     Examples
     --------
     >>> basis_factors("[2,3,1] r=2").tolist()
     [1.0, 2.0, 1.0]
     """
-    coordinates = _coordinates(network)
-    top = coordinates.network.degree
+    known = _coordinates(network).network
+    top = known.degree
     factors = [
-        math.factorial(top) / math.prod(map(math.factorial, (*alpha, top - sum(alpha))))
-        for alpha in coordinates.monomials
+        math.factorial(top) / math.prod(map(math.factorial, (*alpha, top - sum(alpha)))) for alpha in monomials(known)
     ]
     return np.array(factors)
 
@@ -75,7 +80,7 @@ def monomial_values(network: Network | str, x: Tensor, *, system: str = "bombier
     """
     _check(system)
     coordinates = _coordinates(network)
-    exponents = torch.tensor(coordinates.monomials, dtype=x.dtype, device=x.device)
+    exponents = torch.tensor(monomials(coordinates.network), dtype=x.dtype, device=x.device)
     values = (x.reshape(len(x), 1, -1) ** exponents).prod(dim=-1)
     return values if system == "plain" else values * _scale(coordinates.network, x)
 
@@ -94,7 +99,7 @@ def coefficients(network: Network | str, weights: Mapping[str, Tensor], *, syste
 
     Returns
     -------
-    Shape ``(c, M)``: outputs in order (row by row), monomials as in `polygeom.ideal.grading.coordinates.Coordinates`.
+    Shape ``(c, M)``: outputs in order (row by row), monomials as in `monomials`.
 
     Raises
     ------

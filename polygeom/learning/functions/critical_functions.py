@@ -2,8 +2,8 @@ r"""All critical functions of the squared loss: over the complex numbers, and ex
 
 A function ``C`` of a network is critical when the residual is orthogonal to the tangent space of the neurovariety at
 ``C``. Over the complex numbers their number for generic targets is the learning degree; they are found by monodromy and
-then followed to the given target (`polygeom.ideal.counting.monodromy`, `polygeom.ideal.counting.tracking`). What is
-found is checked to solve the equations; that none is missing is not proved.
+then followed to the given target (`polygeom.ideal.counting.paths.monodromy`, `polygeom.ideal.counting.paths.tracking`).
+What is found is checked to solve the equations; that none is missing is not proved.
 
 Where the neurovariety is all matrices of rank at most ``s``, the theorem of Eckart and Young gives them in closed form:
 in whitened coordinates they keep ``s`` of the singular values of the target. Real critical functions may still be out
@@ -23,9 +23,9 @@ from torch import Tensor
 
 from polygeom.dimension import dimension
 from polygeom.errors import PolygeomError
-from polygeom.ideal.counting.monodromy import monodromy
-from polygeom.ideal.counting.systems import Coefficients, CriticalPoints
-from polygeom.ideal.counting.tracking import track
+from polygeom.ideal.counting.paths.monodromy import monodromy
+from polygeom.ideal.counting.paths.systems import Coefficients, CriticalPoints
+from polygeom.ideal.counting.paths.tracking import track
 from polygeom.learning.functions.function_loss import FunctionLoss, descend, initial_weights, label
 
 _REAL = 1e-8
@@ -90,14 +90,15 @@ def complex_critical_functions(loss: FunctionLoss, *, rng: int = 0) -> CriticalF
     if dimension(network).dimension == best.size:
         return CriticalFunctions(best[None].astype(complex), np.ones(1, dtype=bool), 0)
     form = np.kron(np.eye(network.output_dimension), root.T @ root)
-    system = CriticalPoints(Coefficients(network, dimension(network).dimension, generator), form)
+    coefficients = Coefficients(network, dimension(network).dimension, generator)
+    system = CriticalPoints(coefficients, form)
     found = monodromy(system, generator)
-    scales = system.outputs.scales
+    scales = coefficients.scales
     target = best.ravel() / scales
     weights = _followed(system, found.weights, found.parameters, target.astype(complex), generator)
     if not len(weights):
         return CriticalFunctions(np.empty((0, *best.shape), complex), np.ones(0, dtype=bool), found.count)
-    weights = weights[system.proper(weights, target)]
+    weights = weights[system.proper(weights)]
     functions = (system.outputs.image(weights) * scales).reshape(len(weights), network.output_dimension, -1)
     size = np.abs(functions).max(axis=(1, 2))
     real = np.abs(functions.imag).max(axis=(1, 2)) <= _REAL * size

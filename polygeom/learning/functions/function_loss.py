@@ -23,7 +23,7 @@ from torch import Tensor
 from polygeom.dimension import dimension
 from polygeom.errors import PolygeomError
 from polygeom.learning.functions import coefficient_map
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 
 CRITICAL, BOUNDARY, SINGULAR, UNFINISHED = LABELS = ("critical point", "boundary", "singular", "not converged")
 """What became of a descent; see `Functions`."""
@@ -76,7 +76,7 @@ class FunctionLoss:
         >>> loss.root.shape, round(loss.floor, 6)
         (torch.Size([1, 1]), 0.258503)
         """
-        network = parse(network) if isinstance(network, str) else network
+        network = as_network(network)
         if len(inputs) != len(targets) or inputs.dtype != torch.float64 or targets.dtype != torch.float64:
             raise PolygeomError(
                 f"inputs and targets must be float64 with equally many samples, got {len(inputs)} of {inputs.dtype} "

@@ -26,15 +26,15 @@ import torch
 from torch import Tensor
 
 from polygeom.errors import BudgetError, PolygeomError
-from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.learning.functions.coefficient_map import (
     basis_factors,
     coefficient_jacobian,
     coefficients,
     monomial_values,
+    monomials,
 )
 from polygeom.learning.thresholds.ranks import NumericalRank, numerical_rank
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 
 _MOST_MONOMIALS = 3000
 
@@ -123,7 +123,7 @@ def harmonic_basis(network: Network | str) -> HarmonicBasis:
     >>> basis.degrees.tolist()
     [0, 2, 2, 2, 2, 2]
     """
-    return _basis(parse(network) if isinstance(network, str) else network)
+    return _basis(as_network(network))
 
 
 @lru_cache(maxsize=32)
@@ -136,7 +136,7 @@ def _basis(network: Network) -> HarmonicBasis:
             f"harmonic_basis: {network.ambient_dimension // network.output_dimension} monomials are more than "
             f"{_MOST_MONOMIALS}; write fewer inputs or a smaller degree"
         )
-    exponents = np.array(Coordinates(network).monomials)
+    exponents = np.array(monomials(network))
     factors = np.sqrt(basis_factors(network))
     moments = _moments(exponents) * factors[:, None] * factors[None, :]
     powers = {n: math.comb(network.degree, n) for low, high in network.degrees for n in range(low, high + 1)}

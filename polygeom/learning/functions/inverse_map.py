@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
 from polygeom.learning.functions.coefficient_map import coefficients
 from polygeom.learning.training.least_squares import levenberg_marquardt
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,7 @@ class _CoefficientMap(nn.Module):
 
     def __init__(self, network: Network, rng: int) -> None:
         super().__init__()
-        self.module = network.to_torch(rng=rng)
+        self.module = NetworkModule(network, rng=rng)
 
     def forward(self, x: Tensor) -> Tensor:
         found = coefficients(self.module.network, dict(self.module.named_parameters()), system="bombieri")
@@ -69,7 +70,7 @@ def find_weights(
     """
     from polygeom.learning.functions.coefficient_map import basis_factors
 
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     wanted = torch.as_tensor(target, dtype=torch.float64)
     factors = torch.as_tensor(basis_factors(network))
     if wanted.shape != (network.output_dimension, len(factors)):

@@ -11,13 +11,18 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from polygeom.errors import PolygeomError
+from polygeom.learning.kernels.angles import Angles
+from polygeom.learning.kernels.kernels import root
+
+_STEPS = (0.0193, 0.0141)
+"""Of the quadratures that check an expansion: two that no frequency below 150 mistakes alike."""
 
 
 class Activation(Protocol):
@@ -31,6 +36,30 @@ class Activation(Protocol):
 
     def derivative_dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
         """``E[σ'(u) σ'(v)]``."""
+
+
+def as_activation(activation: Any) -> Activation:
+    """An activation with its dual, or an error that says what to write instead of a name or a module.
+
+    Raises
+    ------
+    PolygeomError
+        For anything without a dual.
+
+    Examples
+    --------
+    >>> as_activation(LeakyReLU())
+    LeakyReLU(slope=0.0)
+    """
+    if isinstance(activation, type) or not all(
+        callable(getattr(activation, name, None)) for name in ("dual", "derivative_dual", "__call__")
+    ):
+        raise PolygeomError(
+            "activation must be one of polygeom.learning.kernels.duals, which know their duals, got "
+            f"{activation!r}; write LeakyReLU() for the rectifier, Monomial(2), Erf(), or Numeric(torch.tanh)"
+        )
+    found: Activation = activation
+    return found
 
 
 def normaliser(activation: Activation) -> float:
@@ -48,11 +77,11 @@ def normaliser(activation: Activation) -> float:
 def arc_cosine(a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """``κ₀(ρ)``, ``κ₁(ρ)`` and ``ρ = c / √(ab)``, clipped to [-1, 1] (Cho and Saul 2009).
 
-    ``κ₀ = (π - arccos ρ)/π`` and ``κ₁ = (ρ (π - arccos ρ) + √(1 - ρ²))/π``.
+    ``κ₀ = (π - arccos ρ)/π`` and ``κ₁ = (ρ (π - arccos ρ) + √(1 - ρ²))/π``. Near ``ρ = ±1`` the angle has half the
+    digits of ``c``; `polygeom.learning.kernels.angles.Angles.between` takes it from the points themselves.
     """
-    rho = (c / _root(a, b)).clamp(-1, 1)
-    angle = math.pi - torch.arccos(rho)
-    return angle / math.pi, (rho * angle + torch.sqrt(1 - rho * rho)) / math.pi, rho
+    angles = Angles.of_covariances(a, b, c)
+    return angles.step, angles.ramp, angles.cosine
 
 
 @dataclass(frozen=True)
@@ -75,7 +104,7 @@ class LeakyReLU:
 
     def dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
         _, k1, rho = arc_cosine(a, b, c)
-        return _root(a, b) * ((1 - self.slope) ** 2 / 2 * k1 + self.slope * rho)
+        return root(a) * root(b) * ((1 - self.slope) ** 2 / 2 * k1 + self.slope * rho)
 
     def derivative_dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
         return (1 - self.slope) ** 2 / 2 * arc_cosine(a, b, c)[0] + self.slope
@@ -178,6 +207,14 @@ class Numeric:
         Elementwise on tensors.
     terms:
         Of the expansion, at most 200. Truncation keeps the dual positive semidefinite.
+    tolerance:
+        The share of ``E σ²``, or of ``E σ'²`` for the dual of the derivative, that the expansion may miss.
+
+    Raises
+    ------
+    PolygeomError
+        Where the expansion misses more, by a quadrature of ``σ²`` and ``σ'²`` with nodes of its own: the function
+        oscillates too fast at these variances, has corners, or grows too fast.
 
     Notes
     -----
@@ -188,37 +225,100 @@ class Numeric:
 
     function: Callable[[Tensor], Tensor]
     terms: int = 120
+    tolerance: float = 1e-6
 
     def __post_init__(self) -> None:
         if not 1 <= self.terms <= 200:
             raise PolygeomError(f"terms must be between 1 and 200, got {self.terms}; write terms=120")
+        if not 0 < self.tolerance < 1:
+            raise PolygeomError(f"tolerance must be between 0 and 1, got {self.tolerance}; write tolerance=1e-6")
 
     def __call__(self, z: Tensor) -> Tensor:
         return self.function(z)
 
     def dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-        rho = (c / _root(a, b)).clamp(-1, 1)
+        rho = _correlation(a, b, c)
         left, right = self._expansion(a), self._expansion(b)
+        self._check((a, left), (b, right), slope=False)
         total = 0 * (a * b * c)
         for n in range(self.terms - 1, -1, -1):
             total = total * rho + left[n] * right[n]
         return total
 
     def derivative_dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-        root = _root(a, b)
-        rho = (c / root).clamp(-1, 1)
+        rho = _correlation(a, b, c)
         left, right = self._expansion(a), self._expansion(b)
+        self._check((a, left), (b, right), slope=True)
         total = 0 * (a * b * c)
         for n in range(self.terms - 1, 0, -1):
             total = total * rho + n * left[n] * right[n]
-        return total / root
+        size = root(a) * root(b)
+        return torch.where(size > 0, total / torch.where(size > 0, size, torch.ones_like(size)), self._at_zero(total))
+
+    def _at_zero(self, like: Tensor) -> Tensor:
+        """``σ'(0)²``, what the dual of the derivative is where both variances are zero."""
+        (slope,) = self._slopes(torch.zeros(1).to(like))
+        square: Tensor = (slope * slope).expand_as(like)
+        return square
 
     def _expansion(self, variance: Tensor) -> Tensor:
         """``α_n(variance)``, shape ``(terms, *variance.shape)``."""
         points, basis = _quadrature(self.terms)
         z = torch.as_tensor(points).to(variance)
-        values = self.function(torch.sqrt(variance)[..., None] * z)
+        values = self.function(root(variance)[..., None] * z)
         return torch.movedim(values @ torch.as_tensor(basis).to(variance), -1, 0)
+
+    @torch.no_grad()
+    def _check(self, *sides: tuple[Tensor, Tensor], slope: bool) -> None:
+        """Compare what each expansion holds with the energy of the function, or of its derivative."""
+        orders = torch.arange(self.terms, dtype=torch.float64)
+        for variance, expansion in sides:
+            weights = orders if slope else torch.ones_like(orders)
+            held = torch.einsum("n,n...->...", weights, expansion.detach().double().cpu().square()).reshape(-1)
+            sizes = variance.detach().double().cpu().reshape(-1)
+            held = held / sizes.clamp_min(torch.finfo(torch.float64).tiny) if slope else held
+            held, sizes = held[sizes > 0], sizes[sizes > 0]
+            found = [self._energy(sizes, step, slope=slope) for step in _STEPS]
+            allowed = self.tolerance * found[0].abs() + torch.finfo(variance.dtype).eps ** 2
+            # in single precision, the expansion itself holds no more than its rounding
+            allowed = allowed + 1e2 * torch.finfo(variance.dtype).eps * found[0].abs()
+            wrong = ~((found[0] - found[1]).abs() <= allowed) | ~((held - found[0]).abs() <= allowed)
+            wrong |= ~(self._outside(sizes) <= allowed)
+            if wrong.any():
+                k = int(wrong.nonzero()[0])
+                missed = float((held[k] - found[0][k]).abs() / found[0][k].abs())
+                raise PolygeomError(
+                    f"Numeric: {self.terms} terms miss a share {missed:.1e} of E σ{'′' if slope else ''}² = "
+                    f"{float(found[0][k]):.6g} (by another quadrature {float(found[1][k]):.6g}) at variance "
+                    f"{float(sizes[k]):.3g}; write more terms (at most 200), tolerance={min(0.9, 2 * missed):.0e}, "
+                    "smaller inputs, or an activation with a closed form"
+                )
+
+    def _outside(self, variances: Tensor) -> Tensor:
+        """The integrand of ``E σ(√a z)²`` at the ends of the quadratures, times their length."""
+        ends = self.function(variances.sqrt()[:, None] * torch.tensor([-14.0, 14.0], dtype=torch.float64))
+        return 28 * math.exp(-98) / math.sqrt(2 * math.pi) * ends.square().sum(dim=1)
+
+    def _energy(self, variances: Tensor, step: float, *, slope: bool) -> Tensor:
+        """``E σ(√a z)²``, or that of the derivative, by the trapezoidal rule with a step of its own."""
+        count = round(28 / step)
+        z = torch.linspace(-14, 14, count + 1, dtype=torch.float64)
+        weights = 28 / count * torch.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+        parts = []
+        for some in torch.split(variances, 256):
+            inner = some.sqrt()[:, None] * z
+            values = self._slopes(inner) if slope else self.function(inner)
+            parts.append(values.square() @ weights)
+        return torch.cat(parts) if parts else variances.new_zeros(0)
+
+    def _slopes(self, z: Tensor) -> Tensor:
+        with torch.enable_grad():
+            inner = z.detach().requires_grad_()
+            value = self.function(inner)
+            if not value.requires_grad:
+                return torch.zeros_like(z)
+            (slope,) = torch.autograd.grad(value.sum(), inner)
+        return slope
 
 
 @lru_cache(maxsize=8)
@@ -240,9 +340,10 @@ def _quadrature(terms: int) -> tuple[np.ndarray, np.ndarray]:
     return points, weights[:, None] * basis
 
 
-def _root(a: Tensor, b: Tensor) -> Tensor:
-    """``√(ab)``, kept from zero so that ``0 / 0`` is the correlation 0."""
-    return torch.sqrt(a * b).clamp_min(torch.finfo(a.dtype).tiny)
+def _correlation(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """``c / √(ab)``, and 0 where a variance is zero."""
+    size = root(a) * root(b)
+    return torch.where(size > 0, c / torch.where(size > 0, size, torch.ones_like(size)), 0 * c).clamp(-1, 1)
 
 
 __all__ = [

@@ -21,8 +21,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import is_integer, seed
 from polygeom.errors import PolygeomError
-from polygeom.learning.kernels.duals import Activation, LeakyReLU, normaliser
+from polygeom.learning import checks
+from polygeom.learning.kernels.angles import Angles
+from polygeom.learning.kernels.duals import Activation, LeakyReLU, as_activation, normaliser
 
 KINDS = ("ntk", "nngp")
 _RELU = LeakyReLU()
@@ -67,12 +70,20 @@ class InfiniteWidth:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise PolygeomError(f'kind must be one of {", ".join(KINDS)}, got {self.kind!r}; write kind="ntk"')
-        if self.depth < 0:
+        as_activation(self.activation)
+        if not is_integer(self.depth) or self.depth < 0:
             raise PolygeomError(f"depth must be at least 0, the number of hidden layers, got {self.depth}")
         variances(self.biases, self.depth + 1)
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        """Values ``(N, N')`` for rows ``(N, D)`` and ``(N', D)``."""
+        """Values ``(N, N')`` for rows ``(N, D)`` and ``(N', D)``.
+
+        Derivatives by the rows are finite. Where a kernel of a rectifier has a cusp, at rows that are parallel (with
+        their bias), they are the mean of both sides.
+        """
+        x, y = checks.rows(x, y)
+        if isinstance(self.activation, LeakyReLU):
+            return self._rectified(x, y, self.activation.slope)
         bias = variances(self.biases, self.depth + 1)
         scale = normaliser(self.activation) if self.scale is None else self.scale
         a, b = (rows.square().sum(dim=1) + bias[0] for rows in (x, y))
@@ -85,6 +96,18 @@ class InfiniteWidth:
             tangent = covariance + tangent * slope
             a, b = (scale * self.activation.dual(v, v, v) + variance for v in (a, b))
         return covariance if self.kind == "nngp" else tangent
+
+    def _rectified(self, x: Tensor, y: Tensor, slope: float) -> Tensor:
+        """The recursion in angles, which keeps all digits at nearly parallel rows; see `Angles`."""
+        bias = variances(self.biases, self.depth + 1)
+        scale = 2 / (1 + slope * slope) if self.scale is None else self.scale
+        angles = Angles.between(x, y, bias[0])
+        tangent = angles.covariance
+        for variance in bias[1:]:
+            steps = scale * ((1 - slope) ** 2 / 2 * angles.step + slope)
+            angles = angles.rectified(slope, scale, variance)
+            tangent = angles.covariance + tangent * steps
+        return angles.covariance if self.kind == "nngp" else tangent
 
 
 class WidePerceptron(nn.Module):
@@ -119,12 +142,12 @@ class WidePerceptron(nn.Module):
         dtype: torch.dtype = torch.float64,
     ) -> None:
         super().__init__()
-        if len(widths) < 2 or min(widths) < 1:
+        if len(widths) < 2 or not all(is_integer(width) and width > 0 for width in widths):
             raise PolygeomError(f"widths must be at least two positive numbers, got {list(widths)}; write (3, 1000, 1)")
-        self.activation: Activation = LeakyReLU() if activation is None else activation
+        self.activation: Activation = LeakyReLU() if activation is None else as_activation(activation)
         self.scale = normaliser(self.activation) if scale is None else scale
         self.deviations = [math.sqrt(v) for v in variances(biases, len(widths) - 1)]
-        generator = torch.Generator().manual_seed(rng)
+        generator = torch.Generator().manual_seed(seed(rng))
 
         def normal(*shape: int) -> nn.Parameter:
             return nn.Parameter(torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype))

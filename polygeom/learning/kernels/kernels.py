@@ -2,7 +2,8 @@
 
 A kernel is anything that can be called with two tensors of shapes ``(N, D)`` and ``(N', D)`` and returns the matrix of
 values, shape ``(N, N')``: one of those below, of `polygeom.learning.kernels.infinite_width`, or a function of your own.
-They compute on the device and in the precision of their arguments.
+They compute on the device and in the precision of their arguments: the higher of two, float64 for integers, arrays of
+NumPy like tensors (`polygeom.learning.checks.rows`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from polygeom.errors import PolygeomError
+from polygeom.learning.checks import rows
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
 
@@ -23,17 +25,38 @@ _PAIRS_AT_ONCE = 4_000_000
 _DIAGONAL_BLOCK = 32
 
 
-def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+def root(squares: Tensor) -> Tensor:
+    """The square root, with derivative 0 at 0: the mean of both sides of the cusp of ``|t| = √(t²)``.
+
+    Examples
+    --------
+    >>> t = torch.tensor([0.0, 4.0], requires_grad=True)
+    >>> torch.autograd.grad(root(t).sum(), t)
+    (tensor([0.0000, 0.2500]),)
+    """
+    return power(squares, 0.5)
+
+
+def power(squares: Tensor, exponent: float) -> Tensor:
+    """``squares ** exponent`` for numbers of at least 0, with derivative 0 at 0."""
+    positive = squares > 0
+    inside = torch.where(positive, squares, torch.ones_like(squares))
+    return torch.where(positive, inside**exponent, torch.zeros_like(squares))
+
+
+def squared_distances(x: Tensor, y: Tensor, *, near: float = _NEAR) -> Tensor:
     """Squared Euclidean distances between rows, accurate for near rows too.
 
     ``|x|² + |y|² - 2 x·y`` is one matrix product, but loses all digits where ``x`` is close to ``y``, and can be
-    negative, which turns roots into NaN. Entries below 1e-4 of ``|x|² + |y|²`` are therefore computed again from the
-    differences; equal rows have distance zero exactly.
+    negative, which turns roots into NaN. Entries below ``near`` times ``|x|² + |y|²`` are therefore computed again from
+    the differences; equal rows have distance zero exactly.
 
     Parameters
     ----------
     x, y:
         Shapes ``(N, D)`` and ``(N', D)``.
+    near:
+        The relative error is below ``1e-15 / near``.
 
     Returns
     -------
@@ -45,11 +68,11 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     >>> squared_distances(far, far).tolist()
     [[0.0, 9.0], [9.0, 0.0]]
     """
-    _rows(x, y)
+    x, y = rows(x, y)
     size = x.square().sum(1, keepdim=True) + y.square().sum(1)
     squares = torch.addmm(size, x, y.T, alpha=-2)
-    near = torch.nonzero(squares <= _NEAR * size)
-    for pairs in blocks(near, max(1, _PAIRS_AT_ONCE // max(1, x.shape[1]))):
+    close = torch.nonzero(squares <= near * size)
+    for pairs in blocks(close, max(1, _PAIRS_AT_ONCE // max(1, x.shape[1]))):
         left, right = pairs.T
         squares[left, right] = (x[left] - y[right]).square().sum(1)
     return squares
@@ -76,12 +99,14 @@ class Gaussian:
         _positive("bandwidth", self.bandwidth)
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        return squared_distances(x, y).div_(-2 * self.bandwidth**2).exp_()
+        return (squared_distances(x, y) / (-2 * self.bandwidth**2)).exp()
 
 
 @dataclass(frozen=True)
 class Laplacian:
     """``exp(-|x - y| / h)`` with the Euclidean distance, positive definite.
+
+    It has a cusp where rows are equal; derivatives there are the mean of both sides, zero.
 
     Parameters
     ----------
@@ -95,7 +120,7 @@ class Laplacian:
         _positive("bandwidth", self.bandwidth)
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        return squared_distances(x, y).sqrt_().div_(-self.bandwidth).exp_()
+        return (root(squared_distances(x, y)) / -self.bandwidth).exp()
 
 
 @dataclass(frozen=True)
@@ -121,7 +146,7 @@ class Dispersal:
             raise PolygeomError(f"exponent must be in (0, 2], where the kernel is positive, got {self.exponent}")
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        return squared_distances(x, y).pow_(self.exponent / 2).div_(-self.bandwidth).exp_()
+        return (power(squared_distances(x, y), self.exponent / 2) / -self.bandwidth).exp()
 
 
 @dataclass(frozen=True)
@@ -153,7 +178,7 @@ class Polynomial:
             raise PolygeomError(f"offset must be at least 0, where the kernel is positive, got {self.offset}")
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        _rows(x, y)
+        x, y = rows(x, y)
         return (x @ y.T + self.offset) ** self.degree
 
 
@@ -176,6 +201,7 @@ class Normalised:
     kernel: Kernel
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        x, y = rows(x, y)
         left, right = diagonal(self.kernel, x).sqrt(), diagonal(self.kernel, y).sqrt()
         return self.kernel(x, y) / (left[:, None] * right)
 
@@ -207,14 +233,6 @@ def diagonal(kernel: Kernel, x: Tensor) -> Tensor:
 def blocks(rows: Tensor, size: int) -> Iterator[Tensor]:
     """Consecutive parts of at most ``size`` rows."""
     return (rows[start : start + size] for start in range(0, len(rows), size))
-
-
-def _rows(x: Tensor, y: Tensor) -> None:
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
-        raise PolygeomError(
-            f"kernels take rows: shapes (N, D) and (M, D), got {tuple(x.shape)} and {tuple(y.shape)}; write "
-            "x.reshape(len(x), -1)"
-        )
 
 
 def _positive(name: str, value: float) -> None:

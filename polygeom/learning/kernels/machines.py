@@ -3,20 +3,25 @@
 The least-norm function that takes the values ``y`` at the rows ``x`` is ``f(z) = Σ_i w_i k(x_i, z)`` with ``K w = y``,
 ``K`` the kernel matrix. When ``K`` is badly conditioned, digits of ``w`` are lost, and what small eigenvalues are
 rounded to decides the answer: a pseudo-inverse with one cutoff or another can give predictions that differ many times
-over. Here the system is solved as it stands, the condition number is part of the answer, and eigenvalues are dropped
-only on request.
+over. Here the system is solved as it stands, or refused when it is singular; the condition number is part of the
+answer, and eigenvalues are dropped only on request.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from polygeom.checks import seed
 from polygeom.errors import BudgetError, PolygeomError
+from polygeom.learning import checks
+from polygeom.learning import targets as fitting
+from polygeom.learning.kernels.conditions import check_condition, condition_number, estimated_condition, limit
 from polygeom.learning.kernels.kernels import Kernel, blocks, gram
 
 if TYPE_CHECKING:
@@ -25,7 +30,7 @@ if TYPE_CHECKING:
 MEMORY_BUDGET = 2**30
 """Bytes that matrices of kernel values may take unless told otherwise: 1 GiB."""
 
-_RESIDUAL = 1e-2
+_ADVICE = "write ridge=1e-10, or cutoff=1e-12; equal rows must have equal values"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +48,8 @@ class KernelMachine:
     method:
         How the weights were found: ``"cholesky"``, ``"lu"``, ``"eigen-cut"``, ``"eigenpro"``.
     condition:
-        Largest over smallest eigenvalue of the matrix that was solved (among those kept); NaN if not computed,
-        infinite if the smallest is not positive.
+        Largest over smallest modulus of the eigenvalues of the matrix that was solved (among those kept): relative
+        errors of ``y`` and of rounding are amplified by up to this number. NaN for iterative methods.
     table:
         The log of an iterative method, one row for each record; None for direct ones.
     """
@@ -56,30 +61,71 @@ class KernelMachine:
     condition: float = math.nan
     table: pandas.DataFrame | None = None
 
-    def predict(self, x: Tensor, *, memory_budget: int = MEMORY_BUDGET) -> Tensor:
+    def predict(self, x: Any, *, memory_budget: int = MEMORY_BUDGET) -> Tensor:
         """Values at rows of shape ``(M, D)``, in blocks whose kernel values take at most ``memory_budget`` bytes.
 
         Returns
         -------
         Shape ``(M,)`` or ``(M, C)``, as the weights.
         """
-        x = x.to(self.centres)
+        x = row_points(x, self.centres)
         block = block_rows(len(self.centres), x.element_size(), memory_budget)
         return torch.cat([self.kernel(rows, self.centres) @ self.weights for rows in blocks(x, block)])
 
-    def error(self, x: Tensor, labels: Tensor) -> float:
-        """The share of rows whose largest value is not that of their label; for weights of shape ``(N, C)``."""
-        return float((self.predict(x).argmax(1) != labels.to(self.centres.device)).double().mean())
+    def error(self, x: Any, labels: Any, *, threshold: float | None = None) -> float:
+        """The share of rows that are put into another class than their label.
 
-    def mse(self, x: Tensor, y: Tensor) -> float:
-        """The mean of squared differences between values at ``x`` and ``y``, over rows and columns."""
-        return float((self.predict(x) - y.to(self.centres)).square().mean())
+        Parameters
+        ----------
+        x:
+            Rows ``(M, D)``.
+        labels:
+            With ``C ≥ 2`` columns of weights the class is that of the largest value: labels are integers ``0 … C - 1``,
+            ``(M,)``, or one-hot rows ``(M, C)``. With one there are two classes, above and below a threshold: labels
+            -1 and 1 for the threshold 0, or 0 and 1 (or booleans) for the threshold 1/2.
+        threshold:
+            For one column; None for the one that goes with the labels.
+
+        Raises
+        ------
+        PolygeomError
+            For other labels, and where labels of one column are all 1, which says no threshold.
+        """
+        values = self.predict(x)
+        columns = 1 if values.ndim == 1 else values.shape[1]
+        given = fitting.as_many(labels, len(values), name="labels", of="rows").to(values.device)
+        if columns > 1:
+            if given.shape == values.shape:
+                if not (((given == 0) | (given == 1)).all() and (given.sum(dim=1) == 1).all()):
+                    raise PolygeomError("labels of shape (M, C) must be one-hot, a single 1 in every row; got others")
+                given = given.to(values.dtype).argmax(dim=1)
+            elif given.is_floating_point() and (given == given.round()).all():
+                given = given.long()
+            return float(
+                (values.argmax(1) != fitting.classes(given, values.shape, values, name="labels")).double().mean()
+            )
+        signs = fitting.values(given, values.shape, values, name="labels").reshape(-1)
+        low = float(signs.min())
+        if low not in (-1.0, 0.0, 1.0) or not ((signs == low) | (signs == 1)).all():
+            raise PolygeomError("labels of one column must be 0 and 1, or -1 and 1, got others")
+        if threshold is None and low == 1 and given.dtype is not torch.bool:
+            raise PolygeomError("labels are all 1, which says no threshold; write threshold=0 or threshold=0.5")
+        limit = threshold if threshold is not None else 0.0 if low == -1 else 0.5
+        return float(((values.reshape(-1) > limit) != (signs == 1)).double().mean())
+
+    def mse(self, x: Any, y: Any) -> float:
+        """The mean of squared differences between values at ``x`` and ``y``, over rows and columns.
+
+        ``y`` has the shape of the values, axes of length 1 aside.
+        """
+        values = self.predict(x)
+        return float((values - fitting.values(y, values.shape, values, name="y")).square().mean())
 
 
 def solve(
     kernel: Kernel,
-    x: Tensor,
-    y: Tensor,
+    x: Any,
+    y: Any,
     *,
     ridge: float = 0.0,
     cutoff: float | None = None,
@@ -88,7 +134,8 @@ def solve(
 ) -> KernelMachine:
     """The least-norm function of the kernel's space with the values ``y`` at ``x``, by a direct method.
 
-    Cholesky decomposition; LU where rounding makes the matrix indefinite.
+    Cholesky decomposition; LU for kernels that are indefinite. A matrix that is singular in its precision is refused,
+    and one of which fewer than two digits of the solution are certain draws a `ConditionWarning`.
 
     Parameters
     ----------
@@ -102,14 +149,15 @@ def solve(
     cutoff:
         Drop eigenvalues up to ``cutoff`` times the largest. It changes the answer, hence never by itself.
     condition:
-        Whether to compute the condition number, which takes a few times longer than the solution.
+        Whether to compute the condition number exactly, which takes a few times longer than the solution; otherwise
+        it is estimated from below.
     memory_budget:
         Bytes that the matrix and its factor may take.
 
     Raises
     ------
     PolygeomError
-        When the matrix is singular to working precision, so that the solution misses ``y``.
+        When the matrix is singular to working precision: its condition number is at least ``1 / (N ε)``.
     BudgetError
         When the matrix does not fit; `polygeom.learning.eigenpro` needs less.
 
@@ -121,7 +169,7 @@ def solve(
     >>> machine.method, round(machine.condition, 1), round(machine.predict(x)[2].item(), 12)
     ('cholesky', 25.7, 0.25)
     """
-    y = targets(x, y)
+    x, y = samples(x, y)
     need = 2 * len(x) ** 2 * x.element_size()
     if need > memory_budget:
         raise BudgetError(
@@ -135,21 +183,41 @@ def solve(
     if cutoff is not None:
         return _eigen_cut(kernel, x, y, matrix, cutoff)
     factor, failed = torch.linalg.cholesky_ex(matrix)
-    if not failed:
-        method, weights = "cholesky", torch.cholesky_solve(y.reshape(len(y), -1), factor).reshape(y.shape)
-    else:
-        method, weights = "lu", _lu(matrix, y)
-    _reaches(matrix, weights, y)
-    return KernelMachine(kernel, x, weights, method, _condition(matrix) if condition else math.nan)
+    method = "lu" if failed else "cholesky"
+    apply = _lu(matrix) if failed else _cholesky(factor)
+    found = condition_number(matrix) if condition else estimated_condition(matrix, apply)
+    check_condition(matrix, found, _ADVICE)
+    weights = apply(y.reshape(len(y), -1)).reshape(y.shape)
+    return KernelMachine(kernel, x.clone(), weights, method, found)
 
 
-def targets(x: Tensor, y: Tensor) -> Tensor:
-    """``y`` on the device and in the precision of ``x``, checked to have one value or row for each row of ``x``."""
-    if x.ndim != 2 or not x.is_floating_point():
-        raise PolygeomError(f"x must be rows of floats, shape (N, D), got {tuple(x.shape)} of {x.dtype}")
-    if y.ndim not in (1, 2) or len(y) != len(x) or not len(x):
+def samples(x: Any, y: Any) -> tuple[Tensor, Tensor]:
+    """Rows ``(N, D)`` of floats, integers as float64, and one value or row for each in the same precision."""
+    x = data_rows(x)
+    y = checks.tensor(y, "y").detach()
+    if y.ndim not in (1, 2) or len(y) != len(x) or not y.numel():
         raise PolygeomError(f"y must have shape ({len(x)},) or ({len(x)}, C), got {tuple(y.shape)}")
-    return y.to(x)
+    if not torch.isfinite(y).all():
+        raise PolygeomError("y must be finite, got NaN or infinite entries; leave those rows out")
+    return x, y.to(x)
+
+
+def data_rows(x: Any) -> Tensor:
+    """Rows ``(N, D)`` of finite floats; integers as float64."""
+    x = checks.tensor(x, "x")
+    like = x if x.is_floating_point() else torch.zeros((), dtype=torch.float64, device=x.device)
+    found: Tensor = checks.points(x, like)
+    if found.ndim != 2:
+        raise PolygeomError(f"x must be rows, shape (N, D), got {tuple(found.shape)}; write x.reshape(len(x), -1)")
+    return found
+
+
+def row_points(x: Any, centres: Tensor, name: str = "x") -> Tensor:
+    """Rows in the precision of the centres, of the same length."""
+    found: Tensor = checks.points(x, centres, name=name)
+    if found.ndim != 2 or found.shape[1] != centres.shape[1]:
+        raise PolygeomError(f"{name} must be rows of shape (M, {centres.shape[1]}), got {tuple(found.shape)}")
+    return found
 
 
 def block_rows(columns: int, element_size: int, memory_budget: int, copies: int = 3) -> int:
@@ -169,23 +237,15 @@ def block_rows(columns: int, element_size: int, memory_budget: int, copies: int 
     return int(rows)
 
 
-def _lu(matrix: Tensor, y: Tensor) -> Tensor:
-    weights, singular = torch.linalg.solve_ex(matrix, y)
-    return torch.full_like(y, math.nan) if singular else weights
+def _cholesky(factor: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda v: torch.cholesky_solve(v, factor)
 
 
-def _reaches(matrix: Tensor, weights: Tensor, y: Tensor) -> None:
-    missed = torch.linalg.vector_norm(matrix @ weights - y)
-    if not missed <= _RESIDUAL * torch.linalg.vector_norm(y):
-        raise PolygeomError(
-            "the kernel matrix must be invertible to working precision, but its condition number is "
-            f"{_condition(matrix):.1e}; write ridge=1e-10, or cutoff=1e-12; equal rows must have equal values"
-        )
-
-
-def _condition(matrix: Tensor) -> float:
-    values = torch.linalg.eigvalsh(matrix)
-    return float(values[-1] / values[0]) if values[0] > 0 else math.inf
+def _lu(matrix: Tensor) -> Callable[[Tensor], Tensor]:
+    factor, pivots, singular = torch.linalg.lu_factor_ex(matrix)
+    if singular:
+        return lambda v: torch.full_like(v, math.inf)
+    return lambda v: torch.linalg.lu_solve(factor, pivots, v)
 
 
 def _eigen_cut(kernel: Kernel, x: Tensor, y: Tensor, matrix: Tensor, cutoff: float) -> KernelMachine:
@@ -194,9 +254,15 @@ def _eigen_cut(kernel: Kernel, x: Tensor, y: Tensor, matrix: Tensor, cutoff: flo
     values, vectors = torch.linalg.eigh(matrix)
     kept = values > cutoff * values[-1]
     values, vectors = values[kept], vectors[:, kept]
+    if not len(values) or values[-1] / values[0] >= limit(len(matrix), matrix.dtype):
+        least = 1 / limit(len(matrix), matrix.dtype)
+        raise PolygeomError(
+            f"cutoff must be above the rounding of the eigenvalues, {least:.1e} times the largest, got {cutoff}; "
+            "write cutoff=1e-12"
+        )
     coordinates = vectors.T @ y.reshape(len(y), -1)
     weights = (vectors @ (coordinates / values[:, None])).reshape(y.shape)
-    return KernelMachine(kernel, x, weights, "eigen-cut", float(values[-1] / values[0]))
+    return KernelMachine(kernel, x.clone(), weights, "eigen-cut", float(values[-1] / values[0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,17 +290,19 @@ class Eigenfunctions:
     values: Tensor
     vectors: Tensor
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Any) -> Tensor:
         """The eigenfunctions ``φ_j(z) = Σ_i k(z, x_i) u_ij / (λ_j sqrt(s))`` at rows ``x``, shape ``(N, q)``.
 
         On the centres they are ``sqrt(s) u_ij``: orthogonal, with mean square one.
         """
         return (
-            self.kernel(x.to(self.centres), self.centres) @ self.vectors / (self.values * math.sqrt(len(self.centres)))
+            self.kernel(row_points(x, self.centres), self.centres)
+            @ self.vectors
+            / (self.values * math.sqrt(len(self.centres)))
         )
 
 
-def nystrom(kernel: Kernel, x: Tensor, count: int, *, subsample: int | None = None, rng: int = 0) -> Eigenfunctions:
+def nystrom(kernel: Kernel, x: Any, count: int, *, subsample: int | None = None, rng: int = 0) -> Eigenfunctions:
     """The ``count`` leading eigenfunctions of a kernel, from a random subsample of the rows (Williams and Seeger 2000).
 
     Parameters
@@ -263,6 +331,7 @@ def nystrom(kernel: Kernel, x: Tensor, count: int, *, subsample: int | None = No
     >>> system(x).shape
     torch.Size([200, 4])
     """
+    x = data_rows(x)
     size = len(x) if subsample is None else subsample
     if not 1 <= count <= size <= len(x):
         raise PolygeomError(
@@ -282,5 +351,5 @@ def nystrom(kernel: Kernel, x: Tensor, count: int, *, subsample: int | None = No
 
 def draw(size: int, count: int, rng: int | torch.Generator) -> Tensor:
     """``count`` different numbers below ``size`` in random order, by a generator of their own."""
-    generator = torch.Generator().manual_seed(rng) if isinstance(rng, int) else rng
+    generator = rng if isinstance(rng, torch.Generator) else torch.Generator().manual_seed(seed(rng))
     return torch.randperm(size, generator=generator)[:count]

@@ -33,9 +33,10 @@ import pandas
 import torch
 from torch import Tensor
 
+from polygeom.checks import seed
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning.kernels.kernels import Kernel, blocks, diagonal, gram
-from polygeom.learning.kernels.machines import MEMORY_BUDGET, KernelMachine, block_rows, draw, targets
+from polygeom.learning.kernels.machines import MEMORY_BUDGET, KernelMachine, block_rows, data_rows, draw, samples
 
 Metric = Callable[[KernelMachine], float]
 
@@ -136,6 +137,7 @@ def precondition(
     PolygeomError
         For sizes out of range.
     """
+    x = data_rows(x)
     size = subsample or min(len(x), _SMALL_SAMPLE if len(x) < _MANY_ROWS else _LARGE_SAMPLE)
     if not 3 <= size <= len(x):
         raise PolygeomError(f"subsample must be between 3 and the number of rows, {len(x)}, got {size}")
@@ -242,13 +244,14 @@ def eigenpro(
     >>> machine.mse(x, x[:, 0]) < 1e-4
     True
     """
-    y = targets(x, y)
+    x, y = samples(x, y)
+    x = x.clone()
     if epochs < 1 or record_every < 1 or not step_factor > 0:
         raise PolygeomError(
             f"epochs and record_every must be at least 1 and step_factor positive, got {epochs}, {record_every}, "
             f"{step_factor}"
         )
-    generator = torch.Generator().manual_seed(rng)
+    generator = torch.Generator().manual_seed(seed(rng))
     source = _Values(kernel, x, memory_budget)
     damped = precondition(
         kernel,

@@ -28,7 +28,8 @@ import torch
 from torch import Tensor
 
 from polygeom.errors import PolygeomError
-from polygeom.learning.kernels.duals import arc_cosine
+from polygeom.learning import checks
+from polygeom.learning.kernels.angles import Angles
 
 FACTORS = ("relu", "identity")
 
@@ -62,15 +63,13 @@ class _PiKernel:
 
     def _moments(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """``h₁``, ``⟨x, x'⟩ h₀``, ``e(x)`` and ``e(x')``, the last two of shapes ``(N, 1)`` and ``(1, N')``."""
-        if self.bias:
-            x, y = (torch.cat([rows, torch.ones_like(rows[:, :1])], dim=1) for rows in (x, y))
-        product = x @ y.T
-        left, right = x.norm(dim=1)[:, None], y.norm(dim=1)[None, :]
+        x, y = checks.rows(x, y)
+        product = x @ y.T + float(self.bias)
         if self.factor == "identity":
-            return product, product, torch.zeros_like(left), torch.zeros_like(right)
-        k0, k1, _ = arc_cosine(left**2, right**2, product)
-        root = math.sqrt(2 * math.pi)
-        return left * right * k1 / 2, product * k0 / 2, left / root, right / root
+            return product, product, torch.zeros_like(x[:, :1]), torch.zeros_like(y[:, :1]).T
+        angles = Angles.between(x, y, float(self.bias))
+        left, right, mean = angles.left, angles.right, math.sqrt(2 * math.pi)
+        return left * right * angles.ramp / 2, product * angles.step / 2, left / mean, right / mean
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from polygeom.errors import PolygeomError
-from polygeom.learning.kernels.duals import Activation, normaliser
+from polygeom.learning import checks
+from polygeom.learning.kernels.duals import Activation, as_activation, normaliser
 from polygeom.learning.kernels.infinite_width import InfiniteWidth
 from polygeom.learning.kernels.kernels import Gaussian, Kernel, blocks
-from polygeom.learning.kernels.machines import MEMORY_BUDGET, block_rows, targets
+from polygeom.learning.kernels.machines import MEMORY_BUDGET, block_rows, data_rows, row_points, samples
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,15 @@ class RandomFeatures:
     activation: Activation
     bias: bool = False
 
+    def __post_init__(self) -> None:
+        as_activation(self.activation)
+
     def __call__(self, x: Tensor, directions: Tensor, biases: Tensor | None = None) -> Tensor:
         """Features of rows ``(N, D)`` along ``directions`` ``(k, D)`` with ``biases`` ``(k,)``; shape ``(N, k)``."""
         if self.bias != (biases is not None):
             raise PolygeomError(f"biases must be {'given' if self.bias else 'None'} for {self}")
+        x = data_rows(x)
+        directions, biases = _drawn(directions, biases, x)
         inner = x @ directions.T if biases is None else torch.addmm(biases, x, directions.T)
         return self.activation(inner) * math.sqrt(normaliser(self.activation) / len(directions))
 
@@ -85,12 +91,25 @@ class FourierFeatures:
         """Features of rows ``(N, D)`` along ``directions`` ``(k, D)``; complex, shape ``(N, k)``."""
         if biases is not None:
             raise PolygeomError(f"biases must be None for {self}")
+        x = data_rows(x)
+        directions, _ = _drawn(directions, None, x)
         angles = x @ directions.T / self.bandwidth
         return torch.polar(torch.full_like(angles, len(directions) ** -0.5), angles)
 
     def limit(self) -> Kernel:
         """The Gaussian kernel of the same bandwidth, the mean of ``φ(x)·φ(y)``."""
         return Gaussian(self.bandwidth)
+
+
+def _drawn(directions: Any, biases: Any, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Directions ``(k, D)`` and biases ``(k,)`` in the precision of rows ``(N, D)``."""
+    directions = row_points(directions, x, "directions")
+    if biases is None:
+        return directions, None
+    biases = checks.tensor(biases, "biases").to(directions)
+    if biases.shape != directions.shape[:1]:
+        raise PolygeomError(f"biases must have shape ({len(directions)},), got {tuple(biases.shape)}")
+    return directions, biases
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +136,7 @@ class RandomFeatureModel:
 
     def predict(self, x: Tensor, *, memory_budget: int = MEMORY_BUDGET) -> Tensor:
         """Values at rows ``(M, D)``, shape ``(M, C)``; in blocks that fit into memory."""
+        x = row_points(x, self.directions)
         rows = block_rows(len(self.directions), self.weights.element_size(), memory_budget)
         parts = [self.features(block, self.directions, self.biases) @ self.weights for block in blocks(x, rows)]
         return torch.cat(parts)
@@ -155,7 +175,8 @@ def fit_random_features(
     >>> model.rank, bool((model.predict(x) - x[:, :1] ** 2).abs().max() < 1e-10)
     (20, True)
     """
-    y = targets(x, y)
+    x, y = samples(x, y)
+    directions, biases = _drawn(directions, biases, x)
     if y.ndim != 2:
         raise PolygeomError(f"y must have shape ({len(x)}, C), got {tuple(y.shape)}; write y[:, None]")
     left, values, right = torch.linalg.svd(features(x, directions, biases), full_matrices=False)

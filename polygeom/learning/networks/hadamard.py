@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
 from polygeom.learning.networks.initialisation import initialise
 from polygeom.network import ccp, ncp, product_network
@@ -61,7 +62,7 @@ def hadamard_network(
     *,
     activation: str = "identity",
     bias: bool = True,
-    initialisation: str = "torch",
+    initialisation: str = "uniform",
     dtype: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
     rng: int = 0,
@@ -84,7 +85,8 @@ def hadamard_network(
     bias:
         Whether the affine maps have biases; for ``"ncp"`` that of the output alone.
     initialisation, rng:
-        See `initialise`; ``"normal"`` also multiplies the output by ``sqrt(2 / width)``.
+        See `initialise`; ``"standard"`` also multiplies the output by ``sqrt(2 / width)``. ``"unit"`` is for identity
+        activation alone.
     dtype, device:
         Of the parameters.
 
@@ -108,15 +110,15 @@ def hadamard_network(
     if kind not in KINDS:
         raise PolygeomError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}; write 'ccp'")
     _known_activation(activation)
-    if activation == "identity" and initialisation != "normal":
+    if activation == "identity" and initialisation != "standard":
         if kind == "product":
             network = product_network(inputs, width, degree, outputs)
         else:
             network = (ccp if kind == "ccp" else ncp)(inputs, width, degree, outputs, bias=bias)
-        module = network.to_torch(dtype=dtype, device=device, rng=rng)
+        module = NetworkModule(network, dtype=dtype, device=device, rng=rng)
         return module if initialisation == "unit" else initialise(module, initialisation, rng)
     made = ActivatedHadamardNetwork(kind, inputs, width, degree, outputs, activation=activation, bias=bias)
-    if initialisation == "normal":
+    if initialisation == "standard":
         made.scale = math.sqrt(2 / width)
     return initialise(made.to(dtype), initialisation, rng).to(device)
 
@@ -141,6 +143,7 @@ class ActivatedHadamardNetwork(NotPolynomial):
         self.factors = nn.ModuleList([nn.Linear(inputs, width, bias=own) for _ in range(degree)])
         self.nested = nn.ModuleList([nn.Linear(width, width) for _ in range(degree - 1 if kind == "ncp" else 0)])
         self.first = nn.Parameter(torch.ones(width)) if kind == "ncp" else None
+        self.fan_in = {"first": 1}
         self.last = nn.Linear(width, outputs, bias=bias and kind != "product")
 
     def forward(self, x: Tensor) -> Tensor:

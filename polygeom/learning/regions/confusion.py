@@ -16,16 +16,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
+from polygeom.learning import targets as fitting
 from polygeom.learning.regions.affine import AffineMap, evaluation_mode, record
 from polygeom.learning.regions.regions import checked_pairs
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[[Any, Tensor], Tensor]
+_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +63,7 @@ class GradientProducts:
 
 
 def gradient_confusion(
-    module: nn.Module, inputs: Tensor, targets: Tensor, pairs: np.ndarray, *, loss: str | Loss = "mse"
+    module: nn.Module, inputs: Any, targets: Any, pairs: Any, *, loss: str | Loss = "mse"
 ) -> np.ndarray:
     """Cosines of the loss gradients of pairs of samples, ``(P,)``; parameters as for `gradient_products`.
 
@@ -77,9 +81,9 @@ def gradient_confusion(
 
 def gradient_products(
     module: nn.Module,
-    inputs: Tensor,
-    targets: Tensor,
-    pairs: np.ndarray,
+    inputs: Any,
+    targets: Any,
+    pairs: Any,
     *,
     loss: str | Loss = "mse",
     memory: int = 1 << 26,
@@ -91,12 +95,14 @@ def gradient_products(
     module:
         Any network that treats the rows of a batch independently of each other. It is run in evaluation mode.
     inputs, targets:
-        ``(N, …)``, the samples. Only those that occur in a pair are run.
+        ``(N, …)``, the samples. Only those that occur in a pair are run. Targets have the shape of the outputs, axes of
+        length 1 aside; see `polygeom.learning.checks` for what is accepted and how it is read.
     pairs:
         Positions ``(P, 2)``.
     loss:
         ``"mse"``: mean over the outputs of the squared error; ``"cross_entropy"``: of logits ``(N, C)`` with classes
-        ``(N,)``; or a function of outputs and targets that gives the losses ``(N,)`` of the samples.
+        ``(N,)`` or shares ``(N, C)``, the mean over positions of logits ``(N, C, …)``; or a function of what the module
+        returns and of targets that gives the losses ``(N,)`` of the samples.
     memory:
         About how many bytes the intermediate arrays may take.
 
@@ -108,19 +114,22 @@ def gradient_products(
     Raises
     ------
     PolygeomError
-        When pairs lie outside the samples, or a loss is unknown or not one number for each sample.
+        When pairs lie outside the samples, targets do not fit the outputs, a loss is unknown or not one number for each
+        sample, and for modules that mix samples or draw at random.
+
+    Warns
+    -----
+    FallbackWarning
+        Where torch has no rule for the gradients of many samples at once (recurrent layers, PReLU).
     """
-    chosen = checked_pairs(pairs, len(inputs))
-    if len(inputs) != len(targets):
-        raise PolygeomError(
-            f"targets must be as many as inputs, got {len(targets)} and {len(inputs)}; write one for each"
-        )
-    used, positions = np.unique(chosen, return_inverse=True)
-    rows = torch.as_tensor(used, device=inputs.device)
-    local = torch.as_tensor(positions.reshape(-1, 2), device=inputs.device)
-    diagonal = torch.arange(len(used), device=inputs.device)[:, None].expand(-1, 2)
-    with torch.enable_grad(), evaluation_mode(module):
-        total = _Gradients(module, inputs[rows], targets[rows], _per_sample(loss), memory)
+    with torch.enable_grad(), evaluation_mode(module), checks.plain_attention():
+        x, y = _samples(module, inputs, targets, loss)
+        chosen = checked_pairs(pairs, len(x))
+        used, positions = np.unique(chosen, return_inverse=True)
+        rows = torch.as_tensor(used, device=x.device)
+        local = torch.as_tensor(positions.reshape(-1, 2), device=x.device)
+        diagonal = torch.arange(len(used), device=x.device)[:, None].expand(-1, 2)
+        total = _gradients(module, x[rows], y[rows], _per_sample(loss), memory)
         with torch.no_grad():
             both = total.products(torch.cat([local, diagonal]))
     inner, squares = both[: len(local)], both[len(local) :]
@@ -128,19 +137,51 @@ def gradient_products(
     return GradientProducts(inner.cpu().numpy(), norms.cpu().numpy())
 
 
+def _samples(module: nn.Module, inputs: Any, targets: Any, loss: str | Loss) -> tuple[Tensor, Tensor]:
+    """Inputs and targets as module and loss read them; losses must be one number for each sample, on its own."""
+    rule = _per_sample(loss)
+    checks.refuse_batch_statistics(module)
+    if not any(p.requires_grad for p in module.parameters()):
+        raise PolygeomError("module must have a parameter that requires gradients; call module.requires_grad_(True)")
+    if not callable(loss):
+        x, shape = checks.accept(module, module, inputs, name="inputs")
+        to = checks.like(module)
+        targets = fitting.as_many(targets, len(x))
+        return x, (fitting.values if loss == "mse" else fitting.classes)(targets, (len(x), *shape), to)
+    x = checks.points(inputs, checks.like(module), name="inputs", integers=checks.reads_integers(module))
+    y = fitting.as_many(targets, len(x)).to(x.device)
+    y = y.to(checks.like(module).dtype) if y.is_floating_point() else y
+
+    def losses(rows: Tensor) -> Tensor:
+        found = fitting.own_loss(rule, checks.evaluate(module, x[rows]), y[rows])
+        if not isinstance(found, Tensor) or found.shape != (len(rows),):
+            shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise PolygeomError(
+                f"loss must give one number for each of the {len(rows)} samples, got shape {shape}; "
+                "write a loss without its mean over the batch"
+            )
+        return found
+
+    with torch.no_grad():
+        checks.independent(losses, x)
+    return x, y
+
+
 def _per_sample(loss: str | Loss) -> Loss:
     losses: dict[str, Loss] = {"mse": _squares, "cross_entropy": _cross_entropy}
-    if isinstance(loss, str) and loss not in losses:
+    if callable(loss):
+        return loss
+    if not isinstance(loss, str) or loss not in losses:
         raise PolygeomError(f"loss must be one of {', '.join(losses)} or a function, got {loss!r}; write loss='mse'")
-    return losses[loss] if isinstance(loss, str) else loss
+    return losses[loss]
 
 
 def _squares(outputs: Tensor, targets: Tensor) -> Tensor:
-    return (outputs - targets).square().flatten(start_dim=1).mean(dim=1)
+    return (outputs - targets).square().reshape(len(outputs), -1).mean(dim=1)
 
 
 def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    return nn.functional.cross_entropy(outputs, targets, reduction="none")
+    return nn.functional.cross_entropy(outputs, targets, reduction="none").reshape(len(outputs), -1).mean(dim=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,24 +192,51 @@ class _Use:
     inputs: Tensor | None
 
 
+def _gradients(module: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss, memory: int) -> _Gradients:
+    """The gradients by their factors; formed, one by one, where factors do not explain those of two samples.
+
+    The trial finds weights that act unseen, inside autograd functions for instance.
+    """
+    found = _Gradients(module, inputs, targets, loss, memory)
+    some = torch.tensor([0, len(inputs) - 1] if len(inputs) else [], dtype=torch.int64, device=inputs.device)
+    if not len(some):
+        return found
+    trained = [p for p in module.parameters() if p.requires_grad]
+    flat = []
+    for row in some.tolist():
+        own = loss(module(inputs[row : row + 1]), targets[row : row + 1]).sum()
+        slopes = torch.autograd.grad(own, trained, allow_unused=True) if own.requires_grad else [None] * len(trained)
+        pairs = zip(slopes, trained, strict=True)
+        flat.append(torch.cat([(torch.zeros_like(p) if g is None else g).reshape(-1) for g, p in pairs]).double())
+    expected = torch.stack([flat[0] @ flat[0], flat[0] @ flat[1], flat[1] @ flat[1]])
+    with torch.no_grad():
+        products = found.products(torch.stack([some[[0, 0]], some, some[[1, 1]]]))
+    if (products - expected).abs().max() <= _TOLERANCE * expected.abs().max():
+        return found
+    return _Gradients(module, inputs, targets, loss, memory, formed=True)
+
+
 class _Gradients:
     """The gradients of all samples, kept as the factors of which they are made."""
 
-    def __init__(self, module: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss, memory: int) -> None:
+    def __init__(
+        self, module: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss, memory: int, *, formed: bool = False
+    ) -> None:
         self._module, self._inputs, self._targets, self._loss, self._memory = module, inputs, targets, loss, memory
         trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
         recording = record(module, inputs)
         losses = loss(recording.output, targets)
-        if losses.shape != (len(inputs),):
-            raise PolygeomError(
-                f"loss must give one number for each of the {len(inputs)} samples, got shape {tuple(losses.shape)}; "
-                "write a loss without its mean over the batch"
-            )
+        if not losses.requires_grad:
+            raise PolygeomError("loss must depend on weights that require gradients, but its value has no derivative")
         maps = [m for m in recording.maps if len(m.values) == len(inputs) and m.values.requires_grad]
         lost = {name for m in recording.maps if m not in maps for name in (m.weight_name, m.bias_name)}
         self._shared: dict[str, list[_Use]] = defaultdict(list)
         self._fused: list[tuple[_Use, bool]] = []
-        self._collect(maps, losses, trained.keys() & (recording.other | lost), trained)
+        self._batched = True
+        if formed:
+            self._collect([], losses, set(trained), trained)
+        else:
+            self._collect(maps, losses, trained.keys() & (recording.other | lost), trained)
 
     def _collect(
         self, maps: list[AffineMap], losses: Tensor, other: set[str], trained: dict[str, nn.Parameter]
@@ -217,18 +285,38 @@ class _Gradients:
 
     def _formed(self, pairs: Tensor) -> Tensor:
         """The share of the parameters whose gradients have to be formed."""
-        from torch.func import functional_call, grad, vmap
-
-        def loss(parameters: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-            return self._loss(functional_call(self._module, parameters, (x[None],)), y[None])[0]
-
         rows, positions = torch.unique(pairs, return_inverse=True)
-        gradients = vmap(grad(loss), in_dims=(None, 0, 0))(self._other, self._inputs[rows], self._targets[rows])
+        gradients = self._by_samples(self._inputs[rows], self._targets[rows])
         total = torch.zeros(len(pairs), dtype=torch.float64, device=pairs.device)
         for gradient in gradients.values():
-            flat = gradient.flatten(start_dim=1)
+            flat = gradient.reshape(len(rows), -1)
             total += (flat[positions[:, 0]] * flat[positions[:, 1]]).sum(dim=1).double()
         return total
+
+    def _by_samples(self, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Gradients of some samples, all at once, or one after the other where torch has no rule for a batch."""
+        from torch.func import grad, vmap
+
+        def loss(parameters: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+            return self._loss(checks.call_with(self._module, parameters, x[None]), y[None])[0]
+
+        if self._batched:
+            try:
+                return dict(vmap(grad(loss), in_dims=(None, 0, 0))(self._other, inputs, targets))
+            except Exception as error:  # noqa: BLE001  whatever torch's batching rules stumble over
+                self._batched = False
+                checks.warn(f"module has no gradients for many samples at once, they are taken one by one: {error}")
+        weights = {name: value.detach().requires_grad_() for name, value in self._other.items()}
+        rows = []
+        with torch.enable_grad():
+            for x, y in zip(inputs, targets, strict=True):
+                value = loss(weights, x, y)
+                held = list(weights.values())
+                slopes = (
+                    torch.autograd.grad(value, held, allow_unused=True) if value.requires_grad else [None] * len(held)
+                )
+                rows.append([torch.zeros_like(w) if g is None else g for g, w in zip(slopes, held, strict=True)])
+        return {name: torch.stack(own) for name, own in zip(weights, zip(*rows, strict=True), strict=True)}
 
 
 def _tokens(values: Tensor) -> Tensor:

@@ -7,17 +7,27 @@ those where it is off. For the first layer this is the space of inputs itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
 from polygeom.learning.regions.affine import AffineMap, evaluation_mode, record
+from polygeom.learning.regions.preactivations import Unit, follow, row_lengths, rows
 
-_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_LAYERS = (nn.Linear, *_CONVOLUTIONS)
+_SHORTENING = (
+    nn.Identity, nn.Flatten, nn.Unflatten, nn.ReLU, nn.ReLU6, nn.Hardtanh, nn.Tanh, nn.Sigmoid, nn.LogSigmoid,
+    nn.Softplus, nn.Softsign, nn.Tanhshrink, nn.Softshrink, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d,
+)  # fmt: skip
+"""Layers that bring no two points further apart, in evaluation mode."""
 
 
 def weight_matrices(module: nn.Module) -> dict[str, Tensor]:
@@ -57,8 +67,69 @@ def spectral_norms(module: nn.Module) -> dict[str, float]:
 
 
 def spectral_norm_product(module: nn.Module) -> float:
-    """The product of all `spectral_norms`: an upper bound for the Lipschitz constant of a dense ReLU network."""
-    return math.prod(spectral_norms(module).values())
+    """An upper bound for the Lipschitz constant of a chain of layers: the product of the norms of its parts.
+
+    Dense layers count with their largest singular value, batch normalisations in evaluation mode with their largest
+    scale, convolutions with the norm of their matrix of filters times the root of the number of windows that an entry
+    can be in, activations with slope at most one with 1. For a dense ReLU network it is the product of all
+    `spectral_norms`.
+
+    Parameters
+    ----------
+    module:
+        A layer or an ``nn.Sequential`` of layers, of which each reads what the one before gives. It is judged in
+        evaluation mode.
+
+    Raises
+    ------
+    PolygeomError
+        For any other part. Skip connections among them: ``x + relu(A x)`` with ``A`` orthogonal has the product 1 and
+        the Lipschitz constant 2.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> module = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1))
+    >>> _ = module[0].weight.data.fill_(3.0), module[2].weight.data.fill_(-2.0)
+    >>> spectral_norm_product(module)
+    6.0
+    """
+    return math.prod(_lipschitz(name, part) for name, part in _chain("module", module))
+
+
+def _chain(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    if type(module) is not nn.Sequential:
+        yield name, module
+        return
+    for number, part in module.named_children():
+        yield from _chain(f"{name}[{number}]", part)
+
+
+def _lipschitz(name: str, part: nn.Module) -> float:
+    kind: Any = type(part).__bases__[0] if torch.nn.utils.parametrize.is_parametrized(part) else type(part)
+    if part._forward_pre_hooks or part._forward_hooks:
+        kind = None  # whatever the hooks do
+    if kind in _SHORTENING:
+        return 1.0
+    if kind is nn.LeakyReLU:
+        return max(1.0, abs(float(part.negative_slope)))  # type: ignore[arg-type]
+    if kind is nn.PReLU:
+        return max(1.0, float(part.weight.detach().abs().max()))  # type: ignore[operator]
+    if kind is nn.Linear:
+        return float(torch.linalg.matrix_norm(part.weight.detach(), 2))  # type: ignore[operator]
+    if isinstance(part, _CONVOLUTIONS) and kind in _CONVOLUTIONS and part.padding_mode == "zeros":
+        axes = zip(part.kernel_size, part.stride, part.dilation, strict=True)
+        windows = math.prod(-(-size // (stride // math.gcd(stride, dilation))) for size, stride, dilation in axes)
+        groups = part.weight.detach().flatten(start_dim=1).chunk(part.groups)
+        return math.sqrt(windows) * max(float(torch.linalg.matrix_norm(group, 2)) for group in groups)
+    if isinstance(part, _BatchNorm) and kind is not None and part.running_var is not None:
+        scale = torch.rsqrt(part.running_var + part.eps)
+        return float((scale if part.weight is None else scale * part.weight.detach().abs()).max())
+    raise PolygeomError(
+        f"module must be a chain of dense layers, convolutions and activations of slope at most one, got {name} = "
+        f"{type(part).__name__}, for which the product of norms is no bound (a skip connection adds, it does not "
+        "multiply); write nn.Sequential, or spectral_norms(module) for the norms alone"
+    )
 
 
 def hyperplane_cosines(module: nn.Module) -> np.ndarray:
@@ -94,27 +165,33 @@ def mean_off_diagonal(matrix: np.ndarray) -> float:
     return float((matrix.sum() - np.trace(matrix)) / (size * (size - 1)))
 
 
-def boundary_distances(module: nn.Module, x: Tensor, *, batch_size: int = 8192) -> np.ndarray:
+def boundary_distances(module: nn.Module, x: Any, *, batch_size: int = 8192) -> np.ndarray:
     """Distance to the nearest hyperplane of every hidden layer, ``(N, L)``: ``min_u |w_u · a + b_u| / |w_u|``.
 
-    The distance of layer ``l`` is measured in the space that this layer reads: in the space of inputs for the first
-    layer alone. An input that moves by less than its first distance keeps its first-layer pattern; for later layers no
-    such thing is claimed. The minimum over the layers is the "region narrowness" of the source.
+    The hyperplanes are those of what the activation reads: everything affine between what the layer reads and its
+    activation counts (batch normalisation in evaluation mode, scalings, further dense layers, sums with what the layer
+    reads itself). The distance of layer ``l`` is measured in the space that this layer reads, the output of a function
+    that is not affine, or the inputs themselves for a layer that reads them. A layer is what one activation reads.
+
+    An input that moves by less than the distance of a layer that reads the inputs keeps that layer's pattern (proved);
+    for later layers no such thing is claimed. The minimum over the layers is the "region narrowness" of the source.
 
     Parameters
     ----------
     module:
-        A network of dense layers, or convolutions, whose distances are those of patches; the last affine map is its
-        output and left out.
+        A network whose layers are affine up to their activations, run in evaluation mode. Of a polynomial network, the
+        hyperplanes are those of its affine maps but the last.
     x:
-        Inputs ``(N, …)``.
+        Inputs ``(N, …)``; see `polygeom.learning.checks`.
     batch_size:
         How many inputs are run at a time.
 
     Raises
     ------
     PolygeomError
-        When there are no hidden dense layers.
+        When there are no hidden layers; when something else stands before an activation (a layer normalisation,
+        attention, a skip connection around another activation), so that the boundary is no hyperplane; and for modules
+        that mix points.
 
     References
     ----------
@@ -129,37 +206,74 @@ def boundary_distances(module: nn.Module, x: Tensor, *, batch_size: int = 8192) 
     >>> boundary_distances(module, torch.tensor([[1.0, 1.0]]))
     array([[1.4]], dtype=float32)
     """
+    if batch_size < 1:
+        raise PolygeomError(f"batch_size must be at least 1, got {batch_size}; write batch_size=8192")
     with torch.no_grad(), evaluation_mode(module):
-        return np.concatenate([_distances(_hidden(module, chunk)) for chunk in torch.split(x, batch_size)])
+        x, _ = checks.accept(module, module, x)
+        if isinstance(module, NetworkModule):
+            return np.concatenate([_of_maps(_hidden(module, chunk)) for chunk in torch.split(x, batch_size)])
+        _affine_units(module, x[:1])
+        lengths = row_lengths(module, x)
+        return np.concatenate([_of_units(module, chunk, lengths) for chunk in torch.split(x, batch_size)])
 
 
 def _hidden(module: nn.Module, x: Tensor) -> tuple[AffineMap, ...]:
     hidden = record(module, x).hidden
     if not hidden:
-        raise PolygeomError(
-            f"module must have hidden dense layers, got {type(module).__name__} with none; write one with nn.Linear"
-        )
+        raise _no_layers(module)
     return hidden
 
 
-def _distances(hidden: Sequence[AffineMap]) -> np.ndarray:
-    columns = [m.tokens(m.values).abs() / m.weight.norm(dim=-1) for m in hidden]
+def _affine_units(module: nn.Module, x: Tensor) -> tuple[Unit, ...]:
+    units, _ = follow(module, x)
+    if not units:
+        raise _no_layers(module)
+    for number, unit in enumerate(units, 1):
+        if unit.problem:
+            raise PolygeomError(
+                f"module must have layers that are affine up to their activations, but before activation {number} "
+                f"({unit.name}) stands {unit.problem}; its boundary is no hyperplane of what the layer reads"
+            )
+    return units
+
+
+def _no_layers(module: nn.Module) -> PolygeomError:
+    return PolygeomError(
+        f"module must have hidden dense layers with activations, got {type(module).__name__} with none; write one with "
+        "nn.Linear and nn.ReLU"
+    )
+
+
+def _of_maps(hidden: Sequence[AffineMap]) -> np.ndarray:
+    return _least([_quotient(m.tokens(m.values), m.weight.norm(dim=-1)) for m in hidden])
+
+
+def _of_units(module: nn.Module, x: Tensor, lengths: Sequence[Tensor]) -> np.ndarray:
+    units = _affine_units(module, x)
+    return _least([_quotient(unit.values, length) for unit, length in zip(units, lengths, strict=True)])
+
+
+def _quotient(values: Tensor, lengths: Tensor) -> Tensor:
+    """Distances; infinite for a row of zeros, whose unit never changes."""
+    return torch.where(lengths > 0, values.abs() / torch.where(lengths > 0, lengths, 1), math.inf)
+
+
+def _least(columns: Sequence[Tensor]) -> np.ndarray:
     return np.stack([column.flatten(start_dim=1).min(dim=1).values.cpu().numpy() for column in columns], axis=1)
 
 
-def cell_inradii(
-    module: nn.Module, points: Tensor, *, depth: int = 1, low: float = -1.0, high: float = 1.0
-) -> np.ndarray:
+def cell_inradii(module: nn.Module, points: Any, *, depth: int = 1, low: float = -1.0, high: float = 1.0) -> np.ndarray:
     """Radius of the largest ball inside the activation cell of each point and the box ``[low, high]^D``, ``(N,)``.
 
     The cell is the polytope ``s_u (w_u · x + b_u) ≥ 0`` with the signs ``s_u`` at the point; its Chebyshev radius is
     the greatest ``r`` with ``s_u (w_u · x + b_u) ≥ r |w_u|`` and ``low + r ≤ x ≤ high - r``, a linear program (scipy,
-    HiGHS).
+    HiGHS). The hyperplanes are those of what the activations read; see `boundary_distances`.
 
     Parameters
     ----------
     module:
-        A network of dense layers with piecewise linear activations.
+        A network that is piecewise affine in its inputs with all kinks at zeros of its units, run in evaluation mode.
+        For ``depth=1`` the first activation may be of any kind.
     points:
         Points ``(N, D)`` of the box.
     depth:
@@ -171,7 +285,8 @@ def cell_inradii(
     Raises
     ------
     PolygeomError
-        When there are fewer hidden layers than ``depth``, a point lies outside the box, or the solver fails.
+        When there are fewer hidden layers than ``depth``, one of them is not piecewise affine in the inputs, a point
+        lies outside the box, or the solver fails.
 
     References
     ----------
@@ -186,34 +301,56 @@ def cell_inradii(
     >>> cell_inradii(module, torch.tensor([[0.3, 0.2]])).round(6)  # the half square 0 ≤ x ≤ 1
     array([0.5])
     """
-    if points.ndim != 2 or bool((points < low).any() | (points > high).any()):
+    x = checks.points(points, checks.like(module), name="points")
+    if x.ndim != 2 or bool((x < low).any() | (x > high).any()):
         raise PolygeomError(
-            f"points must be of shape (N, D) with entries from {low:g} to {high:g}, got shape {tuple(points.shape)}; "
+            f"points must be of shape (N, D) with entries from {low:g} to {high:g}, got shape {tuple(x.shape)}; "
             "write points of the box, or other low and high"
         )
     with evaluation_mode(module):
-        return np.array([_inradius(*_cell(module, point, depth), low, high) for point in points])
+        checks.accept(module, module, x, name="points")
+        cell = _polynomial_cell if isinstance(module, NetworkModule) else _cell
+        return np.array([_inradius(*_inward(point, *cell(module, point, depth)), low, high) for point in x])
 
 
-def _cell(module: nn.Module, point: Tensor, depth: int) -> tuple[np.ndarray, np.ndarray]:
+def _cell(module: nn.Module, point: Tensor, depth: int) -> tuple[Tensor, Tensor]:
+    """Derivatives ``(m, D)`` and values ``(m,)`` at a point of all units that cut."""
+    with torch.enable_grad():
+        units, x = follow(module, point[None])
+        if not units:
+            raise _no_layers(module)
+        _depth(depth, len(units))
+        for number, unit in enumerate(units[:depth], 1):
+            if unit.bent:
+                raise PolygeomError(
+                    f"module must be piecewise affine up to activation {number} ({unit.name}), but {unit.bent}; "
+                    "write a smaller depth, or a network of dense layers and ReLU"
+                )
+        pieces = [(torch.stack(list(rows(unit.values, x))), unit.values.detach().flatten()) for unit in units[:depth]]
+    return torch.cat([piece[0] for piece in pieces]), torch.cat([piece[1] for piece in pieces])
+
+
+def _polynomial_cell(module: nn.Module, point: Tensor, depth: int) -> tuple[Tensor, Tensor]:
+    if depth != 1:
+        raise PolygeomError(
+            f"depth must be 1 for a polynomial network, whose later layers are not affine in cells, got {depth}"
+        )
+    with torch.enable_grad():
+        x = point[None].detach().requires_grad_()
+        first = _hidden(module, x)[0]
+        return torch.stack(list(rows(first.values, x))), first.values.detach().flatten()
+
+
+def _depth(depth: int, most: int) -> None:
+    if not 1 <= depth <= most:
+        raise PolygeomError(f"depth must be between 1 and {most}, got {depth}; write depth=1")
+
+
+def _inward(point: Tensor, jacobian: Tensor, at_point: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Rows ``w`` and offsets ``b`` of the cell of a point, with ``w · x + b ≥ 0`` inside."""
-
-    def values(x: Tensor) -> Tensor:
-        hidden = _hidden(module, x[None])
-        if not 1 <= depth <= len(hidden):
-            raise PolygeomError(f"depth must be between 1 and {len(hidden)}, got {depth}; write depth=1")
-        return torch.cat([m.values.flatten() for m in hidden[:depth]])
-
-    with torch.no_grad():
-        first = _hidden(module, point[None])[0]
-    if depth == 1 and first.weight.shape == (first.values.numel(), len(point)):
-        jacobian, at_point = first.weight, first.values.flatten()
-    else:
-        jacobian = torch.func.jacrev(values)(point)
-        at_point = values(point).detach()
     w, v = jacobian.detach().double().cpu().numpy(), at_point.double().cpu().numpy()
     signs = np.where(v > 0, 1.0, -1.0)
-    return signs[:, None] * w, signs * (v - w @ point.double().cpu().numpy())
+    return signs[:, None] * w, signs * (v - w @ point.detach().double().cpu().numpy())
 
 
 def _inradius(w: np.ndarray, b: np.ndarray, low: float, high: float) -> float:

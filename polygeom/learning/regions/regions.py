@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
 from polygeom.learning.networks.activations import KINKED, SMOOTH
 from polygeom.learning.regions.affine import evaluation_mode, record
 
@@ -91,6 +93,10 @@ class Patterns:
     def select(self, layers: Iterable[int]) -> Patterns:
         """The patterns of some layers alone, by their numbers."""
         chosen = list(layers)
+        if not chosen or not all(isinstance(i, int | np.integer) and -1 < i < len(self.widths) for i in chosen):
+            raise PolygeomError(
+                f"layers must be numbers from 0 to {len(self.widths) - 1}, at least one, got {chosen}; write [0]"
+            )
         columns = [np.arange(self._starts[i], self._starts[i + 1]) for i in chosen]
         return Patterns(
             self.words[:, np.concatenate(columns)],
@@ -162,7 +168,7 @@ def checked_pairs(pairs: np.ndarray | Sequence[Sequence[int]], inputs: int) -> n
 
 
 def activation_patterns(
-    module: nn.Module, x: Tensor, *, layers: Sequence[str] | None = None, batch_size: int = 8192
+    module: nn.Module, x: Any, *, layers: Sequence[str] | None = None, batch_size: int = 8192
 ) -> Patterns:
     """Which hidden units are on at which inputs.
 
@@ -174,7 +180,7 @@ def activation_patterns(
     module:
         A network with activations `polygeom.learning.networks.activations.KINKED`. It is run in evaluation mode.
     x:
-        Inputs ``(N, …)``.
+        Inputs ``(N, …)``; see `polygeom.learning.checks`.
     layers:
         Names of submodules (as in ``module.named_modules()``) instead of all activation modules: of an activation what
         it reads is taken, of any other submodule what it gives. Needed where activations are applied as functions.
@@ -184,7 +190,7 @@ def activation_patterns(
     Raises
     ------
     PolygeomError
-        For a polynomial network, smooth activations, or where no activation is found.
+        For a polynomial network, smooth activations, where no activation is found, and for modules that mix points.
 
     References
     ----------
@@ -215,7 +221,7 @@ def activation_patterns(
 
 
 def sign_patterns(
-    module: nn.Module, x: Tensor, *, layers: Sequence[str] | None = None, batch_size: int = 8192
+    module: nn.Module, x: Any, *, layers: Sequence[str] | None = None, batch_size: int = 8192
 ) -> Patterns:
     """The signs of all hidden pre-activations: for any network what `activation_patterns` is for ReLU networks.
 
@@ -233,6 +239,7 @@ def sign_patterns(
     if batch_size < 1:
         raise PolygeomError(f"batch_size must be at least 1, got {batch_size}; write batch_size=8192")
     with torch.no_grad(), evaluation_mode(module):
+        x, _ = checks.accept(module, module, x)
         parts = [_signs(module, chunk, layers) for chunk in torch.split(x, batch_size)]
     return Patterns(np.concatenate([part.words for part in parts]), parts[0].widths, parts[0].names)
 
@@ -240,8 +247,8 @@ def sign_patterns(
 def _signs(module: nn.Module, x: Tensor, layers: Sequence[str] | None) -> Patterns:
     if layers is None and isinstance(module, NetworkModule):
         hidden = record(module, x).hidden
-        signs = [_bits(m.values) for m in hidden]
         names = [m.weight_name or str(number) for number, m in enumerate(hidden, 1)]
+        signs = [_bits(m.values, name, len(x)) for name, m in zip(names, hidden, strict=True)]
     else:
         signs, names = _hooked(module, x, _activations(module) if layers is None else _named(module, layers))
     if not signs:
@@ -272,13 +279,13 @@ def _hooked(module: nn.Module, x: Tensor, parts: dict[str, nn.Module]) -> tuple[
 
     def attach(name: str, part: nn.Module) -> None:
         def before(_: nn.Module, args: tuple[Tensor, ...]) -> None:
-            seen.append((name, _bits(args[0]), []))
+            seen.append((name, _bits(args[0], name, len(x)), []))
 
         def after(_: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
             if isinstance(part, KINKED + SMOOTH):
                 next(results for known, _, results in reversed(seen) if known == name).append(output)
             else:
-                seen.append((name, _bits(output), [output]))
+                seen.append((name, _bits(output, name, len(x)), [output]))
 
         if isinstance(part, KINKED + SMOOTH):
             handles.append(part.register_forward_pre_hook(before))
@@ -295,73 +302,10 @@ def _hooked(module: nn.Module, x: Tensor, parts: dict[str, nn.Module]) -> tuple[
     return [bits for _, bits in hidden], [name for name, _ in hidden]
 
 
-def _bits(values: Tensor) -> np.ndarray:
-    return (values > 0).flatten(start_dim=1).cpu().numpy()
-
-
-@dataclass(frozen=True, eq=False)
-class Section:
-    """A plane through the space of inputs, cut into regions.
-
-    Attributes
-    ----------
-    regions:
-        Number of the region of every point, ``(R, R)``: rows along the second axis, columns along the first.
-    positions:
-        The ``R`` coordinates along either axis.
-    count:
-        Number of different regions met.
-    """
-
-    regions: np.ndarray
-    positions: np.ndarray
-    count: int
-
-
-def cross_section(
-    module: nn.Module,
-    origin: Tensor,
-    axes: tuple[int, int] = (0, 1),
-    *,
-    resolution: int = 128,
-    low: float = -1.0,
-    high: float = 1.0,
-    layers: Sequence[int] | None = None,
-) -> Section:
-    """The sign regions on the plane ``origin + u e_i + v e_j``, with ``u, v`` on a grid of ``[low, high)``.
-
-    Parameters
-    ----------
-    module:
-        Any network that reads vectors.
-    origin:
-        A point ``(D,)``; zeros for a plane through the origin. Its components ``axes`` are replaced.
-    axes:
-        ``(i, j)``; negative ones count from the end, so ``(-2, -1)`` is the plane of the last two components, the
-        highest frequencies of an encoding.
-    resolution:
-        ``R`` points along either axis.
-    layers:
-        Numbers of the layers to look at, ``[0]`` for the first one alone; all if None.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from torch import nn
-    >>> module = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
-    >>> cross_section(module, torch.zeros(4), (-2, -1), resolution=16).regions.shape
-    (16, 16)
-    """
-    if resolution < 1 or not low < high:
+def _bits(values: Any, name: str, count: int) -> np.ndarray:
+    if not isinstance(values, Tensor) or values.shape[:1] != (count,) or values.is_complex():
         raise PolygeomError(
-            f"resolution must be at least 1 and low < high, got {resolution}, {low}, {high}; "
-            "write resolution=128, low=-1, high=1"
+            f"layers must name submodules that give one real tensor (N, …), got {name!r} with "
+            f"{type(values).__name__}; write another submodule"
         )
-    positions = low + (high - low) * torch.arange(resolution, dtype=origin.dtype, device=origin.device) / resolution
-    points = origin.repeat(resolution * resolution, 1)
-    points[:, axes[0]] = positions.repeat(resolution)
-    points[:, axes[1]] = positions.repeat_interleave(resolution)
-    patterns = sign_patterns(module, points)
-    if layers is not None:
-        patterns = patterns.select(layers)
-    return Section(patterns.regions.reshape(resolution, resolution), positions.cpu().numpy(), patterns.count)
+    return (values > 0).reshape(count, -1).cpu().numpy()

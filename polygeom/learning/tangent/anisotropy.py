@@ -12,7 +12,8 @@ are refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
 from polygeom.learning.tangent.functional import WeightFunction, weight_function
 
 METHODS = ("dense", "matrix-free")
@@ -100,8 +102,12 @@ def anisotropy_directions(
     if method not in METHODS:
         raise PolygeomError(f'method must be one of {", ".join(METHODS)}, got {method!r}; write method="dense"')
     f = weight_function(module, dtype=dtype)
-    x = _inputs(f, input_shape, sigma, samples, paired, rng)
-    if f(f.weights, x[:1]).shape[1] != 1:
+    if sigma < 0 or samples < 1:
+        raise PolygeomError(
+            f"sigma must be at least 0 and samples at least 1, got {sigma} and {samples}; write sigma=1.0, samples=100"
+        )
+    x, shape = f.accept(_inputs(f, input_shape, sigma, samples, paired, rng))
+    if math.prod(shape) != 1:
         raise PolygeomError("module must have one output; wrap it in one that chooses or sums outputs")
     size = x[0].numel()
     mixed = _Mixed(f, x)
@@ -122,18 +128,24 @@ class _Mixed:
     """Products with ``M``, the mean over inputs of the mixed derivative."""
 
     def __init__(self, f: WeightFunction, x: Tensor) -> None:
-        self.f, self.x = f, x
+        self.f, self.x, self.backward_only = f, x, False
 
     def product(self, v: Tensor, signs: Tensor | None = None) -> Tensor:
         """``M v``, ``(P,)``: gradient by the weights of the derivative along ``v``, weighted by ``signs``."""
         tangent = v.reshape(self.x.shape[1:]).expand_as(self.x).contiguous()
+        weighting = self.x.new_ones(len(self.x)) if signs is None else signs
 
         def along(weights: dict[str, Tensor]) -> Tensor:
             change: Tensor = torch.func.jvp(lambda x: self.f(weights, x), (self.x,), (tangent,))[1][:, 0]
-            mean: Tensor = (change if signs is None else signs * change).mean()
+            mean: Tensor = (weighting * change).mean()
             return mean
 
-        return self.f.flat(torch.func.grad(along)(self.f.weights)).detach()
+        def twice() -> dict[str, Tensor]:
+            weights, x = self._leaves()
+            (pulled,) = torch.autograd.grad((self.f(weights, x)[:, 0] * weighting).mean(), x, create_graph=True)
+            return self._gradient((pulled * tangent).sum(), weights)
+
+        return self.f.flat(self._either(lambda: torch.func.grad(along)(self.f.weights), twice)).detach()
 
     def transpose(self, u: Tensor) -> Tensor:
         """``Mᵀ u``, ``(D,)``: gradient by the input of the derivative along ``u``."""
@@ -144,13 +156,44 @@ class _Mixed:
             mean: Tensor = change.mean()
             return mean
 
-        pulled: Tensor = torch.func.grad(along)(self.x).sum(dim=0).reshape(-1).detach()
-        return pulled
+        def twice() -> dict[str, Tensor]:
+            weights, x = self._leaves()
+            pulled = torch.autograd.grad(
+                self.f(weights, x).mean(), list(weights.values()), create_graph=True, allow_unused=True
+            )
+            named = zip(tangent.values(), pulled, strict=True)
+            inner = torch.stack([(t * g).sum() for t, g in named if g is not None]).sum()
+            return self._gradient(inner, {"x": x})
+
+        found: dict[str, Tensor] = self._either(lambda: {"x": torch.func.grad(along)(self.x)}, twice)
+        return found["x"].sum(dim=0).reshape(-1).detach()
+
+    def _leaves(self) -> tuple[dict[str, Tensor], Tensor]:
+        weights = {name: weight.detach().requires_grad_() for name, weight in self.f.weights.items()}
+        return weights, self.x.detach().requires_grad_()
+
+    @staticmethod
+    def _gradient(value: Tensor, by: dict[str, Tensor]) -> dict[str, Tensor]:
+        if not value.requires_grad:
+            return {name: torch.zeros_like(one) for name, one in by.items()}
+        found = torch.autograd.grad(value, list(by.values()), allow_unused=True)
+        return {n: torch.zeros_like(b) if g is None else g for (n, b), g in zip(by.items(), found, strict=True)}
+
+    def _either(
+        self, forward: Callable[[], dict[str, Tensor]], twice: Callable[[], dict[str, Tensor]]
+    ) -> dict[str, Tensor]:
+        """Forward over reverse mode, or two backward passes where torch has no forward mode for the module."""
+        with checks.plain_attention(), torch.enable_grad():
+            if not self.backward_only:
+                try:
+                    return forward()
+                except RuntimeError as error:
+                    self.backward_only = True
+                    checks.warn(f"module has no forward-mode derivative, two backward passes take its place: {error}")
+            return twice()
 
 
 def _inputs(f: WeightFunction, shape: tuple[int, ...], sigma: float, samples: int, paired: bool, rng: int) -> Tensor:
-    if sigma < 0 or samples < 1:
-        raise PolygeomError(f"sigma must be at least 0 and samples at least 1, got {sigma} and {samples}")
     like = next(iter(f.weights.values()))
     if sigma == 0:
         return torch.zeros((1, *shape), dtype=like.dtype, device=like.device)

@@ -113,7 +113,13 @@ def operator_eigensystem(
 
     linear = scipy.sparse.linalg.LinearOperator((rows, rows), matvec=product, dtype=np.float64)
     start = np.random.default_rng(rng).standard_normal(rows)
-    values, vectors = scipy.sparse.linalg.eigsh(linear, k=_count(count, rows - 1), which="LA", v0=start)
+    try:
+        values, vectors = scipy.sparse.linalg.eigsh(linear, k=_count(count, rows - 1), which="LA", v0=start)
+    except scipy.sparse.linalg.ArpackError as error:
+        raise PolygeomError(
+            f"operator: Lanczos iteration fails ({error}), as for a kernel that vanishes at all points; write "
+            "eigensystem(as_matrix(empirical_ntk(module, x)))"
+        ) from error
     return _sorted(values, vectors, {"method": "lanczos", "rng": rng, **(record or {})})
 
 

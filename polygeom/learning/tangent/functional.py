@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
 
 DEFAULT_BUDGET = 2**30
 """Bytes that a computation of this room may hold at once unless told otherwise: one gibibyte."""
@@ -33,27 +36,78 @@ class WeightFunction:
     weights: dict[str, Tensor]
     constants: dict[str, Tensor]
 
+    def outputs(self, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        """Outputs ``(N, *output_shape)`` at points ``(N, *input_shape)``, in the shape that the module gives them."""
+        return checks.outputs(checks.call_with(self.module, {**self.constants, **weights}, x), len(x))
+
     def __call__(self, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Outputs ``(N, C)`` at points ``(N, *input_shape)``."""
-        value = torch.func.functional_call(self.module, {**self.constants, **weights}, (x,))
-        if not isinstance(value, Tensor) or value.shape[:1] != x.shape[:1]:
-            shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise PolygeomError(
-                f"module must map points (N, …) to one tensor of outputs (N, …), got {shape} for N = {len(x)}; "
-                "wrap it in a module that returns such outputs"
-            )
-        return value.reshape(len(value), -1)
+        return self.outputs(weights, x).reshape(len(x), -1)
 
     def point(self, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Outputs ``(C,)`` at one point, for ``torch.func.vmap``."""
         return self(weights, x.unsqueeze(0)).squeeze(0)
 
-    def prepare(self, x: Tensor) -> Tensor:
-        """The points in the precision and on the device of the weights."""
-        if not isinstance(x, Tensor) or not x.ndim or not len(x):
-            raise PolygeomError("x must be a tensor of at least one point, shape (N, …); add a leading axis")
-        like = next(iter(self.weights.values()))
-        return x.detach().to(dtype=like.dtype if x.is_floating_point() else x.dtype, device=like.device)
+    def along(self, tangent: Mapping[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs at ``x`` and their derivative along a displacement of the weights, both ``(N, *output_shape)``.
+
+        One forward-mode pass; where torch has no forward mode for something in the module, two backward passes, and
+        where it has no second derivatives either, the Jacobian itself, both with a `FallbackWarning`. The derivative
+        can be differentiated by the displacement.
+        """
+        with checks.plain_attention():
+            try:
+                found: tuple[Tensor, Tensor] = torch.func.jvp(  # type: ignore[assignment]
+                    lambda w: self.outputs(w, x), (self.weights,), (dict(tangent),)
+                )
+            except RuntimeError as error:
+                checks.warn(f"module has no forward-mode derivative, two backward passes take its place: {error}")
+                try:
+                    return self._by_two_passes(tangent, x)
+                except RuntimeError as second:
+                    checks.warn(f"module has no second derivatives, its Jacobian takes their place: {second}")
+                    return self._by_rows(tangent, x)
+        return found
+
+    def _by_rows(self, tangent: Mapping[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+        """``J v`` from the gradients of single outputs."""
+        with torch.enable_grad():
+            weights = {name: weight.detach().requires_grad_() for name, weight in self.weights.items()}
+            value = self.outputs(weights, x)
+            rows = [
+                torch.autograd.grad(one, list(weights.values()), retain_graph=True, allow_unused=True)
+                for one in value.reshape(-1)
+            ]
+        moved = [tangent[name] for name in weights]
+        changes = [
+            sum(((g * t).sum() for g, t in zip(row, moved, strict=True) if g is not None), start=value.new_zeros(()))
+            for row in rows
+        ]
+        return value.detach(), torch.stack(changes).reshape(value.shape)
+
+    def _by_two_passes(self, tangent: Mapping[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+        """``J v`` as the derivative of ``⟨Jᵀ u, v⟩`` by ``u``."""
+        keep = torch.is_grad_enabled()
+        with torch.enable_grad():
+            weights = {name: weight.detach().requires_grad_() for name, weight in self.weights.items()}
+            value = self.outputs(weights, x)
+            u = torch.zeros_like(value, requires_grad=True)
+            pulled = torch.autograd.grad(value, list(weights.values()), u, create_graph=True, allow_unused=True)
+            pairs = [(one, tangent[name]) for name, one in zip(weights, pulled, strict=True) if one is not None]
+            if not any(one.requires_grad for one, _ in pairs):
+                return value if x.requires_grad else value.detach(), torch.zeros_like(value)
+            inner = torch.stack([(one * other).sum() for one, other in pairs]).sum()
+            (change,) = torch.autograd.grad(inner, u, create_graph=keep)
+        return value if x.requires_grad else value.detach(), change
+
+    def accept(self, x: Any, *, name: str = "x") -> tuple[Tensor, torch.Size]:
+        """Points as the module reads them and the shape of its outputs at one point; see `polygeom.learning.checks`."""
+        to = next(iter(self.weights.values()))
+        return checks.accept(self.module, lambda points: self.outputs(self.weights, points), x, name=name, to=to)
+
+    def prepare(self, x: Any, *, name: str = "x") -> Tensor:
+        """Points as the module reads them."""
+        return self.accept(x, name=name)[0]
 
     @property
     def parameter_count(self) -> int:
@@ -70,7 +124,9 @@ class WeightFunction:
         return {name: piece.reshape(w.shape) for piece, (name, w) in zip(pieces, self.weights.items(), strict=True)}
 
 
-def weight_function(module: nn.Module, *, dtype: torch.dtype | None = torch.float64) -> WeightFunction:
+def weight_function(
+    module: nn.Module, *, dtype: torch.dtype | None = torch.float64, keep: bool = False
+) -> WeightFunction:
     """`WeightFunction` of a module at its present weights.
 
     Parameters
@@ -79,6 +135,8 @@ def weight_function(module: nn.Module, *, dtype: torch.dtype | None = torch.floa
         Every point must be treated on its own: batch normalisation in evaluation mode (fixed statistics), no dropout.
     dtype:
         Precision of weights and buffers in the function; None keeps the module's.
+    keep:
+        Whether the function outlives the call: then it has a copy of the module, which later changes do not reach.
 
     Raises
     ------
@@ -91,27 +149,49 @@ def weight_function(module: nn.Module, *, dtype: torch.dtype | None = torch.floa
     >>> f.parameter_count, f(f.weights, torch.ones(4, 3, dtype=torch.float64)).shape
     (8, torch.Size([4, 2]))
     """
-    for name, part in module.named_modules():
-        if isinstance(part, _BatchNorm) and (part.training or part.running_mean is None):
-            raise PolygeomError(
-                f"module must treat every point on its own, but batch normalisation {name or type(part).__name__!r} "
-                "uses the statistics of the batch; call module.eval() (with track_running_stats=True)"
-            )
-        if isinstance(part, nn.modules.dropout._DropoutNd) and part.training and part.p:
-            raise PolygeomError(
-                f"module must have definite outputs, but dropout {name or type(part).__name__!r} is active; "
-                "call module.eval()"
-            )
+    checks.refuse_batch_statistics(module)
+    checks.like(module)
 
-    def copy(tensor: Tensor) -> Tensor:
-        return tensor.detach().to(dtype or tensor.dtype, copy=True) if tensor.is_floating_point() else tensor.detach()
+    def own(tensor: Tensor) -> Tensor:
+        wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
+        return tensor.detach().to(wanted, copy=True)
 
-    weights = {name: copy(p) for name, p in module.named_parameters() if p.requires_grad}
+    weights = {name: own(p) for name, p in module.named_parameters() if p.requires_grad}
     if not weights:
         raise PolygeomError("module must have a parameter that requires gradients; call module.requires_grad_(True)")
-    constants = {name: copy(p) for name, p in module.named_parameters() if not p.requires_grad}
-    constants.update({name: copy(buffer) for name, buffer in module.named_buffers()})
-    return WeightFunction(module, weights, constants)
+    constants = {name: own(p) for name, p in module.named_parameters() if not p.requires_grad}
+    constants.update({name: own(buffer) for name, buffer in module.named_buffers()})
+    return WeightFunction(standalone(module) if keep else module, weights, constants)
+
+
+def standalone(module: nn.Module) -> nn.Module:
+    """A copy that shares no weight, buffer, part or mode with the module.
+
+    Raises
+    ------
+    PolygeomError
+        When the module cannot be copied.
+
+    Examples
+    --------
+    >>> module = nn.Sequential(nn.Linear(2, 1))
+    >>> mine = standalone(module)
+    >>> module[0] = nn.Linear(2, 7)
+    >>> mine
+    Sequential(
+      (0): Linear(in_features=2, out_features=1, bias=True)
+    )
+    """
+    computed = [value for part in module.modules() for value in vars(part).values() if isinstance(value, Tensor)]
+    # what hooks have computed from weights, such as those of weight_norm; torch refuses to copy it
+    memo: dict[int, Any] = {id(value): value.detach().clone() for value in computed if not value.is_leaf}
+    try:
+        return copy.deepcopy(module, memo)
+    except Exception as error:  # anything that a part may hold
+        raise PolygeomError(
+            f"module must be a module that copy.deepcopy can copy, got {type(error).__name__}: {error}; keep what "
+            "cannot be copied (open files, locks) out of the module"
+        ) from error
 
 
 def reset_statistics(module: nn.Module) -> nn.Module:
@@ -135,4 +215,4 @@ def reset_statistics(module: nn.Module) -> nn.Module:
     return module
 
 
-__all__ = ["DEFAULT_BUDGET", "WeightFunction", "reset_statistics", "weight_function"]
+__all__ = ["DEFAULT_BUDGET", "WeightFunction", "reset_statistics", "standalone", "weight_function"]

@@ -8,31 +8,45 @@ regression of what ``f`` itself leaves over: ``f(x) + K(x, X) K(X, X)⁻¹ (y - 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
-from polygeom.learning.tangent.functional import weight_function
+from polygeom.learning import checks
+from polygeom.learning import targets as fitting
+from polygeom.learning.kernels.conditions import check_condition
+from polygeom.learning.tangent.functional import WeightFunction, weight_function
 
 
 class LinearisedModule(nn.Module):
-    """A module's tangent at its present weights, as a module with the same parameters, trainable like any other.
+    """A module's tangent at its present weights, a module whose weights are the displacement, trained like any other.
 
     Parameters
     ----------
     module:
-        What to linearise; copied, later changes do not matter. Batch normalisation must be in evaluation mode; its
-        statistics are frozen.
+        What to linearise; copied, later changes of weights, parts or modes do not matter. Batch normalisation must be
+        in evaluation mode; its statistics are frozen.
     bias:
         Whether to keep the constant ``f(x; w0)``; without it the model is linear in ``w - w0`` and starts at zero.
     dtype:
         Precision of weights and values; None keeps the module's.
 
+    Attributes
+    ----------
+    base:
+        The copy of the module, with the weights ``w0``; not trained. It is part of ``state_dict()``, and goes along
+        with ``.to()`` and ``.float()``.
+    displacement:
+        ``w - w0``, one tensor for each weight of the module that is trained.
+
     Notes
     -----
-    A forward pass is one forward-mode derivative, about twice a pass of the module. Where the Jacobian of all points
-    fits into memory, a plain linear model on its rows (``jacobian(module, x)``) is the same model and much faster.
+    A forward pass is one forward-mode derivative, about twice a pass of the module; where torch has no forward mode for
+    something in the module, two backward passes with a `polygeom.learning.checks.FallbackWarning`. Where the Jacobian
+    of all points fits into memory, a plain linear model on its rows (``jacobian(module, x)``) is the same model and
+    much faster.
 
     Examples
     --------
@@ -44,27 +58,64 @@ class LinearisedModule(nn.Module):
 
     def __init__(self, module: nn.Module, *, bias: bool = True, dtype: torch.dtype | None = torch.float64) -> None:
         super().__init__()
-        self._function = weight_function(module, dtype=dtype)
+        f = weight_function(module, dtype=dtype, keep=True)
+        self.base = f.module.requires_grad_(False)
         self.bias = bias
-        self.displacement = nn.ParameterList(torch.zeros_like(w) for w in self._function.weights.values())
+        self.displacement = nn.ParameterList(torch.zeros_like(w) for w in f.weights.values())
+        self._names = tuple(f.weights)
+        self._reads: str | None = None
+        if dtype is not None:
+            _bring_to(self.base, dtype)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Values ``(N, C)`` at points ``(N, *input_shape)``."""
-        f = self._function
-        tangent = dict(zip(f.weights, self.displacement, strict=True))
-        derivative: list[Tensor] = list(torch.func.jvp(lambda w: f(w, x), (f.weights,), (tangent,)))
-        return derivative[0].detach() + derivative[1] if self.bias else derivative[1]
+    @property
+    def function(self) -> WeightFunction:
+        """The module as a function of the weights that are displaced, at ``w0``."""
+        return WeightFunction(self.base, {name: self.base.get_parameter(name) for name in self._names}, {})
+
+    def forward(self, x: Any) -> Tensor:
+        """Values ``(N, *output_shape)`` at points ``(N, *input_shape)``, in the shape of the module's own outputs.
+
+        Points are read as `polygeom.learning.checks` says; whether they influence each other is tried first.
+        """
+        f = self.function
+        if self._reads is None:
+            ready = f.prepare(x)
+            self._reads = "floats" if ready.is_floating_point() else "integers"
+        else:
+            ready = checks.points(x, next(iter(f.weights.values())), integers=self._reads == "integers")
+        if isinstance(x, Tensor) and x.requires_grad:
+            ready = x.to(ready)  # the same numbers, with their history
+        value, change = f.along(dict(zip(f.weights, self.displacement, strict=True)), ready)
+        return value + change if self.bias else change
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of this module; what it linearises stays in evaluation mode."""
+        self.training = mode
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Whether the displacement is trained; the weights at the origin never are."""
+        self.displacement.requires_grad_(requires_grad)
+        return self
 
     def weights(self) -> dict[str, Tensor]:
         """``w``, the weights at the origin plus the displacement."""
-        pairs = zip(self._function.weights.items(), self.displacement, strict=True)
-        return {name: origin + moved.detach() for (name, origin), moved in pairs}
+        pairs = zip(self.function.weights.items(), self.displacement, strict=True)
+        return {name: origin.detach() + moved.detach() for (name, origin), moved in pairs}
 
     @torch.no_grad()
     def displace(self, vector: Tensor) -> None:
         """Set ``w - w0`` to a vector ``(P,)`` in the order of ``module.named_parameters()``."""
-        for parameter, value in zip(self.displacement, self._function.unflat(vector).values(), strict=True):
+        for parameter, value in zip(self.displacement, self.function.unflat(vector).values(), strict=True):
             parameter.copy_(value)
+
+
+@torch.no_grad()
+def _bring_to(module: nn.Module, dtype: torch.dtype) -> None:
+    """Change the precision of what is real; ``module.to(dtype)`` would drop imaginary parts."""
+    for tensor in [*module.parameters(), *module.buffers()]:
+        if tensor.is_floating_point():
+            tensor.data = tensor.data.to(dtype)
 
 
 def linearize(module: nn.Module, *, bias: bool = True, dtype: torch.dtype | None = torch.float64) -> LinearisedModule:
@@ -93,8 +144,11 @@ class KernelSolution:
 
     def predict(self, kernel: Tensor, start: Tensor | None = None) -> Tensor:
         """Values at new points from ``K(x, X)``, ``(m, n)``, and ``f0(x)`` where the model does not start at zero."""
+        kernel = checks.tensor(kernel, "kernel").to(self.coefficients)
+        if kernel.ndim != 2 or kernel.shape[1] != len(self.coefficients):
+            raise PolygeomError(f"kernel must have shape (m, {len(self.coefficients)}), got {tuple(kernel.shape)}")
         value = kernel @ self.coefficients
-        return value if start is None else value + start.reshape(value.shape)
+        return value if start is None else value + fitting.values(start, value.shape, value, name="start")
 
 
 def kernel_regression(
@@ -129,12 +183,13 @@ def kernel_regression(
     residual = _residual(kernel, targets, start)
     matrix = kernel + ridge * torch.eye(len(kernel), dtype=kernel.dtype, device=kernel.device)
     values = torch.linalg.eigvalsh(matrix)
-    condition = float(values[-1] / values[0])
-    if values[0] <= torch.finfo(values.dtype).eps * values[-1]:
+    if values[0] <= 0:
         raise PolygeomError(
             f"kernel must be positive definite, got eigenvalues {float(values[0]):.1e} to {float(values[-1]):.1e}; "
             "write a positive ridge, or leave out points that repeat"
         )
+    condition = float(values[-1] / values[0])
+    check_condition(matrix, condition, "write a positive ridge, or leave out points that repeat")
     coefficients = torch.cholesky_solve(residual, torch.linalg.cholesky(matrix))
     error = (kernel @ coefficients - residual).abs().max()
     return KernelSolution(coefficients, condition, float(error))
@@ -168,6 +223,9 @@ def gradient_flow(
     tensor([0., 1.], dtype=torch.float64)
     """
     residual = _residual(kernel, targets, start)
+    times = checks.points(times, kernel, name="times")
+    if times.ndim != 1 or times.min() < 0:
+        raise PolygeomError(f"times must be numbers of at least 0, shape (T,), got shape {tuple(times.shape)}")
     values, vectors = torch.linalg.eigh(kernel)
     values = values.clamp_min(0)
     rates = values * times.to(kernel)[:, None] / len(kernel)
@@ -175,18 +233,24 @@ def gradient_flow(
     gains = -torch.expm1(-rates) / torch.where(values > 0, values, torch.ones_like(values))
     gains = torch.where(small, times.to(kernel)[:, None] / len(kernel), gains)
     coefficients = vectors @ (gains[:, :, None] * (vectors.T @ residual))
-    flow: Tensor = (kernel if test_kernel is None else test_kernel) @ coefficients
+    if test_kernel is None:
+        test_kernel = kernel
+    if test_kernel.ndim != 2 or test_kernel.shape[1] != len(kernel):
+        raise PolygeomError(f"test_kernel must have shape (m, {len(kernel)}), got {tuple(test_kernel.shape)}")
+    flow: Tensor = test_kernel.to(kernel) @ coefficients
     return flow
 
 
 def _residual(kernel: Tensor, targets: Tensor, start: Tensor | None) -> Tensor:
-    if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or len(targets) != len(kernel):
-        raise PolygeomError(
-            f"kernel must have shape (n, n) and targets (n,) or (n, C), got {tuple(kernel.shape)} and "
-            f"{tuple(targets.shape)}"
-        )
-    y = targets.reshape(len(kernel), -1).to(kernel)
-    return y if start is None else y - start.reshape(y.shape).to(kernel)
+    if not isinstance(kernel, Tensor) or kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not len(kernel):
+        raise PolygeomError(f"kernel must have shape (n, n), got {tuple(getattr(kernel, 'shape', ()))}")
+    if not kernel.is_floating_point() or not torch.isfinite(kernel).all():
+        raise PolygeomError(f"kernel must be finite floats, got {kernel.dtype}")
+    y = fitting.as_many(targets, len(kernel), of="rows of the kernel")
+    if y.ndim > 2:
+        raise PolygeomError(f"targets must have shape ({len(kernel)},) or ({len(kernel)}, C), got {tuple(y.shape)}")
+    y = fitting.values(y, (len(y), y[0].numel()), kernel)
+    return y if start is None else y - fitting.values(start, y.shape, kernel, name="start")
 
 
 __all__ = ["KernelSolution", "LinearisedModule", "gradient_flow", "kernel_regression", "linearize"]

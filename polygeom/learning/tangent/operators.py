@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import same_numbers
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
+from polygeom.learning import targets as fitting
 from polygeom.learning.tangent.functional import WeightFunction, weight_function
 
 
@@ -21,16 +26,21 @@ class TangentOperator:
         The module as a function of its weights.
     x:
         The points ``(N, *input_shape)``.
-    outputs:
-        ``C``.
+    output_shape:
+        Of the module at one point; ``C`` outputs in all.
     batch:
         Points taken at once.
     """
 
     function: WeightFunction
     x: Tensor
-    outputs: int
+    output_shape: tuple[int, ...]
     batch: int
+
+    @property
+    def outputs(self) -> int:
+        """``C``."""
+        return math.prod(self.output_shape)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -38,20 +48,29 @@ class TangentOperator:
         return len(self.x) * self.outputs, self.function.parameter_count
 
     def product(self, direction: Tensor) -> Tensor:
-        """``J v`` for a displacement ``v`` of the weights, ``(P,)``; shape ``(N, C)``. One forward-mode pass."""
-        self._check("direction", direction, (self.shape[1],))
-        f, tangent = self.function, self.function.unflat(direction)
-        pieces = [torch.func.jvp(lambda w, own=own: f(w, own), (f.weights,), (tangent,))[1] for own in self._batches()]
-        return torch.cat([piece.detach() for piece in pieces])
+        """``J v`` for a displacement ``v`` of the weights, ``(P,)``; shape ``(N, C)``. One forward-mode pass.
+
+        Where torch has no forward mode, two backward passes with a `polygeom.learning.checks.FallbackWarning`.
+        """
+        f = self.function
+        direction = checks.tensor(direction, "direction")
+        if direction.shape != (self.shape[1],):
+            raise PolygeomError(f"direction must have shape ({self.shape[1]},), got {tuple(direction.shape)}")
+        tangent = f.unflat(direction.to(self.like))
+        pieces = [f.along(tangent, own)[1].detach().reshape(len(own), -1) for own in self._batches()]
+        return torch.cat(pieces)
 
     def transpose(self, values: Tensor) -> Tensor:
-        """``Jᵀ u`` for values ``u`` at all points and outputs, ``(N, C)``; shape ``(P,)``. Streamed over the points."""
-        self._check("values", values, (len(self.x), self.outputs))
-        f, first = self.function, 0
+        """``Jᵀ u`` for values ``u`` at all points and outputs, ``(N, C)`` or in the shape of the module's outputs.
+
+        Shape ``(P,)``. Streamed over the points.
+        """
+        f, first, values = self.function, 0, self._values(values)
         total = torch.zeros(self.shape[1], dtype=values.dtype, device=values.device)
         for own in self._batches():
             weights = {name: weight.detach().requires_grad_() for name, weight in f.weights.items()}
-            inner = (f(weights, own) * values[first : first + len(own)]).sum()
+            with torch.enable_grad():
+                inner = (f(weights, own) * values[first : first + len(own)]).sum()
             gradients = torch.autograd.grad(inner, list(weights.values()), allow_unused=True)
             named = zip(weights.items(), gradients, strict=True)
             total += f.flat({name: torch.zeros_like(w) if g is None else g for (name, w), g in named})
@@ -59,21 +78,29 @@ class TangentOperator:
         return total
 
     def kernel_product(self, values: Tensor) -> Tensor:
-        """``K u = J (Jᵀ u)`` for ``u`` of shape ``(N, C)``; the same shape."""
-        return self.product(self.transpose(values))
+        """``K u = J (Jᵀ u)`` for ``u`` as for `transpose`; the same shape."""
+        return self.product(self.transpose(values)).reshape(values.shape)
+
+    @property
+    def like(self) -> Tensor:
+        """A weight, whose precision and device are those of all results."""
+        return next(iter(self.function.weights.values()))
 
     def _batches(self) -> tuple[Tensor, ...]:
         return torch.split(self.x, self.batch)
 
-    def _check(self, name: str, value: Tensor, shape: tuple[int, ...]) -> None:
-        if value.shape != shape:
-            raise PolygeomError(f"{name} must have shape {shape}, got {tuple(value.shape)}")
+    def _values(self, values: Tensor) -> Tensor:
+        """Values ``(N, C)``."""
+        flat, own = (len(self.x), self.outputs), (len(self.x), *self.output_shape)
+        values = checks.tensor(values, "values")
+        shape = own if same_numbers(values.shape, own) else flat
+        return fitting.values(values, shape, self.like, name="values").reshape(flat)
 
 
 def tangent_operator(
-    module: nn.Module, x: Tensor, *, batch: int = 256, dtype: torch.dtype | None = torch.float64
+    module: nn.Module, x: Any, *, batch: int = 256, dtype: torch.dtype | None = torch.float64
 ) -> TangentOperator:
-    """The Jacobian of ``module`` at points ``x`` as an operator.
+    """The Jacobian of ``module`` at points ``x`` as an operator; later changes of either do not matter.
 
     Parameters
     ----------
@@ -92,11 +119,9 @@ def tangent_operator(
     """
     if batch < 1:
         raise PolygeomError(f"batch must be at least 1, got {batch}; write batch=256")
-    f = weight_function(module, dtype=dtype)
-    x = f.prepare(x)
-    with torch.no_grad():
-        outputs = f(f.weights, x[:1]).shape[1]
-    return TangentOperator(f, x, outputs, batch)
+    f = weight_function(module, dtype=dtype, keep=True)
+    x, shape = f.accept(x)
+    return TangentOperator(f, x.clone(), tuple(shape), batch)
 
 
 __all__ = ["TangentOperator", "tangent_operator"]

@@ -3,8 +3,8 @@
 ``J`` is the derivative of all outputs at all points by all weights, the kernel is ``K = J Jᵀ`` (arXiv 1806.07572).
 Modules made of dense maps, convolutions, added biases and batch normalisations with fixed statistics, all networks of
 `polygeom.network` and residual networks among them, are differentiated layer by layer
-(`polygeom.learning.tangent.layerwise`); all others by a backward pass for each point. Which of the two is taken changes
-the time, not the numbers.
+(`polygeom.learning.tangent.layerwise`); all others by a backward pass for each point. Which of them is taken changes
+the time, not the numbers. What points and modules may be is said in `polygeom.learning.checks`.
 """
 
 from __future__ import annotations
@@ -12,31 +12,33 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from polygeom.errors import BudgetError, PolygeomError
-from polygeom.learning.tangent.functional import DEFAULT_BUDGET, WeightFunction, weight_function
+from polygeom.learning.tangent.functional import DEFAULT_BUDGET, WeightFunction, standalone, weight_function
 from polygeom.learning.tangent.layerwise import (
     OUTPUTS,
     Factor,
     Features,
+    generic,
     gram,
     gram_diagonal,
     has_layerwise_rule,
     layerwise,
-    pointwise,
+    single,
     working_memory,
 )
 
-METHODS = ("auto", "layerwise", "pointwise")
+METHODS = ("auto", "layerwise", "pointwise", "single")
 _OVERHEAD = 4
 
 
 def jacobian(
     module: nn.Module,
-    x: Tensor,
+    x: Any,
     *,
     memory_budget: int = DEFAULT_BUDGET,
     dtype: torch.dtype | None = torch.float64,
@@ -47,16 +49,19 @@ def jacobian(
     Parameters
     ----------
     module:
-        Its parameters that require gradients are the weights; it is not changed. Points must not influence each other.
+        Its parameters that require gradients are the weights; it is not changed. Points must not influence each other,
+        which is tried on two of them.
     x:
-        Points ``(N, *input_shape)``.
+        Points ``(N, *input_shape)``, a tensor or an array; integers for modules that read integers.
     memory_budget:
         Bytes for the result and everything on the way to it.
     dtype:
         Weights and points are brought to this precision first; float64 because ranks and eigenvalues are taken of the
         result. None keeps the module's own.
     method:
-        ``"layerwise"``, ``"pointwise"`` or ``"auto"``, the first where it applies.
+        ``"layerwise"``; ``"pointwise"``, a backward pass for each point and output, many points at once; ``"single"``,
+        the same one point after the other. ``"auto"`` takes the first that applies. Where torch lacks a rule for many
+        points at once (recurrent layers, PReLU), ``"pointwise"`` becomes ``"single"`` with a `FallbackWarning`.
 
     Returns
     -------
@@ -65,7 +70,8 @@ def jacobian(
     Raises
     ------
     PolygeomError
-        For batch normalisation in training mode, active dropout, or outputs that are not one tensor ``(N, …)``.
+        For modules that mix points (batch normalisation in training mode, means or attention over the points), random
+        outputs (active dropout), and outputs that are not one tensor of floats ``(N, …)``.
     BudgetError
         When the Jacobian is larger than the budget; `tangent_operator` needs no Jacobian.
 
@@ -97,8 +103,8 @@ def jacobian(
 
 def empirical_ntk(
     module: nn.Module,
-    x: Tensor,
-    y: Tensor | None = None,
+    x: Any,
+    y: Any = None,
     *,
     outputs: str = "full",
     memory_budget: int = DEFAULT_BUDGET,
@@ -152,9 +158,9 @@ def empirical_ntk(
     """
     _one_of("outputs", outputs, OUTPUTS)
     f = weight_function(module, dtype=dtype)
-    x = f.prepare(x)
-    other = x if y is None else f.prepare(y)
-    size = f(f.weights, x[:1]).shape[1]
+    x, shape = f.accept(x)
+    other = x if y is None else f.prepare(y, name="y")
+    size = math.prod(shape)
     combinations = None if outputs != "sum" else torch.full((1, size), size**-0.5, dtype=torch.float64)
     features, per_point, _ = _features(f, x, method, combinations)
     like = next(iter(f.weights.values()))
@@ -191,7 +197,8 @@ class TangentKernel:
     Parameters
     ----------
     module:
-        With one output, or several that share their kernel approximately (wide networks at initialisation).
+        With one output, or several that share their kernel approximately (wide networks at initialisation). It is
+        copied: the kernel, and what is made with it, stays that of the present weights.
     input_shape:
         The shape of one point; rows are brought to it. None for modules that take rows.
     memory_budget, method:
@@ -214,11 +221,13 @@ class TangentKernel:
     memory_budget: int = DEFAULT_BUDGET
     method: str = "auto"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "module", standalone(self.module))
+
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        left = x if self.input_shape is None else x.reshape(-1, *self.input_shape)
-        right = y if self.input_shape is None else y.reshape(-1, *self.input_shape)
-        with torch.no_grad():
-            size = self.module(left[:1].to(next(self.module.parameters()))).numel()
+        left = self._points(x, "x")
+        right = left if y is x else self._points(y, "y")
+        size = math.prod(weight_function(self.module, dtype=x.dtype).accept(left[:1])[1])
         trace = empirical_ntk(
             self.module,
             left,
@@ -231,6 +240,19 @@ class TangentKernel:
         mean: Tensor = trace / size
         return mean
 
+    def _points(self, rows: Tensor, name: str) -> Tensor:
+        """Rows in the shape of points."""
+        if not isinstance(rows, Tensor) or not rows.is_floating_point():
+            raise PolygeomError(f"{name} must be rows of floats, as for every kernel, got {type(rows).__name__}")
+        if self.input_shape is None:
+            return rows
+        if rows.ndim != 2 or rows.shape[1] != math.prod(self.input_shape):
+            raise PolygeomError(
+                f"{name} must be rows of shape (N, {math.prod(self.input_shape)}) for input_shape "
+                f"{self.input_shape}, got {tuple(rows.shape)}"
+            )
+        return rows.reshape(-1, *self.input_shape)
+
 
 def as_matrix(kernel: Tensor) -> Tensor:
     """The ``"full"`` kernel ``(N, N', C, C')`` as a matrix ``(N · C, N' · C')``; points first, then outputs.
@@ -240,7 +262,7 @@ def as_matrix(kernel: Tensor) -> Tensor:
     >>> as_matrix(torch.zeros(4, 5, 2, 2)).shape
     torch.Size([8, 10])
     """
-    if kernel.ndim != 4:
+    if kernel.ndim != 4 or 0 in kernel.shape:
         raise PolygeomError(f"kernel must have shape (N, N', C, C'), got {tuple(kernel.shape)}; write outputs=\"full\"")
     rows, columns, c, d = kernel.shape
     return kernel.permute(0, 2, 1, 3).reshape(rows * c, columns * d)
@@ -248,7 +270,7 @@ def as_matrix(kernel: Tensor) -> Tensor:
 
 def kernel_diagonal(
     module: nn.Module,
-    x: Tensor,
+    x: Any,
     *,
     memory_budget: int = DEFAULT_BUDGET,
     dtype: torch.dtype | None = torch.float64,
@@ -273,13 +295,14 @@ def _features(
 ) -> tuple[Features, int, int]:
     """The way to derivatives, the bytes it takes for one point, and the number of outputs."""
     _one_of("method", method, METHODS)
-    by_layers = method != "pointwise" and has_layerwise_rule(f, x)
+    by_layers = method in ("auto", "layerwise") and has_layerwise_rule(f, x)
     if method == "layerwise" and not by_layers:
         raise PolygeomError(
             'method must be "pointwise" for this module: some weight acts other than by dense maps, convolutions, '
             'sums or batch normalisations, or points influence each other; write method="auto"'
         )
-    features = (layerwise if by_layers else pointwise)(f, combinations)
+    rule = layerwise if by_layers else single if method == "single" else generic(f, x)
+    features = rule(f, combinations)
     first = features(x[:1])
     if not first:
         raise PolygeomError("module must use at least one of its weights; its outputs do not depend on any")

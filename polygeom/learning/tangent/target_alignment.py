@@ -9,11 +9,14 @@ alignment (arXiv 2106.06770).
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import same_numbers
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
 from polygeom.learning.tangent.functional import DEFAULT_BUDGET
 from polygeom.learning.tangent.operators import TangentOperator, tangent_operator
 from polygeom.learning.tangent.tangent_kernel import jacobian, kernel_diagonal
@@ -24,8 +27,8 @@ _FEW = 2
 
 def alignment(
     module: nn.Module,
-    x: Tensor,
-    targets: Tensor,
+    x: Any,
+    targets: Any,
     *,
     per_trace: bool = False,
     batch: int = 256,
@@ -39,7 +42,8 @@ def alignment(
     module, x, dtype:
         As for `polygeom.learning.tangent.tangent_kernel.jacobian`.
     targets:
-        ``(N, C)`` for one target, ``(T, N, C)`` for several; ``(N,)`` when the module has one output.
+        ``(N, C)`` for one target, or in the shape of the module's outputs; a leading axis ``T`` for several; ``(N,)``
+        and ``(T, N)`` when the module has one output.
     per_trace:
         Whether to divide by the trace of the kernel, so that growth of the kernel as a whole does not count.
     batch, memory_budget:
@@ -60,17 +64,16 @@ def alignment(
     >>> alignment(nn.Linear(2, 1, bias=False), x, torch.tensor([0.0, 1.0]))
     tensor(4., dtype=torch.float64)
     """
-    one = targets.ndim < 3
-    found = split_alignment(
-        module, x, targets, len(x), per_trace=per_trace, batch=batch, dtype=dtype, memory_budget=memory_budget
-    )["all"]
+    operator = tangent_operator(module, x, batch=batch, dtype=dtype)
+    stacked, one = _stacked(operator, targets)
+    found = _split(module, operator, stacked, len(operator.x), per_trace, memory_budget)["all"]
     return found[0] if one else found
 
 
 def split_alignment(
     module: nn.Module,
-    x: Tensor,
-    targets: Tensor,
+    x: Any,
+    targets: Any,
     first: int,
     *,
     per_trace: bool = False,
@@ -98,10 +101,16 @@ def split_alignment(
     >>> [float(value) for value in found.values()]
     [1.0, 4.0, 2.5]
     """
+    operator = tangent_operator(module, x, batch=batch, dtype=dtype)
+    return _split(module, operator, _stacked(operator, targets)[0], first, per_trace, memory_budget)
+
+
+def _split(
+    module: nn.Module, operator: TangentOperator, stacked: Tensor, first: int, per_trace: bool, memory_budget: int
+) -> dict[str, Tensor]:
+    x = operator.x
     if not 1 <= first <= len(x):
         raise PolygeomError(f"first must be between 1 and {len(x)}, got {first}; write first={len(x)} for all points")
-    operator = tangent_operator(module, x, batch=batch, dtype=dtype)
-    stacked = _stacked(operator, targets)
     parts = {"train": slice(0, first), "test": slice(first, None)} if first < len(x) else {"train": slice(None)}
     squares: dict[str, list[Tensor]] = {name: [] for name in (*parts, "all")}
     # Three vectors of the size of the weights are held for every target of a block.
@@ -118,22 +127,24 @@ def split_alignment(
     found = {name: torch.cat(values) / lengths[name] for name, values in squares.items()}
     if not per_trace:
         return found
-    diagonal = kernel_diagonal(module, x, dtype=dtype, memory_budget=memory_budget)
+    diagonal = kernel_diagonal(module, x, dtype=stacked.dtype, memory_budget=memory_budget)
     return {name: values / diagonal[parts.get(name, slice(None))].sum() for name, values in found.items()}
 
 
-def _stacked(operator: TangentOperator, targets: Tensor) -> Tensor:
-    """Targets ``(T, N, C)`` in the precision of the weights."""
-    shape = (len(operator.x), operator.outputs)
-    size = shape[0] * shape[1]
-    if targets.numel() % size or (targets.ndim < 3 and targets.numel() != size):
-        raise PolygeomError(
-            f"targets must have shape {shape} or (T, {shape[0]}, {shape[1]}), got {tuple(targets.shape)}"
-        )
-    stacked = targets.to(next(iter(operator.function.weights.values()))).reshape(-1, *shape)
-    if (stacked == 0).all(dim=(1, 2)).any():
+def _stacked(operator: TangentOperator, targets: Any) -> tuple[Tensor, bool]:
+    """Targets ``(T, N, C)`` in the precision of the weights, and whether it was one alone."""
+    targets = checks.tensor(targets, "targets").detach()
+    flat, own = (len(operator.x), operator.outputs), (len(operator.x), *operator.output_shape)
+    one = any(same_numbers(targets.shape, shape) for shape in (flat, own))
+    each = tuple(targets.shape) if one else tuple(targets.shape[1:])
+    if not any(same_numbers(each, shape) for shape in (flat, own)) or not targets.numel():
+        raise PolygeomError(f"targets must have shape {flat} or (T, {flat[0]}, {flat[1]}), got {tuple(targets.shape)}")
+    stacked = targets.to(operator.like).reshape(-1, *flat)
+    if not torch.isfinite(stacked).all():
+        raise PolygeomError("targets must be finite, got NaN or infinite entries; leave those points out")
+    if (stacked == 0).all(dim=2).all(dim=1).any():
         raise PolygeomError("targets must not be zero; leave out the target that vanishes at all points")
-    return stacked
+    return stacked, one
 
 
 def _pull_back(module: nn.Module, operator: TangentOperator, part: slice, targets: Tensor, budget: int) -> Tensor:
@@ -146,12 +157,12 @@ def _pull_back(module: nn.Module, operator: TangentOperator, part: slice, target
     points = min(operator.batch, max(1, budget // (4 * operator.outputs * size * targets.element_size())))
     total = targets.new_zeros(len(targets), size)
     for some, values in zip(torch.split(x, points), torch.split(targets, points, dim=1), strict=True):
-        rows = jacobian(module, some, memory_budget=budget, dtype=x.dtype)
+        rows = jacobian(module, some, memory_budget=budget, dtype=targets.dtype)
         total.addmm_(values.flatten(start_dim=1), rows.flatten(end_dim=1))
     return total
 
 
-def rayleigh(kernel: Tensor, targets: Tensor) -> Tensor:
+def rayleigh(kernel: Any, targets: Any) -> Tensor:
     """``yᵀ K y / yᵀ y`` with a kernel at hand.
 
     Parameters
@@ -170,12 +181,14 @@ def rayleigh(kernel: Tensor, targets: Tensor) -> Tensor:
     >>> rayleigh(torch.diag(torch.tensor([1.0, 4.0])), torch.eye(2))
     tensor([1., 4.])
     """
-    _square(kernel, targets)
+    kernel, targets = _square(kernel, targets)
+    if (targets == 0).all(dim=0).any():
+        raise PolygeomError("targets must not be zero; leave out the target that vanishes at all points")
     value: Tensor = (targets * (kernel @ targets)).sum(dim=0) / targets.square().sum(dim=0)
     return value
 
 
-def centred_alignment(kernel: Tensor, targets: Tensor) -> Tensor:
+def centred_alignment(kernel: Any, targets: Any) -> Tensor:
     """Centred kernel alignment ``⟨K_c, y_c y_cᵀ⟩ / (‖K_c‖ ‖y_c y_cᵀ‖)`` with the linear kernel of the targets.
 
     ``K_c = H K H`` with ``H = I - 1 1ᵀ/M``; the value lies in [0, 1] for positive semidefinite kernels, and scaling or
@@ -203,7 +216,7 @@ def centred_alignment(kernel: Tensor, targets: Tensor) -> Tensor:
     >>> centred_alignment(torch.outer(y, y) + 3, y)
     tensor(1.)
     """
-    _square(kernel, targets)
+    kernel, targets = _square(kernel, targets)
     centred = kernel - kernel.mean(dim=0, keepdim=True)
     centred = centred - centred.mean(dim=1, keepdim=True)
     y = targets - targets.mean(dim=0, keepdim=True)
@@ -214,12 +227,22 @@ def centred_alignment(kernel: Tensor, targets: Tensor) -> Tensor:
     return value
 
 
-def _square(kernel: Tensor, targets: Tensor) -> None:
-    if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or targets.shape[:1] != kernel.shape[:1]:
+def _square(kernel: Any, targets: Any) -> tuple[Tensor, Tensor]:
+    """A kernel matrix and targets in its precision."""
+    kernel, targets = checks.tensor(kernel, "kernel"), checks.tensor(targets, "targets")
+    if (
+        kernel.ndim != 2
+        or kernel.shape[0] != kernel.shape[1]
+        or targets.ndim not in (1, 2)
+        or targets.shape[:1] != kernel.shape[:1]
+        or not kernel.is_floating_point()
+        or not targets.numel()
+    ):
         raise PolygeomError(
-            f"kernel must have shape (M, M) and targets (M,) or (M, T), got {tuple(kernel.shape)} and "
-            f"{tuple(targets.shape)}; as_matrix makes a matrix of a full kernel"
+            f"kernel must have shape (M, M), floats, and targets (M,) or (M, T), got {tuple(kernel.shape)} of "
+            f"{kernel.dtype} and {tuple(targets.shape)}; as_matrix makes a matrix of a full kernel"
         )
+    return kernel, targets.to(kernel)
 
 
 __all__ = ["alignment", "centred_alignment", "rayleigh", "split_alignment"]

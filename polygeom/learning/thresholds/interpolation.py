@@ -20,7 +20,7 @@ from torch import Tensor
 from polygeom.dimension.evaluation import evaluation_ranks
 from polygeom.errors import PolygeomError
 from polygeom.learning.training.fleet import STALLED, STATIONARY, Fleet, fit_fleet, generic_points, random_starts
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 
 FIELDS: Mapping[str, torch.dtype] = {"real": torch.float64, "complex": torch.complex128}
 """Over which numbers weights and targets are drawn; points are always real."""
@@ -195,7 +195,7 @@ def fit_random_targets(
     >>> fit_random_targets("[3,2,1] r=2", 6, draws=2).count.fraction
     0.0
     """
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     _check(samples, draws, restarts, field)
     generator = torch.Generator().manual_seed(_seed(rng, samples, 0))
     x = generic_points(network, (draws, samples), generator)
@@ -252,7 +252,7 @@ def interpolation_threshold(
     >>> found.threshold, found.dimension, found.parameters
     (5, 5, 8)
     """
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     _check(1, draws, restarts, field)
     fits = partial(
         fit_random_targets, network, draws=draws, restarts=restarts, field=field, fixed=fixed, steps=steps, rng=rng

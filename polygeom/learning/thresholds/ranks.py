@@ -24,9 +24,10 @@ from torch import Tensor
 
 from polygeom.dimension import dimension
 from polygeom.dimension.result import DimensionResult
+from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning.tangent.tangent_kernel import jacobian
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 
 CLEAR_GAP = 1e4
 """A rank is believed when the singular values on its two sides differ by this factor."""
@@ -184,7 +185,7 @@ def evaluation_jacobian(network: Network, weights: Mapping[str, Tensor], x: Tens
     rows = len(x) * network.output_dimension
     if not network.parameters:
         return x.new_zeros((rows, 0))
-    module = network.to_torch(dtype=x.dtype, device=x.device, initialisation="zero")
+    module = NetworkModule(network, dtype=x.dtype, device=x.device, initialisation="zero")
     module.set_weights({name: weights[name].detach() for name in network.parameters})
     return jacobian(module, x, dtype=None, method="pointwise").reshape(rows, -1)
 
@@ -230,7 +231,7 @@ def kernel_rank(
     >>> print(kernel_rank("[4,3,1] r=2").rank, kernel_rank("[4,3,1] r=2").parameters)
     9 15
     """
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     _warn(method, dtype)
     _fits(network, 1 if points is None else points)
     exact = dimension(network, rng=rng)

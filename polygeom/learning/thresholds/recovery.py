@@ -19,7 +19,7 @@ from polygeom.dimension.identifiability import identifiability
 from polygeom.errors import PolygeomError
 from polygeom.learning.thresholds.weight_matching import weight_distance
 from polygeom.learning.training.fleet import Fleet, fit_fleet, fleet_outputs, generic_points, random_starts
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network, parse
 
 RECOVERED = 1e-8
 """A relative error below this counts as recovery.
@@ -119,7 +119,7 @@ def recover_teachers(
     >>> few.share, enough.share
     (0.0, 1.0)
     """
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     source = network if teacher is None else parse(teacher) if isinstance(teacher, str) else teacher
     _check(network, source, samples, directions, teachers, restarts)
     seeds = [int(seed) for seed in np.random.SeedSequence((rng, samples)).generate_state(3)]
@@ -212,7 +212,7 @@ def recovery_threshold(
     >>> found.determining, found.first, found.certain, found.agrees
     (5, 5, 6, True)
     """
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     counts: dict[int, RecoveryCount] = {}
 
     def measured(samples: int) -> RecoveryCount:

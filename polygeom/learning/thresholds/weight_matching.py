@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polygeom.errors import PolygeomError
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -105,7 +105,7 @@ def weight_distance(network: Network | str, weights: Mapping[str, Tensor], refer
 
 
 def _layers(network: Network | str) -> tuple[list[str], tuple[int, ...]]:
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     if network.activation_degrees is None:
         raise PolygeomError(
             f"network must be a perceptron with monomial activations and without biases, got {network.text}; "

@@ -22,9 +22,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polygeom.engines.torch_module import TorchEngine
+from polygeom.engines.initialisation import calibrated
+from polygeom.engines.torch_engine import TorchEngine
 from polygeom.errors import PolygeomError
-from polygeom.network import Network, parse
+from polygeom.network import Network, as_network
 
 REACHED, STATIONARY, STALLED, UNFINISHED = "reached", "stationary", "stalled", "unfinished"
 """What became of a fit: the tolerance; a zero of the gradient; no progress in floating point; out of steps."""
@@ -108,51 +109,21 @@ def random_starts(
 
     Returns
     -------
-    By name, shape ``(B, *shape)``. The scaling is that of ``initialisation="unit"`` of
-    `polygeom.engines.torch_module.NetworkModule`, on `generic_points`.
+    By name, shape ``(B, *shape)``. The scaling is `polygeom.engines.initialisation.calibrated`, that of
+    ``initialisation="unit"``, on `generic_points`.
 
     Examples
     --------
     >>> {name: tuple(w.shape) for name, w in random_starts("[2,3,1] r=2", 5).items()}
     {'W1': (5, 3, 2), 'W2': (5, 1, 3)}
     """
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     generator = torch.Generator().manual_seed(rng)
     weights = {}
     for name, shape in network.parameters.items():
         draw = torch.randn((count, *shape), generator=generator, dtype=dtype)
-        weights[name] = biases * draw if name.startswith("b") else draw
-    x = generic_points(network, (_CALIBRATION_POINTS,), generator).to(dtype)
-
-    def sizes(own: dict[str, Tensor]) -> dict[str, Tensor]:
-        engine = _Calibration(own)
-        network.evaluate(engine, own, x)
-        return engine.sizes
-
-    scale = torch.func.vmap(sizes)(weights)
-    return {
-        name: w / scale[name].reshape(count, *[1] * (w.ndim - 1)) if name in scale else w for name, w in weights.items()
-    }
-
-
-class _Calibration(TorchEngine):
-    """Divides the outputs of every linear map by their root mean square and remembers it for the weights it used."""
-
-    def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        self.sizes: dict[str, Tensor] = {}
-        self._names = {id(w): name for name, w in weights.items()}
-
-    def linear(self, x: Tensor, w: Tensor) -> Tensor:
-        y = super().linear(x, w)
-        size = y.abs().square().mean().sqrt().clamp_min(torch.finfo(torch.float64).tiny)
-        if id(w) in self._names:
-            self.sizes.setdefault(self._names[id(w)], size)
-        return y / size
-
-    def arrange(self, w: Tensor, index: np.ndarray) -> Tensor:
-        arranged = super().arrange(w, index)
-        self._names[id(arranged)] = self._names[id(w)]
-        return arranged
+        weights[name] = draw if network.fan_in[name] else biases * draw
+    return calibrated(network, weights, generic_points(network, (_CALIBRATION_POINTS,), generator).to(dtype))
 
 
 def fleet_outputs(network: Network, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
@@ -213,7 +184,7 @@ def fit_fleet(
     >>> fleet.states.tolist()
     ['reached', 'reached', 'reached']
     """
-    network = parse(network) if isinstance(network, str) else network
+    network = as_network(network)
     run = _Run(network, inputs, targets, starts, frozenset(fixed), tolerance)
     for _ in range(steps):
         if not run.step():

@@ -15,11 +15,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
+from polygeom.learning import targets as fitting
+from polygeom.learning.tangent.functional import WeightFunction
+from polygeom.learning.tangent.layerwise import generic
 from polygeom.learning.training.loop import DivergenceError, Metric, TrainingResult
 
 _LEAST = 1e-15  # of the damping, relative to the largest diagonal entry: below it the equations are singular
@@ -28,8 +33,8 @@ _ATTEMPTS = 12  # dampings tried for one step, the last 2^66 times the first
 
 def levenberg_marquardt(
     module: nn.Module,
-    inputs: Tensor,
-    targets: Tensor,
+    inputs: Any,
+    targets: Any,
     *,
     steps: int = 500,
     tolerance: float = 0.0,
@@ -47,7 +52,7 @@ def levenberg_marquardt(
     module:
         With float64 parameters; those with ``requires_grad`` are trained.
     inputs, targets:
-        Shapes ``(N, *input_shape)`` and ``(N, *output_shape)``.
+        Shapes ``(N, *input_shape)`` and ``(N, *output_shape)``, axes of length 1 aside; see `polygeom.learning.checks`.
     steps:
         Most steps that lower the loss.
     tolerance:
@@ -68,7 +73,7 @@ def levenberg_marquardt(
     Raises
     ------
     PolygeomError
-        When parameters are not float64 or the targets do not have the shape of the outputs.
+        When parameters are not float64, the targets do not have the shape of the outputs, or samples are mixed.
     DivergenceError
         When the loss is not finite at the initial weights.
 
@@ -115,11 +120,17 @@ def levenberg_marquardt(
 class _Fit:
     """Residuals and their derivatives as functions of one vector of all trained weights."""
 
-    def __init__(self, module: nn.Module, inputs: Tensor, targets: Tensor) -> None:
+    def __init__(self, module: nn.Module, inputs: Any, targets: Any) -> None:
         self.weights = {name: value for name, value in module.named_parameters() if value.requires_grad}
         if not self.weights or any(value.dtype != torch.float64 for value in self.weights.values()):
             raise PolygeomError("module must have parameters, all of float64, for least squares; write module.double()")
-        self.module, self.inputs, self.targets = module, inputs, targets
+        checks.refuse_batch_statistics(module)
+        to = next(iter(self.weights.values()))
+        self.module = module
+        self.inputs, shape = checks.accept(module, module, inputs, name="inputs", to=to)
+        self.targets = fitting.values(fitting.as_many(targets, len(self.inputs)), (len(self.inputs), *shape), to)
+        self._function = WeightFunction(module, {name: w.detach() for name, w in self.weights.items()}, {})
+        self._rule = generic(self._function, self.inputs)
         self.residuals, self.loss = self._look()
         if not math.isfinite(self.loss):
             state = {name: value.detach().clone() for name, value in module.state_dict().items()}
@@ -129,21 +140,12 @@ class _Fit:
 
     @torch.no_grad()
     def _look(self) -> tuple[Tensor, float]:
-        outputs = self.module(self.inputs)
-        if outputs.shape != self.targets.shape:
-            raise PolygeomError(f"targets must have shape {tuple(outputs.shape)}, got {tuple(self.targets.shape)}")
-        residuals = (outputs - self.targets).reshape(-1)
+        residuals = (self.module(self.inputs) - self.targets).reshape(-1)
         return residuals, float(residuals.square().mean())
 
     def jacobian(self) -> Tensor:
         """Shape ``(n, P)``."""
-        held = {name: value.detach() for name, value in self.weights.items()}
-
-        def outputs(weights: dict[str, Tensor], x: Tensor) -> Tensor:
-            value: Tensor = torch.func.functional_call(self.module, weights, (x[None],))
-            return value[0].reshape(-1)
-
-        parts = torch.func.vmap(torch.func.jacrev(outputs), in_dims=(None, 0))(held, self.inputs)
+        parts = {factor.name: factor.jacobian() for factor in self._rule(self._function, None)(self.inputs)}
         return torch.cat([parts[name].reshape(len(self.residuals), -1) for name in self.weights], dim=1)
 
     def advance(self, jacobian: Tensor, gradient: Tensor, factor: float) -> float | None:

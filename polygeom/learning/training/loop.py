@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,15 +15,18 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
+from polygeom.learning import targets as fitting
+from polygeom.learning.regions.affine import evaluation_mode
 from polygeom.learning.training.batches import Batches, progress_bar
-from polygeom.learning.training.checkpoints import load_checkpoint, save_checkpoint
+from polygeom.learning.training.checkpoints import Checkpoint
 from polygeom.learning.training.movement import clip_weight_norm
 from polygeom.learning.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     import pandas
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[[Any, Tensor], Tensor]
 Metric = Callable[[nn.Module], float]
 
 
@@ -81,8 +85,8 @@ class DivergenceError(PolygeomError):
 
 def train(
     module: nn.Module,
-    inputs: Tensor,
-    targets: Tensor,
+    inputs: Any,
+    targets: Any,
     settings: TrainingSettings,
     *,
     loss: str | Loss = "mse",
@@ -101,11 +105,14 @@ def train(
         Any module; its parameters with ``requires_grad`` are trained. It is in training mode meanwhile, so that batch
         normalisation uses the statistics of mini-batches and learns running ones, and afterwards in the mode it had.
     inputs, targets:
-        Tensors with one entry for each sample along their first axis, on the device of the module.
+        Tensors or arrays with one entry for each sample along their first axis, brought to the device and precision of
+        the module. Targets have the shape of the outputs, axes of length 1 aside: nothing is broadcast. What is
+        accepted and how it is read is said in `polygeom.learning.checks`.
     settings:
         How to train.
     loss:
-        ``"mse"``, ``"cross_entropy"``, or a function of outputs and targets to a scalar.
+        ``"mse"``; ``"cross_entropy"`` of logits ``(N, C, …)`` with classes ``(N, …)`` or shares of the shape of the
+        logits; or a function of what the module returns and of targets to a scalar.
     metrics:
         Columns of the table: functions of the module to a number, called in evaluation mode and without recording of
         derivatives, with the running statistics of as many mini-batches as there were updates. The gradient of the loss
@@ -114,7 +121,9 @@ def train(
         Called with every row; True ends the training.
     checkpoint:
         File for the state, written every ``checkpoint_every`` steps and at the end. When it exists the training goes on
-        from there; settings, seed and the shapes of the data must be the same.
+        from there, to the same bits as without an interruption. Data, loss, module, initial weights, settings and seed
+        must be the same, or the file is refused; only ``steps`` may grow (not with a schedule that stretches over all
+        steps, ``"linear"`` or ``"cyclic"``). The module may be in its initial state or in that of the checkpoint.
     progress:
         A bar on standard error.
     rng:
@@ -125,7 +134,8 @@ def train(
     DivergenceError
         When the loss or a weight is not finite; it carries the last good state.
     PolygeomError
-        For data of different length, an unknown loss, and a checkpoint of another training.
+        For data of different length, targets that do not fit the outputs, an unknown loss, and a checkpoint of another
+        training.
 
     Examples
     --------
@@ -135,21 +145,35 @@ def train(
     >>> train(module, x, x**2, TrainingSettings(steps=200, learning_rate=0.05)).loss < 1e-3
     True
     """
-    if len(inputs) != len(targets) or len(inputs) == 0:
-        raise PolygeomError(
-            "inputs and targets must have the same number of samples, at least one; "
-            f"got {len(inputs)} and {len(targets)}"
-        )
+    rule = _loss(loss)
+    inputs, targets = _samples(module, inputs, targets, loss)
     start = time.monotonic()
-    run = _Run(module, settings, _loss(loss), dict(metrics or {}), rng, Batches(len(inputs), settings, rng))
+    run = _Run(module, settings, rule, dict(metrics or {}), rng, Batches(len(inputs), settings, rng))
     with torch.random.fork_rng(devices=[]), _training_mode(module), progress_bar(settings.steps, progress) as bar:
         torch.manual_seed(rng)  # for modules that draw, such as dropout
-        if checkpoint is not None:
-            run.resume(Path(checkpoint))
-        status = run.go(inputs, targets, stop, bar, None if checkpoint is None else Path(checkpoint), checkpoint_every)
+        kept = None if checkpoint is None else run.checkpoint(Path(checkpoint), inputs, targets)
+        status = run.go(inputs, targets, stop, bar, kept, checkpoint_every)
     import pandas
 
     return TrainingResult(pandas.DataFrame(run.rows), run.step, status, time.monotonic() - start)
+
+
+def _samples(module: nn.Module, inputs: Any, targets: Any, loss: str | Loss) -> tuple[Tensor, Tensor]:
+    """Inputs and targets as module and loss read them: see `polygeom.learning.checks`."""
+    like = checks.like(module)
+    if not any(p.requires_grad for p in module.parameters()):
+        raise PolygeomError("module must have a parameter that requires gradients; call module.requires_grad_(True)")
+    if callable(loss):
+        x = checks.points(inputs, like, name="inputs", integers=checks.reads_integers(module))
+        y = fitting.as_many(targets, len(x)).to(x.device)
+        y = y.to(like.dtype) if y.is_floating_point() else y
+        with torch.no_grad(), evaluation_mode(module):
+            checks.evaluate(module, x[:1])
+        return x, y
+    with evaluation_mode(module):
+        x, shape = checks.accept(module, module, inputs, name="inputs", separate=False)
+    fitted = fitting.values if loss == "mse" else fitting.classes
+    return x, fitted(fitting.as_many(targets, len(x)), (len(x), *shape), like)
 
 
 @contextlib.contextmanager
@@ -175,9 +199,9 @@ def _assign(module: nn.Module, values: Sequence[Tensor]) -> None:
 
 def _loss(loss: str | Loss) -> Loss:
     if callable(loss):
-        return loss
+        return fitting.Watched(loss)
     known: dict[str, Loss] = {"mse": nn.functional.mse_loss, "cross_entropy": nn.functional.cross_entropy}
-    if loss not in known:
+    if not isinstance(loss, str) or loss not in known:
         raise PolygeomError(f"loss must be a function or one of {', '.join(known)}, got {loss!r}; write loss='mse'")
     return known[loss]
 
@@ -208,13 +232,14 @@ class _Run:
         targets: Tensor,
         stop: Callable[[Mapping[str, float]], bool] | None,
         bar: Any,
-        checkpoint: Path | None,
+        checkpoint: Checkpoint | None,
         every: int,
     ) -> str:
         """Work until the last step, or until ``stop``; says which."""
         while True:
             due = self.step % self.settings.record_every == 0 or self.step == self.settings.steps
             before = _buffers(self.module) if due else []
+            position = self._position() if due else {}
             self._backward(self._forward(inputs, targets))  # moves running statistics, one batch ahead of the weights
             if due:
                 ahead = _buffers(self.module)
@@ -228,10 +253,10 @@ class _Run:
             self._update()
             bar.update(self.step - bar.n)
             if checkpoint is not None and self.step % every == 0:
-                self._save(checkpoint)
+                checkpoint.save(self._progress())
         _assign(self.module, before)
         if checkpoint is not None:
-            self._save(checkpoint)
+            checkpoint.save(self._progress() | position)  # as before the batch ahead, from where more steps go on
         return "finished" if self.step == self.settings.steps else "stopped"
 
     def _forward(self, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -250,6 +275,8 @@ class _Run:
 
     def _backward(self, value: Tensor) -> None:
         self.optimiser.zero_grad(set_to_none=True)
+        if not value.requires_grad:
+            raise PolygeomError("loss must depend on weights that require gradients, but its value has no derivative")
         value.backward()  # type: ignore[no-untyped-call]
 
     def _update(self) -> None:
@@ -263,6 +290,7 @@ class _Run:
     def _record(self) -> None:
         """A row at these weights, unless an earlier run ended with it."""
         if self.rows and self.rows[-1]["step"] == self.step:
+            self.losses.clear()
             return
         row: dict[str, float] = {"step": self.step, "loss": math.fsum(self.losses) / len(self.losses)}
         self.losses.clear()
@@ -273,34 +301,36 @@ class _Run:
         self.rows.append(row)
         self.good = _state(self.module)
 
-    def _identity(self) -> dict[str, Any]:
-        return {"settings": self.settings.as_dict(), "seed": self.seed, "samples": self.batches.samples}
+    def _position(self) -> dict[str, Any]:
+        """What the next forward pass changes."""
+        batches = copy.deepcopy(self.batches.state())
+        return {"batches": batches, "random": torch.get_rng_state(), "losses": list(self.losses)}
 
-    def _save(self, path: Path) -> None:
-        save_checkpoint(
-            path,
-            {
-                "identity": self._identity(),
-                "module": self.module.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "batches": self.batches.state(),
-                "random": torch.get_rng_state(),
-                "rows": self.rows,
-                "losses": self.losses,
-                "step": self.step,
-            },
-        )
+    def _progress(self) -> dict[str, Any]:
+        """What has changed since the start, besides the module."""
+        rest = {"optimiser": self.optimiser.state_dict(), "rows": self.rows, "step": self.step}
+        return self._position() | rest
 
-    def resume(self, path: Path) -> None:
-        """Take up the state in a checkpoint, if it exists."""
-        if (state := load_checkpoint(path, self._identity())) is None:
-            return
-        self.module.load_state_dict(state["module"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.batches.restore(state["batches"])
-        torch.set_rng_state(state["random"])
-        self.rows, self.losses, self.step = state["rows"], state["losses"], state["step"]
-        self.good = _state(self.module)
+    def checkpoint(self, path: Path, inputs: Tensor, targets: Tensor) -> Checkpoint:
+        """The file for this training, whose state is taken up when it exists."""
+
+        def value() -> tuple[Tensor, Tensor]:
+            some = slice(self.settings.batch_size)
+            outputs = self.module(inputs[some])
+            return outputs, self.loss(outputs, targets[some])
+
+        loss = getattr(self.loss, "loss", self.loss)
+        parts = {"inputs": inputs, "targets": targets, "loss": loss, "metrics": sorted(self.metrics)}
+        kept = Checkpoint(path, self.module, parts | {"seed": self.seed}, self.settings, value)
+        if (state := kept.load()) is not None:
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.batches.restore(state["batches"])
+            torch.set_rng_state(state["random"])
+            self.rows, self.losses, self.step = state["rows"], state["losses"], state["step"]
+            if self.rows and self.rows[-1]["step"] % self.settings.record_every and self.step < self.settings.steps:
+                self.rows.pop()  # it was the end of the shorter training
+            self.good = _state(self.module)
+        return kept
 
 
 def _state(module: nn.Module) -> dict[str, Tensor]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from polygeom.network.grammar.scanner import Scanner
 from polygeom.network.limits import LARGEST_COEFFICIENT
-from polygeom.network.text.scanner import Scanner
+
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DEEPEST = 4
 
 
 @dataclass(slots=True)
@@ -50,8 +54,10 @@ def read_call(s: Scanner, word: str, start: int) -> Call:
 
 
 def _read_value(s: Scanner, depth: int = 0) -> Any:
-    """An integer, a fraction, True, False, a name, or a list of such, at most two deep."""
+    """An integer, a fraction, True, False, a name, a text in quotes, or a list of such, at most `_DEEPEST` deep."""
     position = s.position
+    if s.peek('"'):
+        return s.quoted()
     word = s.word()
     if word is not None:
         return {"True": True, "False": False}.get(word, Reference(word))
@@ -62,8 +68,8 @@ def _read_value(s: Scanner, depth: int = 0) -> Any:
         if s.take("/"):
             return Fraction(number, s.integer("denominator", 1, LARGEST_COEFFICIENT, "write a fraction such as 1/2"))
         return number
-    if depth == 2:
-        s.fail("a list three deep", "write lists at most two deep, [[0,1],[1,0]]", position)
+    if depth == _DEEPEST:
+        s.fail(f"lists more than {_DEEPEST} deep", "write lists such as [[0,1],[1,0]]", position)
     s.spend()
     s.take("[")
     items: list[Any] = []
@@ -74,11 +80,8 @@ def _read_value(s: Scanner, depth: int = 0) -> Any:
     return items
 
 
-def frozen(value: Any) -> Any:
-    """``value`` with its lists as tuples."""
-    return tuple(map(frozen, value)) if isinstance(value, list) else value
-
-
 def write_value(value: Any) -> str:
     """The text of a value: lists in square brackets without blanks."""
+    if isinstance(value, str):
+        return value if _WORD.fullmatch(value) and value not in ("True", "False") else f'"{value}"'
     return f"[{','.join(map(write_value, value))}]" if isinstance(value, tuple | list) else str(value)

@@ -7,18 +7,33 @@ equal network. The text therefore depends on the nodes alone, not on how the net
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from polygeom.errors import PolygeomError
-from polygeom.network import families
-from polygeom.network.graph import Network
-from polygeom.network.layers import Attention, Bias, Convolution, Dense, Layer, Polynomial, Power, Product, Scale, Sum
+from polygeom.network import families, models
+from polygeom.network.arguments import activation_coefficients
+from polygeom.network.grammar.scanner import Scanner
+from polygeom.network.layers import (
+    Attention,
+    Bias,
+    Convolution,
+    Dense,
+    Input,
+    Layer,
+    Polynomial,
+    Power,
+    Product,
+    Scale,
+    Sum,
+)
+from polygeom.network.nodes import Nodes
 from polygeom.network.text.calls import Call, Reference, read_call, write_value
-from polygeom.network.text.scanner import Scanner
 
-Guess = Callable[[Network], Mapping[str, Any]]
+Guess = Callable[[Nodes], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +44,7 @@ class Family:
     without their names.
     """
 
-    function: Callable[..., Network]
+    function: Callable[..., Nodes]
     positional: int
     needs: tuple[type[Layer], ...] = ()
     guess: Guess | None = None
@@ -40,59 +55,66 @@ class Family:
         return inspect.signature(self.function).parameters
 
 
-def _of(network: Network, kind: type[Layer]) -> list[Any]:
-    return [node.layer for node in network.nodes if isinstance(node.layer, kind)]
+def _of(nodes: Nodes, kind: type[Layer]) -> list[Any]:
+    return [node.layer for node in nodes if isinstance(node.layer, kind)]
 
 
-def _ccp(network: Network) -> dict[str, Any]:
-    biases = len(_of(network, Bias))
+def _dims(nodes: Nodes) -> tuple[int, ...]:
+    (layer,) = _of(nodes, Input)
+    return tuple(layer.dims)
+
+
+def _ccp(nodes: Nodes) -> dict[str, Any]:
+    biases = len(_of(nodes, Bias))
     return {
-        "inputs": network.input_dimension,
-        "rank": _of(network, Dense)[0].width,
-        "degree": len(_of(network, Product)) + 1,
-        "outputs": network.output_dimension,
+        "inputs": math.prod(_dims(nodes)),
+        "rank": _of(nodes, Dense)[0].width,
+        "degree": len(_of(nodes, Product)) + 1,
+        "outputs": _of(nodes, Dense)[-1].width,
         "bias": "output" if biases == 1 else biases > 0,
-        "skip": bool(_of(network, Sum)) or not _of(network, Product),
+        "skip": bool(_of(nodes, Sum)) or not _of(nodes, Product),
     }
 
 
-def _ncp(network: Network) -> dict[str, Any]:
-    arguments = _ccp(network)
+def _ncp(nodes: Nodes) -> dict[str, Any]:
+    arguments = _ccp(nodes)
     return {
         **{name: arguments[name] for name in ("inputs", "rank", "degree", "outputs")},
-        "bias": _ends_in_bias(network),
+        "bias": _ends_in_bias(nodes),
     }
 
 
-def _ends_in_bias(network: Network) -> bool:
-    return isinstance(network.nodes[-1].layer, Bias)
+def _ends_in_bias(nodes: Nodes) -> bool:
+    return isinstance(nodes[-1].layer, Bias)
 
 
-def _product_network(network: Network) -> dict[str, Any]:
-    degree = max(len(node.inputs) for node in network.nodes)
+def _product_network(nodes: Nodes) -> dict[str, Any]:
+    degree = max(len(node.inputs) for node in nodes)
     return {
-        "inputs": network.input_dimension,
-        "rank": _of(network, Dense)[0].width,
+        "inputs": math.prod(_dims(nodes)),
+        "rank": _of(nodes, Dense)[0].width,
         "degree": degree,
-        "outputs": network.output_dimension,
+        "outputs": _of(nodes, Dense)[-1].width,
     }
 
 
-def _convolutional(network: Network) -> dict[str, Any]:
-    filters, polynomials = _of(network, Convolution), _of(network, Polynomial)
+def _convolutional(nodes: Nodes) -> dict[str, Any]:
+    filters = _of(nodes, Convolution)
     strides = [f.stride for f in filters]
     arguments = {
-        "length": network.input_dimension,
+        "length": math.prod(_dims(nodes)),
         "kernels": [f.size for f in filters],
         "strides": _one_for_all(strides),
     }
-    if polynomials:
-        return {**arguments, "activation": _one_for_all([p.coefficients for p in polynomials])}
-    degrees = [
-        after.layer.degree if isinstance(after.layer, Power) else 1
-        for node, after in zip(network.nodes, network.nodes[1:], strict=False)
+    after = [
+        activation.layer if isinstance(activation.layer, Power | Polynomial) else None
+        for node, activation in pairwise(nodes)
         if isinstance(node.layer, Convolution)
     ]
+    lists = activation_coefficients(after) if _of(nodes, Polynomial) else None
+    if lists is not None:
+        return {**arguments, "activation": _one_for_all(lists)}
+    degrees = [a.degree if isinstance(a, Power) else 1 for a in after]
     return {**arguments, "degrees": _one_for_all(degrees) if degrees else None}
 
 
@@ -100,11 +122,11 @@ def _one_for_all(values: list[Any]) -> Any:
     return values[0] if len(set(values)) == 1 else values
 
 
-def _lightning_attention(network: Network) -> dict[str, Any]:
-    layers = _of(network, Attention)
+def _lightning_attention(nodes: Nodes) -> dict[str, Any]:
+    layers = _of(nodes, Attention)
     return {
-        "tokens": network.input_shape[0],
-        "features": network.input_shape[-1],
+        "tokens": _dims(nodes)[0],
+        "features": _dims(nodes)[-1],
         "rank": layers[0].rank,
         "outputs": layers[-1].width,
         "layers": len(layers),
@@ -119,24 +141,31 @@ FAMILIES: Mapping[str, Family] = {
     "ncp": Family(families.ncp, 1, (Scale, Dense), _ncp),
     "convolutional": Family(families.convolutional, 1, (Convolution,), _convolutional),
     "lightning_attention": Family(families.lightning_attention, 0, (Attention,), _lightning_attention),
+    "convolutional2d": Family(models.convolutional2d, 2),
+    "group_convolutional": Family(models.group_convolutional, 1),
+    "multihead_attention": Family(models.multihead_attention, 0),
+    "transformer_block": Family(models.transformer_block, 0),
+    "graph_network": Family(models.graph_network, 1),
+    "kan": Family(models.kan, 1),
+    "rational_mlp": Family(models.rational_mlp, 1),
 }
 """Every family by its word in text."""
 
 
-def recognise(network: Network) -> str | None:
-    """The text of ``network`` as the call of a family, None when it belongs to none."""
-    kinds = {type(node.layer) for node in network.nodes}
+def recognise(nodes: Nodes) -> str | None:
+    """The text of ``nodes`` as the call of a family, None when it belongs to none."""
+    kinds = {type(node.layer) for node in nodes}
     for word, family in FAMILIES.items():
         if family.guess is not None and kinds.issuperset(family.needs):
-            arguments = family.guess(network)
-            if _gives(family, arguments, network):
+            arguments = family.guess(nodes)
+            if _gives(family, arguments, nodes):
                 return _write(word, family, arguments)
     return None
 
 
-def _gives(family: Family, arguments: Mapping[str, Any], network: Network) -> bool:
+def _gives(family: Family, arguments: Mapping[str, Any], nodes: Nodes) -> bool:
     try:
-        return family.function(**arguments) == network
+        return family.function(**arguments) == nodes
     except PolygeomError:
         return False
 
@@ -150,8 +179,8 @@ def _write(word: str, family: Family, arguments: Mapping[str, Any]) -> str:
     return f"{word}({','.join(parts)})"
 
 
-def read(s: Scanner, word: str, start: int) -> Network:
-    """The network of the family ``word``, which stood at ``start``; the scanner is behind it."""
+def read(s: Scanner, word: str, start: int) -> Nodes:
+    """The nodes of the family ``word``, which stood at ``start``; the scanner is behind it."""
     family, call = FAMILIES[word], read_call(s, word, start)
     if not s.ended:
         s.fail(f"expected the end, found {s.here}", f"write {word}(…) alone")

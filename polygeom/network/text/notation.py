@@ -1,92 +1,80 @@
-"""Text ⇄ `Network`: ``parse`` reads, ``write`` gives the one canonical text that reads back as an equal network.
+"""Text ⇄ nodes: ``read`` reads, ``write`` gives the one canonical text that reads back as equal nodes.
 
-Four forms, all ASCII: a multilayer perceptron in brackets, ``[2,3,3,1] r=2,3 bias``; a family of
+Five forms, all ASCII: a multilayer perceptron in brackets, ``[2,3,3,1] r=2,3 bias``; a family of
 `polygeom.network.families` as a function call, ``ccp(3, rank=4, degree=3)``; any network as a program, one layer a
-statement, ``x=input(3); a=dense(x,4); b=power(a,2); dense(b,1)``; and JSON (`polygeom.network.text.records`),
+statement, ``x=input(3); a=dense(x,4); b=power(a,2); dense(b,1)``; a map without inputs by its formulas, ``map(s,t: s^2,
+s*t, t^2)`` (`polygeom.network.text.maps`); and JSON (`polygeom.network.text.records`),
 recognised by its first ``{``.
 """
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any
 
 from polygeom.network import families
-from polygeom.network.graph import Network
-from polygeom.network.layers import Bias, Dense, Layer, Polynomial, Power
+from polygeom.network.arguments import activation_coefficients
+from polygeom.network.grammar.scanner import Scanner, ascii_text
+from polygeom.network.layers import Bias, Dense, Input, Layer, Polynomial, Power
 from polygeom.network.limits import LARGEST_DEGREE, LARGEST_POLYNOMIAL_DEGREE, LARGEST_WIDTH, MOST_SYMBOLS
-from polygeom.network.text import family_calls, programs
-from polygeom.network.text.scanner import Scanner, ascii_text
+from polygeom.network.nodes import Nodes
+from polygeom.network.text import family_calls, maps, programs, records
 
 _EXAMPLE = "write for example [2,3,1] r=2"
-_LONGEST_CACHED = 300
 
 
-def parse(text: str) -> Network:
-    """The network that ``text`` describes.
-
-    Parameters
-    ----------
-    text:
-        A multilayer perceptron, a family, a program or JSON; see the module and the page "Networks" of the
-        documentation.
+def read(text: str) -> Nodes:
+    """The nodes that ``text`` describes; whether they fit together is seen when they are compiled.
 
     Raises
     ------
     FormatError
-        When the text does not follow the grammar or describes no network; it carries the position and what to write.
+        When the text does not follow the grammar; it carries the position and what to write.
 
     Examples
     --------
-    >>> parse("[2,3,1] r=2").parameter_count
-    9
-    >>> parse("x=input(2); a=dense(x,3); b=power(a,2); dense(b,1)") == parse("[2, 3, 1] r=2")
-    True
+    >>> [node.layer.kind for node in read("[2,3,1] r=2")]
+    ['input', 'dense', 'power', 'dense']
     """
-    if isinstance(text, str) and len(text) <= _LONGEST_CACHED:
-        return _parse_cached(text)
-    return _parse(text)
-
-
-def _parse(text: str) -> Network:
     scanner = Scanner(ascii_text(text, "network", "[2,3,1] r=2"))
     if scanner.ended:
         scanner.fail("an empty text", _EXAMPLE)
     if scanner.peek("{"):
-        from polygeom.network.text.records import read
-
-        return read(text)
+        return records.read(text)
     with scanner.at(0):
         if scanner.peek("["):
             return _read_mlp(scanner)
         start = scanner.position
         word = scanner.word()
+        if word == "map" and scanner.peek("("):
+            return maps.read(scanner)
         if word is not None and word in family_calls.FAMILIES and scanner.peek("("):
             return family_calls.read(scanner, word, start)
         return programs.read(Scanner(text))
 
 
-_parse_cached = lru_cache(maxsize=4096)(_parse)
+def pointing_at(text: str) -> AbstractContextManager[None]:
+    """Let an error that is raised while the nodes of ``text`` are compiled show the text."""
+    return Scanner(text).at(0)
 
 
-def write(network: Network) -> str:
-    """The canonical text of ``network``: equal networks have equal texts, and ``parse`` gives the network back.
+def write(nodes: Nodes) -> str:
+    """The canonical text of ``nodes``: in brackets for a perceptron, as a call for another family, else as a program.
 
-    A network equal to an `mlp` is written in brackets, one equal to another family as its call, any other as a program.
-
-    Examples
-    --------
-    >>> write(parse(" [2, 3, 3, 1]  r=2,2"))
+    >>> write(read(" [2, 3, 3, 1]  r=2,2"))
     '[2,3,3,1] r=2'
     """
-    arguments = _guess_mlp(network)
-    if arguments is not None and families.mlp(**arguments) == network:
+    arguments = _guess_mlp(nodes)
+    if arguments is not None and families.mlp(**arguments) == nodes:
         return _write_mlp(**arguments)
-    return family_calls.recognise(network) or programs.write(network)
+    formula = maps.formula_of(nodes)
+    if formula is not None:
+        return maps.write(formula)
+    return family_calls.recognise(nodes) or programs.write(nodes)
 
 
-def _read_mlp(s: Scanner) -> Network:
+def _read_mlp(s: Scanner) -> Nodes:
     s.expect("[", _EXAMPLE)
     widths = _list(s, lambda: s.integer("width", 1, LARGEST_WIDTH, _EXAMPLE))
     if not s.take("]"):
@@ -156,12 +144,12 @@ def _list(s: Scanner, item: Any, most: int = MOST_SYMBOLS // 2) -> list[Any]:
     return items
 
 
-def _guess_mlp(network: Network) -> dict[str, Any] | None:
-    """The arguments with which `mlp` would give ``network``, if it does."""
-    if len(network.input_shape) != 1:
+def _guess_mlp(nodes: Nodes) -> dict[str, Any] | None:
+    """The arguments with which `mlp` would give ``nodes``, if it does."""
+    if not isinstance(nodes[0].layer, Input) or len(nodes[0].layer.dims) != 1:
         return None
-    widths, activations = [network.input_dimension], list[Layer | None]()
-    for node in network.nodes[1:]:
+    widths, activations = [nodes[0].layer.dims[0]], list[Layer | None]()
+    for node in nodes[1:]:
         layer = node.layer
         if isinstance(layer, Dense):
             widths.append(layer.width)
@@ -173,15 +161,16 @@ def _guess_mlp(network: Network) -> dict[str, Any] | None:
     if len(widths) < 2 or activations.pop() is not None:
         return None
     options: dict[str, Any] = {}
-    if activations and all(isinstance(a, Polynomial) for a in activations):
-        options["activation"] = [a.coefficients for a in activations if isinstance(a, Polynomial)]
-    elif any(isinstance(a, Polynomial) for a in activations):
-        return None
+    if any(isinstance(a, Polynomial) for a in activations):
+        lists = activation_coefficients(activations)
+        if lists is None:
+            return None
+        options["activation"] = lists
     elif activations:
         options["degrees"] = [a.degree if isinstance(a, Power) else 1 for a in activations]
-    if any(isinstance(node.layer, Bias) for node in network.nodes):
+    if any(isinstance(node.layer, Bias) for node in nodes):
         options["bias"] = True
-    if any(node.shares is not None for node in network.nodes):
+    if any(node.shares is not None for node in nodes):
         options["tied"] = True
     return {"widths": widths, **options}
 

@@ -9,24 +9,25 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import Any
 
-from polygeom.network.graph import Network, Node
+from polygeom.network.grammar.scanner import Scanner
 from polygeom.network.layers import LAYERS, Dense, Input, Layer
-from polygeom.network.text.calls import Call, Reference, frozen, read_call, write_value
+from polygeom.network.nodes import Node, Nodes
+from polygeom.network.text.calls import Call, Reference, read_call, write_value
 from polygeom.network.text.family_calls import FAMILIES
-from polygeom.network.text.scanner import Scanner
+from polygeom.network.text.values import make
 
 _EXAMPLE = "write [2,3,1] r=2, or a program such as x=input(2); a=dense(x,3); b=power(a,2); dense(b,1)"
 
 
-def read(s: Scanner) -> Network:
-    """The network of the program at the scanner."""
+def read(s: Scanner) -> Nodes:
+    """The nodes of the program at the scanner."""
     nodes: list[Node] = []
     names: dict[str, int] = {}
     while True:
         start = s.position
         name, call = _read_statement(s)
         if call.word not in LAYERS:
-            hint = f"write one of {', '.join(LAYERS)}; or, alone, one of {', '.join(FAMILIES)}"
+            hint = f"write one of {', '.join(sorted(LAYERS))}; or, alone, one of {', '.join(FAMILIES)}"
             s.fail(f"unknown layer {call.word!r}", hint, call.position)
         nodes.append(_node(s, call, names))
         if name is not None:
@@ -37,12 +38,12 @@ def read(s: Scanner) -> Network:
             break
     if not s.ended:
         s.fail(f"expected ; or the end, found {s.here}", "write ; between statements")
-    return Network(tuple(nodes))
+    return tuple(nodes)
 
 
-def write(network: Network) -> str:
-    """The program of ``network``, node ``k`` named ``xk``."""
-    statements = [_statement(number, node) for number, node in enumerate(network.nodes)]
+def write(nodes: Nodes) -> str:
+    """The program of ``nodes``, node ``k`` named ``xk``."""
+    statements = [_statement(number, node) for number, node in enumerate(nodes)]
     last = len(statements) - 1
     return "; ".join(text if number == last else f"x{number}={text}" for number, text in enumerate(statements))
 
@@ -52,11 +53,13 @@ def _statement(number: int, node: Node) -> str:
     if isinstance(layer, Input):
         return f"input({','.join(map(str, layer.dims))})"
     arguments = [f"x{i}" for i in node.inputs]
+    named = False
     for f in fields(layer):  # type: ignore[arg-type]
         value = getattr(layer, f.name)
-        if f.default is MISSING:
+        named = named or f.default is not MISSING or isinstance(value, str | None)  # a bare word is the name of a node
+        if not named:
             arguments.append(write_value(value))
-        elif value != f.default:
+        elif f.default is MISSING or value != f.default:
             arguments.append(f"{f.name}={write_value(value)}")
     if node.shares is not None:
         arguments.append(f"shares=x{node.shares}")
@@ -73,7 +76,7 @@ def _read_statement(s: Scanner) -> tuple[str | None, Call]:
         name, start = word, s.position
         word = s.word()
         if word is None:
-            s.fail(f"expected a layer, found {s.here}", f"write one of {', '.join(LAYERS)}")
+            s.fail(f"expected a layer, found {s.here}", f"write one of {', '.join(sorted(LAYERS))}")
         return name, read_call(s, word, start)
     return None, read_call(s, word, start)
 
@@ -116,14 +119,14 @@ def _layer(s: Scanner, call: Call, kind: type[Layer], values: list[Any]) -> Laye
         s.fail(f"{call.word} has no {unknown[0]!r}", f"write {signature}", call.named_positions[unknown[0]])
     if len(values) > len(known):
         s.fail(f"{call.word} takes {len(known)} value(s), got {len(values)}", f"write {signature}", call.position)
-    arguments = {f.name: frozen(value) for f, value in zip(known, values, strict=False)}
+    arguments = {f.name: value for f, value in zip(known, values, strict=False)}
     twice = arguments.keys() & call.named.keys()
     if twice:
         s.fail(f"{min(twice)} twice", f"write {signature}", call.position)
-    arguments |= {name: frozen(value) for name, value in call.named.items()}
-    if kind is Dense and "width" not in arguments and isinstance(arguments.get("pattern"), tuple):
+    arguments |= call.named
+    if kind is Dense and "width" not in arguments and isinstance(arguments.get("pattern"), list):
         arguments["width"] = len(arguments["pattern"])
     missing = [f.name for f in known if f.default is MISSING and f.name not in arguments]
     if missing:
         s.fail(f"{call.word} lacks {missing[0]}", f"write {signature}", call.position)
-    return kind(**arguments)
+    return make(kind, arguments, "{name}={value}")

@@ -1,32 +1,32 @@
-"""`Network` ⇄ JSON: a list of nodes with a format version, read strictly.
+"""Nodes ⇄ JSON: a list of nodes with a format version, read strictly.
 
 ``{"format": "polygeom-network", "version": 1, "nodes": [{"layer": "input", "dims": [2]}, {"layer": "dense", "width": 3,
 "inputs": [0]}, …]}``: a node carries its layer's word and fields, the numbers of the nodes it reads and, when tied,
-``"shares"``. Fractions are strings, ``"1/2"``.
+``"shares"``. Fractions are strings, ``"1/2"``; fields are read by their types (`polygeom.network.text.values`).
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import MISSING, fields
-from fractions import Fraction
 from typing import Any, NoReturn
 
 from polygeom.errors import FormatError, PolygeomError
-from polygeom.network.graph import Network, Node
-from polygeom.network.layers import LAYERS, Layer
+from polygeom.network.grammar.scanner import ascii_text
+from polygeom.network.layers import LAYERS
 from polygeom.network.limits import MOST_SYMBOLS, shown
-from polygeom.network.text.scanner import ascii_text
+from polygeom.network.nodes import Node, Nodes
+from polygeom.network.text.values import make, plain
 
 FORMAT = "polygeom-network"
 VERSION = 1
 _MOST_DIGITS = 20
 
 
-def dump(network: Network) -> str:
-    """``network`` as one line of JSON."""
-    nodes = [_record(node) for node in network.nodes]
-    return json.dumps({"format": FORMAT, "version": VERSION, "nodes": nodes}, separators=(", ", ": "))
+def dump(nodes: Nodes) -> str:
+    """``nodes`` as one line of JSON."""
+    records = [_record(node) for node in nodes]
+    return json.dumps({"format": FORMAT, "version": VERSION, "nodes": records}, separators=(", ", ": "))
 
 
 def _record(node: Node) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def _record(node: Node) -> dict[str, Any]:
     for f in fields(node.layer):  # type: ignore[arg-type]
         value = getattr(node.layer, f.name)
         if f.default is MISSING or value != f.default:
-            record[f.name] = _plain(value)
+            record[f.name] = plain(value)
     if node.inputs:
         record["inputs"] = list(node.inputs)
     if node.shares is not None:
@@ -42,14 +42,8 @@ def _record(node: Node) -> dict[str, Any]:
     return record
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_plain(v) for v in value]
-    return str(value) if isinstance(value, Fraction) and value.denominator != 1 else int(value)
-
-
-def read(text: str) -> Network:
-    """The network that the JSON ``text`` describes.
+def read(text: str) -> Nodes:
+    """The nodes that the JSON ``text`` describes.
 
     Raises
     ------
@@ -76,7 +70,7 @@ def read(text: str) -> Network:
             text, f"nodes must be a list of 1 to {MOST_SYMBOLS} objects", 'write [{"layer": "input", "dims": [2]}, …]'
         )
     try:
-        return Network(tuple(_node(text, number, node) for number, node in enumerate(nodes)))
+        return tuple(_node(text, number, node) for number, node in enumerate(nodes))
     except FormatError:
         raise
     except PolygeomError as error:
@@ -126,7 +120,7 @@ def _decode(text: str) -> Any:
 def _node(text: str, number: int, record: Any) -> Node:
     where = f"node {number}"
     if not isinstance(record, dict) or not isinstance(record.get("layer"), str) or record["layer"] not in LAYERS:
-        _fail(text, f"{where} names no layer", f'write "layer": one of {", ".join(LAYERS)}')
+        _fail(text, f"{where} names no layer", f'write "layer": one of {", ".join(sorted(LAYERS))}')
     kind = LAYERS[record["layer"]]
     known = {f.name: f.default is MISSING for f in fields(kind)}  # type: ignore[arg-type]
     arguments = {name: value for name, value in record.items() if name not in ("layer", "inputs", "shares")}
@@ -145,19 +139,4 @@ def _node(text: str, number: int, record: Any) -> Node:
     shares = record.get("shares")
     if "shares" in record and type(shares) is not int:
         _fail(text, f"{where}: shares must be a node number", 'write "shares": 1, or leave it out')
-    return Node(_layer(text, where, kind, arguments), tuple(inputs), shares)
-
-
-def _layer(text: str, where: str, kind: type[Layer], arguments: dict[str, Any]) -> Layer:
-    for name, value in arguments.items():
-        deep = {"dims": 1, "coefficients": 1, "pattern": 2}.get(name, 0)
-        if not _is_list(value, deep):
-            example = ("2", "[2,3]", "[[0,-1],[-1,1]]")[deep]
-            _fail(text, f"{where}: {name} is {shown(value)}", f'write "{name}": {example}')
-    return kind(**arguments)
-
-
-def _is_list(value: Any, deep: int) -> bool:
-    if deep == 0:
-        return type(value) in (int, str)
-    return isinstance(value, list) and all(_is_list(v, deep - 1) for v in value)
+    return Node(make(kind, arguments, '"{name}": {value}'), tuple(inputs), shares)

@@ -48,7 +48,7 @@ def atlas_row(widths: Widths, degree: int) -> Row:
         "defect": found.defect,
         "proved": found.proved,
         "bound": rule,
-        "explanation": {NO_DEFECT: "", EXPLAINED: ", ".join(reason.causes) or rule}.get(reason.status, reason.status),
+        "explanation": {NO_DEFECT: "", EXPLAINED: ", ".join(reason.causes) or rule}.get(reason.verdict, reason.verdict),
         "identifiable": found.identifiable,
         "filling": found.filling,
     }

@@ -8,7 +8,8 @@ from math import comb
 import numpy as np
 import pytest
 
-from polygeom.dimension.bounds.perceptrons import Bound, check, recursive_rules, upper_bound
+from polygeom.dimension.bounds.bound import Bound
+from polygeom.dimension.bounds.search import check, reductions, upper_bound
 from polygeom.dimension.compute import dimension
 from polygeom.network import mlp
 
@@ -67,7 +68,7 @@ def test_networks_with_one_such_layer_have_the_dimension_of_the_bound(
 
 
 def test_the_equation_is_between_features_of_any_two_layers() -> None:
-    found = [rule for rule in recursive_rules((5, 6, 2, 3, 6, 9, 1), (2, 2, 2, 2, 3)) if rule[0] == "hypersurface"]
+    found = [rule for rule in reductions((5, 6, 2, 3, 6, 9, 1), (2, 2, 2, 2, 3)) if rule[0] == "hypersurface"]
     assert ("hypersurface", 3, -3, (((5, 6, 2, 3), (2, 2)), ((6, 6, 9, 1), (2, 2, 3)))) not in found
     assert ("hypersurface", 3, -3, (((5, 6, 2, 3), (2, 2)), ((5, 9, 1), (3,)))) in found
 

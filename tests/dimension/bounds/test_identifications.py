@@ -7,8 +7,9 @@ from math import comb
 import numpy as np
 import pytest
 
-from polygeom.dimension.bounds.identifications import _field_with_root, conditions, possible_conditions
-from polygeom.dimension.bounds.perceptrons import Bound, check, upper_bound
+from polygeom.dimension.bounds.bound import Bound
+from polygeom.dimension.bounds.identified_points import _field_with_root, conditions, possible_conditions
+from polygeom.dimension.bounds.search import check, upper_bound
 from polygeom.dimension.compute import dimension
 from polygeom.dimension.explain import explain
 from polygeom.network import mlp

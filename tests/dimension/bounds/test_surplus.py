@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from polygeom.dimension.bounds.perceptrons import check, recursive_rules, upper_bound
+from polygeom.dimension.bounds.search import check, reductions, upper_bound
 from polygeom.dimension.compute import dimension
 from polygeom.dimension.counts import saturated_widths, without_surplus
 from polygeom.network import mlp
@@ -41,4 +41,4 @@ def test_the_rule_is_an_equality_that_check_accepts() -> None:
 @pytest.mark.parametrize("widths", [(2, 3, 5, 1), (4, 4, 4, 4)])
 def test_nothing_is_removed_without_need(widths: tuple[int, ...]) -> None:
     assert without_surplus(widths, (2, 2)) == widths
-    assert all(rule[0] != "surplus" for rule in recursive_rules(widths, (2, 2)))
+    assert all(rule[0] != "surplus" for rule in reductions(widths, (2, 2)))

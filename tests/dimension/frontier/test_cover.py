@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from polygeom.dimension.frontier.cover import Point, Uncovered, below, find_gap
+from polygeom.dimension.frontier.cover import Point, Uncovered, below
+from polygeom.dimension.proofs.frontier_check import find_gap
 
 
 def points(top: Point) -> list[Point]:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from polygeom.dimension import verify as verify_any
-from polygeom.dimension.bounds.perceptrons import Bound
+from polygeom import verify as verify_any
+from polygeom.dimension.bounds.bound import Bound
 from polygeom.dimension.compute import dimension
 from polygeom.dimension.counts import ambient_dimension, parameter_count, saturated_widths, without_surplus
 from polygeom.dimension.frontier.result import Frontier
@@ -23,6 +23,7 @@ from polygeom.dimension.proofs.frontier_check import verify_frontier
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.modular import is_prime
 from polygeom.network import mlp
+from polygeom.storage.facts import FactFile
 
 Widths = tuple[int, ...]
 
@@ -161,23 +162,28 @@ def test_an_interrupted_search_goes_on_and_ends_with_the_same_certificate(tmp_pa
     assert (again.certificate(), again.ranks) == (whole, 0)
 
 
+def facts(path: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line.partition("\t")[0]) for line in path.read_text().splitlines()[1:]]
+    return [line["data"] for line in lines if line["type"] == "row"]
+
+
 def test_a_torn_line_is_cut_off_wherever_it_ends(tmp_path: Path) -> None:
     path = tmp_path / "search.jsonl"
     whole = frontier(2, 1, 2, 5, state=path).certificate()
-    data = path.read_bytes()
-    for size in range(0, len(data), 7):
+    data, known = path.read_bytes(), facts(path)
+    for size in range(0, len(data), 11):
         path.write_bytes(data[:size])
         assert frontier(2, 1, 2, 5, state=path).certificate() == whole
-        assert path.read_bytes() == data
+        assert facts(path) == known
 
 
 def test_a_long_torn_line_does_not_shine_through_later_ones(tmp_path: Path) -> None:
     path = tmp_path / "search.jsonl"
     whole = frontier(2, 1, 2, 5, state=path).certificate()
-    data = path.read_bytes()
-    path.write_bytes(b"".join(data.splitlines(keepends=True)[:-1]) + b"{" * 500)
+    data, known = path.read_bytes(), facts(path)
+    path.write_bytes(b"".join(data.splitlines(keepends=True)[:-2]) + b"{" * 500)
     assert frontier(2, 1, 2, 5, state=path).certificate() == whole
-    assert path.read_bytes() == data
+    assert facts(path) == known
 
 
 def test_a_state_file_of_another_search_is_left_alone(tmp_path: Path) -> None:
@@ -188,31 +194,44 @@ def test_a_state_file_of_another_search_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises(PolygeomError, match="answers another question"):
             frontier(*other, state=path)
     path.write_bytes(b"not a state file")
-    with pytest.raises(PolygeomError, match="answers another question"):
+    with pytest.raises(PolygeomError, match="not a polygeom journal"):
         frontier(2, 1, 2, 4, state=path)
     assert path.read_bytes() == b"not a state file"
     assert data
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    "fact",
     [
-        (b"{broken\n", "line 3 is damaged"),
-        (b'{"filling":[1,1,1]}\n', "does not belong"),
-        (b'{"excluded":[3,5,9],"proved":true}\n', "does not belong"),
-        (b'{"excluded":[3,5],"proved":true}\n', "does not belong"),
-        (b'{"excluded":["a",5,9],"proved":true}\n', "does not belong"),
-        (b"[" * 3000 + b"\n", "line 3 is damaged"),
-        (b"{}\n", "does not belong"),
+        {"filling": [1, 1, 1]},
+        {"excluded": [3, 5, 9], "proved": True},
+        {"excluded": [3, 5], "proved": True},
+        {"excluded": ["a", 5, 9], "proved": True},
+        {},
     ],
 )
-def test_a_line_that_cannot_be_right_is_refused(line: bytes, message: str, tmp_path: Path) -> None:
+def test_a_fact_that_cannot_be_right_is_refused(fact: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "search.jsonl"
+    frontier(2, 1, 2, 4, state=path)
+    question, known = json.loads(path.read_text().partition("\t")[0])["question"], facts(path)
+    path.unlink()
+    with FactFile(path, question) as file:
+        for one in [*known[:1], fact, *known[1:]]:
+            file.add(one)
+    damaged = path.read_bytes()
+    with pytest.raises(PolygeomError, match="does not belong"):
+        frontier(2, 1, 2, 4, state=path)
+    assert path.read_bytes() == damaged
+
+
+@pytest.mark.parametrize("line", [b"{broken\n", b"[" * 3000 + b"\n", b"{}\n"])
+def test_a_damaged_line_is_refused(line: bytes, tmp_path: Path) -> None:
     path = tmp_path / "search.jsonl"
     frontier(2, 1, 2, 4, state=path)
     lines = path.read_bytes().splitlines(keepends=True)
     damaged = b"".join([*lines[:2], line, *lines[2:]])
     path.write_bytes(damaged)
-    with pytest.raises(PolygeomError, match=message):
+    with pytest.raises(PolygeomError, match=r"line 3 of .* is damaged"):
         frontier(2, 1, 2, 4, state=path)
     assert path.read_bytes() == damaged
 
@@ -229,13 +248,15 @@ def test_two_searches_cannot_write_one_file(tmp_path: Path) -> None:
 
 def test_a_full_disk_loses_nothing_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "search.jsonl"
-    real, left = os.pwrite, [4]
+    real, left = os.write, [4]
 
-    def failing(descriptor: int, data: bytes, offset: int) -> int:
+    def failing(descriptor: int, data: bytes) -> int:
         left[0] -= 1
-        return real(descriptor, data[: None if left[0] > 0 else 5], offset)
+        if left[0] < 0:
+            raise OSError(28, "No space left on device")
+        return real(descriptor, data[: None if left[0] else 5])
 
-    monkeypatch.setattr(os, "pwrite", failing)
+    monkeypatch.setattr(os, "write", failing)
     with pytest.raises(PolygeomError, match="what it holds is safe"):
         frontier(2, 1, 2, 6, state=path)
     monkeypatch.undo()
@@ -330,13 +351,32 @@ def wrong_count(data: dict[str, Any]) -> None:
     data["claim"]["count"] = 12
 
 
+def listed_twice(data: dict[str, Any]) -> None:
+    data["architectures"].insert(1, copy.deepcopy(data["architectures"][0]))
+    data["claim"]["count"] += 1
+
+
+def in_another_order(data: dict[str, Any]) -> None:
+    data["architectures"].reverse()
+
+
+def another_heading(data: dict[str, Any]) -> None:
+    data["network"] = "(9,*,9) r=9"
+
+
+def called_unproved(data: dict[str, Any]) -> None:
+    data["architectures"][0]["proved"] = False
+
+
 def open_and_complete(data: dict[str, Any]) -> None:
     data["open"] = [[2, 3, 3, 3, 3, 3, 3, 1]]
 
 
 FORGERIES = [
     drop_architecture, drop_box, widen_box, lower_bound_value, too_large_bound, bound_of_another_box, wrong_predecessor,
-    missing_predecessor, not_filling, not_minimal, unproved_box, wrong_count, open_and_complete,
+    missing_predecessor, not_filling, not_minimal, unproved_box, wrong_count, open_and_complete, listed_twice,
+    in_another_order, another_heading,
+    called_unproved,
 ]  # fmt: skip
 
 
@@ -345,7 +385,7 @@ def test_a_false_certificate_is_found_out(
     forge: Callable[[dict[str, Any]], None], certificate: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if forge is not not_filling:  # the ranks are the slow part, and right in every other forgery
-        monkeypatch.setattr(frontier_check, "_fills", lambda *_: True)
+        monkeypatch.setattr(frontier_check._Claims, "fills", lambda *_: True)
     data = copy.deepcopy(certificate)
     assert verify_frontier(data).valid
     forge(data)
@@ -358,7 +398,10 @@ def test_a_false_certificate_is_found_out(
     "spoil",
     [
         lambda d: d.pop("degrees"),
-        lambda d: d.update(format=2),
+        lambda d: d.update(format=1),
+        lambda d: d.update(inputs=2.7),
+        lambda d: d["claim"].update(count=1.9),
+        lambda d: d["excluded"][0].update(error_bound=0),
         lambda d: d.update(inputs=0),
         lambda d: d["excluded"][0].update(widths=[2, 3]),
         lambda d: d["excluded"][0].update(widths=[2, 99, 1, 1, 1, 1, 1, 1]),

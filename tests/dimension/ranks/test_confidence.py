@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engines.zoo import ZOO
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from polygeom.dimension.ranks.witness import Rank
 from polygeom.engines.symbolic import jacobian_rank, outputs
 from polygeom.modular import PrimeField, is_prime
 from polygeom.network import Network, parse
+from polygeom.testing.zoo import ZOO
 
 LONG_SUMS = [
     "x=input(2,1); attention(x,200,1)",  # sums over the rank, which is no width

@@ -6,16 +6,16 @@ import math
 
 import numpy as np
 import pytest
-from engines.zoo import ZOO, Case, case
 
-from polygeom.dimension.proofs.verification import dual_jacobian
 from polygeom.dimension.ranks.confidence import heights
 from polygeom.dimension.ranks.tangent import jacobian
+from polygeom.engines.dual_numbers import dual_jacobian
 from polygeom.engines.exact import ExactEngine
 from polygeom.engines.prime_field import PrimeFieldEngine, Tape
 from polygeom.engines.symbolic import outputs
 from polygeom.modular import PrimeField
 from polygeom.network import Network, parse
+from polygeom.testing.zoo import ZOO, Case, case
 
 P = 4194301
 FIELD = PrimeField(P)

@@ -9,9 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="studies need the extra learn")
 
-from polygeom.experiments import study  # noqa: E402
 from polygeom.experiments.algebra import learnable_functions  # noqa: E402
 from polygeom.experiments.algebra.learnable_functions import COMPLEX, DEGREE, SURVEY, TRAINING, WORKED  # noqa: E402
+from polygeom.experiments.running import run  # noqa: E402
 
 TINY = learnable_functions.Config(networks=("[2,1,1] r=2",), runs=8, steps=40, polish=20, surveyed=20)
 
@@ -48,8 +48,8 @@ def test_one_neuron_with_every_kind_of_target() -> None:
 
 def test_the_same_rows_with_one_and_two_workers() -> None:
     config = dataclasses.replace(TINY, targets=("teacher", "few"))
-    one = study.run(learnable_functions, config, workers=1)
-    two = study.run(learnable_functions, config, workers=2)
+    one = run(learnable_functions.STUDY, config=config, workers=1).table
+    two = run(learnable_functions.STUDY, config=config, workers=2).table
     pandas.testing.assert_frame_equal(one, two, check_exact=True)
 
 

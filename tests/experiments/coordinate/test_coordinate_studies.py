@@ -27,7 +27,7 @@ from polygeom.experiments.coordinate import images as coordinate
 from polygeom.experiments.coordinate import neighbours as coordinate_neighbours
 from polygeom.experiments.coordinate import waves as coordinate_waves
 from polygeom.experiments.coordinate.dynamics import GRID, Model, chosen, density
-from polygeom.experiments.study import configuration, run
+from polygeom.experiments.running import run
 from polygeom.learning.functions.spectra import psnr
 
 mpl.use("agg")
@@ -39,15 +39,13 @@ FEW = ("relu:raw", "relu:sin_cos5", "siren:centred@1e-4", "gabor4:centred", "ccp
 
 def rows_of(study: Any, seed: int = 0, **changes: Any) -> pandas.DataFrame:
     """What a study measures, in this process."""
-    config = configuration(study, **changes)
+    config = study.STUDY.configuration(**changes)
     rows = [
         {"seed": seed} | row
         for case in study.cases(config)
         for row in study.measure(case | {"seed": seed, "device": "cpu"})
     ]
-    table = pandas.DataFrame(rows)
-    table.attrs["failures"] = []
-    return table
+    return pandas.DataFrame(rows)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +135,7 @@ def test_no_polynomial_network_beats_the_best_polynomial(images: pandas.DataFram
 def test_the_same_seed_gives_the_same_rows_for_any_number_of_workers() -> None:
     changes = {"images": ("random",), **SMALL, "models": ("relu:raw", "ccp3:centred")}
     here = rows_of(coordinate, seed=1, **changes)
-    there = run("coordinate", configuration(coordinate, **changes), seed=1, workers=2)
+    there = run("coordinate", **changes, seed=1, workers=2).table
     pandas.testing.assert_frame_equal(here, there, check_exact=True, check_dtype=False)
 
 

@@ -12,12 +12,12 @@ pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
 from polygeom.errors import PolygeomError
-from polygeom.experiments import study
 from polygeom.experiments.functions import extrapolation
+from polygeom.experiments.running import run
 
 
 def measured(preset: str, model: str, degree: int = 0, seed: int = 0, **changes: Any) -> dict[str, float]:
-    config = study.configuration(extrapolation, preset, models=(model,), degrees=(degree or 3,), **changes)
+    config = extrapolation.STUDY.configuration(preset, models=(model,), degrees=(degree or 3,), **changes)
     (case,) = extrapolation.cases(config)
     rows = extrapolation.measure(case | {"seed": seed, "device": "cpu"})
     return {
@@ -37,9 +37,9 @@ def test_degree_two_does_not() -> None:
 
 
 def test_the_same_seed_gives_the_same_table_with_one_and_two_workers() -> None:
-    config = study.configuration(extrapolation, "quick", train=100, steps=60, mlp_width=16)
-    one = study.run(extrapolation, config, repeats=2)
-    two = study.run(extrapolation, config, repeats=2, workers=2)
+    config = extrapolation.STUDY.configuration("quick", train=100, steps=60, mlp_width=16)
+    one = run(extrapolation.STUDY, config=config, repeats=2).table
+    two = run(extrapolation.STUDY, config=config, repeats=2, workers=2).table
     pandas.testing.assert_frame_equal(one, two, check_exact=True)
     assert set(one["model"]) == {"ccp", "ncp", "ccp-relu", "mlp"}
     assert "error inside" in extrapolation.summarise(one)
@@ -53,15 +53,17 @@ def test_the_same_seed_gives_the_same_table_with_one_and_two_workers() -> None:
 @pytest.mark.parametrize("target", ["helix", "periodic", "actgelu", "log"])
 @pytest.mark.parametrize("model", ["product", "pooled-relu", "mlp-sin"])
 def test_every_target_and_model_can_be_chosen(target: str, model: str) -> None:
-    found = measured("quick", model, 2, target=target, train=50, test=50, steps=5, directions=3, initialisation="A")
+    found = measured(
+        "quick", model, 2, target=target, train=50, test=50, steps=5, directions=3, initialisation="kaiming"
+    )
     assert found["error outside"] > 0
     assert found["ray R2 1"] <= 1
 
 
 def test_a_diverging_run_says_so() -> None:
-    config = study.configuration(extrapolation, "quick", models=("ccp",), optimiser="sgd", learning_rate=10.0, train=50)
+    config = extrapolation.STUDY.configuration("quick", models=("ccp",), optimiser="sgd", learning_rate=10.0, train=50)
     with pytest.raises(PolygeomError, match=r"every case failed; the first: training diverged.*lower learning_rate"):
-        study.run(extrapolation, config)
+        run(extrapolation.STUDY, config=config)
 
 
 @pytest.mark.slow

@@ -13,9 +13,9 @@ pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
 from polygeom.errors import PolygeomError  # noqa: E402
-from polygeom.experiments import study  # noqa: E402
 from polygeom.experiments.functions import spectral_bias  # noqa: E402
 from polygeom.experiments.functions.spectral_bias import harmonic  # noqa: E402
+from polygeom.experiments.running import run  # noqa: E402
 
 
 @pytest.mark.parametrize("dimension", [3, 10])
@@ -47,7 +47,7 @@ def test_dimensions_and_frequencies_out_of_range_are_refused() -> None:
 
 
 def measured(preset: str, way: str, degree: int, seed: int = 0, **changes: Any) -> list[dict[str, Any]]:
-    config = study.configuration(spectral_bias, preset, **{way: True}, degrees=(degree,), **changes)
+    config = spectral_bias.STUDY.configuration(preset, **{way: True}, degrees=(degree,), **changes)
     (case,) = [case for case in spectral_bias.cases(config) if case["way"] == way]
     return spectral_bias.measure(case | {"seed": seed, "device": "cpu"})
 
@@ -99,7 +99,7 @@ def test_a_network_follows_the_flow() -> None:
 
 
 def test_images_give_labels_and_perturbations() -> None:
-    config = study.configuration(spectral_bias, "digits", samples=300)
+    config = spectral_bias.STUDY.configuration("digits", samples=300)
     x, target, parts = spectral_bias.problem(config, 0)
     assert list(parts) == ["labels", "k=1", "k=2", "k=3", "k=4"]
     assert np.allclose(np.linalg.norm(x, axis=1), 1)
@@ -109,9 +109,9 @@ def test_images_give_labels_and_perturbations() -> None:
     found = halves(measured("digits", "flow", 3, samples=300))
     assert found["k=1"] < found["k=4"]
     with pytest.raises(PolygeomError, match="data_root must name the folder"):
-        spectral_bias.problem(study.configuration(spectral_bias, "mnist"), 0)
+        spectral_bias.problem(spectral_bias.STUDY.configuration("mnist"), 0)
     with pytest.raises(PolygeomError, match="samples must be at most 1797"):
-        spectral_bias.problem(study.configuration(spectral_bias, "digits", samples=2000), 0)
+        spectral_bias.problem(spectral_bias.STUDY.configuration("digits", samples=2000), 0)
 
 
 def test_the_published_variant_runs_and_subtracts_nothing() -> None:
@@ -124,8 +124,8 @@ def test_the_published_variant_runs_and_subtracts_nothing() -> None:
 def test_figure_and_summary() -> None:
     import matplotlib.pyplot as plt
 
-    config = study.configuration(spectral_bias, "quick", degrees=(1, 2), samples=50, width=16, steps=20)
-    table = study.run(spectral_bias, config, repeats=2)
+    config = spectral_bias.STUDY.configuration("quick", degrees=(1, 2), samples=50, width=16, steps=20)
+    table = run(spectral_bias.STUDY, config=config, repeats=2).table
     text = spectral_bias.summarise(table)
     assert "flow, degree 2: k=1 " in text
     assert "network, degree 1: k=1 " in text

@@ -11,8 +11,8 @@ torch = pytest.importorskip("torch", reason="studies need the extra learn")
 import numpy as np  # noqa: E402
 
 from polygeom.datasets import vaec  # noqa: E402
-from polygeom.experiments import study  # noqa: E402
 from polygeom.experiments.functions import visual_analogy  # noqa: E402
+from polygeom.experiments.running import run  # noqa: E402
 from polygeom.learning.networks.normalisation import KINDS  # noqa: E402
 
 TINY = visual_analogy.Config(
@@ -63,8 +63,8 @@ def test_the_solver_sees_the_images_of_the_problem() -> None:
 
 def test_a_seed_gives_the_same_rows_with_one_and_two_workers() -> None:
     config = dataclasses.replace(TINY, encoders=("plain",))
-    one = study.run(visual_analogy, config, repeats=2, workers=1)
-    two = study.run(visual_analogy, config, repeats=2, workers=2)
+    one = run(visual_analogy.STUDY, config=config, repeats=2, workers=1).table
+    two = run(visual_analogy.STUDY, config=config, repeats=2, workers=2).table
     assert one.equals(two)
     assert one["loss"].nunique() == 2
     text = visual_analogy.summarise(one)
@@ -94,7 +94,7 @@ def test_the_presets_state_the_published_sizes() -> None:
     assert (published.resolution, published.maps, published.features, published.hidden) == (128, 32, 256, 256)
     assert (published.steps, published.batch_size, published.learning_rate) == (10_000, 32, 5e-4)
     for preset in visual_analogy.PRESETS:
-        assert study.configuration(visual_analogy, preset) == visual_analogy.PRESETS[preset]
+        assert visual_analogy.STUDY.configuration(preset) == visual_analogy.PRESETS[preset]
 
 
 def regions(seed: int, encoder: str = "plain", normalisation: str = "context") -> np.ndarray:

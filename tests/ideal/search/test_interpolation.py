@@ -20,6 +20,7 @@ from polygeom.ideal.search.records import record_of
 from polygeom.ideal.search.remote import Workers
 from polygeom.ideal.search.weightspace import Ground, Problem
 from polygeom.modular import P23
+from polygeom.storage.facts import FactFile
 
 
 def generators(network: str, top: int, **options: object) -> set[str]:
@@ -51,24 +52,71 @@ def test_a_search_goes_on_from_its_journal(tmp_path: Path) -> None:
     assert seen == [6]
     assert second.result.degrees == {5: 2, 6: 21}
     assert [str(g.polynomial) for g in second.result.generators] == [str(g.polynomial) for g in first.result.generators]
-    assert len(Path(path).read_text().splitlines()) == 7
+    assert [fact["degree"] for fact in facts(Path(path))] == [1, 2, 3, 4, 5, 6]
+
+
+def facts(path: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line.partition("\t")[0]) for line in path.read_text().splitlines()[1:]]
+    return [line["data"] for line in lines if line["type"] == "row"]
 
 
 def test_wrong_journals(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     interpolate("[2,2,2] r=3", 2, journal=str(path))
-    with pytest.raises(PolygeomError, match="belongs to another search"):
+    with pytest.raises(PolygeomError, match="answers another question"):
         interpolate("[2,2,2] r=3", 2, journal=str(path), rng=1)
-    lines = path.read_text().splitlines()
-    path.write_text(lines[0] + "\n" + lines[2] + "\n")
-    with pytest.raises(PolygeomError, match="degrees are missing"):
-        interpolate("[2,2,2] r=3", 2, journal=str(path))
-    path.write_text(lines[0] + "\nnonsense\n")
-    with pytest.raises(PolygeomError, match="damaged"):
-        interpolate("[2,2,2] r=3", 2, journal=str(path))
-    path.write_bytes(b"\xff\xfe\n")
-    with pytest.raises(PolygeomError, match="damaged"):
-        interpolate("[2,2,2] r=3", 2, journal=str(path))
+    lines = path.read_bytes().splitlines(keepends=True)
+    for middle in (b"", b"nonsense\n", lines[1][:50] + b"\n"):
+        damaged = lines[0] + middle + lines[2]
+        path.write_bytes(damaged)
+        with pytest.raises(PolygeomError, match="is damaged"):
+            interpolate("[2,2,2] r=3", 2, journal=str(path))
+        assert path.read_bytes() == damaged
+    for other in (b"\xff\xfe\n", b"hello", b"{}\n"):
+        path.write_bytes(other)
+        with pytest.raises(PolygeomError, match="not a polygeom journal"):
+            interpolate("[2,2,2] r=3", 2, journal=str(path))
+        assert path.read_bytes() == other
+
+
+def test_facts_that_are_no_degrees_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    interpolate("[2,2,2] r=3", 2, journal=str(path))
+    question = json.loads(path.read_text().partition("\t")[0])["question"]
+    for fact in ({"degree": 2}, {"degree": 1, "spaces": 7}, {}):
+        path.unlink()
+        with FactFile(path, question) as file:
+            file.add(fact)
+        with pytest.raises(PolygeomError, match="remove it to start again"):
+            interpolate("[2,2,2] r=3", 2, journal=str(path))
+
+
+def test_two_searches_do_not_write_one_journal(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+
+    def second(report: object) -> None:
+        with pytest.raises(PolygeomError, match="another process is writing"):
+            interpolate("[2,2,2] r=3", 2, journal=str(path))
+
+    interpolate("[2,2,2] r=3", 2, journal=str(path), progress=second)
+    interpolate("[2,2,2] r=3", 3, journal=str(path))  # free again
+    assert [fact["degree"] for fact in facts(path)] == [1, 2, 3]
+
+
+def test_a_search_that_goes_on_finds_its_journal_as_it_left_it(tmp_path: Path) -> None:
+    path = str(tmp_path / "journal")
+    first = interpolate("[2,2,2,1] r=3", 2, journal=path)
+    interpolate("[2,2,2,1] r=3", 3, resume=first)
+    assert [fact["degree"] for fact in facts(Path(path))] == [1, 2, 3]
+    interpolate("[2,2,2,1] r=3", 4, journal=path)
+    with pytest.raises(PolygeomError, match="changed by another search since"):
+        interpolate("[2,2,2,1] r=3", 4, resume=first)
+
+
+def test_journals_in_folders_that_do_not_exist_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "no" / "journal", tmp_path):
+        with pytest.raises(PolygeomError, match=r"cannot open .*; name a file in a folder that exists"):
+            interpolate("[2,2,2] r=3", 2, journal=str(path))
 
 
 def test_time_runs_out() -> None:
@@ -242,7 +290,7 @@ def test_neurovarieties_are_lazy_and_go_on() -> None:
 def test_journals_are_plain_json(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     interpolate("[3,2,1] r=2", 3, journal=str(path))
-    header, *degrees = [json.loads(line) for line in path.read_text().splitlines()]
-    assert header["network"] == "[3,2,1] r=2"
+    header, degrees = json.loads(path.read_text().partition("\t")[0]), facts(path)
+    assert header["question"]["network"] == "[3,2,1] r=2"
     assert [d["degree"] for d in degrees] == [1, 2, 3]
     assert degrees[2]["equations"][0]["proved"] is True

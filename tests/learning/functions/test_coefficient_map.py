@@ -5,12 +5,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from engines.zoo import ZOO, case
+
+from polygeom.testing.zoo import ZOO, case
 
 torch = pytest.importorskip("torch", reason="coefficients as tensors need the extra learn")
 
 from polygeom.engines.symbolic import coefficient_map, weight_names  # noqa: E402
-from polygeom.engines.torch_module import TorchEngine  # noqa: E402
+from polygeom.engines.torch_engine import TorchEngine  # noqa: E402
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.ideal.grading.coordinates import Coordinates  # noqa: E402
 from polygeom.learning.functions.coefficient_map import (  # noqa: E402

@@ -31,10 +31,10 @@ def ray_misfit(function: Callable[[torch.Tensor], torch.Tensor], inputs: int, de
 def modules(degree: int) -> dict[str, torch.nn.Module]:
     made = {
         kind: hadamard_network(kind, 4, 5, degree, initialisation=option, rng=2)
-        for kind, option in (("ccp", "A"), ("product", "unit"), ("ncp", "B"))
+        for kind, option in (("ccp", "kaiming"), ("product", "unit"), ("ncp", "variance2"))
     }
     pooled = PooledHadamardNetwork(4, 5, degree, activation="identity")
-    return made | {"pooled": initialise(pooled.double(), "unit", 1)}
+    return made | {"pooled": initialise(pooled.double(), "normal", 1)}
 
 
 @pytest.mark.parametrize("degree", [2, 3, 5])
@@ -70,7 +70,7 @@ def test_relu_networks_are_their_formula_and_no_polynomial(kind: str) -> None:
 def test_identity_and_activated_modules_agree_at_the_same_weights(kind: str) -> None:
     """The family of the algebra and the formula written for activations are the same function."""
     one = hadamard_network(kind, 3, 4, 3, rng=3, bias=kind != "product")
-    other = hadamard_network(kind, 3, 4, 3, rng=5, initialisation="normal")
+    other = hadamard_network(kind, 3, 4, 3, rng=5, initialisation="standard")
     assert "fixed factor" in other.why
     other.scale = 1.0
     weights = dict(one.named_parameters())
@@ -110,7 +110,8 @@ def test_pooled_networks_are_their_formula() -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "weight", "bias"), [("A", 2 / 300, None), ("B", 2.0, None), ("normal", 1.0, 1.0), ("unit", 1 / 200, 0.0)]
+    ("option", "weight", "bias"),
+    [("kaiming", 2 / 300, None), ("variance2", 2.0, None), ("standard", 1.0, 1.0), ("normal", 1 / 200, 0.0)],
 )
 def test_initialisations_have_their_variances(option: str, weight: float, bias: float | None) -> None:
     module = initialise(Perceptron(200, 300, 2).double(), option, 3)
@@ -120,14 +121,14 @@ def test_initialisations_have_their_variances(option: str, weight: float, bias: 
         assert 0.9 / 200**0.5 < linear.bias.abs().max().item() <= 1 / 200**0.5
     else:
         assert linear.bias.square().mean().item() == pytest.approx(bias, rel=0.3)
-    default = initialise(Perceptron(200, 300, 2).double(), "torch", 3)
+    default = initialise(Perceptron(200, 300, 2).double(), "uniform", 3)
     assert default.maps[0].weight.abs().max().item() == pytest.approx(200**-0.5, rel=0.01)
     again = initialise(Perceptron(200, 300, 2).double(), option, 3)
     assert torch.equal(again.maps[0].weight, linear.weight)
 
 
 def test_normalisations_keep_their_parameters() -> None:
-    module = initialise(Perceptron(3, 4, 3, batch_norm=True), "normal", 1)
+    module = initialise(Perceptron(3, 4, 3, batch_norm=True), "standard", 1)
     assert torch.equal(module.norms[0].weight, torch.ones(4))
 
 
@@ -164,7 +165,7 @@ def test_unknown_names_are_refused() -> None:
         hadamard_network("cpp", 1, 1, 1)
     with pytest.raises(PolygeomError, match="activation must be one of identity, relu"):
         hadamard_network("ccp", 1, 1, 1, activation="Relu")
-    with pytest.raises(PolygeomError, match="initialisation must be one of torch, A, B"):
+    with pytest.raises(PolygeomError, match="initialisation must be one of unit, normal, truncated"):
         hadamard_network("ccp", 1, 1, 1, initialisation="C")
     with pytest.raises(PolygeomError, match="layers must be at least 2"):
         Perceptron(1, 1, 1)

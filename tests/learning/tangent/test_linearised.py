@@ -204,7 +204,7 @@ def test_a_linearised_module_is_its_tangent(name: str, bias: bool) -> None:
     model, d = linearize(module, bias=bias), normal(j.shape[2])
     model.displace(d)
     origin = module(x).detach().reshape(len(x), -1)
-    expected = j @ d + (origin if bias else 0)
+    expected = (j @ d + (origin if bias else 0)).reshape(module(x).shape)
     assert (model(x) - expected).abs().max() <= 1e-10 * max(1.0, float(expected.abs().max()))
     own = torch.cat([w.reshape(-1) for w in model.weights().values()])
     start = torch.cat([w.detach().reshape(-1) for w in module.parameters() if w.requires_grad])
@@ -221,7 +221,7 @@ def test_the_error_of_the_tangent_is_quadratic(name: str) -> None:
         model = linearize(module)
         model.displace(step * d)
         moved = torch.func.functional_call(module, model.weights(), (x,))
-        errors.append(float((moved.reshape(len(x), -1) - model(x)).detach().norm()))
+        errors.append(float((moved - model(x)).detach().norm()))
     assert all(torch.equal(w, weights[n]) for n, w in module.named_parameters())
     slope = np.polyfit(np.log(steps), np.log(errors), 1)[0]
     assert abs(slope - 2) < 0.1
@@ -282,6 +282,8 @@ def test_bad_arguments_are_explained() -> None:
     with pytest.raises(PolygeomError, match="kernel must be positive definite"):
         kernel_regression(torch.ones(3, 3).double(), torch.ones(3))
     with pytest.raises(PolygeomError, match=r"kernel must have shape \(n, n\)"):
+        kernel_regression(kernel[:2], torch.ones(3))
+    with pytest.raises(PolygeomError, match="targets must be as many as rows of the kernel, got 4 and 3"):
         kernel_regression(kernel, torch.ones(4))
     with pytest.raises(PolygeomError, match="kernel must be a symmetric matrix"):
         eigensystem(np.triu(np.ones((3, 3))))

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from engines.zoo import ZOO
+
+from polygeom.testing.zoo import ZOO
 
 torch = pytest.importorskip("torch", reason="tangent kernels need the extra learn")
 

@@ -6,7 +6,8 @@ import itertools
 
 import numpy as np
 import pytest
-from engines.zoo import ZOO
+
+from polygeom.testing.zoo import ZOO
 
 torch = pytest.importorskip("torch", reason="fits need the extra learn")
 

@@ -9,13 +9,13 @@ import sys
 import timeit
 
 import pytest
-from engines.zoo import TEXTS, ZOO
 from hypothesis import given
 from network import examples
 
 from polygeom.network import Dense, Input, Network, Node, lightning_attention, mlp, parse, write
+from polygeom.network.builder import _parse
 from polygeom.network.limits import LONGEST_TEXT, MOST_SYMBOLS
-from polygeom.network.text.notation import _parse
+from polygeom.testing.zoo import TEXTS, ZOO
 
 CANONICAL = [
     "[2,3]",
@@ -40,7 +40,7 @@ CANONICAL = [
     "input(3)",
     "x0=input(2); power(x0,2)",
     "x0=input(2); x1=dense(x0,3); x2=power(x1,1); dense(x2,1)",
-    "x0=input(2); x1=dense(x0,3); x2=polynomial(x1,[0,1]); x3=dense(x2,3); x4=power(x3,2); dense(x4,1)",
+    "x0=input(2); x1=dense(x0,3); x2=polynomial(x1,[1,1]); x3=dense(x2,3); x4=power(x3,1001); dense(x4,1)",
     "x0=input(2); x1=dense(x0,2,pattern=[[0,-1],[-1,0]]); x2=dense(x1,2); x3=dense(x2,2,shares=x2); sum(x1,x3)",
     "x0=input(4,2); x1=convolution(x0,2,stride=2,channels=3); flatten(x1)",
 ]
@@ -58,6 +58,13 @@ def test_canonical_text_reads_back_as_itself(text: str) -> None:
         ("\t[ 2 , 3 ,\n1 ]  bias  r = 2 ", "[2,3,1] r=2 bias"),
         ("[2,3,3,1]r=2,2", "[2,3,3,1] r=2"),
         ("[2,3] r=2", "[2,3]"),
+        ("[5,5,5,1] p=0,0,1", "[5,5,5,1] r=2"),
+        ("[3,2,3] p=0,1", "[3,2,3] r=1"),
+        ("[2,2,2,1] p=0,0,1;0,1,1", "[2,2,2,1] p=0,0,1;0,1,1"),
+        ("[2,2,2,1] p=0,1;0,0,1 bias", "[2,2,2,1] r=1,2 bias"),
+        ("convolutional(4,kernels=[2,2],activation=[0,0,1])", "convolutional(4,kernels=[2,2],degrees=2)"),
+        ("a=input(2); b=polynomial(a,[0,0,0,1]); c=polynomial(b,[0,1]); dense(c,1)",
+         "x0=input(2); x1=power(x0,3); x2=power(x1,1); dense(x2,1)"),
         ("[2,3,3,1] p=0,2/4;0,1/2", "[2,3,3,1] p=0,1/2"),
         ("[2,3,1] r=2 tied", "[2,3,1] r=2"),
         ("mlp([2,3,1], 2)", "[2,3,1] r=2"),
@@ -116,7 +123,7 @@ def test_texts_are_within_the_limits_that_reading_sets(network: Network) -> None
 
 LARGEST = {
     "widths": lambda: mlp([10**6] * (MOST_SYMBOLS // 4), 10**6),
-    "polynomials": lambda: mlp([1] * (MOST_SYMBOLS // 9), activation=(0, 1), bias=True),
+    "polynomials": lambda: mlp([1] * (MOST_SYMBOLS // 9), activation=(1, 1), bias=True),
     "pattern": lambda: Network((Node(Input((141,))), Node(Dense(141, ((0,) * 141,) * 141), (0,)))),
     "attention": lambda: lightning_attention(10**6, 10**6, rank=10**6, outputs=1, layers=6666),
     "convolutions": lambda: parse("x0=input(1000000,9); " + "; ".join(map(_convolution, range(4999)))),

@@ -1,0 +1,76 @@
+"""Checks of arguments that every room shares: seeds, and shapes that name the same numbers. One place, one wording."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from polygeom.errors import PolygeomError
+
+_MOST = 2**63 - 1
+
+
+def is_integer(value: Any) -> bool:
+    """Whether ``value`` is an integer of Python or NumPy, and not a bool.
+
+    Examples
+    --------
+    >>> is_integer(np.int64(2)), is_integer(2.0), is_integer(True)
+    (True, False, False)
+    """
+    try:
+        index(value)
+    except TypeError:
+        return False
+    return not isinstance(value, bool)
+
+
+def seed(rng: Any, name: str = "rng") -> int:
+    """A seed from what ``rng=`` may be: an integer as it is, a generator of NumPy or torch by one draw from it.
+
+    The draw moves the generator on, so that the next call with it gives another seed.
+
+    Raises
+    ------
+    PolygeomError
+        For anything else, and for integers outside ``0 … 2⁶³ - 1``.
+
+    Examples
+    --------
+    >>> seed(3), seed(np.random.default_rng(0)) == seed(np.random.default_rng(0))
+    (3, True)
+    """
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(_MOST))
+    torch = sys.modules.get("torch")  # a generator of torch can only come from someone who has imported it
+    if torch is not None and isinstance(rng, torch.Generator):
+        return int(torch.randint(_MOST, (), generator=rng, device=rng.device))
+    number = index(rng) if is_integer(rng) else -1
+    if not 0 <= number <= _MOST:
+        raise PolygeomError(
+            f"{name} must be an integer from 0 to 2^63 - 1 or a generator of NumPy or torch, got {rng!r}; "
+            f"write {name}=0"
+        )
+    return number
+
+
+def same_numbers(shape: Sequence[int], wanted: Sequence[int]) -> bool:
+    """Whether arrays of both shapes hold the same numbers of the same points: equal but for axes of length 1.
+
+    The first axis, that of the points, must be there and agree.
+
+    Examples
+    --------
+    >>> same_numbers((8,), (8, 1)), same_numbers((8, 2), (2, 8)), same_numbers((1, 8), (8,))
+    (True, False, False)
+    """
+    if not shape or not wanted or shape[0] != wanted[0]:
+        return False
+    return [size for size in shape[1:] if size != 1] == [size for size in wanted[1:] if size != 1]
+
+
+__all__ = ["is_integer", "same_numbers", "seed"]

@@ -1,0 +1,1 @@
+"""Bounds for networks that are not plain perceptrons."""

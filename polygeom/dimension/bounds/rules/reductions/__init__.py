@@ -1,0 +1,1 @@
+"""Bounds by smaller networks of the same kind."""

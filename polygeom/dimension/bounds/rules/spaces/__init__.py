@@ -1,0 +1,1 @@
+"""Bounds by the space in which the functions of a layer lie."""

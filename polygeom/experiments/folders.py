@@ -1,0 +1,130 @@
+"""The folder of a study: its configuration, table, arrays and figures."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from polygeom.errors import PolygeomError
+from polygeom.experiments.study import Study
+from polygeom.storage import durable
+
+if TYPE_CHECKING:
+    import pandas
+
+CONFIG = "config.json"
+"""What the folder of a study says about how it was made."""
+IDENTITY = ("study", "seed", "device")
+"""What must agree, next to the options, for a folder to be gone on with; more repeats may be asked for."""
+
+
+def folder(path: str | os.PathLike[str]) -> Path:
+    """The folder, created if its parent exists.
+
+    Raises
+    ------
+    PolygeomError
+        When it cannot be created, or is a file.
+    """
+    found = Path(path)
+    try:
+        found.mkdir(exist_ok=True)
+    except OSError as error:
+        raise PolygeomError(
+            f"out: cannot create the folder {os.fspath(path)!r}: {error.strerror}; name one in a folder that exists"
+        ) from error
+    return found
+
+
+def claim_folder(target: Path, plan: Mapping[str, Any], *, overwrite: bool) -> None:
+    """Write `CONFIG` to the folder of a run, of which it is the content.
+
+    Raises
+    ------
+    PolygeomError
+        When the folder has results of other options, and they may not be replaced.
+    """
+    file = target / CONFIG
+    if file.exists() and not overwrite:
+        found = read_config(file)
+        old, new = ({**{name: of[name] for name in IDENTITY}, **of["config"]} for of in (found, plan))
+        differing = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+        if not differing and found["repeats"] > plan["repeats"]:
+            differing, old["repeats"], new["repeats"] = ["repeats"], found["repeats"], plan["repeats"]
+        if differing:
+            told = ", ".join(f"{name} {old.get(name)!r} (now {new.get(name)!r})" for name in differing[:5])
+            raise PolygeomError(
+                f"out: {target} has results of other options: {told}; name another folder, or write --overwrite"
+            )
+    elif not overwrite and any(target.glob(f"{plan['study']}*")):
+        raise PolygeomError(
+            f"out: {target} has files of this study without {CONFIG}; name another folder, or write --overwrite"
+        )
+    try:
+        durable.replace_file(file, (json.dumps(plan, indent=2) + "\n").encode())
+    except OSError as error:
+        raise PolygeomError(f"out: cannot write to {target}: {error.strerror}") from error
+
+
+def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The content of the `CONFIG` of an earlier run.
+
+    Raises
+    ------
+    PolygeomError
+        When it cannot be read, or is something else.
+    """
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PolygeomError(f"config: cannot read {os.fspath(path)}: {error.strerror}") from None
+    except ValueError as error:
+        raise PolygeomError(f"config: {os.fspath(path)} is no JSON: {error}") from None
+    wanted = {"study": str, "preset": str, "config": dict, "repeats": int, "seed": int, "device": str}
+    for name, kind in wanted.items():
+        if not isinstance(data, dict) or not isinstance(data.get(name), kind):
+            raise PolygeomError(f"config: {os.fspath(path)} is not the {CONFIG} of a study: it lacks {name!r}")
+    return dict(data)
+
+
+def write_table(study: Study[Any], table: pandas.DataFrame, target: Path) -> list[str]:
+    """The table as CSV; rows with an array go into an archive of numpy instead, under the words in their columns."""
+    import numpy as np
+
+    written = [f"{study.name}.csv"]
+    if study.arrays and "data" in table:
+        with_array = table["data"].notna()
+        rows = table[with_array]
+        names = rows[["seed", *study.arrays]].astype(str).agg("/".join, axis=1)
+        arrays: dict[str, Any] = {key: np.asarray(d) for key, d in zip(names, rows["data"], strict=True)}
+        np.savez_compressed(target / f"{study.name}.npz", **arrays)
+        table = table[~with_array].dropna(axis="columns", how="all")
+        written.append(f"{study.name}.npz")
+    table.to_csv(target / f"{study.name}.csv", index=False)
+    return written
+
+
+def draw_all(study: Study[Any], table: pandas.DataFrame, target: Path) -> list[str]:
+    """The figure of a study, and its further ones: their file names."""
+    figures = {study.name: study.plot}
+    figures |= {f"{study.name}-{label}": function for label, function in study.figures.items()}
+    for label, function in figures.items():
+        draw(function, table, target / f"{label}.png")
+    return [f"{label}.png" for label in figures]
+
+
+def draw(plot: Callable[[Any], Any], table: pandas.DataFrame, path: Path) -> None:
+    """Save what a function draws, without a display."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}):
+        drawn = plot(table)
+        figure = getattr(drawn, "figure", drawn)
+        figure.savefig(path, dpi=110, bbox_inches="tight")
+        plt.close(figure)

@@ -1,0 +1,1 @@
+"""Following solutions over the complex numbers, and proving that they exist."""

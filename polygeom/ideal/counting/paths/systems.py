@@ -1,0 +1,343 @@
+"""The systems whose solutions are counted: sections of a neurovariety, and critical points of distances to it.
+
+Both are affine-linear in their parameters and come with one solution for free: choose the weights, then the parameters.
+That is what monodromy needs. Their solutions form one orbit of the monodromy group, since weights and parameters
+together form an irreducible variety: an affine-linear bundle over the space of weights.
+
+A solution is known up to weights that give the same function. So at each step of a path only the directions across
+these fibres count (`polygeom.ideal.counting.paths.kernels`), and no choice of coordinates on the weights has to be good
+everywhere. Along such a path ``Σ e_k |w_k|²`` stays what it is for every scaling with exponents ``e`` that leaves the
+function unchanged; hence weights that are balanced at the start stay balanced.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+
+from polygeom.ideal.counting.paths.program import program
+from polygeom.ideal.grading.coordinates import Coordinates
+from polygeom.network import Network
+from polygeom.symmetry.gauge import scalings
+
+Array = np.ndarray
+Marks = Callable[[Array], Array]
+"""Numbers ``(B, q)`` by which solutions ``(B, P)`` are told apart."""
+
+_DRAWS = 20
+_WELL = 30.0
+_FULL = 1e-9
+MOST_MONOMIALS = 400
+"""Up to so many coefficients of an output, sections are generic in the coefficients; beyond, in outputs at points."""
+
+
+def complex_normal(rng: np.random.Generator, *shape: int) -> Array:
+    """Independent standard complex normal numbers."""
+    numbers: Array = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) / np.sqrt(2)
+    return numbers
+
+
+def balanced(network: Network, w: Array, rounds: int = 30) -> Array:
+    """Weights ``(B, P)`` of the same functions for which no scaling makes ``Σ |w_k|²`` smaller, nearly."""
+    exponents = scalings(network).astype(float)
+    w = w.copy()
+    with np.errstate(all="ignore"):
+        for _ in range(rounds):
+            for e in exponents:
+                squares = np.abs(w) ** 2
+                slope, curvature = squares @ e, 2 * squares @ (e * e)
+                step = np.clip(-slope / (curvature + 1e-300), -0.5, 0.5)
+                w *= np.exp(step[:, None] * e)
+    return w
+
+
+class Outputs:
+    """The outputs of a network at points: linear coordinates in which a neurovariety is looked at.
+
+    At ``k + 1`` generic points they tell generic points of a ``k``-dimensional neurovariety apart, and keep its degree:
+    among the functions that agree with a given one, each further generic point leaves a set of smaller dimension.
+
+    Parameters
+    ----------
+    network:
+        Any network.
+    dimension:
+        Of the closure of the set of these outputs, for all weights.
+    points:
+        ``(N, *input_shape)``.
+    exact:
+        Whether they are meant as they stand, or as the nearest doubles to the points that are meant.
+    """
+
+    def __init__(self, network: Network, dimension: int, points: Array, *, exact: bool = True) -> None:
+        self.network, self.dimension, self.points = network, dimension, points
+        self.program = program(network)
+        self.exact = exact and self.program.exact
+        self.packed = np.ascontiguousarray(points.reshape(len(points), -1).T, dtype=complex)
+
+    @property
+    def size(self) -> int:
+        """Number ``m`` of coordinates."""
+        return self.network.output_dimension * len(self.points)
+
+    @classmethod
+    def random(cls, network: Network, dimension: int, rng: np.random.Generator) -> Outputs:
+        """At few generic points; the coefficients where there are not many."""
+        monomials = len(Coordinates(network).monomials)
+        if monomials <= MOST_MONOMIALS:
+            return Coefficients(network, dimension, rng)
+        points = _sphere(rng, min(2 * dimension + 10, monomials), network.input_dimension)
+        return cls(network, dimension, points.reshape(-1, *network.input_shape))
+
+    def start(self, rng: np.random.Generator) -> Array:
+        """Random weights ``(1, P)``, balanced."""
+        return balanced(self.network, complex_normal(rng, 1, self.network.parameter_count))
+
+    def raw(self, w: Array) -> Array:
+        """Outputs at the points, ``(B, m)``: entry ``o N + n`` is output ``o`` at point ``n``."""
+        from polygeom.ideal.counting.paths import kernels
+
+        p, w = self.program, np.ascontiguousarray(w, dtype=complex)
+        values: Array = kernels.values_of(p.operations, p.constants, p.outputs, p.registers, self.packed, w)
+        return values
+
+    def image(self, w: Array) -> Array:
+        """Coordinates of points of the neurovariety, a row for each of ``(B, P)`` weights."""
+        return self.raw(w)
+
+    def marks(self, rng: np.random.Generator) -> Marks:
+        """Three random linear functions of the image, by which functions are told apart."""
+        size = self.image(np.ones((1, self.network.parameter_count), dtype=complex)).shape[1]
+        functionals = complex_normal(rng, size, 3)
+
+        def marks(w: Array) -> Array:
+            found: Array = self.image(w) @ functionals
+            return found
+
+        return marks
+
+    def combinations(self, rng: np.random.Generator, count: int) -> Array:
+        """``(count, m)``: generic linear forms in the outputs at the points."""
+        rows: Array = complex_normal(rng, count, self.size) / np.sqrt(self.size)
+        return rows
+
+
+class Coefficients(Outputs):
+    """The coefficients of the outputs by evaluation: outputs at points, times a fixed matrix.
+
+    They come in the order of `polygeom.ideal.Coordinates` and *normalised*: the coefficient of ``x^α`` divided by the
+    square root of the multinomial coefficient (of the homogenised output, where there are lower degrees). Linear forms
+    with independent normal entries in these coordinates are distributed invariantly under unitary changes of the
+    inputs, so that no solution of a generic section is much smaller than the others.
+
+    Parameters
+    ----------
+    network, dimension:
+        As for `Outputs`.
+    rng:
+        Source of the points; of several draws the best conditioned is kept.
+    excess:
+        How many times as many points as monomials: more cost more, and are better conditioned.
+    """
+
+    def __init__(self, network: Network, dimension: int, rng: np.random.Generator, *, excess: int = 1) -> None:
+        coordinates = Coordinates(network)
+        self.exponents = exponents = np.array(coordinates.monomials)
+        count, top = len(exponents), int(exponents.sum(axis=1).max())
+        slack = top - exponents.sum(axis=1)
+        multinomials = [math.factorial(top) // math.prod(map(math.factorial, (*a, s)))
+                        for a, s in zip(exponents.tolist(), slack.tolist(), strict=True)]  # fmt: skip
+        roots = np.sqrt(np.array(multinomials, dtype=float))
+        self.selection = coordinates.selection
+        self.scales = np.tile(roots, network.output_dimension)[self.selection]
+        best: tuple[float, Array, Array] | None = None
+        for draw in range(_DRAWS):
+            points = excess * count if draw < _DRAWS // 2 else max(2, excess) * count
+            weights, inputs = np.ones(points, dtype=complex), _sphere(rng, points, network.input_dimension)
+            if slack.any():
+                homogeneous = _sphere(rng, points, network.input_dimension + 1)
+                weights, inputs = homogeneous[:, 0] ** top, homogeneous[:, 1:] / homogeneous[:, :1]
+            table = np.prod(inputs[:, None, :] ** exponents, axis=2) * roots * weights[:, None]
+            condition = float(np.linalg.cond(table))
+            if best is None or condition < best[0]:
+                best = condition, inputs, np.linalg.pinv(table) * weights
+            if best[0] < _WELL:
+                break
+        assert best is not None
+        _, inputs, inverse = best
+        super().__init__(network, dimension, inputs.reshape(len(inputs), *network.input_shape))
+        self.readout = np.kron(np.eye(network.output_dimension), inverse)[self.selection]
+
+    def image(self, w: Array) -> Array:
+        coefficients: Array = self.raw(w) @ self.readout.T
+        return coefficients
+
+    def combinations(self, rng: np.random.Generator, count: int) -> Array:
+        rows: Array = complex_normal(rng, count, len(self.readout)) @ self.readout / np.sqrt(len(self.readout))
+        return rows
+
+
+def _sphere(rng: np.random.Generator, count: int, size: int) -> Array:
+    """Random inputs ``(count, n)`` of length ``√n``."""
+    points = complex_normal(rng, count, size)
+    sphere: Array = points * np.sqrt(size) / np.linalg.norm(points, axis=1, keepdims=True)
+    return sphere
+
+
+class System:
+    """``k`` equations on weights, affine-linear in parameters, as the compiled kernels read them.
+
+    Attributes
+    ----------
+    outputs:
+        Where the network is evaluated.
+    kind:
+        0 for sections, 1 for critical points.
+    matrix:
+        ``(k, m)``: the equations of a section; for critical points generic linear forms that choose the frame.
+    form:
+        ``(m, m)``: the quadratic form on outputs, empty for sections.
+    """
+
+    kind: int
+
+    def __init__(self, outputs: Outputs, matrix: Array, form: Array) -> None:
+        self.outputs = outputs
+        self.matrix, self.form = np.ascontiguousarray(matrix), np.ascontiguousarray(form, dtype=complex)
+
+    def right(self, parameters: Array) -> Array:
+        """The vectors in the equations of the kernels for parameters ``(…, ·)``."""
+        return parameters
+
+    def linearised(self, w: Array, parameters: Array, frames: Array | None = None) -> tuple[Array, ...]:
+        """Equations ``(B, k)``, derivatives ``(B, k, k)``, outputs ``(B, m)``, their derivatives ``(B, P, m)``, and
+        frames ``(B, P, k)``: those given, or new ones."""
+        from polygeom.ideal.counting.paths import kernels
+
+        w = np.ascontiguousarray(w, dtype=complex)
+        fresh = frames is None
+        if frames is None:
+            frames = np.zeros((*w.shape, len(self.matrix)), dtype=complex)
+        frames = np.ascontiguousarray(frames, dtype=complex)
+        right = self.right(parameters)
+        p = np.array(np.broadcast_to(right, (len(w), right.shape[-1])), dtype=complex, order="C")
+        found = kernels.linearised(*self.packed, w, frames, fresh, p)
+        return (*found, frames)
+
+    @property
+    def packed(self) -> tuple[object, ...]:
+        """The arguments that all kernels begin with."""
+        p = self.outputs.program
+        return (self.kind, p.operations, p.constants, p.outputs, p.registers, p.inputs, self.outputs.packed,
+                self.matrix, self.form)  # fmt: skip
+
+    def proper(self, w: Array) -> Array:
+        """Mask ``(B,)`` of weights at which the derivative has full rank, as far as floats can tell."""
+        size = self.outputs.dimension
+        zero = np.zeros(self.matrix.shape[0] if self.kind == 0 else self.matrix.shape[1], dtype=complex)
+        slopes = System.linearised(_Plain(self.outputs, self.matrix), w, zero[: len(self.matrix)])[3]
+        singular = np.linalg.svd(np.nan_to_num(slopes), compute_uv=False)
+        full: Array = singular[:, size - 1] > _FULL * singular[:, 0]
+        return full
+
+    def move(self, base: Array, rng: np.random.Generator) -> Array:
+        """A random parameter of the size of ``base``."""
+        moved: Array = np.linalg.norm(base) / np.sqrt(len(base)) * complex_normal(rng, len(base))
+        return moved
+
+    def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        """A random solution ``(1, P)`` and the parameter that has it."""
+        raise NotImplementedError
+
+
+class Sections(System):
+    """The neurovariety cut by ``k`` affine-linear equations: ``A y(w) = b``, ``y`` the outputs.
+
+    The parameter is ``b``, ``(k,)``: the section moves parallel to itself. That is enough for monodromy, since ``A``
+    makes the irreducible neurovariety a covering of the space of all ``b``, up to what has smaller dimension.
+
+    Parameters
+    ----------
+    outputs:
+        Of the network at generic points, or its coefficients.
+    rng:
+        Source of the generic matrix ``A``, ``(k, m)``.
+    """
+
+    kind = 0
+
+    def __init__(self, outputs: Outputs, rng: np.random.Generator) -> None:
+        super().__init__(outputs, outputs.combinations(rng, outputs.dimension), np.zeros((0, 0)))
+
+    def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        w = self.outputs.start(rng)
+        return w, self.matrix @ self.outputs.raw(w)[0]
+
+
+class _Plain(System):
+    kind = 0
+
+    def __init__(self, outputs: Outputs, matrix: Array) -> None:
+        super().__init__(outputs, matrix, np.zeros((0, 0)))
+
+
+class CriticalPoints(System):
+    """Critical points of ``w ↦ Q(c(w) - u)`` for a quadratic form ``Q``: ``J(w)ᵀ Q (c(w) - u) = 0``.
+
+    The parameter is the target ``u``. At weights where the rank of ``J`` drops the equations have solutions that are
+    not critical points on the neurovariety; `proper` tells them apart.
+
+    Parameters
+    ----------
+    outputs:
+        `Coefficients` of the network, where ``c`` are the normalised coefficients; or `Outputs` at given points, where
+        ``c`` are the outputs themselves.
+    form:
+        Symmetric matrix of ``Q``, in the *plain* coefficients (an object array of fractions) or in the outputs.
+    any_form:
+        Whether any form near the given one will do, because it stands for a generic one; otherwise proofs of solutions
+        take account of its rounding.
+    """
+
+    kind = 1
+    outputs: Outputs
+
+    def __init__(self, outputs: Outputs, form: Array, *, any_form: bool = False) -> None:
+        self.exact_form, self.any_form = form, any_form
+        self.meant: tuple[Array, Array] | None = None  # exact entries of the form on outputs, see residuals
+        if isinstance(outputs, Coefficients):
+            self.distance = outputs.scales[:, None] * form.astype(float) * outputs.scales
+            read = outputs.readout
+        else:
+            self.distance, read = form.astype(float), np.eye(outputs.size)
+        self.pull = read.T @ self.distance
+        symmetric = self.pull @ read
+        matrix = outputs.combinations(np.random.default_rng(outputs.size), outputs.dimension)
+        super().__init__(outputs, matrix, (symmetric + symmetric.T) / 2)
+
+    def right(self, parameters: Array) -> Array:
+        vectors: Array = parameters @ self.pull.T
+        return vectors
+
+    @cached_property
+    def well_conditioned(self) -> CriticalPoints:
+        """The same form read from outputs at more points: slower, and better for proofs."""
+        if not isinstance(self.outputs, Coefficients):
+            return self
+        outputs = self.outputs
+        more = Coefficients(outputs.network, outputs.dimension, np.random.default_rng(outputs.size), excess=3)
+        return CriticalPoints(more, self.exact_form, any_form=self.any_form)
+
+    def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        """A random solution ``(1, P)`` and a target that has it: the point plus a vector normal to the tangent
+        space."""
+        w = self.outputs.start(rng)
+        value = self.outputs.image(w)[0]
+        slopes = self.linearised(w, np.zeros(len(value)))[3][0]
+        conditions = slopes @ self.pull
+        offset = complex_normal(rng, len(value)) * np.linalg.norm(value) / np.sqrt(len(value))
+        tangential, *_ = np.linalg.lstsq(conditions, conditions @ offset, rcond=1e-12)
+        return w, value + offset - tangential

@@ -1,0 +1,177 @@
+"""Following the solutions of polynomial equations in a network's weights while parameters move along a path, over ℂ.
+
+Predictor and corrector: the cubic through the last two points with their tangents is continued, then Newton's method
+corrects; each path has its own step size (`polygeom.ideal.counting.paths.kernels`). Nothing here is a proof. A path
+that jumps to another solution still ends at a solution, and what is claimed about solutions is certified afterwards
+(`polygeom.ideal.counting.paths.proofs`).
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from polygeom.ideal.counting.paths.systems import Array, System
+
+_LONGEST = 0.25
+"""Seconds that one call of a kernel should take, so that a deadline is noticed in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How carefully to follow a path.
+
+    Attributes
+    ----------
+    aim:
+        Relative correction of a predicted point that the next step is chosen for.
+    far:
+        Relative correction above which a step is repeated with half its size.
+    least:
+        Step in ``t`` below which a path is given up.
+    most:
+        Steps after which it is given up.
+    """
+
+    aim: float = 1e-4
+    far: float = 1e-2
+    least: float = 1e-6
+    most: int = 1000
+
+
+QUICK = Steps(aim=2e-3, far=0.05, least=1e-5, most=300)
+CAREFUL = Steps(aim=1e-5, far=1e-3, least=1e-8, most=5000)
+
+
+class Deadline(Exception):
+    """The time is up; what was found so far stands."""
+
+
+@dataclass
+class Tracker:
+    """Follows paths of one system, within a time.
+
+    Attributes
+    ----------
+    system:
+        The equations.
+    until:
+        `time.monotonic` at which `Deadline` is raised; None for no limit.
+    workers:
+        Threads.
+    paths, lost, steps:
+        How many paths were followed, given up, and in how many steps.
+    """
+
+    system: System
+    until: float | None = None
+    workers: int = 1
+    paths: int = 0
+    lost: int = 0
+    steps: int = 0
+    _pace: float = 0.01
+
+    def follow(
+        self, w: Array, start: Array, end: Array, gamma: Array | complex = 1.0, steps: Steps = Steps()
+    ) -> tuple[Array, Array]:
+        """Follow solutions at ``start`` to solutions at ``end``.
+
+        Parameters
+        ----------
+        w:
+            ``(B, P)``: solutions at the parameters ``start``.
+        start, end:
+            Parameters, one or ``B`` of them.
+        gamma:
+            One complex number, or ``B`` of them, that choose the arcs from ``start`` to ``end``; 1 is straight.
+        steps:
+            How carefully.
+
+        Returns
+        -------
+        ``(B, P)`` end points and a mask ``(B,)``: where it is False the path was given up and the row means nothing.
+
+        Raises
+        ------
+        Deadline
+            When the time is up before all paths have ended.
+
+        References
+        ----------
+        Morgan, Sommese, "Coefficient-parameter polynomial continuation", Appl. Math. Comput. 29 (1989).
+        """
+        count = len(w)
+        start, end = (self._rows(self.system.right(p), count) for p in (start, end))
+        gamma = np.full(count, 1.0, dtype=complex) * gamma
+        w = np.ascontiguousarray(w, dtype=complex)
+        ends, arrived = np.zeros_like(w), np.zeros(count, dtype=bool)
+        for first, last, found in self._pieces(w, start, end, gamma, steps):
+            ends[first:last], reached, numbers = found
+            arrived[first:last] = reached >= 1.0
+            self.steps += int(numbers.sum())
+        arrived &= np.isfinite(ends).all(axis=1)
+        self.paths, self.lost = self.paths + count, self.lost + count - int(arrived.sum())
+        return ends, arrived
+
+    def _pieces(self, w: Array, start: Array, end: Array, gamma: Array, steps: Steps):  # type: ignore[no-untyped-def]
+        from polygeom.ideal.counting.paths import kernels
+
+        limits = (steps.aim, steps.far, steps.least, steps.most)
+
+        def piece(a: int, b: int):  # type: ignore[no-untyped-def]
+            rows = slice(a, b)
+            return a, b, kernels.follow(*self.system.packed, w[rows], start[rows], end[rows], gamma[rows], *limits)
+
+        at = 0
+        while at < len(w):
+            if self.until is not None and time.monotonic() > self.until:
+                raise Deadline
+            began = time.perf_counter()
+            size = max(1, min(len(w) - at, int(_LONGEST / self._pace)))
+            stop = min(len(w), at + size * self.workers)
+            cuts = [(a, min(stop, a + size)) for a in range(at, stop, size)]
+            if len(cuts) == 1:
+                yield piece(*cuts[0])
+            else:
+                with ThreadPoolExecutor(len(cuts)) as pool:
+                    yield from pool.map(lambda cut: piece(*cut), cuts)
+            self._pace = max(1e-6, (time.perf_counter() - began) / size)
+            at = stop
+
+    @staticmethod
+    def _rows(parameters: Array, count: int) -> Array:
+        return np.array(np.broadcast_to(parameters, (count, parameters.shape[-1])), dtype=complex, order="C")
+
+
+def track(system: System, w: Array, start: Array, end: Array, steps: Steps = Steps()) -> tuple[Array, Array]:
+    """Follow solutions along the segment between two parameters, see `Tracker.follow`."""
+    return Tracker(system).follow(w, start, end, 1.0, steps)
+
+
+def refine(system: System, w: Array, parameters: Array, rounds: int = 4) -> tuple[Array, Array]:
+    """Newton's method at fixed parameters: the iterates ``(B, P)`` and the relative size ``(B,)`` of the last step."""
+    size = np.full(len(w), np.inf)
+    with np.errstate(all="ignore"):
+        for _ in range(rounds):
+            value, matrix, _, _, frames = system.linearised(w, parameters)
+            step = _solved(matrix, value)
+            w = w - (frames @ step[..., None])[..., 0]
+            size = np.linalg.norm(step, axis=1) / (1e-300 + np.linalg.norm(w, axis=1))
+    return w, size
+
+
+def _solved(matrix: Array, right: Array) -> Array:
+    """``matrix⁻¹ right`` for a batch; NaN where a matrix is singular."""
+    try:
+        return np.linalg.solve(matrix, right[..., None])[..., 0]
+    except np.linalg.LinAlgError:
+        result = np.full(right.shape, np.nan, dtype=complex)
+        for row in range(len(matrix)):
+            try:
+                result[row] = np.linalg.solve(matrix[row], right[row])
+            except np.linalg.LinAlgError:
+                continue
+        return result

@@ -1,0 +1,46 @@
+"""Questions about a neurovariety as tasks: plain data in, plain data out, for processes that end with their limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from fractions import Fraction
+from typing import Any
+
+from polygeom.ideal.counting import invariants
+from polygeom.ideal.counting.evidence import Count
+from polygeom.ideal.neurovariety import Neurovariety
+
+SEARCH = 0.6
+"""Share of the time that the search for equations may take; the rest is for what is done with them."""
+
+
+def contains(task: dict[str, Any]) -> dict[str, Any]:
+    """`Neurovariety.contains` of ``{"network", "function", "max_degree", "timeout", "seed"}``."""
+    variety = Neurovariety(task["network"], rng=task["seed"])
+    timeout = SEARCH * task["timeout"]
+    return asdict(variety.contains(task["function"], max_degree=task["max_degree"], timeout=timeout))
+
+
+def count(
+    network: str, form: str | None, inputs: Any, options: Mapping[str, Any], seed: int
+) -> tuple[Count, list[int] | None]:
+    """The degree, with ``form`` a distance degree, with ``inputs`` a learning degree; the h-vector if it is known."""
+    variety = Neurovariety(network, rng=seed)
+    if inputs is not None:
+        found = invariants.learning_degree(variety, inputs, **options)
+    elif form is not None:
+        found = invariants.ed_degree(variety, form, **options)
+    else:
+        found = invariants.degree(variety, **options)
+    argument = None if variety.found is None else variety.found.completeness
+    return found, None if argument is None else list(argument.h_vector)
+
+
+def count_within(task: dict[str, Any]) -> dict[str, Any]:
+    """`count` of ``{"network", "form", "inputs", "timeout", "options", "seed"}``, inputs as text."""
+    rows = task["inputs"]
+    inputs = None if rows is None else [[Fraction(c) for c in row] for row in rows]
+    options = task["options"] | {"timeout": task["timeout"]}
+    found, h_vector = count(task["network"], task["form"], inputs, options, task["seed"])
+    return {"count": found.as_dict() | {"h_vector": h_vector}, "text": str(found)}

@@ -1,0 +1,77 @@
+"""`Workspace`: a network, its dimension, and the equations found so far: what every question about it shares."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from polygeom.dimension import DimensionResult
+from polygeom.ideal.grading.coordinates import Coordinates
+from polygeom.ideal.search.search import Progress, Search, interpolate
+from polygeom.network import Network, as_network
+
+
+class Workspace:
+    """A network with what was computed about its neurovariety: a search for equations goes on where an earlier one
+    ended.
+
+    Parameters
+    ----------
+    network:
+        A `Network` or its text.
+    rng:
+        Seed of all random choices.
+    workers:
+        Processes that share a search, and threads that follow paths.
+    """
+
+    def __init__(self, network: Network | str, *, rng: int = 0, workers: int = 1) -> None:
+        self.network = as_network(network)
+        self.coordinates = Coordinates(self.network)
+        self.rng, self.workers = rng, workers
+        self._search: Search | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.network.text!r})"
+
+    @cached_property
+    def dimension(self) -> DimensionResult:
+        """The affine dimension, see `polygeom.dimension.dimension`."""
+        from polygeom.dimension import dimension
+
+        return dimension(self.network, rng=self.rng)
+
+    def search(
+        self,
+        max_degree: int | None = None,
+        *,
+        timeout: float | None = None,
+        memory: int | None = None,
+        journal: str | None = None,
+        lift: int | None = None,
+        progress: Progress | None = None,
+    ) -> Search:
+        """The search for equations, continued up to ``max_degree``; see `polygeom.ideal.search.search.interpolate`."""
+        known = self._search
+        enough = known is not None and (
+            known.completeness is not None or (max_degree is not None and known.interpolation.degree >= max_degree)
+        )
+        if known is None or not enough:
+            self._search = interpolate(
+                self.network,
+                max_degree,
+                timeout=timeout,
+                memory=memory,
+                workers=self.workers,
+                rng=self.rng,
+                journal=journal,
+                lift=lift,
+                progress=progress,
+                resume=known,
+            )
+        assert self._search is not None
+        return self._search
+
+    @property
+    def found(self) -> Search | None:
+        """The search so far, None if there was none."""
+        return self._search

@@ -1,0 +1,350 @@
+"""The border of this room: what every function that takes a module, points and targets accepts, and how it is read.
+
+*Points* are tensors, NumPy arrays or nested lists of real numbers, shape ``(N, …)``. They are brought to the device and
+the precision of the weights. Integers stay integers where the module reads integers (embeddings), and become floats
+where it does not. *Outputs* are one tensor of real numbers, ``(N, …)``. *Targets* have the shape of the outputs, axes
+of length 1 aside: ``(N,)`` and ``(N, 1)`` name the same numbers, and nothing else is ever broadcast. *Classes* are
+integers ``0 … C - 1``, or one row of shares for each point (`polygeom.learning.targets`).
+
+Anything else is refused in words.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from polygeom.errors import PolygeomError
+
+_KINDS = "fiub"
+_LOOKED_AT = 1000
+"""Among so many points the one furthest from the first is found, to try whether they influence each other."""
+
+
+class FallbackWarning(UserWarning):
+    """Derivatives are right, but slower than usual: torch lacks a rule for something that the module does."""
+
+
+def warn(message: str) -> None:
+    """Issue a `FallbackWarning`."""
+    warnings.warn(" ".join(message.split())[:300], FallbackWarning, stacklevel=4)
+
+
+class _Unreadable(PolygeomError):
+    """The module cannot be evaluated at these points."""
+
+
+def tensor(value: Any, name: str) -> Tensor:
+    """A tensor of real numbers from a tensor, a NumPy array, or nested lists; arrays are copied.
+
+    Raises
+    ------
+    PolygeomError
+        For anything that is not an array of real numbers.
+
+    Examples
+    --------
+    >>> tensor(np.ones(2), "x")
+    tensor([1., 1.], dtype=torch.float64)
+    """
+    if not isinstance(value, Tensor):
+        try:
+            array = np.asarray(value)
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise PolygeomError(f"{name} must be an array of numbers, got {type(value).__name__}: {error}") from error
+        if array.dtype.kind in "fiu" and array.dtype.itemsize > 8:
+            array = array.astype(np.float64)
+        if array.dtype.kind == "u" and array.dtype.itemsize > 1:
+            array = array.astype(np.int64)
+        if array.dtype.kind not in _KINDS:
+            raise PolygeomError(
+                f"{name} must be real numbers, got {type(value).__name__} of {array.dtype}; write a tensor or an array "
+                "of floats"
+            )
+        return torch.tensor(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(array.shape))
+    if value.layout is not torch.strided or value.is_quantized or value.is_nested:
+        raise PolygeomError(f"{name} must be a dense tensor, got layout {value.layout}; write {name}.to_dense()")
+    if value.is_complex():
+        raise PolygeomError(f"{name} must be real, got {value.dtype}; write torch.view_as_real({name})")
+    return value
+
+
+def points(x: Any, like: Tensor, *, name: str = "x", integers: bool = False) -> Tensor:
+    """Points ``(N, …)`` on the device of ``like`` and in its precision; integers as int64 where they are kept.
+
+    Raises
+    ------
+    PolygeomError
+        For no points, entries that are not finite or not real, and anything that is not an array.
+
+    Examples
+    --------
+    >>> points([[1, 2]], torch.ones(1, dtype=torch.float64))
+    tensor([[1., 2.]], dtype=torch.float64)
+    """
+    x = tensor(x, name).detach()
+    if not x.ndim or not x.numel():
+        raise PolygeomError(
+            f"{name} must be a tensor of at least one point, shape (N, …), got shape {tuple(x.shape)}; "
+            "add a leading axis"
+        )
+    if x.is_floating_point() and not torch.isfinite(x).all():
+        raise PolygeomError(f"{name} must be finite, got NaN or infinite entries; leave those points out")
+    dtype = torch.int64 if integers and not x.is_floating_point() else like.dtype
+    ready: Tensor = x.to(device=like.device, dtype=dtype)
+    return ready
+
+
+def rows(x: Any, y: Any) -> tuple[Tensor, Tensor]:
+    """Two sets of rows for a kernel, ``(N, D)`` and ``(M, D)``, in the higher of their precisions.
+
+    Integers become float64.
+
+    Raises
+    ------
+    PolygeomError
+        For anything that is not rows of equal length of finite numbers.
+
+    Examples
+    --------
+    >>> [one.dtype for one in rows(np.ones((2, 3), dtype=np.float32), np.ones((1, 3)))]
+    [torch.float64, torch.float64]
+    """
+    pair = [tensor(x, "x")] if y is x else [tensor(x, "x"), tensor(y, "y")]
+    if any(one.ndim != 2 or one.shape[1] != pair[0].shape[1] for one in pair):
+        shapes = " and ".join(str(tuple(one.shape)) for one in pair)
+        raise PolygeomError(f"kernels take rows: shapes (N, D) and (M, D), got {shapes}; write x.reshape(len(x), -1)")
+    pair = [one if one.is_floating_point() else one.double() for one in pair]
+    dtype = torch.promote_types(pair[0].dtype, pair[-1].dtype)
+    pair = [one.to(device=pair[0].device, dtype=dtype) for one in pair]
+    return pair[0], pair[-1]
+
+
+def outputs(value: Any, count: int) -> Tensor:
+    """What a module has returned for ``count`` points, if it is one tensor of real numbers ``(N, …)``.
+
+    Raises
+    ------
+    PolygeomError
+        Otherwise.
+    """
+    if not isinstance(value, Tensor):
+        raise PolygeomError(
+            f"module must return one tensor of outputs (N, …), got {_described(value)}; wrap it in a module that "
+            "returns one of them, or torch.cat of all"
+        )
+    if value.is_complex():
+        raise PolygeomError(
+            f"module must return real outputs, got {value.dtype}; return torch.view_as_real(…) of them, real and "
+            "imaginary part"
+        )
+    if not value.is_floating_point():
+        raise PolygeomError(f"module must return floats, which have derivatives, got {value.dtype}; return its logits")
+    if value.shape[:1] != (count,) or not value.numel():
+        raise PolygeomError(
+            f"module must map points (N, …) to one tensor of outputs (N, …), got {tuple(value.shape)} for N = "
+            f"{count}; wrap it in a module that returns such outputs"
+        )
+    return value
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"a dictionary of {', '.join(map(str, value))}"
+    if isinstance(value, list | tuple):
+        return f"a {type(value).__name__} of {len(value)}"
+    return type(value).__name__
+
+
+def like(module: nn.Module, x: Any = None) -> Tensor:
+    """A tensor in the precision and on the device of a module: its first weight or buffer of floats.
+
+    Raises
+    ------
+    PolygeomError
+        For complex weights, and where neither the module nor ``x`` has floats.
+    """
+    for held in (*module.parameters(), *module.buffers()):
+        if held.is_complex():
+            raise PolygeomError(f"module must have real weights, got {held.dtype}; write real and imaginary parts")
+        if held.is_floating_point():
+            return held
+    return x if isinstance(x, Tensor) and x.is_floating_point() else torch.zeros(())
+
+
+def evaluate(call: Callable[[Tensor], Any], x: Tensor) -> Any:
+    """``call(x)``; what torch says about points of a wrong shape or type becomes a `PolygeomError`."""
+    try:
+        return call(x)
+    except (torch.cuda.OutOfMemoryError, PolygeomError):
+        raise
+    except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError) as error:
+        text = str(error).strip().splitlines()
+        raise _Unreadable(
+            f"module cannot be evaluated at points of shape {('N', *x.shape[1:])} and {x.dtype}: "
+            f"{type(error).__name__}: {text[0] if text else ''}; write points of the shape that it reads".replace(
+                "'N'", "N"
+            )
+        ) from error
+
+
+def accept(
+    module: nn.Module,
+    call: Callable[[Tensor], Any],
+    x: Any,
+    *,
+    name: str = "x",
+    to: Tensor | None = None,
+    separate: bool = True,
+) -> tuple[Tensor, torch.Size]:
+    """Points as the module reads them, and the shape of its outputs at one point: what every function begins with.
+
+    Parameters
+    ----------
+    module, call:
+        The module, and how it is evaluated (with which weights, in which mode).
+    x:
+        Points, as described above.
+    name:
+        Of the argument, for messages.
+    to:
+        The precision and device to bring points to, those of the module if None.
+    separate:
+        Whether points must be treated each on its own, which is tried on two of them.
+
+    Raises
+    ------
+    PolygeomError
+        For points or outputs that are none, and for modules that mix points or draw at random.
+    """
+    given = tensor(x, name)
+    wanted = like(module, given) if to is None else to
+    if given.is_floating_point():
+        return _tried(call, points(given, wanted, name=name), separate)
+    kept = reads_integers(module)
+    try:
+        return _tried(call, points(given, wanted, name=name, integers=kept), separate)
+    except _Unreadable as error:
+        try:
+            return _tried(call, points(given, wanted, name=name, integers=not kept), separate)
+        except PolygeomError:
+            raise error from None
+
+
+def reads_integers(module: nn.Module) -> bool:
+    """Whether a module has embeddings, which take integers as they are."""
+    return any(isinstance(part, nn.Embedding | nn.EmbeddingBag) for part in module.modules())
+
+
+def _tried(call: Callable[[Tensor], Any], x: Tensor, separate: bool) -> tuple[Tensor, torch.Size]:
+    with torch.no_grad():
+        found = outputs(evaluate(call, x[:1]), 1)
+        if not torch.isfinite(found).all():
+            raise PolygeomError("module must have finite outputs, got some that are not; scale inputs or weights down")
+        if separate:
+            independent(lambda rows: outputs(evaluate(call, x[rows]), len(rows)), x)
+    return x, found.shape[1:]
+
+
+def independent(values: Callable[[Tensor], Tensor], x: Tensor) -> None:
+    """Refuse where points influence each other, or values change from call to call: tried on two different points.
+
+    Parameters
+    ----------
+    values:
+        Gives the values ``(n, …)`` at some positions ``(n,)`` of the points.
+    x:
+        The points.
+    """
+    step = -(-len(x) // _LOOKED_AT)
+    far = step * int((x[::step] - x[:1]).reshape(len(x[::step]), -1).abs().amax(dim=1).argmax())
+    rows = torch.tensor([0, far], device=x.device)
+    together = values(rows)
+    alone = [values(row[None])[0] for row in rows]
+    slack = torch.finfo(together.dtype).eps ** 0.5
+    again = [values(rows) for _ in range(3)]
+    if not all(_close(together, other, slack) for other in again):
+        raise PolygeomError(
+            "module must have definite outputs, but they change from call to call (dropout or noise as a function, or "
+            "statistics that move); call module.eval(), or write it without"
+        )
+    if any(not _close(one, other, slack) for one, other in zip(together, alone, strict=True)):
+        raise PolygeomError(
+            "module must treat every point on its own, but its outputs at a point depend on the other points (the "
+            "first axis is that of points: means over it, attention or recurrence along it); write batch_first=True, "
+            "or a module without"
+        )
+
+
+def _close(one: Tensor, other: Tensor, slack: float) -> bool:
+    if one.shape != other.shape:
+        return False
+    return bool(((one - other).abs() <= slack * torch.maximum(one.abs().amax(), other.abs().amax())).all())
+
+
+def refuse_batch_statistics(module: nn.Module) -> None:
+    """Refuse modules with batch normalisation by the batch, or with active dropout, by the name of the submodule."""
+    for name, part in module.named_modules():
+        if isinstance(part, _BatchNorm) and (part.training or part.running_mean is None):
+            raise PolygeomError(
+                f"module must treat every point on its own, but batch normalisation {name or type(part).__name__!r} "
+                "uses the statistics of the batch; call module.eval() (with track_running_stats=True)"
+            )
+        if isinstance(part, nn.modules.dropout._DropoutNd) and part.training and part.p:
+            raise PolygeomError(
+                f"module must have definite outputs, but dropout {name or type(part).__name__!r} is active; "
+                "call module.eval()"
+            )
+
+
+def call_with(module: nn.Module, tensors: Mapping[str, Tensor], x: Tensor) -> Any:
+    """What a module gives at ``x`` with other tensors in place of its parameters and buffers, by name.
+
+    `torch.func.functional_call` ties shared tensors by all their names, and leaves a module that has one submodule in
+    two places with the other tensors for good. Here a submodule counts once, and a tensor under all names it has in
+    different submodules.
+    """
+    first: dict[int, str] = {}
+    placed = {}
+    for prefix, part in module.named_modules():
+        for name, own in (*part._parameters.items(), *part._buffers.items()):
+            if own is not None:
+                full = f"{prefix}.{name}" if prefix else name
+                known = first.setdefault(id(own), full)
+                if known in tensors:
+                    placed[full] = tensors[known]
+    return torch.func.functional_call(module, placed, (x,), tie_weights=False)
+
+
+@contextmanager
+def plain_attention() -> Iterator[None]:
+    """Attention by its formula, which has all derivatives; the fused rules have no forward mode and no second ones."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    with sdpa_kernel(SDPBackend.MATH):
+        yield
+
+
+__all__ = [
+    "FallbackWarning",
+    "accept",
+    "call_with",
+    "evaluate",
+    "independent",
+    "like",
+    "outputs",
+    "plain_attention",
+    "points",
+    "reads_integers",
+    "refuse_batch_statistics",
+    "rows",
+    "tensor",
+    "warn",
+]

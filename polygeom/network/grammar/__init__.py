@@ -1,0 +1,1 @@
+"""Reading text from left to right: tokens with positions, and formulas."""

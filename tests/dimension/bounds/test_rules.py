@@ -1,0 +1,84 @@
+"""Every rule by the shipped cases: against true dimensions, in the register's page, explanations and certificates."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from polygeom.dimension.bounds.bound import RULES, Instance, Rule, register
+from polygeom.dimension.bounds.search import proved_bound
+from polygeom.errors import PolygeomError
+from polygeom.network import parse
+from polygeom.testing import check_rule
+
+CASES = {
+    "parameters": [((2, 3, 1), (2,)), ((3, 2, 3), (1,))],
+    "ambient": [((2, 4, 1), (2,)), "[2,3,1] r=2 bias"],
+    "quadrics": [((3, 2, 1), (2,))],
+    "Veronese": [((3, 5, 1), (4,))],
+    "Segre–Veronese": [((3, 5, 2), (3,))],
+    "idle layer": [((2, 3, 2, 1), (1, 2))],
+    "surplus": [((2, 4, 2), (2,))],
+    "inputs": [((3, 2, 2), (2,))],
+    "outputs": [((2, 2, 3), (2,))],
+    "rotations": [((3, 3, 2, 1), (2, 2))],
+    "cut": [((2, 2, 2, 1), (2, 2))],
+    "lift": [((2, 2, 2, 1), (2, 2))],
+    "span": [((2, 2, 2, 1), (2, 2))],
+    "hypersurface": [((2, 3, 2, 2), (2, 2))],
+    "symmetries": ["convolutional(4,kernels=[2,2],degrees=2)"],
+    "one token": ["lightning_attention(tokens=1,features=2,rank=1,outputs=2)"],
+    "homogenised": ["[2,2,1] r=2 bias"],
+    "completed square": ["[2,2,1] p=0,1,1 bias", "[1,2,2] p=1,1,1/2 bias", "[1,2,1,1] p=1,1,1/2;0,0,0,1 bias"],
+}
+TOO_LARGE = {"pencil", "identifications"}
+"""The smallest networks to which these apply are too large for symbolic polynomials; `test_bounds` checks them."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_rule(name: str) -> None:
+    check_rule(name, CASES[name])
+
+
+def test_every_rule_of_ours_has_a_case() -> None:
+    ours = {
+        name for name, rule in RULES.items() if (rule.networks or rule.perceptrons).__module__.startswith("polygeom.")
+    }
+    assert ours == {*CASES, *TOO_LARGE}
+
+
+def test_the_register_is_in_the_order_of_preference() -> None:
+    assert all((a.order, a.name) < (b.order, b.name) for a, b in itertools.pairwise(RULES.values()))
+
+
+@pytest.fixture
+def added() -> None:
+    before = dict(RULES)
+    yield
+    RULES.clear()
+    RULES.update(before)
+
+
+@pytest.mark.usefixtures("added")
+def test_a_false_rule_is_seen() -> None:
+    def one_less(widths: tuple[int, ...], degrees: tuple[int, ...], limit: int) -> list[Instance]:
+        return [Instance(sum(a * b for a, b in itertools.pairwise(widths)) - sum(widths[1:-1]) - 1)]
+
+    register(Rule("one less", "wishful thinking", "A statement.", perceptrons=one_less))
+    with pytest.raises(AssertionError, match="says dim ≤ 5, but it is 6"):
+        check_rule("one less", [((2, 2, 2), (2,))])
+
+
+@pytest.mark.usefixtures("added")
+def test_a_rule_of_the_same_name_is_refused() -> None:
+    with pytest.raises(PolygeomError, match="there is a rule of this name"):
+        register(Rule("cut", "another cut", "Another statement.", perceptrons=lambda *_: []))
+
+
+def test_squares_are_completed_only_between_biases() -> None:
+    assert proved_bound(parse("[2,2,2] p=0,1,1 bias")).rule == "completed square"
+    without_last = "x=input(2); a=dense(x,2); b=bias(a); c=polynomial(b,[0,1,1]); dense(c,2)"
+    cubic = "[2,2,2] p=0,1,1,1 bias"
+    for text in ("[2,2,2] p=0,1,1", without_last, cubic):
+        assert list(RULES["completed square"].networks(parse(text))) == []

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra polygeom[learn]")
+
+from polygeom.testing import modules  # noqa: E402
+from polygeom.testing.module_functions import FUNCTIONS  # noqa: E402
+from polygeom.testing.module_zoo import ZOO  # noqa: E402
+
+RIGHT = (modules.AGREES, modules.SLOWER)
+ANSWERED = tuple(FUNCTIONS)[: tuple(FUNCTIONS).index("anisotropy_directions")]
+"""Functions that must have an answer for every module with outputs at a point."""
+
+
+@pytest.mark.parametrize("case", ZOO, ids=lambda case: case.name)
+def test_every_function_is_right_or_refuses_in_words(case) -> None:
+    for (_, name), found in modules.table([case]).items():
+        assert found.kind in (*RIGHT, modules.REFUSED), f"{name}: {found.kind} {found.detail}"
+        if not case.refused and name in ANSWERED and not (name == "TangentKernel" and case.vocabulary):
+            assert found.kind in RIGHT, f"{name}: {found.detail}"
+
+
+def test_the_zoo_is_large_and_the_table_shows_what_is_wrong() -> None:
+    assert len({case.name for case in ZOO}) == len(ZOO) >= 24
+    case = ZOO[0]
+    wrong = modules.outcome(case, lambda s: [(s.jacobian + 1e-9, s.jacobian)])
+    raw = modules.outcome(case, lambda s: [][1])
+    changed = modules.outcome(case, lambda s: s.module.train(not s.module.training) and [])
+    case.module.train()
+    assert [one.kind for one in (wrong, raw, changed)] == [modules.DIFFERS, modules.RAW, modules.DIFFERS]
+    shown = modules.text({(case.name, "a"): wrong, (case.name, "b"): raw})
+    assert "perceptron × a: DIFFERS by 1.0e-09" in shown
+    assert "RAW IndexError" in shown

@@ -1,0 +1,135 @@
+"""Layers added in one file each, by the shipped cases; fields of every type; what the register refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from network.added_layers import ADDED
+
+from polygeom.errors import FormatError, PolygeomError
+from polygeom.network import LAYERS, Layer, Network, Node, parse
+from polygeom.network.layers import Input
+from polygeom.testing import check_layer
+from polygeom.testing.formulas import filled
+
+
+@pytest.mark.parametrize("text", ADDED)
+def test_an_added_layer(text: str) -> None:
+    check_layer(text)
+
+
+def depthwise(layer: Any, inputs: list[np.ndarray], weights: Any) -> np.ndarray:
+    (x,), w = inputs, weights["w"]
+    length = (len(x) - layer.size) // layer.stride + 1
+    return filled(
+        (length, x.shape[1]), lambda p: sum(w[p[1], i] * x[layer.stride * p[0] + i, p[1]] for i in range(layer.size))
+    )
+
+
+@pytest.mark.parametrize("text", ["x=input(4,2); depthwise(x,3)", ADDED[0], "x=input(3,1); depthwise(x,1,stride=2)"])
+def test_depthwise_convolution_by_loops(text: str) -> None:
+    check_layer(text, depthwise)
+
+
+def test_a_wrong_formula_is_seen() -> None:
+    with pytest.raises(AssertionError, match="not that of the formula"):
+        check_layer(ADDED[0], lambda *given: 2 * depthwise(*given))
+
+
+def test_depthwise_refuses_what_it_cannot_read() -> None:
+    for text in ("x=input(4); depthwise(x,2)", "x=input(2,3); depthwise(x,3)", "x=input(2,2,2); depthwise(x,1)"):
+        with pytest.raises(FormatError, match="depthwise: a filter of size"):
+            parse(text)
+
+
+@pytest.fixture(autouse=True)
+def register() -> Iterator[None]:
+    before = dict(LAYERS)
+    yield
+    LAYERS.clear()
+    LAYERS.update(before)
+
+
+@dataclass(frozen=True, slots=True)
+class Everything(Layer):
+    """The identity, with a field of every kind."""
+
+    sizes: tuple[int, ...]
+    word: str
+    pair: tuple[int, Fraction]
+    deep: tuple[tuple[tuple[int, ...], ...], ...] = ()
+    words: tuple[str, ...] = ()
+    factor: Fraction = Fraction(1)
+    flag: bool = False
+    maybe: int | None = None
+    kind: ClassVar[str] = "everything"
+
+    def apply(self, engine: Any, inputs: Any, weights: Any, shapes: Any) -> Any:
+        return inputs[0]
+
+
+del LAYERS["everything"]  # only the tests that need it register it
+
+FIELDS = [
+    Everything((1, 2, 3), "same", (4, Fraction(1, 2))),
+    Everything((), "a", (0, Fraction(3)), (((1, -1), (2,)), ()), ("x", "y1"), Fraction(-7, 3), True, 5),
+]
+
+
+@pytest.mark.parametrize("layer", FIELDS)
+def test_fields_of_every_type_round_trip_in_text_and_json(layer: Everything) -> None:
+    LAYERS["everything"] = Everything
+    network = Network((Node(Input((2,))), Node(layer, (0,))))
+    assert parse(network.text) == network
+    assert Network.from_json(network.to_json()) == network
+    assert [type(v) for v in (layer.pair[1], parse(network.text).nodes[1].layer.pair[1])] == [Fraction] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x=input(2); everything(x,3,[4,1],word=a,pair=[1,2])", "everything"),
+        ("x=input(2); everything(x,3,word=a,pair=[1,2])", "sizes must be a list, each entry an integer, got 3"),
+        ("x=input(2); everything(x,[3],word=a,pair=[1])", "pair must be a list of 2: an integer, an integer or a"),
+        ("x=input(2); everything(x,[3],word=4,pair=[1,2])", "word must be a word, got 4"),
+        ("x=input(2); everything(x,[3],word=a,pair=[1,2],flag=1)", "flag must be True or False, got 1"),
+        ("x=input(2); everything(x,[True],word=a,pair=[1,2])", "sizes must be a list"),
+    ],
+)
+def test_fields_of_other_types_are_refused_in_words(text: str, message: str) -> None:
+    LAYERS["everything"] = Everything
+    with pytest.raises(FormatError, match=message.replace("[", r"\[")):
+        parse(text)
+
+
+def test_a_field_that_texts_cannot_hold_is_refused() -> None:
+    @dataclass(frozen=True)
+    class Odd(Layer):
+        """A layer with a field of floats."""
+
+        size: float
+        kind: ClassVar[str] = "odd"
+
+    with pytest.raises(FormatError, match="its fields must be int, bool, str, Fraction or tuples"):
+        parse("x=input(2); odd(x,3)")
+
+
+def test_a_word_belongs_to_one_layer() -> None:
+    with pytest.raises(PolygeomError, match="the word 'dense' is Dense; write another kind"):
+        type("Dense2", (Layer,), {"kind": "dense"})
+    with pytest.raises(PolygeomError, match="kind must be a word, got 'two words'"):
+        type("Two", (Layer,), {"kind": "two words"})
+
+
+def test_names_of_weights_cannot_collide() -> None:
+    def parameters(self: Layer, *inputs: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        return {"W1": (2,)}
+
+    named = dataclass(frozen=True)(type("Named", (Layer,), {"kind": "named", "parameters": parameters}))
+    with pytest.raises(PolygeomError, match="weights must be named by letters, got 'W1'"):
+        Network((Node(Input((2,))), Node(named(), (0,))))
