@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from polygeom.dimension.frontier.search import frontier
     from polygeom.dimension.identifiability import identifiability, threshold
     from polygeom.errors import BudgetError, FormatError, PolygeomError
+    from polygeom.exchange.torch_models import from_torch
     from polygeom.ideal import Neurovariety, degree, ed_degree, learning_degree
     from polygeom.network import (
         Network,
@@ -68,6 +69,7 @@ _HOMES = {
     "degree": "polygeom.ideal",
     "ed_degree": "polygeom.ideal",
     "learning_degree": "polygeom.ideal",
+    "from_torch": "polygeom.exchange.torch_models",
     "sweep": "polygeom.tables.dimensions",
     "portrait": "polygeom.report",
     "Portrait": "polygeom.report",
@@ -103,6 +105,7 @@ __all__ = [
     "degree",
     "ed_degree",
     "learning_degree",
+    "from_torch",
     "sweep",
     "portrait",
     "Portrait",

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from polygeom.checks import choice
 from polygeom.errors import MissingPackageError, PolygeomError
 from polygeom.experiments.registry import STUDIES
 
@@ -96,10 +97,7 @@ class Study(Generic[C]):
         PolygeomError
             For a preset, a field or a value that there is not, and for a change that has no effect (`Needs`).
         """
-        if preset not in self.presets:
-            raise PolygeomError(
-                f"preset must be one of {', '.join(self.presets)}, got {preset!r}; write preset='quick'"
-            )
+        choice("preset", preset, self.presets, "quick")
         known = {one.name: one for one in dataclasses.fields(self.config)}  # type: ignore[arg-type]
         for name in changes:
             if name not in known:
@@ -145,6 +143,11 @@ class Needs:
     words: str = ""
     """and what it stands for, in words."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The field that is looked at."""
+        return (self.name,)
+
     def found(self, config: Any) -> str:
         """What the configuration has there, in words."""
         value = getattr(config, self.name)
@@ -163,12 +166,44 @@ class Needs:
         return f"{self.name} with {wanted}"
 
 
+@dataclass(frozen=True)
+class Either:
+    """One of several conditions.
+
+    Examples
+    --------
+    >>> str(Either(Needs("hamming"), Needs("confusion")))
+    'hamming with a value, or confusion with a value'
+    """
+
+    conditions: tuple[Needs, ...]
+
+    def __init__(self, *conditions: Needs) -> None:
+        object.__setattr__(self, "conditions", conditions)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields that are looked at."""
+        return tuple(one.name for one in self.conditions)
+
+    def found(self, config: Any) -> str:
+        """What the configuration has there, in words."""
+        return " and ".join(one.found(config) for one in self.conditions)
+
+    def holds(self, config: Any) -> bool:
+        """Whether one of them is met."""
+        return any(one.holds(config) for one in self.conditions)
+
+    def __str__(self) -> str:
+        return ", or ".join(map(str, self.conditions))
+
+
 def option(
     default: Any,
     help: str,  # noqa: A002 - click's own word
     *,
     choices: Sequence[Any] | None = None,
-    needs: Needs | Sequence[Needs] = (),
+    needs: Needs | Either | Sequence[Needs | Either] = (),
 ) -> Any:
     """A field of a configuration.
 
@@ -189,8 +224,13 @@ def option(
     >>> Config().width
     16
     """
-    conditions = (needs,) if isinstance(needs, Needs) else tuple(needs)
+    conditions = (needs,) if isinstance(needs, Needs | Either) else tuple(needs)
     return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "needs": conditions})
+
+
+FILES = Needs("dataset", ("mnist", "cifar10"))
+"""For options of images that are read from files."""
+SGD = Needs("optimiser", ("sgd",))
 
 
 def check(config: Any) -> None:
