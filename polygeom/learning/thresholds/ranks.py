@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from polygeom.checks import choice
-from polygeom.dimension import dimension
-from polygeom.dimension.result import DimensionResult
+from polygeom.dimensions import dimension
+from polygeom.dimensions.result import DimensionResult
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
