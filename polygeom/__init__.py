@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from polygeom.dimension.frontier.search import frontier
     from polygeom.dimension.identifiability import identifiability, threshold
     from polygeom.errors import BudgetError, FormatError, PolygeomError
-    from polygeom.ideal import Neurovariety, degree, ed_degree, learning_degree
+    from polygeom.ideal import Neurovariety, degree, ed_degree, fibre, learning_degree
     from polygeom.network import (
         Network,
         ccp,
@@ -68,6 +68,7 @@ _HOMES = {
     "degree": "polygeom.ideal",
     "ed_degree": "polygeom.ideal",
     "learning_degree": "polygeom.ideal",
+    "fibre": "polygeom.ideal",
     "sweep": "polygeom.tables.dimensions",
     "portrait": "polygeom.report",
     "Portrait": "polygeom.report",
@@ -103,6 +104,7 @@ __all__ = [
     "degree",
     "ed_degree",
     "learning_degree",
+    "fibre",
     "sweep",
     "portrait",
     "Portrait",

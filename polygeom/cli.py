@@ -17,6 +17,7 @@ COMMANDS = {
     "dim": ("polygeom.commands.dim", "Dimension of the neurovariety of one or several networks."),
     "ideal": ("polygeom.commands.ideal", "Equations of the neurovariety of a network."),
     "degree": ("polygeom.commands.degree", "Degree of the neurovariety of a network."),
+    "fibre": ("polygeom.commands.fibre", "How many weights give the same function."),
     "contains": ("polygeom.commands.contains", "Whether a function belongs to the neurovariety of a network."),
     "sweep": ("polygeom.commands.sweep", "Dimensions of many networks, with deadlines, resumable, as a CSV table."),
     "table": ("polygeom.commands.table", "Summarise, filter and question a table of a sweep."),

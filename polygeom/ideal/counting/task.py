@@ -79,6 +79,9 @@ class Task:
             raise PolygeomError(f"rng must be an integer from 0, got {rng!r:.40}; write rng=0")
         if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0):
             raise PolygeomError(f"timeout must be a positive number of seconds, got {timeout!r:.40}; write timeout=60")
+        from polygeom.ideal.counting.paths import kernels  # the first time ever this compiles for some seconds
+
+        del kernels
         started = time.monotonic()
         if not isinstance(source, Workspace):
             source = Workspace(source, rng=rng or 0)
