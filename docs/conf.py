@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polygeom
 from polygeom.dimension.bounds.catalogue import catalogue
+from polygeom.network.text.catalogue import layer_table
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -51,13 +52,15 @@ def describe_returns(app: Sphinx, what: str, name: str, obj: Any, options: Any, 
             return
 
 
-def insert_rules(app: Sphinx, name: str, source: list[str]) -> None:
-    """Put the rules for upper bounds, as the register holds them, where the page asks for them."""
+def insert_registers(app: Sphinx, name: str, source: list[str]) -> None:
+    """Put the rules for upper bounds and the layers, as the registers hold them, where a page asks for them."""
     if name == "bounds":
         source[0] = source[0].replace("<!-- rules of polygeom.dimension.bounds -->", catalogue())
+    if name == "networks":
+        source[0] = source[0].replace("<!-- layers of polygeom.network -->", layer_table())
 
 
 def setup(app: Sphinx) -> None:
     """Connect ahead of napoleon, whose priority is the default of 500."""
     app.connect("autodoc-process-docstring", describe_returns, priority=400)
-    app.connect("source-read", insert_rules)
+    app.connect("source-read", insert_registers)

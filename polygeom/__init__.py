@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from polygeom.dimension.frontier.search import frontier
     from polygeom.dimension.identifiability import identifiability, threshold
     from polygeom.errors import BudgetError, FormatError, PolygeomError
+    from polygeom.exchange.torch_models import from_torch
     from polygeom.ideal import Neurovariety, degree, ed_degree, fibre, learning_degree
     from polygeom.network import (
         Network,
@@ -69,6 +70,7 @@ _HOMES = {
     "ed_degree": "polygeom.ideal",
     "learning_degree": "polygeom.ideal",
     "fibre": "polygeom.ideal",
+    "from_torch": "polygeom.exchange.torch_models",
     "sweep": "polygeom.tables.dimensions",
     "portrait": "polygeom.report",
     "Portrait": "polygeom.report",
@@ -105,6 +107,7 @@ __all__ = [
     "ed_degree",
     "learning_degree",
     "fibre",
+    "from_torch",
     "sweep",
     "portrait",
     "Portrait",

@@ -9,6 +9,8 @@ import pytest
 
 import polygeom
 from polygeom.answers import STATUSES, Answer
+from polygeom.exchange.comparison import compare
+from polygeom.exchange.ideals import read_ideal
 
 ANSWERS: dict[str, Callable[[], Answer]] = {
     "dimension": lambda: polygeom.dimension("[2,3,1] r=2", rng=3),
@@ -18,6 +20,9 @@ ANSWERS: dict[str, Callable[[], Answer]] = {
     "degree": lambda: polygeom.degree("[2,2,1] r=4", rng=3),
     "fibre": lambda: polygeom.fibre("[2,2,1] r=4", rng=3),
     "ideal": lambda: polygeom.Neurovariety("[3,2,1] r=2", rng=3).ideal(),
+    "comparison": lambda: compare(
+        read_ideal("c1x200", "[3,2,1] r=2"), polygeom.Neurovariety("[3,2,1] r=2").search(), rng=3
+    ),
 }
 """One of every kind."""
 

@@ -58,6 +58,13 @@ def test_the_version_has_one_source() -> None:
     assert f"version: {polygeom.__version__}\n" in read("CITATION.cff")
 
 
+def test_the_guide_names_files_that_exist() -> None:
+    text = read("CONTRIBUTING.md")
+    paths = re.findall(r"`((?:polygeom|tests|docs|benchmarks|\.ci)/[^`*]*)`", text) + re.findall(r"\]\((.*?)\)", text)
+    assert len(paths) > 10
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 def constraints() -> dict[str, str]:
     lines = [line for line in read("constraints.txt").splitlines() if line and not line.startswith("#")]
     pins = dict(line.split("==") for line in lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polygeom.commands.inputs import takes_maps
-from polygeom.commands.limits import check_timeout, last_resort, shows_progress
+from polygeom.commands.limits import check_timeout, last_resort, shows_progress, ticking
 from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
@@ -21,7 +22,11 @@ SHOWN_TERMS = 12
 """Terms of an equation that are printed before the rest is summarised."""
 SHOWN_WEIGHTS = 12
 """Weights of one degree that are printed before the rest is summarised."""
-FORMATS = ("m2", "singular", "oscar", "sage", "mrdi")
+SEARCH = 0.6
+"""Share of the time that the search for equations may take where they are compared afterwards."""
+COMPARED = {("same", None): 0, ("contained", True): 1, ("different", None): 1, ("contained", None): 3}
+"""Exit status for what a comparison says: its relation, and whether the ideal is smaller."""
+FORMATS = ("m2", "singular", "oscar", "sage", "magma", "msolve", "mrdi")
 
 
 @click.command()
@@ -37,6 +42,7 @@ FORMATS = ("m2", "singular", "oscar", "sage", "mrdi")
 @click.option("--out", metavar="FILE", help="Write all equations to FILE, one a line.")
 @click.option("--export", "language", metavar="|".join(FORMATS), help="Print the ideal for another system instead.")
 @click.option("--certificate", metavar="FILE", help="Write a certificate that polygeom verify checks.")
+@click.option("--compare", metavar="FILE", help="Say whether the ideal in FILE, of any system, is this one.")
 @click.option("--json", "as_json", is_flag=True, help="The result as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
 @takes_maps
@@ -45,6 +51,10 @@ def ideal(network: str, language: str | None, certificate: str | None, as_json: 
 
     Equations are found degree by degree and proved to vanish; the answer says up to which degree nothing is missing,
     and whether that is proved for all degrees. NETWORK is written as for polygeom dim.
+
+    With --compare FILE the ideal in a file of Macaulay2, Singular, Sage, OSCAR, Magma or msolve is compared: the exit
+    status is 0 for the same ideal, 1 for one that is smaller or different, 3 where it is unknown whether all equations
+    are in the file.
     """
     from polygeom.ideal import Neurovariety
 
@@ -64,10 +74,31 @@ def ideal(network: str, language: str | None, certificate: str | None, as_json: 
         )
 
 
+def _compare(variety: Neurovariety, file: str, as_json: bool, options: dict[str, Any]) -> int:
+    """Search, then compare with the ideal of a file."""
+    from polygeom.exchange.comparison import compare
+    from polygeom.exchange.ideals import read_ideal_file
+
+    equations = read_ideal_file(file, variety.network)
+    seconds = options["timeout"]
+    ends = None if seconds is None else time.monotonic() + seconds
+    limits = {name: options[name] for name in ("max_degree", "lift", "journal")}
+    timeout = None if seconds is None else SEARCH * seconds
+    with ticking("looking for equations", shows_progress(options["quiet"])):
+        search = variety.search(timeout=timeout, memory=_bytes(options["memory"]), **limits)
+        found = compare(equations, search, deadline=ends, rng=options["seed"])
+    click.echo(json.dumps(found.as_dict()) if as_json else str(found))
+    return COMPARED[found.relation, found.strict]
+
+
 def _run(
     variety: Neurovariety, language: str | None, certificate: str | None, as_json: bool, options: dict[str, Any]
 ) -> int:
     """Search, write and print within the options."""
+    if options["compare"] is not None:
+        if language is not None or certificate is not None or options["out"] is not None:
+            raise PolygeomError("--compare only compares; leave out --export, --certificate and --out")
+        return _compare(variety, options["compare"], as_json, options)
     limits = {"timeout": options["timeout"], "memory": _bytes(options["memory"])}
     search = None
     shown = shows_progress(options["quiet"])

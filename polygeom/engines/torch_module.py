@@ -94,6 +94,12 @@ class NetworkModule(nn.Module):
                 f"x must have shape (N, {', '.join(map(str, self.network.input_shape))}), got {tuple(x.shape)}"
             )
         weights: Mapping[str, Tensor | None] = self._parameters
+        weight = next(iter(weights.values()), None)
+        if weight is not None and x.dtype != weight.dtype and not torch.is_autocast_enabled(x.device.type):
+            raise PolygeomError(
+                f"x must have the type of the weights, {weight.dtype}, got {x.dtype}; write x.to({weight.dtype}), or "
+                f"to_torch(dtype={x.dtype if x.dtype.is_floating_point else torch.float32})"
+            )
         plan = self.network.plan  # not kept here: modules are copied and pickled, plans are not
         if len(weights) != len(plan.parameters):  # some are computed from others, by torch's parametrizations
             weights = {name: getattr(self, name) for name in plan.parameters}

@@ -1,4 +1,9 @@
-"""Equations as text for other systems: Macaulay2, Singular, OSCAR, Sage, and the ``.mrdi`` file format."""
+"""Equations as text for other systems: Macaulay2, Singular, OSCAR, Sage, Magma, msolve, and the ``.mrdi`` file format.
+
+What a system cannot read is refused here and not there. Singular reads primes below 2^31; Macaulay2 prints wrong
+residues above 2^32; msolve computes modulo primes below 2^31, takes ``x*x`` for ``x``, reads no fractions modulo a
+prime, and has no word for the zero ideal.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from typing import TYPE_CHECKING
 from polygeom.errors import PolygeomError
 from polygeom.exchange.mrdi import write_mrdi
 from polygeom.ideal.result import IdealResult
+from polygeom.modular import is_prime
 
 if TYPE_CHECKING:
     from sympy.polys.rings import PolyElement
@@ -21,8 +27,8 @@ def export(result: IdealResult, language: str) -> str:
     result:
         Equations, over the rationals or a prime field.
     language:
-        ``"m2"`` (Macaulay2), ``"singular"``, ``"oscar"``, ``"sage"``, or ``"mrdi"``: JSON of the ``.mrdi`` format
-        (arXiv 2309.00465), as OSCAR 1.4 writes it.
+        ``"m2"`` (Macaulay2), ``"singular"``, ``"oscar"``, ``"sage"``, ``"magma"``, ``"msolve"``, or ``"mrdi"``: JSON of
+        the ``.mrdi`` format (arXiv 2309.00465), as OSCAR 1.4 writes it.
 
     Returns
     -------
@@ -32,7 +38,7 @@ def export(result: IdealResult, language: str) -> str:
     Raises
     ------
     PolygeomError
-        If the language is not one of these.
+        If the language is not one of these, or the system would read something else.
 
     Examples
     --------
@@ -42,7 +48,20 @@ def export(result: IdealResult, language: str) -> str:
     """
     if language not in LANGUAGES:
         raise PolygeomError(f"language must be one of {', '.join(LANGUAGES)}, got {language!r:.40}; write m2")
+    p, most = result.characteristic, LARGEST_PRIMES.get(language)
+    if p and not is_prime(p):
+        raise PolygeomError(f"the characteristic must be 0 or a prime, got {p}; compute modulo a prime")
+    if most is not None and p >= most[0]:
+        raise PolygeomError(f"{language}: {most[1]}, got {p}; compute modulo a smaller prime, or export to oscar")
     return LANGUAGES[language](result)
+
+
+LARGEST_PRIMES = {
+    "singular": (2**31, "Singular reads characteristics below 2^31 only"),
+    "m2": (2**32, "Macaulay2 prints wrong residues above 2^32"),
+    "msolve": (2**31, "msolve computes modulo primes below 2^31 only"),
+}
+"""For each system with a limit, the first number that is too large, and why."""
 
 
 def polynomial_text(polynomial: PolyElement, power: str = "^") -> str:
@@ -76,9 +95,8 @@ def _joined(lines: list[str]) -> str:
 def _macaulay2(result: IdealResult) -> str:
     field = "QQ" if not result.characteristic else f"ZZ/{result.characteristic}"
     names = ",".join(result.coordinates.names)
-    return "\n".join(
-        [*_comments(result, "--"), f"R = {field}[{names}];", f"I = ideal(\n  {_joined(_lines(result))});", ""]
-    )
+    lines = _lines(result) if result.generators else ["0_R"]  # 0 alone would make an ideal of the integers
+    return "\n".join([*_comments(result, "--"), f"R = {field}[{names}];", f"I = ideal(\n  {_joined(lines)});", ""])
 
 
 def _singular(result: IdealResult) -> str:
@@ -122,11 +140,43 @@ def _sage(result: IdealResult) -> str:
     )
 
 
+def _magma(result: IdealResult) -> str:
+    field = "RationalField()" if not result.characteristic else f"GF({result.characteristic})"
+    names = result.coordinates.names
+    return "\n".join(
+        [
+            *_comments(result, "//"),
+            f'R<{",".join(names)}> := PolynomialRing({field}, {len(names)}, "grevlex");',
+            f"I := ideal<R |\n  {_joined(_lines(result))}>;",
+            "",
+        ]
+    )
+
+
+def _msolve(result: IdealResult) -> str:
+    if not result.generators:
+        raise PolygeomError("msolve has no word for the zero ideal; export to another system")
+    p = result.characteristic
+    lines = [polynomial_text(_integral(g.polynomial, p)) for g in result.generators]
+    return "\n".join([",".join(result.coordinates.names), str(p), ",\n".join(lines), ""])
+
+
+def _integral(polynomial: PolyElement, p: int) -> PolyElement:
+    """A multiple with integer coefficients; residues from 1 to p - 1 in a prime field."""
+    cleared = polynomial.clear_denoms()[1]
+    if not p:
+        return cleared
+    ring = cleared.ring
+    return ring.from_dict({m: ring.domain(int(c) % p) for m, c in cleared.items() if int(c) % p})
+
+
 LANGUAGES: dict[str, Callable[[IdealResult], str]] = {
     "m2": _macaulay2,
     "singular": _singular,
     "oscar": _oscar,
     "sage": _sage,
+    "magma": _magma,
+    "msolve": _msolve,
     "mrdi": write_mrdi,
 }
 """Writers by the name of their language."""

@@ -12,20 +12,21 @@ Della Vecchia, Joswig, Lorenz, "A FAIR file format for mathematical software", a
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from polygeom.errors import PolygeomError
+from polygeom.exchange.expressions import Terms, canonical
 from polygeom.ideal.result import IdealResult
+from polygeom.modular import is_prime
 
 NAMESPACE = {"Oscar": ["https://github.com/oscar-system/Oscar.jl", "1.4.0"]}
 _RATIONALS = "QQField"
 _RINGS = uuid.UUID("3f0c9f6e-5b1d-4c52-9a52-6d1f3c7b8e21")
 """Identifiers of rings are made from it, their names and their field: the same ring has the same one in every file."""
-
-Terms = dict[tuple[int, ...], Fraction]
 
 
 def write_mrdi(result: IdealResult) -> str:
@@ -55,12 +56,15 @@ def _number_text(c: Any, p: int) -> str:
 
 
 def read_mrdi(text: str) -> tuple[tuple[str, ...], int, list[Terms]]:
-    """Names, characteristic and generators of an ideal, or of a vector of polynomials.
+    """Names, characteristic and generators of an ideal, a polynomial, or a vector of polynomials.
+
+    OSCAR writes ``MPolyIdeal``, ``MPolyRingElem`` and ``Vector``, Macaulay2 (package MRDI) ``Ideal`` and
+    ``RingElement``.
 
     Raises
     ------
     PolygeomError
-        If it is no such document.
+        If it is no such document; what is not understood is named.
 
     Examples
     --------
@@ -71,43 +75,61 @@ def read_mrdi(text: str) -> tuple[tuple[str, ...], int, list[Terms]]:
     """
     try:
         document = json.loads(text)
-        ring = document["_refs"][_identifier(document["_type"])]
-        names, characteristic = _ring(ring)
-        generators = [_terms(polynomial, len(names), characteristic) for polynomial in document["data"]]
+        kind = document["_type"]
+        name, identifier = _kind(kind)
+        names, characteristic = _ring(document["_refs"][identifier])
+        data = [document["data"]] if name in _SINGLE else document["data"]
+        generators = [_terms(polynomial, len(names), characteristic) for polynomial in data]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError) as error:
         if isinstance(error, PolygeomError):
             raise
         raise PolygeomError(
-            f"this is no ideal in the .mrdi format ({error!r:.80}); save an ideal, or a vector of polynomials, over QQ "
-            "or a prime field"
+            f".mrdi: this is no ideal in the .mrdi format ({error!r:.80}); save an ideal, a polynomial, or a vector of "
+            "polynomials, over QQ or a prime field"
         ) from None
-    return names, characteristic, generators
+    return names, characteristic, [g for g in generators if g]
 
 
-def _identifier(kind: Mapping[str, Any]) -> str:
-    if kind["name"] == "Vector":
-        kind = kind["params"]
-    if kind["name"] not in ("MPolyIdeal", "MPolyRingElem"):
-        raise PolygeomError(f"an ideal is needed, got a document of type {kind['name']!r:.40}; save an MPolyIdeal")
-    return str(kind["params"])
+_IDEALS = ("MPolyIdeal", "Ideal")
+_SINGLE = ("MPolyRingElem", "RingElement")
+
+
+def _kind(kind: Any) -> tuple[str, str]:
+    """The type of a document, and the identifier of its ring."""
+    name = kind if isinstance(kind, str) else str(kind["name"])
+    if name == "Vector" and kind["params"]["name"] in _SINGLE:
+        return name, str(kind["params"]["params"])
+    if name in (*_IDEALS, *_SINGLE):
+        return name, str(kind["params"])
+    inner = f" of {kind['params']['name']}" if name == "Vector" else ""
+    raise PolygeomError(f".mrdi: the type {name + inner!r:.40} is no ideal; save an ideal or polynomials")
 
 
 def _ring(ring: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
     kind, data = ring["_type"], ring["data"]
     name = kind if isinstance(kind, str) else kind["name"]
     field = data["base_ring"] if isinstance(kind, str) else kind["params"]  # before version 1.4, and since
-    if name != "MPolyRing":
-        raise PolygeomError(f"a polynomial ring is needed, got {name!r:.40}; use polynomial_ring")
-    return tuple(map(str, data["symbols"])), _characteristic(field)
+    if name not in ("MPolyRing", "PolynomialRing"):
+        raise PolygeomError(f".mrdi: {name!r:.40} is no polynomial ring; use polynomial_ring")
+    names = tuple(map(canonical, map(str, data["symbols"] if name == "MPolyRing" else data["variables"])))
+    if not names or len(set(names)) != len(names) or not all(re.fullmatch(r"[A-Za-z]\w*", n) for n in names):
+        raise PolygeomError(f".mrdi: the ring has the variables {names!r:.60}; different names are needed")
+    characteristic = _characteristic(field)
+    if characteristic and not is_prime(characteristic):
+        raise PolygeomError(f".mrdi: {characteristic} elements make no prime field; the characteristic must be a prime")
+    return names, characteristic
 
 
 def _characteristic(field: Any) -> int:
     kind = field if isinstance(field, str) else field["_type"]
-    if kind in (_RATIONALS, "ZZRing"):
+    if kind == _RATIONALS or (kind == "Ring" and field["data"] == "QQ"):
         return 0
     name = kind if isinstance(kind, str) else kind.get("_instance", kind["name"])
-    if name not in ("fpField", "Nemo.fpField", "FpField", "Nemo.FpField", "FqField"):
-        raise PolygeomError(f"coefficients must be rational or of a prime field, got {name!r:.40}; use QQ or GF(p)")
+    if name not in ("fpField", "Nemo.fpField", "FpField", "Nemo.FpField", "FqField", "Nemo.FqField"):
+        shown = field["data"] if name == "Ring" else name
+        raise PolygeomError(f".mrdi: coefficients {shown!r:.40} are not read; use QQ or a prime field, GF(p)")
+    if not isinstance(field["data"], str | int):
+        raise PolygeomError(f".mrdi: coefficients {name!r:.40} of an extension field are not read; use GF(p)")
     return int(field["data"])
 
 
@@ -116,7 +138,7 @@ def _terms(polynomial: Sequence[Any], variables: int, p: int) -> Terms:
     for exponents, c in polynomial:
         key = tuple(map(int, exponents))
         if len(key) != variables or min(key, default=0) < 0:
-            raise PolygeomError(f"a term has the exponents {key!r:.60}; {variables} numbers from 0 are needed")
-        value = Fraction(str(c).replace("//", "/"))
+            raise PolygeomError(f".mrdi: a term has the exponents {key!r:.60}; {variables} numbers from 0 are needed")
+        value = Fraction(int(c[0]), int(c[1])) if isinstance(c, list) else Fraction(str(c).replace("//", "/"))
         terms[key] = terms.get(key, Fraction(0)) + (value % p if p else value)
     return {key: value for key, value in terms.items() if value}

@@ -119,7 +119,12 @@ class Study(Generic[C]):
             if not needs.holds(config):
                 raise PolygeomError(f"{one.name} has no effect here: it needs {needs}, got {needs.found(config)}")
         without = dataclasses.replace(config, **{one.name: before})  # type: ignore[type-var]
-        if self.cases(config) == self.cases(without):
+        cases = self.cases(config)
+        try:
+            same = cases == self.cases(without)
+        except PolygeomError:  # the other options do not go without it
+            same = False
+        if same:
             raise PolygeomError(f"{one.name} has no effect here: the cases are the same with {now!r} and {before!r}")
 
 
@@ -140,6 +145,11 @@ class Needs:
     words: str = ""
     """and what it stands for, in words."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The field that is looked at."""
+        return (self.name,)
+
     def found(self, config: Any) -> str:
         """What the configuration has there, in words."""
         value = getattr(config, self.name)
@@ -158,12 +168,44 @@ class Needs:
         return f"{self.name} with {wanted}"
 
 
+@dataclass(frozen=True)
+class Either:
+    """One of several conditions.
+
+    Examples
+    --------
+    >>> str(Either(Needs("hamming"), Needs("confusion")))
+    'hamming with a value, or confusion with a value'
+    """
+
+    conditions: tuple[Needs, ...]
+
+    def __init__(self, *conditions: Needs) -> None:
+        object.__setattr__(self, "conditions", conditions)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields that are looked at."""
+        return tuple(one.name for one in self.conditions)
+
+    def found(self, config: Any) -> str:
+        """What the configuration has there, in words."""
+        return " and ".join(one.found(config) for one in self.conditions)
+
+    def holds(self, config: Any) -> bool:
+        """Whether one of them is met."""
+        return any(one.holds(config) for one in self.conditions)
+
+    def __str__(self) -> str:
+        return ", or ".join(map(str, self.conditions))
+
+
 def option(
     default: Any,
     help: str,  # noqa: A002 - click's own word
     *,
     choices: Sequence[Any] | None = None,
-    needs: Needs | Sequence[Needs] = (),
+    needs: Needs | Either | Sequence[Needs | Either] = (),
 ) -> Any:
     """A field of a configuration.
 
@@ -184,8 +226,13 @@ def option(
     >>> Config().width
     16
     """
-    conditions = (needs,) if isinstance(needs, Needs) else tuple(needs)
+    conditions = (needs,) if isinstance(needs, Needs | Either) else tuple(needs)
     return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "needs": conditions})
+
+
+FILES = Needs("dataset", ("mnist", "cifar10"))
+"""For options of images that are read from files."""
+SGD = Needs("optimiser", ("sgd",))
 
 
 def check(config: Any) -> None:

@@ -68,12 +68,33 @@ def tensor(value: Any, name: str) -> Tensor:
                 f"{name} must be real numbers, got {type(value).__name__} of {array.dtype}; write a tensor or an array "
                 "of floats"
             )
-        return torch.tensor(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(array.shape))
+        return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), order="C", copy=True))
     if value.layout is not torch.strided or value.is_quantized or value.is_nested:
         raise PolygeomError(f"{name} must be a dense tensor, got layout {value.layout}; write {name}.to_dense()")
     if value.is_complex():
         raise PolygeomError(f"{name} must be real, got {value.dtype}; write torch.view_as_real({name})")
     return value
+
+
+def floats(value: Any, name: str, *, axes: int) -> Tensor:
+    """A finite array with so many axes and at least one entry, integers as float64; what is a tensor keeps its graph.
+
+    Raises
+    ------
+    PolygeomError
+        For anything else.
+
+    Examples
+    --------
+    >>> floats([[1, 2]], "matrix", axes=2)
+    tensor([[1., 2.]], dtype=torch.float64)
+    """
+    found = tensor(value, name)
+    if found.ndim != axes or not found.numel():
+        raise PolygeomError(f"{name} must have {axes} axes and entries, got shape {tuple(found.shape)}")
+    if not torch.isfinite(found).all():
+        raise PolygeomError(f"{name} must be finite, got NaN or infinite entries; scale inputs or weights down")
+    return found if found.is_floating_point() else found.double()
 
 
 def points(x: Any, like: Tensor, *, name: str = "x", integers: bool = False) -> Tensor:
@@ -121,6 +142,8 @@ def rows(x: Any, y: Any) -> tuple[Tensor, Tensor]:
     if any(one.ndim != 2 or one.shape[1] != pair[0].shape[1] for one in pair):
         shapes = " and ".join(str(tuple(one.shape)) for one in pair)
         raise PolygeomError(f"kernels take rows: shapes (N, D) and (M, D), got {shapes}; write x.reshape(len(x), -1)")
+    if not all(torch.isfinite(one).all() for one in pair):
+        raise PolygeomError("kernels take finite rows, got NaN or infinite entries; leave those rows out")
     pair = [one if one.is_floating_point() else one.double() for one in pair]
     dtype = torch.promote_types(pair[0].dtype, pair[-1].dtype)
     pair = [one.to(device=pair[0].device, dtype=dtype) for one in pair]
@@ -337,6 +360,7 @@ __all__ = [
     "accept",
     "call_with",
     "evaluate",
+    "floats",
     "independent",
     "like",
     "outputs",

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec
 
 from polygeom.checks import is_integer
 from polygeom.errors import PolygeomError
-from polygeom.network import families
+from polygeom.network import families, models
 from polygeom.network.graph import Network
 from polygeom.network.nodes import Nodes, Wiring
 from polygeom.network.text import notation
@@ -136,3 +136,10 @@ ncp = _network(families.ncp)
 product_network = _network(families.product_network)
 convolutional = _network(families.convolutional)
 lightning_attention = _network(families.lightning_attention)
+convolutional2d = _network(models.convolutional2d)
+group_convolutional = _network(models.group_convolutional)
+multihead_attention = _network(models.multihead_attention)
+transformer_block = _network(models.transformer_block)
+graph_network = _network(models.graph_network)
+kan = _network(models.kan)
+rational_mlp = _network(models.rational_mlp)

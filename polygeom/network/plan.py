@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -43,29 +44,58 @@ class Step:
     done: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """A network as a program; `compile_nodes` makes it.
 
     Attributes
     ----------
-    steps:
-        The program, one step for every node but the input.
+    nodes:
+        The network.
     shapes:
         Shape of the value of every node.
     weight_names:
         For every node, its layer's local weight names and their names in the network: ``W`` → ``W2``.
     parameters:
         Shape of every weight by name, in the order in which the nodes own them.
-    fan_in:
-        For every weight the number of terms in the sums that it enters, 0 for biases.
     """
 
-    steps: tuple[Step, ...]
+    nodes: Nodes
     shapes: tuple[Shape, ...]
     weight_names: tuple[Mapping[str, str], ...]
     parameters: Mapping[str, Shape]
-    fan_in: Mapping[str, int]
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The program, one step for every node but the input."""
+        last = {i: number for number, node in enumerate(self.nodes) for i in node.inputs}
+        return tuple(
+            Step(
+                node.layer,
+                node.inputs,
+                tuple(self.weight_names[number].items()),
+                self.input_shapes(number),
+                tuple(i for i in dict.fromkeys(node.inputs) if last[i] == number),
+            )
+            for number, node in enumerate(self.nodes)
+            if number
+        )
+
+    @cached_property
+    def fan_in(self) -> Mapping[str, int]:
+        """For every weight the number of terms in the sums that it enters, 0 for biases."""
+        return MappingProxyType(
+            {
+                self.weight_names[number][local]: terms
+                for number, node in enumerate(self.nodes)
+                if node.shares is None and self.weight_names[number]
+                for local, terms in node.layer.fan_in(*self.input_shapes(number)).items()
+            }
+        )
+
+    def input_shapes(self, number: int) -> tuple[Shape, ...]:
+        """Shapes of what a node reads."""
+        return tuple([self.shapes[i] for i in self.nodes[number].inputs])
 
     def run(self, engine: Engine[Any], weights: Mapping[str, Any], points: Any) -> Any:
         """The value of the output over ``engine``; arguments as for `polygeom.network.Network.evaluate`."""
@@ -89,43 +119,28 @@ def compile_nodes(nodes: Nodes) -> Plan:
     _check_wiring(nodes)
     shapes = _shapes(nodes)
     _check_use(nodes)
-    inputs = [tuple(shapes[i] for i in node.inputs) for node in nodes]
-    own = [dict(node.layer.parameters(*inputs[number])) for number, node in enumerate(nodes)]
-    _check_sharing(nodes, own)
+    own = [node.layer.parameters(*[shapes[i] for i in node.inputs]) for node in nodes]
     counters: dict[str, int] = {}
     names: list[Mapping[str, str]] = []
     parameters: dict[str, Shape] = {}
-    fan_in: dict[str, int] = {}
     for number, node in enumerate(nodes):
         if node.shares is not None:
+            _check_sharing(number, node.shares, own)
             names.append(names[node.shares])
             continue
         named = {}
         for local, shape in own[number].items():
-            if not (local.isascii() and local.isalpha()):
-                raise PolygeomError(
-                    f"layer {node.layer.kind}: weights must be named by letters, got {local!r:.40}; "
-                    'write parameters that return {"W": shape}'
-                )
             counters[local] = counters.get(local, 0) + 1
-            named[local] = f"{local}{counters[local]}"
-            parameters[named[local]] = shape
-        if own[number]:
-            fan_in |= {named[local]: terms for local, terms in node.layer.fan_in(*inputs[number]).items()}
+            named[local] = name = f"{local}{counters[local]}"
+            parameters[name] = shape
         names.append(MappingProxyType(named))
-    last = {i: number for number, node in enumerate(nodes) for i in node.inputs}
-    steps = tuple(
-        Step(
-            node.layer,
-            node.inputs,
-            tuple(names[number].items()),
-            inputs[number],
-            tuple(i for i in dict.fromkeys(node.inputs) if last[i] == number),
-        )
-        for number, node in enumerate(nodes)
-        if number
-    )
-    return Plan(steps, shapes, tuple(names), MappingProxyType(parameters), MappingProxyType(fan_in))
+    for local in counters:
+        if not (local.isascii() and local.isalpha()):
+            raise PolygeomError(
+                f"network: weights of layers must be named by letters, got {local!r:.40}; "
+                'write parameters that return {"W": shape}'
+            )
+    return Plan(nodes, shapes, tuple(names), MappingProxyType(parameters))
 
 
 def _check_wiring(nodes: Nodes) -> None:
@@ -179,10 +194,9 @@ def _check_use(nodes: Nodes) -> None:
         )
 
 
-def _check_sharing(nodes: Nodes, own: list[dict[str, Shape]]) -> None:
-    for number, node in enumerate(nodes):
-        if node.shares is not None and (own[number] != own[node.shares] or not own[number]):
-            raise PolygeomError(
-                f"network: node {number} shares the weights of node {node.shares}, but needs the shapes {own[number]}, "
-                f"not {own[node.shares]}; leave out shares, or write equal widths"
-            )
+def _check_sharing(number: int, owner: int, own: list[dict[str, Shape]]) -> None:
+    if own[number] != own[owner] or not own[number]:
+        raise PolygeomError(
+            f"network: node {number} shares the weights of node {owner}, but needs the shapes {own[number]}, "
+            f"not {own[owner]}; leave out shares, or write equal widths"
+        )

@@ -13,6 +13,7 @@ import numpy as np
 
 from polygeom.errors import PolygeomError
 from polygeom.network import Network
+from polygeom.testing.model_formulas import MODEL_FORMULAS
 
 Objects = np.ndarray
 
@@ -94,8 +95,9 @@ FORMULAS: dict[str, Formula] = {}
 
 def apply(layer: Any, inputs: list[Objects], weights: Mapping[str, Objects]) -> Objects:
     """The value of a layer at one point, from the formula in its docstring."""
-    if layer.kind in FORMULAS:
-        return FORMULAS[layer.kind](layer, inputs, weights)
+    more = FORMULAS.get(layer.kind) or MODEL_FORMULAS.get(layer.kind)
+    if more is not None:
+        return more(layer, inputs, weights)
     x = inputs[0]
     match layer.kind:
         case "dense":
@@ -168,7 +170,9 @@ def evaluate(network: Network, weights: Mapping[str, Objects], points: Objects) 
     return np.stack(outputs)
 
 
-KNOWN = frozenset({"input", "dense", "bias", "scale", "power", "polynomial", "product", "sum", "flatten"}) | {
+KNOWN = frozenset(
+    {"input", "dense", "bias", "scale", "power", "polynomial", "product", "sum", "flatten", *MODEL_FORMULAS}
+) | {
     "convolution",
     "attention",
 }

@@ -50,6 +50,15 @@ TEXTS: tuple[str, ...] = (
     "x=input(4); a=convolution(x,2,channels=2); b=scale(a); c=convolution(b,3); flatten(c)",
     "x=input(2,2); a=dense(x,2); b=attention(a,1,2); c=sum(a,b); d=bias(c); e=flatten(d); dense(e,1)",
     "x=input(2,3); polynomial(x,[-1,0,1/4])",
+    # layers of models: constant matrices, other places, images, groups, tokens, edges
+    "x=input(2); a=fixed(x,[[1,1],[0,1/2],[2,-1]]); b=power(a,2); dense(b,1)",
+    "x=input(3,2); a=fixed(x,[[0,1,0],[1,0,1]],axis=tokens); b=dense(a,1); c=flatten(b); power(c,2)",
+    "x=input(2); a=dense(x,2); b=power(a,2); c=concatenate(b,a); slice(c,1,4,step=2)",
+    "x=input(3); a=gather(x,[2,-1,0,1],dims=[2,2]); b=mix(a,1); c=flatten(b); dense(c,1)",
+    "x=input(2,2,2); a=convolution2d(x,[2,1],channels=2,padding=1,stride=2,groups=2); flatten(a)",
+    "x=input(3); a=group_convolve(x,[[0,1,2],[1,2,0],[2,0,1]]); power(a,2)",
+    "x=input(2); a=edges(x,2,2); dense(a,1)",
+    "x=input(2,2); a=dense(x,2); b=mix(x,2); c=matmul(a,b); flatten(c)",
     # formulas: in inputs and weights, in weights alone
     'x=input(2); a=formula(x,[s,t],["s*x1^2+t*x2","1/2*x1*x2-s*t"]); dense(a,2)',
     "map(s,t: s^3, s^2*t-1, 1/3*s+t)",

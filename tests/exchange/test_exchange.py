@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
-import sysconfig
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +17,6 @@ from polygeom.exchange.mrdi import read_mrdi
 from polygeom.ideal import IdealResult, Neurovariety
 from polygeom.ideal.search.elimination import eliminate
 
-BESIDE_PYTHON = Path(sysconfig.get_path("purelib"), "sage_wheels", "bin")
-SINGULAR = shutil.which("Singular") or shutil.which("Singular", path=str(BESIDE_PYTHON))
-MACAULAY2 = shutil.which("M2")
 CASES = ["[3,2,1] r=2", "[2,2,2] r=3", "[4,2,1] r=2", "[2,1,2] r=2 bias"]
 
 
@@ -55,7 +49,7 @@ def test_prime_fields_are_read_back(language: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", [name for name in LANGUAGES if name != "msolve"])
 def test_the_zero_ideal_is_read_back(language: str) -> None:
     assert read_ideal(export(ideal("[2,2,1] r=2"), language)).polynomials == ()
 
@@ -130,8 +124,8 @@ def test_other_documents_that_hold_polynomials(kind: object, ring: object) -> No
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"_type": {"name": "Polyhedron", "params": "r"}}, "of type 'Polyhedron'"),
-        ({"_type": "QQField"}, "no ideal in the .mrdi format"),
+        ({"_type": {"name": "Polyhedron", "params": "r"}}, "the type 'Polyhedron' is no ideal"),
+        ({"_type": "QQField"}, "the type 'QQField' is no ideal"),
         ({"_refs": {}}, "no ideal in the .mrdi format"),
         ({"_refs": {"r": RING | {"_type": {"name": "PolyRing", "params": {"_type": "QQField"}}}}}, "polynomial ring"),
         ({"_refs": {"r": RING | {"_type": {"name": "MPolyRing", "params": {"_type": "AcbField"}}}}}, "prime field"),
@@ -159,17 +153,18 @@ def test_documents_cut_short(text: str) -> None:
     ("text", "message"),
     [
         ("x^2", "declares no ring"),
-        ("ring r = 0, (x,y), dp;", "no ideal"),
+        ("ring r = 0, (x,y), dp;", "there is no ideal"),
         ("ring r = 4, (x,y), dp; ideal I = x;", "0 or a prime"),
         ("ring r = 0, (x,x), dp; ideal I = x;", "different names"),
-        ("ring r = 0, (x,y), dp; ideal I = z;", "'z' in 'z' is neither"),
-        ("ring r = 0, (x,y), dp; ideal I = (x+y)^2;", "neither a number nor"),
-        ("ring r = 0, (x,y), dp; ideal I = x+;", "no expanded polynomial"),
-        ("ring r = 0, (x,y), dp; ideal I = x/0;", "neither a number nor"),
+        ("ring r = 0, (x,y), dp; ideal I = z;", "'z' is no variable of the ring; its variables are x, y"),
+        ("ring r = 0, (x,y), dp; ideal I = x+;", "expected a number or a variable, found ';'"),
+        ("ring r = 0, (x,y), dp; ideal I = x/0;", "divides by zero"),
         ("ring r = 0, (x,y), dp; ideal I = 1/0*x;", "divides by zero"),
+        ("ring r = 0, (x,y), dp; ideal I = x/y;", "a division by a polynomial"),
         ("ring r = 7, (x,y), dp; ideal I = 1/7*x;", "no value modulo 7"),
-        ("ring r = 0, (x,y), dp; ideal I = x^99999999999999;", "at most"),
-        ("ring r = 0, (x,y), dp; ideal I = __import__('os');", "neither a number nor"),
+        ("ring r = 0, (x,y), dp; ideal I = x^99999999999999;", "is above 100000"),
+        ("ring r = 0, (x,y), dp; ideal I = (x+y+1)^99999;", "expanding needs more than"),
+        ("ring r = 0, (x,y), dp; ideal I = __import__('os');", "expected a number or a variable, found '_'"),
     ],
 )
 def test_texts_that_cannot_be_read(text: str, message: str) -> None:
@@ -196,30 +191,3 @@ def test_files(tmp_path: Path) -> None:
         read_ideal_file(path)
     with pytest.raises(PolygeomError, match="cannot read"):
         read_ideal_file(tmp_path / "nothing.m2")
-
-
-def run(command: list[str], program: str) -> str:
-    done = subprocess.run(command, input=program, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.mark.oracle
-@pytest.mark.skipif(SINGULAR is None, reason="Singular is not installed")
-@pytest.mark.parametrize("text", CASES)
-def test_round_trip_through_singular(text: str) -> None:
-    result = ideal(text)
-    program = export(result, "singular") + "short = 0; print(I); quit;"
-    printed = run([str(SINGULAR), "-q", "--no-rc"], program)
-    assert list(read_ideal(printed, text).polynomials) == polynomials(result)
-
-
-@pytest.mark.oracle
-@pytest.mark.skipif(MACAULAY2 is None, reason="Macaulay2 is not installed")
-@pytest.mark.parametrize("text", CASES)
-def test_round_trip_through_macaulay2(text: str, tmp_path: Path) -> None:
-    result = ideal(text)
-    script = tmp_path / "ideal.m2"
-    script.write_text(export(result, "m2") + "<< toString I << endl;\n")
-    printed = run([str(MACAULAY2), "--script", str(script)], "")
-    assert list(read_ideal(printed, text).polynomials) == polynomials(result)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
-import sysconfig
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from programs import program
 
 from polygeom.errors import PolygeomError
 from polygeom.exchange.export import LANGUAGES, export, polynomial_text
 from polygeom.ideal import IdealResult, Neurovariety
 from polygeom.ideal.search.elimination import eliminate
 
-BESIDE_PYTHON = Path(sysconfig.get_path("purelib"), "sage_wheels", "bin")
-SINGULAR = shutil.which("Singular") or shutil.which("Singular", path=str(BESIDE_PYTHON))
-MACAULAY2 = shutil.which("M2")
+SINGULAR = program("Singular")
+MACAULAY2 = program("M2")
 CASES = [("[3,2,1] r=2", 3), ("[2,2,2] r=3", 3), ("[2,2,1] r=4", 3), ("[4,2,1] r=2", 3)]
 
 
@@ -33,7 +32,7 @@ def test_polynomials_as_text() -> None:
     assert polynomial_text(ring.zero) == "0"
 
 
-@pytest.mark.parametrize("language", [name for name in LANGUAGES if name != "mrdi"])
+@pytest.mark.parametrize("language", [name for name in LANGUAGES if name not in ("mrdi", "msolve")])
 def test_every_generator_and_coordinate_is_in_the_text(language: str) -> None:
     result = ideal("[4,2,1] r=2", 3)
     text = export(result, language)
@@ -43,8 +42,41 @@ def test_every_generator_and_coordinate_is_in_the_text(language: str) -> None:
 
 
 def test_an_unknown_language_is_refused() -> None:
-    with pytest.raises(PolygeomError, match="one of m2, singular, oscar, sage, mrdi"):
+    with pytest.raises(PolygeomError, match="one of m2, singular, oscar, sage, magma, msolve, mrdi"):
         export(ideal("[3,2,1] r=2", 3), "maple")
+
+
+@pytest.mark.parametrize(
+    ("language", "prime", "message"),
+    [
+        ("singular", 2147483659, "Singular reads characteristics below 2^31 only, got 2147483659"),
+        ("m2", 4294967311, "Macaulay2 prints wrong residues above 2^32, got 4294967311"),
+        ("msolve", 2147483659, "msolve computes modulo primes below 2^31 only, got 2147483659"),
+        ("msolve", 32004, "the characteristic must be 0 or a prime, got 32004"),
+        ("oscar", 32004, "the characteristic must be 0 or a prime, got 32004"),
+    ],
+)
+def test_what_a_system_would_misread_is_refused_here(language: str, prime: int, message: str) -> None:
+    with pytest.raises(PolygeomError, match=re.escape(message)):
+        export(replace(ideal("[2,1,1] r=2", 2), characteristic=prime), language)
+    assert export(replace(ideal("[2,1,1] r=2", 2), characteristic=2147483647), language)
+
+
+def test_msolve_gets_integers_and_each_variable_once() -> None:
+    ring = ideal("[2,1,1] r=2", 2).coordinates.ring
+    a, b, _ = ring.gens
+    result = ideal("[2,1,1] r=2", 2)
+    halves = replace(result, generators=(replace(result.generators[0], polynomial=a**2 / 3 - b / 2 + 1),))
+    assert export(halves, "msolve") == "c1x20,c1x11,c1x02\n0\n2*c1x20^2 - 3*c1x11 + 6\n"
+    modular = replace(result, generators=(replace(result.generators[0], polynomial=-(a**2) + 7 * b),), characteristic=7)
+    assert export(modular, "msolve") == "c1x20,c1x11,c1x02\n7\n6*c1x20^2\n"
+    with pytest.raises(PolygeomError, match="no word for the zero ideal"):
+        export(ideal("[2,2,1] r=2", 2), "msolve")
+
+
+def test_the_zero_ideal_is_one_of_its_ring() -> None:
+    text = export(ideal("[2,2,1] r=2", 2), "m2")
+    assert "0_R" in text  # an ideal of ZZ otherwise
 
 
 def run(command: list[str], program: str) -> str:

@@ -297,9 +297,67 @@ def test_conditions_of_options_name_options(name: str) -> None:
     fields = found.config.__dataclass_fields__
     for one in fields.values():
         for needs in one.metadata["needs"]:
-            assert needs.name in fields
-            choices = fields[needs.name].metadata["choices"]
-            assert choices is None or set(needs.values) <= set(choices)
+            assert set(needs.names) <= set(fields)
+
+
+@pytest.mark.parametrize("name", list(experiments.STUDIES))
+def test_what_presets_change_has_an_effect(name: str) -> None:
+    """So every condition holds somewhere, as far as presets use the option."""
+    found = study.load(name)
+    start = found.config()
+    for preset in found.presets.values():
+        for one in found.config.__dataclass_fields__.values():
+            if getattr(preset, one.name) != getattr(start, one.name):
+                assert all(needs.holds(preset) for needs in one.metadata["needs"]), (name, one.name)
+
+
+WITHOUT_EFFECT = [
+    ("label-noise", {"kernels": ("laplacian",), "solvers": ("exact",)},
+     {"degree": 3, "depth": 2, "exponent": 0.5, "offset": 2.0, "epochs": 3, "top": 7, "data_root": "x"}),
+    ("label-noise", {"kernels": ("ntk-relu",), "solvers": ("eigenpro",)}, {"bandwidth": 2.0, "ridge": 1.0}),
+    ("random-features", {"features": ("relu",)}, {"fourier_seed": 1, "bandwidth": 2.0, "train_from": "test"}),
+    ("random-features", {"datasets": ("line",)}, {"train": 20, "centre": False}),
+    ("random-features", {"datasets": ("digits",)}, {"samples": 20}),
+    ("extrapolation", {"models": ("mlp",)}, {"degrees": (2,), "width": 3, "bias": False, "learning_rate": 0.1}),
+    ("extrapolation", {"models": ("ccp",)}, {"mlp_width": 3, "mlp_bias": False, "step_size": 3, "terms": 2}),
+    ("extrapolation", {}, {"fixed": 2, "ray_degrees": (1,)}),
+    ("digit-pairs", {"models": ("ccp",)}, {"pooled_degree": 2, "mlp_layers": 2, "inner_bias": False, "momentum": 0.9}),
+    ("digit-pairs", {"models": ("mlp",)}, {"degrees": (5,), "split": "test"}),
+    ("spectral-bias", {"network": False}, {"width": 3, "steps": 4, "data_root": "x"}),
+    ("spectral-bias", {"flow": False}, {"horizon": 10.0}),
+    ("coordinate", {"models": ("ccp3:raw@1e-3",)},
+     {"L": 3, "extent": 2.0, "features": 3, "scale": 2.0, "layers": 3, "learning_rate": 0.1, "train_encoding": False,
+      "resolution": 9, "first_layer": True, "inradius": 3}),
+    ("coordinate", {"mean_hamming_in_region": False, "confusion_in_region": False}, {"patches": 3, "patch_size": 2}),
+    ("coordinate", {"visualize_regions": False, "batch_size": None}, {"neuron_maps": (1,), "order": "reshuffle"}),
+    ("coordinate-waves", {"hamming": False, "confusion": False}, {"windows": 3, "pairs": 4}),
+    ("coordinate-grid", {"models": ("ccp3:centred",)}, {"output": "linear", "negative": True, "layers": 3}),
+    ("coordinate-neighbours", {"models": ("cnn",)}, {"neurons": 3, "layers": 2, "degree": 2, "split": "test"}),
+    ("anisotropy", {"networks": False, "linearised": False}, {"epochs": 3, "train": 4, "gamma": 0.3}),
+    ("anisotropy", {"networks": False, "linearised": False}, {"optimiser": "adam"}),
+    ("anisotropy", {}, {"samples": 3, "paired": False, "warmup": 0.1, "milestones": (3,)}),
+    ("cifar2", {"learners": ("network",)}, {"statistics": "trained", "memory": 1.0, "nystrom": 20}),
+    ("ntk-eigenfunctions", {"linearised": False}, {"bias": False, "nystrom_first": True}),
+    ("trained-descent", {"method": "least-squares"}, {"learning_rate": 0.1, "train_from": "test"}),
+    ("learnable-functions", {"targets": ("few",)}, {"samples": 7, "surveyed": 3}),
+    ("teacher-recovery", {"situations": ("outside",)}, {"networks": "[2,2,1] r=2"}),
+]  # fmt: skip
+
+
+def test_a_change_without_which_the_others_are_refused_has_an_effect() -> None:
+    found = study.load("cifar2").configuration("small", target="10", artefacts="kept")
+    assert (found.target, found.artefacts) == ("10", "kept")
+
+
+@pytest.mark.parametrize(("name", "setting", "options"), WITHOUT_EFFECT)
+def test_options_of_every_study_without_effect_are_errors(
+    name: str, setting: dict[str, object], options: dict[str, object]
+) -> None:
+    found = study.load(name)
+    found.configuration(**setting)
+    for option, value in options.items():
+        with pytest.raises(PolygeomError, match=f"^{option} has no effect here"):
+            found.configuration(**setting, **{option: value})
 
 
 def test_a_study_of_another_package_runs_from_the_command_line(tmp_path: Path, capsys: Capture) -> None:

@@ -32,7 +32,7 @@ from polygeom.network import (
     mlp,
     parse,
 )
-from polygeom.network import degrees as degree_sets
+from polygeom.network.ambient import degrees as degree_sets
 
 
 def test_equal_nodes_make_equal_networks() -> None:

@@ -131,5 +131,5 @@ def test_names_of_weights_cannot_collide() -> None:
         return {"W1": (2,)}
 
     named = dataclass(frozen=True)(type("Named", (Layer,), {"kind": "named", "parameters": parameters}))
-    with pytest.raises(PolygeomError, match="weights must be named by letters, got 'W1'"):
+    with pytest.raises(PolygeomError, match="weights of layers must be named by letters, got 'W1'"):
         Network((Node(Input((2,))), Node(named(), (0,))))

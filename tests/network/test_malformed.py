@@ -97,7 +97,7 @@ CALLS = [
     ("convolutional(3,kernels=[])", 0, "write kernels=[3,2]"),
     ("convolutional(9,kernels=[3,2],degrees=2,strides=[1,2,3])", 0, "write kernels=[3,2], strides=[1,2]"),
     ("lightning_attention(2,3,2)", 0, "write lightning_attention(tokens=…"),
-    ("relu(3)", 0, "write one of attention, bias, convolution"),
+    ("relu(3)", 0, "write one of attention, bias"),
     (f"mlp([2,3,1],{MANY})", 12, "a number of 5000 digits"),
 ]
 

@@ -6,19 +6,16 @@ the two ideals by a Gröbner basis of the other.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import sysconfig
-from pathlib import Path
 
 import pytest
+from programs import program
 
 from polygeom.engines.symbolic import coefficient_map
 from polygeom.ideal import interpolate
 from polygeom.network import Network, parse
 
-BESIDE_PYTHON = Path(sysconfig.get_path("purelib"), "sage_wheels", "bin")
-SINGULAR = shutil.which("Singular") or shutil.which("Singular", path=str(BESIDE_PYTHON))
+SINGULAR = program("Singular")
 
 pytestmark = [pytest.mark.oracle, pytest.mark.skipif(SINGULAR is None, reason="Singular is not installed")]
 

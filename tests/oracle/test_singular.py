@@ -6,17 +6,14 @@ Nothing but the architecture is shared with polygeom: not the evaluation, not th
 from __future__ import annotations
 
 import itertools
-import shutil
 import subprocess
-import sysconfig
-from pathlib import Path
 
 import pytest
+from programs import program
 
 import polygeom
 
-BESIDE_PYTHON = Path(sysconfig.get_path("purelib"), "sage_wheels", "bin")
-SINGULAR = shutil.which("Singular") or shutil.which("Singular", path=str(BESIDE_PYTHON))
+SINGULAR = program("Singular")
 
 pytestmark = [pytest.mark.oracle, pytest.mark.skipif(SINGULAR is None, reason="Singular is not installed")]
 

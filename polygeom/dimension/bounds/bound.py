@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from polygeom.dimension.counts import Degrees, Widths
@@ -113,6 +114,9 @@ class Rule:
         Whether its one part has the same dimension, so that no other rule needs to be tried.
     costly:
         Whether it may take seconds; asked for where the others leave a gap.
+    hidden:
+        The least and the largest number of hidden layers of perceptrons to which it may apply, so that others need not
+        ask it.
 
     Raises
     ------
@@ -130,6 +134,7 @@ class Rule:
     counts: bool = False
     equality: bool = False
     costly: bool = False
+    hidden: tuple[int, int] = (0, 10**9)
 
     def __post_init__(self) -> None:
         for field in ("name", "meaning", "statement"):
@@ -153,4 +158,16 @@ def register(rule: Rule) -> Rule:
     entries = sorted([*(r for r in RULES.values() if r.name != rule.name), rule], key=lambda r: (r.order, r.name))
     RULES.clear()
     RULES.update((entry.name, entry) for entry in entries)
+    _about.cache_clear()
     return rule
+
+
+def rules_about(hidden: int) -> tuple[Rule, ...]:
+    """The rules for perceptrons of a number of hidden layers, in the order of preference."""
+    return _about(tuple(RULES), hidden)
+
+
+@lru_cache(maxsize=256)
+def _about(names: tuple[str, ...], hidden: int) -> tuple[Rule, ...]:
+    rules = [RULES[name] for name in names]
+    return tuple(r for r in rules if r.perceptrons is not None and r.hidden[0] <= hidden <= r.hidden[1])

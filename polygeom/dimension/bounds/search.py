@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from polygeom.dimension.bounds import rules as _rules  # noqa: F401 - fills the register
 from polygeom.dimension.bounds.architecture import parameters_bound
-from polygeom.dimension.bounds.bound import RULES, Bound, Case, Instance, Rule
+from polygeom.dimension.bounds.bound import RULES, Bound, Case, Instance, Rule, rules_about
 from polygeom.dimension.counts import Degrees, Widths
 from polygeom.network import Network
 
@@ -44,9 +44,13 @@ def upper_bound(widths: Widths, degrees: Degrees, *, thorough: bool = True) -> B
 def _upper_bound(widths: Widths, degrees: Degrees, thorough: bool) -> Bound:
     best: Bound | None = None
     place = (0, 0)
+    bounds: tuple[Bound, ...]
     for rule, (constant, parts, layer) in _instances(widths, degrees, thorough):
-        bounds = tuple([_upper_bound(w, r, thorough) for w, r in parts])
-        value = constant + sum([bound.value for bound in bounds])
+        bounds, value = (), constant
+        for w, r in parts:
+            part = _upper_bound(w, r, thorough)
+            value += part.value
+            bounds = (*bounds, part)
         if best is None or value < best.value or (value == best.value and (rule.order, layer) < place):
             best, place = Bound(value, rule.name, widths, degrees, layer, bounds), (rule.order, layer)
     assert best is not None, "the rule parameters applies to every perceptron"
@@ -56,7 +60,7 @@ def _upper_bound(widths: Widths, degrees: Degrees, thorough: bool) -> Bound:
 def _instances(widths: Widths, degrees: Degrees, thorough: bool) -> Iterator[tuple[Rule, Instance]]:
     """Every inequality for a perceptron; an equality ends the list."""
     limit = parameters_bound(widths, degrees)
-    for rule in RULES.values():
+    for rule in rules_about(len(degrees)):
         if rule.perceptrons is None or (rule.costly and not thorough):
             continue
         found = False

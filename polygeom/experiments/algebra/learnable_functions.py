@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from polygeom.dimension import dimension
-from polygeom.experiments.study import Study, option
+from polygeom.experiments.study import Needs, Study, option
 from polygeom.ideal.counting.invariants import learning_degree
 from polygeom.learning.functions.critical_functions import (
     attained,
@@ -64,7 +64,9 @@ class Config:
         TARGETS, "Labels: of a network with random weights, noise, noise on few samples.", choices=TARGETS
     )
     runs: int = option(40, "Initial weights for each data set.")
-    samples: int = option(40, "Samples, with standard normal inputs; for few targets as many as are too few.")
+    samples: int = option(
+        40, "Samples, with standard normal inputs; few targets have too few.", needs=Needs("targets", TARGETS[:2])
+    )
     optimiser: str = option(OPTIMISERS[0], "How a run descends before Newton steps end it.", choices=OPTIMISERS)
     steps: int = option(200, "Steps of the optimiser.")
     polish: int = option(100, "Newton steps at most.")

@@ -16,6 +16,10 @@ from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import (
+    COORDINATES,
+    ENCODED,
+    RATED,
+    RAW,
     UNNUMBERED,
     Model,
     Probe,
@@ -25,7 +29,7 @@ from polygeom.experiments.coordinate.dynamics import (
     shared,
     told_losses,
 )
-from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
 from polygeom.learning.functions.spectra import psnr
 from polygeom.learning.regions.pairs import patch_pairs, quadrant_pairs, random_pairs
 
@@ -38,14 +42,16 @@ class Config:
     size: int = option(32, "The image has size × size pixels.")
     shapes: tuple[str, ...] = option(("2x64", "4x64", "6x64", "2x128"), "Hidden layers × units of each.")
     models: tuple[str, ...] = option(("relu:raw", "relu:sin_cos5"), "Family and what it reads.")
-    train_encoding: bool = option(True, "Train the networks that read an encoding.")
-    train_coordinates: bool = option(True, "Train the networks that read coordinates.")
-    negative: bool = option(False, "Raw coordinates on [-1, 1) instead of [0, 1).")
+    train_encoding: bool = option(True, "Train the networks that read an encoding.", needs=ENCODED)
+    train_coordinates: bool = option(True, "Train the networks that read coordinates.", needs=COORDINATES)
+    negative: bool = option(False, "Raw coordinates on [-1, 1) instead of [0, 1).", needs=RAW)
     L: int = option(5, "Frequencies of a sin_cos encoding that does not say how many.", needs=UNNUMBERED)
     epochs: int = option(100, "Passes over the pixels.")
     batch_size: int | None = option(256, "Pixels of one step; none for all.")
-    learning_rate: float = option(1e-3, "Of Adam.")
-    order: str = option("fixed", "Order of the pixels; fixed: shuffled once.", choices=("fixed", "reshuffle"))
+    learning_rate: float = option(1e-3, "Of Adam.", needs=RATED)
+    order: str = option(
+        "fixed", "Order of the pixels; fixed: shuffled once.", choices=("fixed", "reshuffle"), needs=Needs("batch_size")
+    )
     every: int = option(20, "Epochs between two marks.")
     pairs: int = option(50_000, "Uniformly random pairs.")
     print_loss: bool = option(False, "Print the loss at every mark.")

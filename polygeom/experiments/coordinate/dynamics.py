@@ -32,8 +32,16 @@ UNNUMBERED = Needs(
     "models", pattern=r"sin_cos(@|$)", words="a network that reads sin_cos without a number, such as relu:sin_cos"
 )
 """When the option for the number of frequencies has an effect."""
+ENCODED = Needs("models", pattern=r":(sin_cos|fourier)", words="a network that reads an encoding")
+COORDINATES = Needs("models", pattern=r":(raw|centred)", words="a network that reads coordinates")
+RAW = Needs("models", pattern=r":raw", words="a network that reads raw coordinates")
+RATED = Needs("models", pattern=r"^[^@]*$", words="a network without a rate of its own")
+DEEP = Needs("models", pattern=r"^(?!ccp)", words="a network with hidden layers")
+"""Other conditions on the networks of a configuration."""
 GRID = np.linspace(-1, 1, 201)
 """Where densities of cosines are given."""
+_BANDWIDTH = 0.01
+"""Least width of a bump of such a density."""
 _NAME = re.compile(r"(?P<family>[a-z]+)(?P<number>\d*):(?P<encoding>[a-z_]+?)(?P<scale>\d*)(@(?P<rate>[0-9.e-]+))?")
 
 
@@ -221,11 +229,14 @@ def density(values: np.ndarray, grid: np.ndarray = GRID) -> list[float]:
     >>> bool(abs(np.trapezoid(density(np.random.default_rng(0).uniform(-0.5, 0.5, 2000)), GRID) - 1) < 0.01)
     True
     """
-    width = max(float(values.std()) * len(values) ** -0.2, 0.01)
-    total = np.zeros(len(grid))
-    for part in np.array_split(values, max(1, len(values) // 2000)):
-        total += np.exp(-np.square((grid[:, None] - part[None]) / width) / 2).sum(axis=1)
-    estimate: list[float] = (total / (len(values) * width * np.sqrt(2 * np.pi))).round(5).tolist()
+    from scipy.stats import gaussian_kde, norm
+
+    spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    if spread < 1e-6:  # no estimate of a covariance can be inverted
+        found = norm.pdf(grid, float(values.mean()), _BANDWIDTH)
+    else:
+        found = gaussian_kde(values, max(len(values) ** -0.2, _BANDWIDTH / spread))(grid)
+    estimate: list[float] = found.round(5).tolist()
     return estimate
 
 

@@ -16,8 +16,21 @@ import torch
 from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures
-from polygeom.experiments.coordinate.dynamics import Model, Probe, chosen, fit, settings_for, shared, told_losses
-from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.coordinate.dynamics import (
+    COORDINATES,
+    DEEP,
+    ENCODED,
+    RATED,
+    RAW,
+    Model,
+    Probe,
+    chosen,
+    fit,
+    settings_for,
+    shared,
+    told_losses,
+)
+from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
 from polygeom.learning.functions.spectra import OCTAVES, learned_by_band, psnr
 
 
@@ -45,16 +58,23 @@ class Config:
         ),
         "Family and what it reads: relu:sin_cos4 (published: fourier_l), gabor16:centred.",
     )
-    train_encoding: bool = option(True, "Train the networks that read an encoding.")
-    train_coordinates: bool = option(True, "Train the networks that read coordinates.")
-    negative: bool = option(False, "Raw coordinates on [-1, 1) instead of [0, 1).")
-    output: str = option("sigmoid", "Output of networks that are no polynomials.", choices=("sigmoid", "linear"))
+    train_encoding: bool = option(True, "Train the networks that read an encoding.", needs=ENCODED)
+    train_coordinates: bool = option(True, "Train the networks that read coordinates.", needs=COORDINATES)
+    negative: bool = option(False, "Raw coordinates on [-1, 1) instead of [0, 1).", needs=RAW)
+    output: str = option(
+        "sigmoid",
+        "Output of networks that are no polynomials.",
+        choices=("sigmoid", "linear"),
+        needs=Needs("models", pattern=r"^(?!ccp|monomial)", words="a network that is no polynomial"),
+    )
     neurons: int = option(128, "Units of a hidden layer; rank of a ccp network.")
-    layers: int = option(2, "Hidden layers.")
+    layers: int = option(2, "Hidden layers.", needs=DEEP)
     epochs: int = option(400, "Passes over the trained pixels.")
     batch_size: int | None = option(8192, "Pixels of one step; none for all.")
-    learning_rate: float = option(2e-3, "Of Adam.")
-    order: str = option("fixed", "Order of the pixels; fixed: shuffled once.", choices=("fixed", "reshuffle"))
+    learning_rate: float = option(2e-3, "Of Adam.", needs=RATED)
+    order: str = option(
+        "fixed", "Order of the pixels; fixed: shuffled once.", choices=("fixed", "reshuffle"), needs=Needs("batch_size")
+    )
     every: int = option(20, "Epochs between two marks.")
     print_loss: bool = option(False, "Print the loss at every mark.")
 

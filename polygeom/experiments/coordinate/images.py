@@ -21,6 +21,11 @@ from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import (
+    COORDINATES,
+    DEEP,
+    ENCODED,
+    RATED,
+    RAW,
     UNNUMBERED,
     Model,
     Probe,
@@ -31,7 +36,7 @@ from polygeom.experiments.coordinate.dynamics import (
     shared,
     told_losses,
 )
-from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.study import Either, Needs, Study, mean_and_deviation, option
 from polygeom.learning.functions.spectra import OCTAVES, learned_by_band, psnr
 from polygeom.learning.networks.encodings import grid
 from polygeom.learning.regions.hyperplanes import cell_inradii, hyperplane_cosines, mean_off_diagonal, weight_matrices
@@ -57,6 +62,11 @@ EVERYTHING = (
 _FLAGS = ("act_patterns", "dead_neurons", "param_norms", "boundary")
 
 
+_LOCAL = Either(Needs("mean_hamming_in_region"), Needs("confusion_in_region"))
+_GLOBAL = Either(Needs("mean_hamming_between_region"), Needs("confusion_between_region"))
+_SLICED = (Needs("models", pattern=r":sin_cos", words="a network that reads sin_cos"), Needs("frequency_slice"))
+
+
 @dataclass(frozen=True)
 class Config:
     """The options; their names follow the published scripts where these have one."""
@@ -67,24 +77,40 @@ class Config:
     models: tuple[str, ...] = option(
         EVERYTHING, "Family and what it reads: relu:sin_cos5, ccp6:centred, siren:centred@1e-4."
     )
-    train_encoding: bool = option(True, "Train the networks that read an encoding.")
-    train_coordinates: bool = option(True, "Train the networks that read coordinates.")
-    negative: bool = option(False, "Raw coordinates on [-1, 1) instead of [0, 1).")
-    extent: float = option(1.0, "Centred coordinates lie on [-extent, extent).")
+    train_encoding: bool = option(True, "Train the networks that read an encoding.", needs=ENCODED)
+    train_coordinates: bool = option(True, "Train the networks that read coordinates.", needs=COORDINATES)
+    negative: bool = option(False, "Raw coordinates on [-1, 1) instead of [0, 1).", needs=RAW)
+    extent: float = option(
+        1.0,
+        "Centred coordinates lie on [-extent, extent).",
+        needs=Either(
+            Needs("models", pattern=r":centred", words="a network that reads centred coordinates"), Needs("negative")
+        ),
+    )
     L: int = option(5, "Frequencies of a sin_cos encoding that does not say how many.", needs=UNNUMBERED)
-    features: int = option(256, "Rows of the matrix of random Fourier features.")
-    scale: float = option(14.0, "Deviation of the frequencies of random Fourier features.")
+    features: int = option(
+        256,
+        "Rows of the matrix of random Fourier features.",
+        needs=Needs("models", pattern=r":fourier", words="a network that reads random Fourier features"),
+    )
+    scale: float = option(
+        14.0,
+        "Deviation of the frequencies of random Fourier features.",
+        needs=Needs("models", pattern=r":fourier(@|$)", words="fourier without a number"),
+    )
     neurons: int = option(128, "Units of a hidden layer; rank of a ccp network.")
-    layers: int = option(2, "Hidden layers.")
+    layers: int = option(2, "Hidden layers.", needs=DEEP)
     epochs: int = option(150, "Passes over the pixels.")
     batch_size: int | None = option(256, "Pixels of one step; none for all.")
-    learning_rate: float = option(1e-3, "Of Adam.")
-    order: str = option("fixed", "Order of the pixels; fixed: shuffled once.", choices=("fixed", "reshuffle"))
+    learning_rate: float = option(1e-3, "Of Adam.", needs=RATED)
+    order: str = option(
+        "fixed", "Order of the pixels; fixed: shuffled once.", choices=("fixed", "reshuffle"), needs=Needs("batch_size")
+    )
     every: int = option(25, "Epochs between two marks.")
-    patches: int = option(100, "Random patches for local pairs.")
-    patch_size: int = option(3, "Side of a patch in pixels.")
-    patch_pairs: int | None = option(None, "Random pairs of a patch; none for all.")
-    pairs: int = option(10_000, "Random pairs from opposite corners.")
+    patches: int = option(100, "Random patches for local pairs.", needs=_LOCAL)
+    patch_size: int = option(3, "Side of a patch in pixels.", needs=_LOCAL)
+    patch_pairs: int | None = option(None, "Random pairs of a patch; none for all.", needs=_LOCAL)
+    pairs: int = option(10_000, "Random pairs from opposite corners.", needs=_GLOBAL)
     act_patterns: bool = option(True, "Count the regions of the pixels.")
     dead_neurons: bool = option(True, "Count dead units.")
     param_norms: bool = option(True, "Spectral norms and their product.")
@@ -94,14 +120,23 @@ class Config:
     confusion_in_region: bool = option(True, "Gradient confusion of local pairs.")
     confusion_between_region: bool = option(True, "Gradient confusion of pairs from opposite corners.")
     visualize_regions: bool = option(True, "Maps of the regions, and of single units, at the end.")
-    neuron_maps: tuple[int, ...] = option((0, 9, 100), "Hidden units whose maps are drawn.")
+    neuron_maps: tuple[int, ...] = option(
+        (0, 9, 100), "Hidden units whose maps are drawn.", needs=Needs("visualize_regions")
+    )
     hyperplanes: bool = option(True, "Angles of the hidden weight rows, at the start and at the end.")
     frequency_slice: tuple[str, ...] = option(
-        ("low", "high"), "Planes of the encoding to cut.", choices=("low", "high")
+        ("low", "high"),
+        "Planes of the encoding to cut.",
+        choices=("low", "high"),
+        needs=Needs("models", pattern=r":sin_cos", words="a network that reads sin_cos"),
     )
-    first_layer: bool = option(False, "Cross-sections of the regions of the first layer alone.")
-    resolution: int = option(128, "Points along the side of a cross-section.")
-    inradius: int = option(10, "Random points whose first-layer cells are measured; 0 for none.")
+    first_layer: bool = option(False, "Cross-sections of the regions of the first layer alone.", needs=_SLICED)
+    resolution: int = option(128, "Points along the side of a cross-section.", needs=_SLICED)
+    inradius: int = option(
+        10,
+        "Random points whose first-layer cells are measured; 0 for none.",
+        needs=Needs("models", pattern=r"^relu", words="a rectified network"),
+    )
     print_loss: bool = option(False, "Print the loss at every mark.")
 
 

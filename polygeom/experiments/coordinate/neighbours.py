@@ -19,11 +19,14 @@ from torch import Tensor, nn
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import Probe, fit, settings_for, shared, told_losses
-from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
 from polygeom.learning.networks.coordinate import coordinate_network
 from polygeom.learning.regions.pairs import class_pairs
 
 DATASETS = ("digits", "mnist", "cifar10")
+
+
+_FILES = Needs("datasets", ("mnist", "cifar10"))
 
 
 @dataclass(frozen=True)
@@ -31,17 +34,26 @@ class Config:
     """The options."""
 
     datasets: tuple[str, ...] = option(("digits",), "What to learn.", choices=DATASETS)
-    data_root: str | None = option(None, "Folder of MNIST or CIFAR-10.")
-    split: str = option("train", "Which part of MNIST or CIFAR-10.", choices=("train", "test"))
+    data_root: str | None = option(None, "Folder of MNIST or CIFAR-10.", needs=_FILES)
+    split: str = option("train", "Which part of MNIST or CIFAR-10.", choices=("train", "test"), needs=_FILES)
     limit: int | None = option(None, "Only this many samples.")
     models: tuple[str, ...] = option(("mlp", "cnn", "ccp"), "Networks.", choices=("mlp", "cnn", "ccp"))
-    neurons: int = option(128, "Units of a hidden layer of the mlp; rank of the ccp network.")
-    layers: int = option(4, "Hidden layers of the mlp.")
-    degree: int = option(3, "Of the ccp network.")
+    neurons: int = option(
+        128,
+        "Units of a hidden layer of the mlp; rank of the ccp network.",
+        needs=Needs("models", ("mlp", "ccp")),
+    )
+    layers: int = option(4, "Hidden layers of the mlp.", needs=Needs("models", ("mlp",)))
+    degree: int = option(3, "Of the ccp network.", needs=Needs("models", ("ccp",)))
     epochs: int = option(25, "Passes over the samples.")
     batch_size: int | None = option(64, "Samples of one step; none for all.")
     learning_rate: float = option(1e-3, "Of Adam.")
-    order: str = option("reshuffle", "Order of the samples; fixed: shuffled once.", choices=("fixed", "reshuffle"))
+    order: str = option(
+        "reshuffle",
+        "Order of the samples; fixed: shuffled once.",
+        choices=("fixed", "reshuffle"),
+        needs=Needs("batch_size"),
+    )
     every: int = option(5, "Epochs between two marks.")
     anchors: int = option(500, "Samples whose partners are sought.")
     neighbours: int = option(25, "Partners of each.")

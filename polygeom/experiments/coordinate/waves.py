@@ -16,10 +16,25 @@ import torch
 from polygeom.datasets.waves import phased_waves
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures
-from polygeom.experiments.coordinate.dynamics import Model, Probe, chosen, fit, settings_for, shared, told_losses
-from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.coordinate.dynamics import (
+    COORDINATES,
+    DEEP,
+    ENCODED,
+    RATED,
+    RAW,
+    Model,
+    Probe,
+    chosen,
+    fit,
+    settings_for,
+    shared,
+    told_losses,
+)
+from polygeom.experiments.study import Either, Needs, Study, mean_and_deviation, option
 from polygeom.learning.functions.spectra import amplitude_ratios
 from polygeom.learning.regions.pairs import end_pairs, window_pairs
+
+_PAIRS = Either(Needs("hamming"), Needs("confusion"))
 
 
 @dataclass(frozen=True)
@@ -40,20 +55,25 @@ class Config:
         ),
         "Family and what it reads: relu:sin_cos4 reads l = 0, …, 3.",
     )
-    train_encoding: bool = option(True, "Train the networks that read an encoding.")
-    train_coordinates: bool = option(True, "Train the networks that read coordinates.")
-    negative: bool = option(False, "Raw coordinates on [-1, 1) instead of [0, 1).")
+    train_encoding: bool = option(True, "Train the networks that read an encoding.", needs=ENCODED)
+    train_coordinates: bool = option(True, "Train the networks that read coordinates.", needs=COORDINATES)
+    negative: bool = option(False, "Raw coordinates on [-1, 1) instead of [0, 1).", needs=RAW)
     neurons: int = option(128, "Units of a hidden layer; rank of a ccp network.")
-    layers: int = option(4, "Hidden layers.")
+    layers: int = option(4, "Hidden layers.", needs=DEEP)
     epochs: int = option(200, "Passes over the signal.")
     batch_size: int | None = option(None, "Samples of one step; none for all.")
-    learning_rate: float = option(1e-3, "Of Adam.")
-    order: str = option("fixed", "Order of the samples; fixed: shuffled once.", choices=("fixed", "reshuffle"))
+    learning_rate: float = option(1e-3, "Of Adam.", needs=RATED)
+    order: str = option(
+        "fixed",
+        "Order of the samples; fixed: shuffled once.",
+        choices=("fixed", "reshuffle"),
+        needs=Needs("batch_size"),
+    )
     every: int = option(20, "Epochs between two marks.")
-    windows: int = option(100, "Random windows for local pairs.")
-    window_size: int = option(50, "Samples of a window.")
-    window_pairs: int = option(25, "Random pairs of a window.")
-    pairs: int = option(5000, "Random pairs from the two ends.")
+    windows: int = option(100, "Random windows for local pairs.", needs=_PAIRS)
+    window_size: int = option(50, "Samples of a window.", needs=_PAIRS)
+    window_pairs: int = option(25, "Random pairs of a window.", needs=_PAIRS)
+    pairs: int = option(5000, "Random pairs from the two ends.", needs=_PAIRS)
     hamming: bool = option(True, "Hamming distances, regions and dead units.")
     confusion: bool = option(True, "Gradient confusion.")
     print_loss: bool = option(False, "Print the loss at every mark.")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.study import SGD, Needs, Study, mean_and_deviation, option
 from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
@@ -18,29 +18,43 @@ MODELS = ("mlp", "pooled", "pooled-relu", "ccp", "ccp-relu", "ncp")
 RULES = ("round", "floor or ceil", "leeway")
 
 
+_MNIST = Needs("source", ("mnist",))
+_POOLED = Needs("models", ("pooled", "pooled-relu"))
+
+
 @dataclass(frozen=True)
 class Config:
     """Which images, which networks, how they are trained."""
 
     source: str = option("digits", "Images: of scikit-learn, or MNIST.", choices=("digits", "mnist"))
-    data_root: str | None = option(None, "Folder with the files of MNIST.")
-    split: str = option("train", "Official part of MNIST that all images come from.", choices=("train", "test"))
+    data_root: str | None = option(None, "Folder with the files of MNIST.", needs=_MNIST)
+    split: str = option(
+        "train", "Official part of MNIST that all images come from.", choices=("train", "test"), needs=_MNIST
+    )
     images: int | None = option(None, "Take only the first so many images; none for all.")
     train: int = option(10_000, "Training samples.")
     test: int = option(2_000, "Test samples of seen, and of unseen pairs.")
     unseen: int = option(10, "Ordered pairs of digits, of 100, kept for the test.")
     models: tuple[str, ...] = option(("mlp", "pooled-relu", "ccp"), "Networks.", choices=MODELS)
-    degrees: tuple[int, ...] = option((2, 3), "Degrees of CCP and NCP networks.")
-    pooled_degree: int = option(4, "Degree of the networks with pooled skips.")
-    mlp_layers: int = option(5, "Affine maps of the perceptron.")
+    degrees: tuple[int, ...] = option(
+        (2, 3),
+        "Degrees of CCP and NCP networks.",
+        needs=Needs("models", ("ccp", "ccp-relu", "ncp")),
+    )
+    pooled_degree: int = option(4, "Degree of the networks with pooled skips.", needs=_POOLED)
+    mlp_layers: int = option(5, "Affine maps of the perceptron.", needs=Needs("models", ("mlp",)))
     width: int = option(128, "Hidden width.")
-    inner_bias: bool = option(True, "Biases of the hidden maps of pooled networks.")
-    last_bias: bool = option(True, "Bias of their output.")
-    batch_norm: bool = option(False, "Normalise before activations (perceptron and pooled networks).")
+    inner_bias: bool = option(True, "Biases of the hidden maps of pooled networks.", needs=_POOLED)
+    last_bias: bool = option(True, "Bias of their output.", needs=_POOLED)
+    batch_norm: bool = option(
+        False,
+        "Normalise before activations (perceptron and pooled networks).",
+        needs=Needs("models", ("mlp", "pooled", "pooled-relu")),
+    )
     optimiser: str = option("adam", "Optimiser.", choices=("adam", "adamw", "sgd", "adadelta"))
     learning_rate: float = option(1e-3, "Learning rate.")
-    momentum: float = option(0.0, "Momentum of sgd.")
-    nesterov: bool = option(False, "Nesterov's momentum.")
+    momentum: float = option(0.0, "Momentum of sgd.", needs=SGD)
+    nesterov: bool = option(False, "Nesterov's momentum.", needs=SGD)
     weight_decay: float = option(1e-5, "Weight decay.")
     batch_size: int = option(128, "Samples of a step.")
     steps: int = option(2000, "Steps of training.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom.datasets.functions import TARGETS
 from polygeom.datasets.regions import SHAPES, SIGNS
-from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
 from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
@@ -26,15 +26,31 @@ EDGES = (0.0, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)
 """Of the bands of distance, relative to the size of the training region."""
 
 
+_PRODUCTS = Needs("models", pattern=r"^(?!mlp)", words="a network with products")
+_PERCEPTRON = Needs("models", pattern=r"^mlp", words="a perceptron")
+
+
 @dataclass(frozen=True)
 class Config:
     """A target, where it is seen and where it is asked for, and the networks that learn it."""
 
     target: str = option("cubic", "Function to learn.", choices=TARGETS)
     inputs: int = option(1, "Number of input coordinates.")
-    terms: int = option(5, "Random terms of periodic targets, hidden units of targets act….")
-    coefficient_range: float = option(1.0, "Bound of the target's random coefficients.")
-    offset_range: float = option(1.0, "Bound of the random offset of linear targets.")
+    terms: int = option(
+        5,
+        "Random terms of periodic targets, hidden units of targets act….",
+        needs=Needs("target", pattern=r"^(periodic|act)", words="a periodic target or a network act…"),
+    )
+    coefficient_range: float = option(
+        1.0,
+        "Bound of the target's random coefficients.",
+        needs=Needs(
+            "target", pattern=r"^(linear|linear_plain|quadratic|mix|periodic.*|act.*)$", words="random coefficients"
+        ),
+    )
+    offset_range: float = option(
+        1.0, "Bound of the random offset of linear targets.", needs=Needs("target", ("linear",))
+    )
     train_shape: str = option("cube", "Region of the training inputs.", choices=SHAPES)
     test_shape: str = option("cube", "Region of the test inputs.", choices=SHAPES)
     train_radius: float = option(2.5, "Size of the training region (times pi for periodic targets).")
@@ -42,29 +58,39 @@ class Config:
     train: int = option(1000, "Training samples.")
     test: int = option(1000, "Test samples.")
     sign: str = option("no", "Restriction of the training inputs.", choices=SIGNS)
-    fixed: int = option(1, "How many coordinates the restriction is about.")
+    fixed: int = option(
+        1,
+        "How many coordinates the restriction is about.",
+        needs=Needs("sign", pattern=r"^(?!no$)", words="a restriction"),
+    )
     noise: float = option(0.0, "Variance of the noise on training labels.")
     models: tuple[str, ...] = option(("ccp", "ncp", "ccp-relu", "mlp"), "Networks.", choices=MODELS)
-    degrees: tuple[int, ...] = option((3,), "Degrees of the networks with products.")
-    width: int = option(16, "Hidden width of the networks with products.")
-    bias: bool = option(True, "Biases in CCP and NCP networks.")
+    degrees: tuple[int, ...] = option((3,), "Degrees of the networks with products.", needs=_PRODUCTS)
+    width: int = option(16, "Hidden width of the networks with products.", needs=_PRODUCTS)
+    bias: bool = option(
+        True,
+        "Biases in CCP and NCP networks.",
+        needs=Needs("models", pattern=r"^(ccp|ncp)", words="a CCP or NCP network"),
+    )
     initialisation: str = option(
         "uniform", "Initial weights.", choices=("uniform", "kaiming", "variance2", "standard", "normal", "unit")
     )
     optimiser: str = option("adam", "Optimiser.", choices=("adam", "adamw", "sgd", "adadelta"))
-    learning_rate: float = option(3e-3, "Learning rate of networks with products.")
+    learning_rate: float = option(3e-3, "Learning rate of networks with products.", needs=_PRODUCTS)
     weight_decay: float = option(0.0, "Weight decay.")
-    batch_size: int | None = option(None, "Samples of a step of networks with products; none for all.")
+    batch_size: int | None = option(None, "Samples of a step of networks with products; none for all.", needs=_PRODUCTS)
     steps: int = option(2000, "Steps of training.")
     schedule: str = option("constant", "Schedule of the learning rate.", choices=("constant", "linear", "step"))
-    step_size: int = option(1000, "Steps between two drops, for the schedule step.")
-    mlp_width: int = option(128, "Hidden width of the perceptrons.")
-    mlp_layers: int = option(4, "Affine maps of the perceptrons.")
-    mlp_bias: bool = option(True, "Biases in the perceptrons.")
-    mlp_learning_rate: float = option(1e-3, "Learning rate of the perceptrons.")
-    mlp_batch_size: int | None = option(128, "Samples of a step of the perceptrons; none for all.")
+    step_size: int = option(1000, "Steps between two drops, for the schedule step.", needs=Needs("schedule", ("step",)))
+    mlp_width: int = option(128, "Hidden width of the perceptrons.", needs=_PERCEPTRON)
+    mlp_layers: int = option(4, "Affine maps of the perceptrons.", needs=_PERCEPTRON)
+    mlp_bias: bool = option(True, "Biases in the perceptrons.", needs=_PERCEPTRON)
+    mlp_learning_rate: float = option(1e-3, "Learning rate of the perceptrons.", needs=_PERCEPTRON)
+    mlp_batch_size: int | None = option(128, "Samples of a step of the perceptrons; none for all.", needs=_PERCEPTRON)
     directions: int = option(0, "Rays on which the degree far outside is measured; 0 for none.")
-    ray_degrees: tuple[int, ...] = option((1, 2, 3), "Degrees of the polynomials fitted along rays.")
+    ray_degrees: tuple[int, ...] = option(
+        (1, 2, 3), "Degrees of the polynomials fitted along rays.", needs=Needs("directions")
+    )
 
 
 _PUBLISHED = Config(
@@ -83,11 +109,11 @@ PRESETS = {
     ),
     "quadratic": Config(
         target="square", inputs=2, train_shape="sector", test_shape="sector", train_radius=2.0, test_radius=5.0,
-        models=("product", "product-relu", "mlp"), degrees=(2,), width=128, bias=False, directions=100,
+        models=("product", "product-relu", "mlp"), degrees=(2,), width=128, directions=100,
     ),
     "quadratic-quarter": Config(
         target="square", inputs=2, train_shape="sector", test_shape="sector", train_radius=2.0, test_radius=5.0,
-        sign="2p", models=("product", "product-relu", "mlp"), degrees=(2,), width=128, bias=False, directions=100,
+        sign="2p", models=("product", "product-relu", "mlp"), degrees=(2,), width=128, directions=100,
     ),
     "linear": Config(
         target="linear", inputs=8, coefficient_range=10.0, train_radius=5.0, test_radius=50.0, models=("mlp",),

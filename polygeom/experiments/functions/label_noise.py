@@ -20,7 +20,7 @@ from torch import Tensor
 
 from polygeom.datasets.labelled import Labelled, corrupt, normalise, one_hot
 from polygeom.datasets.selection import NAMES, train_and_test
-from polygeom.experiments.study import Study, option
+from polygeom.experiments.study import FILES, Needs, Study, option
 from polygeom.learning.kernels.duals import LeakyReLU, Monomial
 from polygeom.learning.kernels.infinite_width import InfiniteWidth
 from polygeom.learning.kernels.kernels import Dispersal, Gaussian, Kernel, Laplacian, Polynomial
@@ -37,6 +37,10 @@ DTYPES = ("float64", "float32")
 _TEST_SEED = 1_000_003
 
 
+_NETWORK_KERNELS = Needs("kernels", ("nngp-relu", "ntk-relu", "nngp-power", "ntk-power"))
+_EIGENPRO = Needs("solvers", ("eigenpro", "eigenpro-legacy"))
+
+
 @dataclass(frozen=True)
 class Config:
     """What to interpolate; every combination of kernel, solver and scheme is one case."""
@@ -44,8 +48,8 @@ class Config:
     dataset: str = option("digits", "What to learn.", choices=NAMES)
     train: int = option(1000, "Training images.")
     test: int = option(797, "Test images.")
-    data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.")
-    train_from: str = option("train", "Official split to train on.", choices=("train", "test"))
+    data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.", needs=FILES)
+    train_from: str = option("train", "Official split to train on.", choices=("train", "test"), needs=FILES)
     first: bool = option(False, "Train on the first images of each class instead of random ones.")
     two_classes: bool = option(False, "Distinguish the first half of the classes from the second.")
     centre: bool = option(False, "Subtract the mean training image.")
@@ -57,17 +61,29 @@ class Config:
         choices=SCHEMES,
     )
     kernels: tuple[str, ...] = option(("laplacian", "polynomial", "ntk-relu"), "Kernels.", choices=KERNELS)
-    bandwidth: float = option(1.0, "Of the Laplacian, Gaussian and dispersal kernels; images have length one.")
-    exponent: float = option(0.7, "Of the dispersal kernel.")
-    degree: int = option(5, "Of the polynomial kernel, and of the power in networks.")
-    depth: int = option(1, "Hidden layers of the networks.")
-    offset: float = option(1.0, "Of the polynomial kernel.")
-    ridge: float = option(0.0, "Added to the diagonal; zero interpolates.")
+    bandwidth: float = option(
+        1.0,
+        "Of the Laplacian, Gaussian and dispersal kernels; images have length one.",
+        needs=Needs("kernels", ("laplacian", "gaussian", "dispersal")),
+    )
+    exponent: float = option(0.7, "Of the dispersal kernel.", needs=Needs("kernels", ("dispersal",)))
+    degree: int = option(
+        5,
+        "Of the polynomial kernel, and of the power in networks.",
+        needs=Needs("kernels", ("polynomial", "nngp-power", "ntk-power")),
+    )
+    depth: int = option(1, "Hidden layers of the networks.", needs=_NETWORK_KERNELS)
+    offset: float = option(1.0, "Of the polynomial kernel.", needs=Needs("kernels", ("polynomial",)))
+    ridge: float = option(0.0, "Added to the diagonal; zero interpolates.", needs=Needs("solvers", ("exact",)))
     solvers: tuple[str, ...] = option(("exact", "eigenpro"), "How to solve.", choices=SOLVERS)
-    epochs: int = option(60, "Of EigenPro.")
-    subsample: int | None = option(None, "Rows that EigenPro takes eigenvectors from; none for all up to 2000.")
-    top: int | None = option(None, "Eigenvectors that EigenPro damps, plus one; none for as many as memory suggests.")
-    batch_size: int | None = option(None, "Of EigenPro; none for the critical one.")
+    epochs: int = option(60, "Of EigenPro.", needs=_EIGENPRO)
+    subsample: int | None = option(
+        None, "Rows that EigenPro takes eigenvectors from; none for all up to 2000.", needs=_EIGENPRO
+    )
+    top: int | None = option(
+        None, "Eigenvectors that EigenPro damps, plus one; none for as many as memory suggests.", needs=_EIGENPRO
+    )
+    batch_size: int | None = option(None, "Of EigenPro; none for the critical one.", needs=_EIGENPRO)
     memory: float = option(1.0, "GiB for kernel values.")
     dtype: str = option("float64", "Precision.", choices=DTYPES)
 

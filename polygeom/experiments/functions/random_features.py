@@ -22,7 +22,7 @@ from torch import Tensor
 from polygeom.datasets.labelled import corrupt, normalise, one_hot
 from polygeom.datasets.published import make_dataset
 from polygeom.datasets.selection import NAMES, train_and_test
-from polygeom.experiments.study import Study, option
+from polygeom.experiments.study import Needs, Study, option
 from polygeom.learning.kernels.duals import Activation, Erf, LeakyReLU, Monomial, PolynomialActivation
 from polygeom.learning.kernels.kernels import Kernel, Laplacian, gram
 from polygeom.learning.kernels.machines import solve
@@ -41,6 +41,10 @@ _CUTOFF, _PUBLISHED_CUTOFF = 1e-12, 1e-15
 REPEATS = {"images": 3}
 
 
+_FILES = Needs("datasets", ("mnist", "cifar10"))
+_FOURIER = Needs("features", ("fourier",))
+
+
 @dataclass(frozen=True)
 class Config:
     """What to fit; every pair of a data set and a kind of features is one case."""
@@ -54,8 +58,14 @@ class Config:
     dimension: int = option(1, "Dimension of the line's inputs, a divisor of 1000.")
     noise_deviation: float = option(0.5, "Standard deviation of the noise of the line's values.")
     data_seed: int = option(2134, "Seed of the line's data; the repeat's seed is added.")
-    fourier_seed: int = option(4321, "Seed of the Fourier features of the line; the repeat's seed is added.")
-    other_seed: int = option(1717, "Seed of the other features of the line; the repeat's seed is added.")
+    fourier_seed: int = option(
+        4321, "Seed of the Fourier features of the line; the repeat's seed is added.", needs=_FOURIER
+    )
+    other_seed: int = option(
+        1717,
+        "Seed of the other features of the line; the repeat's seed is added.",
+        needs=Needs("features", pattern=r"^(?!fourier$)", words="another kind than fourier"),
+    )
     widths: tuple[int, ...] = option(
         (50, 100, 200, 260, 280, 290, 300, 310, 320, 350, 400, 600, 1000, 3000, 10_000),
         "Numbers k of features on images.",
@@ -63,11 +73,11 @@ class Config:
     train: int = option(300, "Training images.")
     test: int = option(1000, "Test images.")
     label_noise: tuple[float, ...] = option((0.0, 0.2), "Shares of training labels to replace by random ones.")
-    bandwidth: float = option(1.0, "Of Fourier features on images.")
+    bandwidth: float = option(1.0, "Of Fourier features on images.", needs=_FOURIER)
     centre: bool = option(True, "Subtract the mean training image; features are nearly collinear otherwise.")
     unit_rows: bool = option(True, "Scale images to length one.")
-    data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.")
-    train_from: str = option("train", "Official split to train on.", choices=("train", "test"))
+    data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.", needs=_FILES)
+    train_from: str = option("train", "Official split to train on.", choices=("train", "test"), needs=_FILES)
     first: bool = option(False, "Train on the first images of each class instead of random ones.")
 
 

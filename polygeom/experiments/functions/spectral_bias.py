@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import Study, option
+from polygeom.experiments.study import Needs, Study, option
 from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 MODELS = ("ccp", "product")
 
 
+_MNIST = Needs("source", ("mnist",))
+
+
 @dataclass(frozen=True)
 class Config:
     """The target, the networks, and whether the limit of infinite width or a real network learns it."""
 
     source: str = option("sphere", "Inputs: uniform, or images on a sphere.", choices=("sphere", "digits", "mnist"))
-    data_root: str | None = option(None, "Folder with the files of MNIST.")
-    split: str = option("train", "Official part of MNIST.", choices=("train", "test"))
+    data_root: str | None = option(None, "Folder with the files of MNIST.", needs=_MNIST)
+    split: str = option("train", "Official part of MNIST.", choices=("train", "test"), needs=_MNIST)
     samples: int = option(1000, "Number of inputs.")
     dimension: int = option(3, "The inputs are on the unit sphere of this many dimensions.")
     frequencies: tuple[int, ...] = option((1, 3, 4), "Degrees of the harmonics.")
@@ -35,9 +38,9 @@ class Config:
     degrees: tuple[int, ...] = option((1, 3, 6), "Degrees; 1 is the plain network with one hidden layer.")
     flow: bool = option(True, "The limit of infinite width: gradient flow with the tangent kernel.")
     network: bool = option(True, "Real networks, by gradient descent.")
-    width: int = option(512, "Hidden width of the real networks.")
-    steps: int = option(400, "Steps of gradient descent.")
-    horizon: float = option(1e6, "Last moment of gradient flow, in steps.")
+    width: int = option(512, "Hidden width of the real networks.", needs=Needs("network"))
+    steps: int = option(400, "Steps of gradient descent.", needs=Needs("network"))
+    horizon: float = option(1e6, "Last moment of gradient flow, in steps.", needs=Needs("flow"))
     rate: float = option(0.5, "Learning rate times K(1).")
     published_variant: bool = option(
         False, "Harmonics of order (d-1)/2, not normalised; the learning rate is --rate itself; f(0) is not subtracted."

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.study import Either, Needs, Study, mean_and_deviation, option
 from polygeom.experiments.tangent.artefacts import recall, set_weights, weight_arrays
 from polygeom.experiments.tangent.networks import Model
 from polygeom.experiments.tangent.options import TrainingOptions
@@ -28,6 +28,9 @@ from polygeom.learning.training.loop import DivergenceError
 
 if TYPE_CHECKING:
     import pandas
+
+
+_TRAINED = Either(Needs("networks"), Needs("linearised"))
 
 
 @dataclass(frozen=True)
@@ -40,18 +43,20 @@ class Config(TrainingOptions):
     )
     side: int = option(12, "Inputs are side x side images.")
     channels: int = option(1, "Channels of the images.")
-    directions: tuple[int, ...] = option((0, 10, 143), "Directions to learn along; beyond the last: the last.")
+    directions: tuple[int, ...] = option(
+        (0, 10, 143), "Directions to learn along; beyond the last: the last.", needs=_TRAINED
+    )
     sigma_inputs: float = option(0.0, "Deviation of the inputs of the mixed derivative; 0: at x = 0.")
-    samples: int = option(50, "Random inputs of the mixed derivative.")
-    paired: bool = option(True, "Use every random input with its negative as well.")
+    samples: int = option(50, "Random inputs of the mixed derivative.", needs=Needs("sigma_inputs"))
+    paired: bool = option(True, "Use every random input with its negative as well.", needs=Needs("sigma_inputs"))
     method: str = option("dense", "How directions are computed.", choices=METHODS)
-    epsilon: float = option(1.0, "Distance of the two classes.")
-    sigma: float = option(1.0, "Deviation of the noise.")
+    epsilon: float = option(1.0, "Distance of the two classes.", needs=_TRAINED)
+    sigma: float = option(1.0, "Deviation of the noise.", needs=_TRAINED)
     networks: bool = option(True, "Train the networks.")
     linearised: bool = option(True, "Train the linearised networks.")
-    train: int = option(1500, "Training samples.")
-    test: int = option(1500, "Test samples.")
-    epochs: int = option(10, "Passes over the training samples.")
+    train: int = option(1500, "Training samples.", needs=_TRAINED)
+    test: int = option(1500, "Test samples.", needs=_TRAINED)
+    epochs: int = option(10, "Passes over the training samples.", needs=_TRAINED)
 
 
 PRESETS = {

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
 from polygeom.experiments.tangent.networks import Model
 from polygeom.experiments.tangent.options import KernelOptions
 from polygeom.experiments.tangent.snapshot import initial
@@ -38,6 +38,9 @@ _LABELS = {
 }
 
 
+_EIGENFUNCTION = Needs("target", pattern=rf"^(?!{TWO_CLASSES}$)", words="an eigenfunction")
+
+
 @dataclass(frozen=True)
 class Config(KernelOptions):
     """Networks, learners and images; every network is one case."""
@@ -51,8 +54,15 @@ class Config(KernelOptions):
     )  # fmt: skip
     statistics: str = option(
         "start", "Running statistics of batch normalisation in the linearisation at the trained weights.",
-        choices=("start", "trained"),
+        choices=("start", "trained"), needs=Needs("learners", ("pretrained",)))  # fmt: skip
+    nystrom: int | None = option(
+        None, "Images whose kernel columns Nyström's method takes; none: exact eigenvectors.", needs=_EIGENFUNCTION
+    )
+    nystrom_first: bool = option(
+        False, "Take the first images for Nyström's method instead of random ones.",
+        needs=(_EIGENFUNCTION, Needs("nystrom")),
     )  # fmt: skip
+    memory: float = option(4.0, "Gibibytes for kernels and Jacobians.", needs=_EIGENFUNCTION)
     target: str = option(TWO_CLASSES, "classes, or the index of an eigenfunction of the kernel at the start.")
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
 from polygeom.experiments.tangent.networks import Model
 from polygeom.experiments.tangent.options import KernelOptions
 from polygeom.experiments.tangent.snapshot import Snapshot, initial
@@ -39,9 +39,11 @@ class Config(KernelOptions):
     targets: tuple[str, ...] = option(("1", "10", "100", TWO_CLASSES), "Indices of eigenfunctions, or classes.")
     networks: bool = option(True, "Train the networks themselves.")
     linearised: bool = option(True, "Train the linearised networks.")
-    bias: bool = option(True, "Linearised networks keep the constant f(x; w0).")
+    bias: bool = option(True, "Linearised networks keep the constant f(x; w0).", needs=Needs("linearised"))
     eigenvectors: int = option(200, "How many eigenvectors are kept and compared.")
-    marks: int = option(20, "Epochs between two measurements of the alignment during training.")
+    marks: int = option(
+        20, "Epochs between two measurements of the alignment during training.", needs=Needs("networks")
+    )
 
 
 PRESETS = {

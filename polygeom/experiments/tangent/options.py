@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from polygeom.datasets.selection import NAMES
-from polygeom.experiments.study import option
+from polygeom.experiments.study import FILES, SGD, Needs, option
 
 SCHEDULES = ("linear", "constant", "cyclic", "piecewise")
 
@@ -18,14 +18,22 @@ class TrainingOptions:
     epochs: int = option(100, "Passes over the training samples.")
     batch_size: int = option(128, "Samples of one step.")
     optimiser: str = option("sgd", "Optimiser.", choices=("sgd", "adam"))
-    learning_rate: float = option(0.05, "Learning rate, at its peak, of networks that do not say their own.")
-    momentum: float = option(0.9, "Momentum of sgd.")
+    learning_rate: float = option(
+        0.05,
+        "Learning rate, at its peak, of networks that do not say their own.",
+        needs=Needs("models", pattern=r"^[^@]*$", words="a network without a rate of its own"),
+    )
+    momentum: float = option(0.9, "Momentum of sgd.", needs=SGD)
     schedule: str = option(
         "linear", "Learning rate over time; linear: down to 0, cyclic: up from 0 and down to 0.", choices=SCHEDULES
     )
-    warmup: float = option(0.4, "Fraction of the steps in which the rate of cyclic rises.")
-    milestones: tuple[int, ...] = option((), "Epochs after which the rate of piecewise is multiplied by gamma.")
-    gamma: float = option(0.1, "Factor of piecewise.")
+    warmup: float = option(
+        0.4, "Fraction of the steps in which the rate of cyclic rises.", needs=Needs("schedule", ("cyclic",))
+    )
+    milestones: tuple[int, ...] = option(
+        (), "Epochs after which the rate of piecewise is multiplied by gamma.", needs=Needs("schedule", ("piecewise",))
+    )
+    gamma: float = option(0.1, "Factor of piecewise.", needs=Needs("schedule", ("piecewise",)))
     precision: str = option(
         "float64", "Precision of training; kernels, Jacobians and directions are always float64.",
         choices=("float64", "float32"),
@@ -40,7 +48,12 @@ class TrainingOptions:
     def cases(self) -> list[dict[str, Any]]:
         """One case of plain data for each of the ``models`` of a configuration."""
         common = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        if not (common.get("networks", True) or common.get("linearised", True)):  # nothing is trained
+            common = {name: value for name, value in common.items() if name not in _OF_TRAINING}
         return [common | {"model": model} for model in common.pop("models")]
+
+
+_OF_TRAINING = {one.name for one in fields(TrainingOptions)} - {"artefacts"}
 
 
 @dataclass(frozen=True)
@@ -48,13 +61,17 @@ class KernelOptions(TrainingOptions):
     """Images, and the eigenvectors of the tangent kernel on them."""
 
     dataset: str = option("digits", "Images.", choices=NAMES)
-    data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.")
-    train_from: str = option("train", "Official split that training images come from.", choices=("train", "test"))
+    data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.", needs=FILES)
+    train_from: str = option(
+        "train", "Official split that training images come from.", choices=("train", "test"), needs=FILES
+    )
     train: int = option(1200, "Training images.")
     test: int = option(597, "Test images.")
     normalise: bool = option(True, "Bring every channel to mean 0 and deviation 1, by the training images.")
     nystrom: int | None = option(
         None, "Images whose kernel columns Nyström's method takes; then no kernel is formed. none: exact eigenvectors."
     )
-    nystrom_first: bool = option(False, "Take the first images for Nyström's method instead of random ones.")
+    nystrom_first: bool = option(
+        False, "Take the first images for Nyström's method instead of random ones.", needs=Needs("nystrom")
+    )
     memory: float = option(4.0, "Gibibytes for kernels and Jacobians.")

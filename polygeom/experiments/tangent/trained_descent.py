@@ -20,7 +20,7 @@ from torch import nn
 from polygeom.datasets.labelled import Labelled, normalise
 from polygeom.datasets.selection import NAMES, train_and_test
 from polygeom.errors import BudgetError
-from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.study import FILES, Needs, Study, mean_and_deviation, option
 from polygeom.experiments.tangent.network_vs_ntk import activation
 from polygeom.experiments.weights import keep_weights
 from polygeom.learning.kernels.infinite_width import InfiniteWidth, WidePerceptron
@@ -45,8 +45,8 @@ class Config:
     widths: tuple[int, ...] = option((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 32), "Hidden units.")
     activations: tuple[str, ...] = option(("relu", "x^2"), "relu, erf or x^r.")
     dataset: str = option("digits", "Images.", choices=NAMES)
-    data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.")
-    train_from: str = option("train", "Official split to train on.", choices=("train", "test"))
+    data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.", needs=FILES)
+    train_from: str = option("train", "Official split to train on.", choices=("train", "test"), needs=FILES)
     first: bool = option(False, "Train on the first images of each class instead of random ones.")
     target: str = option("halves", "Classes as unit vectors, or halves of the classes as ±1.", choices=TARGETS)
     train: int = option(400, "Training images.")
@@ -56,7 +56,11 @@ class Config:
     method: str = option("least-squares", "How networks are trained.", choices=METHODS)
     steps: int = option(40, "Steps at the most.")
     tolerance: float = option(1e-16, "Stop at this mean square error.")
-    learning_rate: float | None = option(None, "Of gradient descent; none: 0.9 n C over the largest eigenvalue.")
+    learning_rate: float | None = option(
+        None,
+        "Of gradient descent; none: 0.9 n C over the largest eigenvalue.",
+        needs=Needs("method", pattern=r"^(?!least-squares$)", words="gradient descent"),
+    )
 
 
 PRESETS = {

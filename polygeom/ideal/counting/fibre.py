@@ -158,7 +158,7 @@ def fibre(
         raise PolygeomError(f"method must be one of {', '.join(METHODS)}, got {method!r:.40}; write method='auto'")
     task = Task.of(network, "fibre", "", rng, timeout, None, progress)
     result = task.variety.dimension
-    about = {"network": task.network.text, "seed": task.seed}
+    about: dict[str, Any] = {"network": task.network.text, "seed": task.seed}
     free = task.network.parameter_count - task.network.gauge
     if result.dimension < free:
         status = PROVED if result.identifiable is False else "probable"
@@ -170,7 +170,8 @@ def fibre(
     if method != MONODROMY and (known := known_fibre(task.network)) is not None:
         value = known.value
         found.append(Evidence(THEOREM, value, known.lower, value, value is not None, known.reason))
-    functions, generators = None, ()
+    functions: int | None = None
+    generators: tuple[tuple[int, ...], ...] = ()
     if method in ("all", MONODROMY) or (method == "auto" and not any(e.value for e in found)):
         evidence_, functions, generators = _by_monodromy(task)
         found.append(evidence_)
@@ -258,7 +259,7 @@ def _blocks(marks: Array) -> list[int]:
     blocks: list[int] = []
     for i, mark in enumerate(marks):
         scale = np.abs(mark).max()
-        same = np.flatnonzero(np.abs(marks[:i] - mark).max(axis=1) < _SAME * scale) if i else []
+        same: Any = np.flatnonzero(np.abs(marks[:i] - mark).max(axis=1) < _SAME * scale) if i else []
         blocks.append(blocks[same[0]] if len(same) else i)
     return blocks
 

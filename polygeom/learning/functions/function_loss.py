@@ -312,9 +312,11 @@ def distinct(points: np.ndarray, tolerance: float) -> np.ndarray:
     >>> distinct(np.array([[0.0], [1.0], [0.1], [1.05]]), 0.2).tolist()
     [0, 1, 0, 1]
     """
-    numbers = np.arange(len(points))
-    for row in range(len(points)):
-        close = np.linalg.norm(points - points[row], axis=1) <= tolerance
-        joined = np.isin(numbers, numbers[close])
-        numbers[joined] = numbers[joined].min()
-    return np.unique(numbers, return_inverse=True)[1]
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    if len(points) < 2:
+        return np.zeros(len(points), dtype=np.int64)
+    found = fcluster(linkage(points, "single"), tolerance, "distance")
+    _, first, numbers = np.unique(found, return_index=True, return_inverse=True)
+    order = np.argsort(np.argsort(first))  # clusters by the first point of each
+    return np.asarray(order[numbers])

@@ -227,7 +227,7 @@ def gram(kernel: Kernel, x: Tensor) -> Tensor:
 
 def diagonal(kernel: Kernel, x: Tensor) -> Tensor:
     """The values ``k(x_i, x_i)``, shape ``(N,)``, from small blocks of the matrix."""
-    return torch.cat([kernel(block, block).diagonal() for block in blocks(x, _DIAGONAL_BLOCK)])
+    return torch.cat([x.new_zeros(0), *(kernel(block, block).diagonal() for block in blocks(x, _DIAGONAL_BLOCK))])
 
 
 def blocks(rows: Tensor, size: int) -> Iterator[Tensor]:

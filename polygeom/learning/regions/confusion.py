@@ -125,6 +125,8 @@ def gradient_products(
     with torch.enable_grad(), evaluation_mode(module), checks.plain_attention():
         x, y = _samples(module, inputs, targets, loss)
         chosen = checked_pairs(pairs, len(x))
+        if not len(chosen):
+            return GradientProducts(np.zeros(0), np.zeros((0, 2)))
         used, positions = np.unique(chosen, return_inverse=True)
         rows = torch.as_tensor(used, device=x.device)
         local = torch.as_tensor(positions.reshape(-1, 2), device=x.device)

@@ -152,7 +152,7 @@ def pack(layers: Sequence[np.ndarray], names: Sequence[str] | None = None) -> Pa
 
 def checked_pairs(pairs: np.ndarray | Sequence[Sequence[int]], inputs: int) -> np.ndarray:
     """Pairs as an array ``(P, 2)`` of positions from 0 to ``inputs - 1``, or a `PolygeomError`."""
-    array = np.asarray(pairs)
+    array = checks.tensor(pairs, "pairs").detach().cpu().numpy()
     if not array.size:
         return np.zeros((0, 2), dtype=np.int64)
     if array.ndim != 2 or array.shape[1] != 2 or array.dtype.kind not in "iu":

@@ -259,7 +259,10 @@ def separable_along(
     >>> np.abs(data.inputs[:, 1])
     array([0.5, 0.5, 0.5, 0.5])
     """
-    v = direction / np.linalg.norm(direction)
+    v = checks.floats(direction, "direction", axes=1).detach().double().cpu().numpy()
+    if not v.any():
+        raise PolygeomError("direction must not be zero; write the direction that tells the classes apart")
+    v = v / np.linalg.norm(v)
     generator = np.random.default_rng(rng)
     noise = sigma * generator.standard_normal((count, len(v)))
     noise -= np.outer(noise @ v, v)

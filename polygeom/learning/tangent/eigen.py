@@ -16,8 +16,9 @@ import scipy.sparse.linalg
 import torch
 
 from polygeom.errors import BudgetError, PolygeomError
+from polygeom.learning import checks
 from polygeom.learning.kernels.kernels import Kernel, gram
-from polygeom.learning.kernels.machines import MEMORY_BUDGET, draw
+from polygeom.learning.kernels.machines import MEMORY_BUDGET, data_rows, draw
 from polygeom.learning.tangent.operators import TangentOperator
 from polygeom.storage.arrays import read_archive, write_archive
 
@@ -170,6 +171,7 @@ def nystrom_eigensystem(
     >>> bool((abs(nystrom_eigensystem(Laplacian(), x, 3, 150).values / exact - 1) < 0.03).all())
     True
     """
+    x = data_rows(x)
     if not 1 <= count <= subsample <= len(x):
         raise PolygeomError(
             f"count and subsample must satisfy 1 <= count <= subsample <= {len(x)} rows, got {count} and {subsample}"
@@ -199,6 +201,7 @@ def subspace_overlap(first: Array, second: Array) -> float:
     >>> subspace_overlap(np.eye(4)[:, :2], np.eye(4)[:, [1, 0]])
     1.0
     """
+    first, second = _array(first), _array(second)
     if first.shape != second.shape:
         raise PolygeomError(f"bases must have equal shapes, got {first.shape} and {second.shape}")
     u, v = np.linalg.qr(first)[0], np.linalg.qr(second)[0]
@@ -213,8 +216,7 @@ def _sorted(values: Array, vectors: Array, record: dict[str, object]) -> Eigensy
 
 
 def _array(kernel: Array | torch.Tensor) -> Array:
-    array = kernel.detach().cpu().numpy() if isinstance(kernel, torch.Tensor) else np.asarray(kernel)
-    return array.astype(np.float64, copy=False)
+    return checks.floats(kernel, "kernel", axes=2).detach().double().cpu().numpy()
 
 
 def _slack(matrix: Array) -> float:

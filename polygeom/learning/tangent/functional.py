@@ -120,6 +120,10 @@ class WeightFunction:
 
     def unflat(self, vector: Tensor) -> dict[str, Tensor]:
         """The inverse of `flat`."""
+        vector = checks.tensor(vector, "vector")
+        if vector.shape != (self.parameter_count,):
+            raise PolygeomError(f"vector must have shape ({self.parameter_count},), got {tuple(vector.shape)}")
+        vector = vector.to(next(iter(self.weights.values())))
         pieces = torch.split(vector, [weight.numel() for weight in self.weights.values()])
         return {name: piece.reshape(w.shape) for piece, (name, w) in zip(pieces, self.weights.items(), strict=True)}
 

@@ -180,6 +180,7 @@ def kernel_regression(
     >>> solution.predict(kernel).round(decimals=9)[:, 0], round(solution.condition, 9)
     (tensor([3., 3.], dtype=torch.float64), 3.0)
     """
+    kernel = checks.floats(kernel, "kernel", axes=2)
     residual = _residual(kernel, targets, start)
     matrix = kernel + ridge * torch.eye(len(kernel), dtype=kernel.dtype, device=kernel.device)
     values = torch.linalg.eigvalsh(matrix)
@@ -222,6 +223,7 @@ def gradient_flow(
     >>> gradient_flow(one, one, torch.tensor([0, 50.0]))[:, 0, 0]
     tensor([0., 1.], dtype=torch.float64)
     """
+    kernel = checks.floats(kernel, "kernel", axes=2)
     residual = _residual(kernel, targets, start)
     times = checks.points(times, kernel, name="times")
     if times.ndim != 1 or times.min() < 0:
@@ -242,10 +244,8 @@ def gradient_flow(
 
 
 def _residual(kernel: Tensor, targets: Tensor, start: Tensor | None) -> Tensor:
-    if not isinstance(kernel, Tensor) or kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not len(kernel):
-        raise PolygeomError(f"kernel must have shape (n, n), got {tuple(getattr(kernel, 'shape', ()))}")
-    if not kernel.is_floating_point() or not torch.isfinite(kernel).all():
-        raise PolygeomError(f"kernel must be finite floats, got {kernel.dtype}")
+    if kernel.shape[0] != kernel.shape[1]:
+        raise PolygeomError(f"kernel must have shape (n, n), got {tuple(kernel.shape)}")
     y = fitting.as_many(targets, len(kernel), of="rows of the kernel")
     if y.ndim > 2:
         raise PolygeomError(f"targets must have shape ({len(kernel)},) or ({len(kernel)}, C), got {tuple(y.shape)}")

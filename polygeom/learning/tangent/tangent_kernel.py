@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.errors import BudgetError, PolygeomError
+from polygeom.learning import checks
 from polygeom.learning.tangent.functional import DEFAULT_BUDGET, WeightFunction, standalone, weight_function
 from polygeom.learning.tangent.layerwise import (
     OUTPUTS,
@@ -159,7 +160,9 @@ def empirical_ntk(
     _one_of("outputs", outputs, OUTPUTS)
     f = weight_function(module, dtype=dtype)
     x, shape = f.accept(x)
-    other = x if y is None else f.prepare(y, name="y")
+    other, second = (x, shape) if y is None else f.accept(y, name="y")
+    if second != shape:
+        raise PolygeomError(f"x and y must have outputs of one shape, got {tuple(shape)} and {tuple(second)}")
     size = math.prod(shape)
     combinations = None if outputs != "sum" else torch.full((1, size), size**-0.5, dtype=torch.float64)
     features, per_point, _ = _features(f, x, method, combinations)
@@ -225,16 +228,15 @@ class TangentKernel:
         object.__setattr__(self, "module", standalone(self.module))
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        left = self._points(x, "x")
-        right = left if y is x else self._points(y, "y")
-        size = math.prod(weight_function(self.module, dtype=x.dtype).accept(left[:1])[1])
+        left, right = (self._points(rows, name) for rows, name in zip(checks.rows(x, y), "xy", strict=True))
+        size = math.prod(weight_function(self.module, dtype=left.dtype).accept(left[:1])[1])
         trace = empirical_ntk(
             self.module,
             left,
             None if y is x else right,
             outputs="trace",
             memory_budget=self.memory_budget,
-            dtype=x.dtype,
+            dtype=left.dtype,
             method=self.method,
         )
         mean: Tensor = trace / size
@@ -242,8 +244,7 @@ class TangentKernel:
 
     def _points(self, rows: Tensor, name: str) -> Tensor:
         """Rows in the shape of points."""
-        if not isinstance(rows, Tensor) or not rows.is_floating_point():
-            raise PolygeomError(f"{name} must be rows of floats, as for every kernel, got {type(rows).__name__}")
+        rows = checks.floats(rows, name, axes=2)
         if self.input_shape is None:
             return rows
         if rows.ndim != 2 or rows.shape[1] != math.prod(self.input_shape):
@@ -254,7 +255,7 @@ class TangentKernel:
         return rows.reshape(-1, *self.input_shape)
 
 
-def as_matrix(kernel: Tensor) -> Tensor:
+def as_matrix(kernel: Any) -> Tensor:
     """The ``"full"`` kernel ``(N, N', C, C')`` as a matrix ``(N · C, N' · C')``; points first, then outputs.
 
     Examples
@@ -262,10 +263,12 @@ def as_matrix(kernel: Tensor) -> Tensor:
     >>> as_matrix(torch.zeros(4, 5, 2, 2)).shape
     torch.Size([8, 10])
     """
-    if kernel.ndim != 4 or 0 in kernel.shape:
+    kernel = checks.tensor(kernel, "kernel")
+    if kernel.ndim != 4 or not kernel.numel():
         raise PolygeomError(f"kernel must have shape (N, N', C, C'), got {tuple(kernel.shape)}; write outputs=\"full\"")
     rows, columns, c, d = kernel.shape
-    return kernel.permute(0, 2, 1, 3).reshape(rows * c, columns * d)
+    matrix: Tensor = kernel.permute(0, 2, 1, 3).reshape(rows * c, columns * d)
+    return matrix
 
 
 def kernel_diagonal(

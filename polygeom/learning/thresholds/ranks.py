@@ -26,6 +26,7 @@ from polygeom.dimension import dimension
 from polygeom.dimension.result import DimensionResult
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import BudgetError, PolygeomError
+from polygeom.learning import checks
 from polygeom.learning.tangent.tangent_kernel import jacobian
 from polygeom.network import Network, as_network
 
@@ -156,8 +157,8 @@ def numerical_rank(matrix: Tensor) -> NumericalRank:
     >>> numerical_rank(torch.tensor([[1.0, 0.0], [2.0, 0.0], [3.0, 1e-9]], dtype=torch.float64)).rank
     2
     """
-    if not torch.isfinite(matrix).all():
-        raise PolygeomError("matrix must be finite; scale the inputs or the weights down")
+    matrix = checks.tensor(matrix, "matrix").detach()
+    matrix = checks.floats(matrix, "matrix", axes=2) if matrix.numel() or matrix.ndim != 2 else matrix.double()
     for axis in (1, 0):
         length = torch.linalg.vector_norm(matrix, dim=axis, keepdim=True)
         matrix = matrix / torch.where(length > 0, length, torch.ones_like(length))

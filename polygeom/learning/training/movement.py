@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
 
 
 def weights_of(module: nn.Module) -> dict[str, Tensor]:
@@ -94,7 +96,7 @@ def squared_weight_distance(first: Mapping[str, Tensor], second: Mapping[str, Te
     >>> squared_weight_distance({"w": torch.zeros(2)}, {"w": torch.tensor([3.0, 4.0])})
     25.0
     """
-    _same(first, second)
+    first, second = _same(first, second)
     return _norm([first[name] - second[name] for name in first]) ** 2
 
 
@@ -111,7 +113,7 @@ def weight_cosine_distance(first: Mapping[str, Tensor], second: Mapping[str, Ten
     >>> weight_cosine_distance({"w": torch.tensor([1.0, 0.0])}, {"w": torch.tensor([0.0, 2.0])})
     1.0
     """
-    _same(first, second)
+    first, second = _same(first, second)
     inner = math.fsum(float((first[name] * second[name]).sum()) for name in first)
     return _cosine_distance(inner, _norm(first.values()), _norm(second.values()))
 
@@ -133,7 +135,7 @@ def kernel_cosine_distance(first: Tensor, second: Tensor) -> float:
     >>> round(kernel_cosine_distance(torch.eye(2), torch.ones(2, 2)), 4)  # 1 - 2 / (√2 · 2)
     0.2929
     """
-    _same({"kernel": first}, {"kernel": second})
+    first, second = (pair["kernel"] for pair in _same({"kernel": first}, {"kernel": second}))
     return _cosine_distance(float((first * second).sum()), _norm([first]), _norm([second]))
 
 
@@ -147,10 +149,15 @@ def _cosine_distance(inner: float, first: float, second: float) -> float:
     return 1 - inner / (first * second)
 
 
-def _same(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> None:
-    shapes = [{name: tuple(value.shape) for name, value in one.items()} for one in (first, second)]
+def _same(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Both in double precision, with the same names and shapes."""
+    pair = [
+        {name: checks.tensor(value, name).detach().double() for name, value in one.items()} for one in (first, second)
+    ]
+    shapes = [{name: tuple(value.shape) for name, value in one.items()} for one in pair]
     if shapes[0] != shapes[1]:
         raise PolygeomError(f"both must have the same shapes, got {shapes[0]} and {shapes[1]}")
+    return pair[0], pair[1]
 
 
 __all__ = [

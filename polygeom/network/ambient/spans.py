@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ import numpy as np
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.network.ambient.degrees import Degrees, Exponents, Multidegrees, TotalDegrees, power
 from polygeom.network.constants import Constants
+from polygeom.network.layers.linear import Dense
 
 Entries = np.ndarray
 """Object array ``(1, *shape)`` of one value for every feature."""
@@ -311,8 +312,8 @@ class Ambient:
             fixed = sum(span.free != span.every for span in self.spans)
             count = f"{len(self.spans)} coordinates"
             return f"{count}, {fixed} of them fixed" if fixed else count
-        parts = [self.degrees.describe(span.every) for span in spans[:3]]
-        text = "; ".join(parts) + (f"; and {len(spans) - 3} more" if len(spans) > 3 else "")
+        parts = [self.degrees.describe(span.every) for span in spans[:2]]
+        text = "; ".join(parts) + (f"; and {len(spans) - 2} more" if len(spans) > 2 else "")
         fixed = self.size - self.dimension
         return f"coefficients of {text}" + (f", without {fixed} that no weight enters" if fixed else "")
 
@@ -343,7 +344,13 @@ def ambient(network: Any) -> Ambient:
 
 
 def _weights(network: Any) -> dict[str, np.ndarray]:
-    return {name: np.broadcast_to(np.array(True), shape) for name, shape in network.parameters.items()}
+    return {name: _present(shape) for name, shape in network.parameters.items()}
+
+
+@lru_cache(maxsize=1024)
+def _present(shape: tuple[int, ...]) -> np.ndarray:
+    """A weight of this shape, none of whose entries is a constant zero; nobody can write to it."""
+    return np.broadcast_to(np.array(True), shape)
 
 
 def _evaluated(network: Any, degrees: Degrees) -> Ambient:
@@ -358,10 +365,19 @@ def _evaluated(network: Any, degrees: Degrees) -> Ambient:
     return Ambient(degrees, tuple(outputs.flat))
 
 
+def _reads_everything(network: Any) -> bool:
+    """Whether a full matrix reads all inputs at once, so that there is one group; most networks begin so."""
+    if len(network.input_shape) > 1:
+        return False
+    return any(
+        node.inputs == (0,) and isinstance(node.layer, Dense) and node.layer.pattern is None for node in network.nodes
+    )
+
+
 def _groups(network: Any) -> tuple[tuple[int, ...], ...] | None:
     """Groups of inputs that are read separately; None if there is one, or if linear forms overlap."""
     n = network.input_dimension
-    if network.widths is not None or n > _MOST_FEATURES:
+    if network.widths is not None or n > _MOST_FEATURES or _reads_everything(network):
         return None
     engine = _ReadingEngine()
     points = _objects([1 << j for j in range(n)]).reshape(1, *network.input_shape)

@@ -9,16 +9,35 @@ import importlib
 import pkgutil
 
 from polygeom.network.layers.activation import Polynomial, Power
+from polygeom.network.layers.arrangement import Concatenate, Gather, Slice
 from polygeom.network.layers.attention import Attention
 from polygeom.network.layers.base import LAYERS, Layer, Shape
 from polygeom.network.layers.convolution import Convolution
+from polygeom.network.layers.convolution2d import Convolution2d
+from polygeom.network.layers.fixed import Fixed
+from polygeom.network.layers.formula import Formula
+from polygeom.network.layers.group import GroupConvolution
 from polygeom.network.layers.linear import Bias, Dense, Scale
+from polygeom.network.layers.mixing import Edges, Matmul, Mix
+from polygeom.network.layers.quotients import Inverse, Rational
 from polygeom.network.layers.wiring import Flatten, Input, Product, Sum
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
 __all__ = [
+    "Concatenate",
+    "Convolution2d",
+    "Edges",
+    "Fixed",
+    "Formula",
+    "Gather",
+    "GroupConvolution",
+    "Inverse",
+    "Matmul",
+    "Mix",
+    "Rational",
+    "Slice",
     "LAYERS",
     "Attention",
     "Bias",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -107,7 +107,7 @@ class Formula(Layer):
         return {"w": (len(self.weights),)} if self.weights else {}
 
     def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
-        return self.compiled.evaluate(engine, inputs[0], weights.get("w"))
+        return self.compiled.evaluate(engine, inputs[0], weights["w"] if self.weights else None)
 
 
 def formulas(weights: Sequence[str], coordinates: Sequence[str], names: Sequence[str] = ()) -> Formula:
@@ -236,11 +236,11 @@ class Compiled:
         """The coefficients of the numerators."""
         return self._numerator_matrix.values
 
-    def evaluate(self, engine: Engine[V], x: V, w: V | None) -> V:
+    def evaluate(self, engine: Engine[V], x: V, w: Any) -> V:
         """The values of the formulas at points ``x`` and weights ``w``."""
         index = np.array([-1] * self.weights + list(self.features) or [-1])
         variables = engine.reindex(x, index)
-        if w is not None:
+        if self.weights:  # an engine may have None for every weight
             own = np.array([*range(self.weights), *[-1] * len(self.features)])
             variables = engine.bias(variables, engine.arrange(w, own))
         monomials = self._monomial_values(engine, variables)

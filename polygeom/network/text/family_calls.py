@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from polygeom.errors import PolygeomError
-from polygeom.network import families
+from polygeom.network import families, models
 from polygeom.network.arguments import activation_coefficients
 from polygeom.network.grammar.scanner import Scanner
 from polygeom.network.layers import (
@@ -141,6 +141,13 @@ FAMILIES: Mapping[str, Family] = {
     "ncp": Family(families.ncp, 1, (Scale, Dense), _ncp),
     "convolutional": Family(families.convolutional, 1, (Convolution,), _convolutional),
     "lightning_attention": Family(families.lightning_attention, 0, (Attention,), _lightning_attention),
+    "convolutional2d": Family(models.convolutional2d, 2),
+    "group_convolutional": Family(models.group_convolutional, 1),
+    "multihead_attention": Family(models.multihead_attention, 0),
+    "transformer_block": Family(models.transformer_block, 0),
+    "graph_network": Family(models.graph_network, 1),
+    "kan": Family(models.kan, 1),
+    "rational_mlp": Family(models.rational_mlp, 1),
 }
 """Every family by its word in text."""
 

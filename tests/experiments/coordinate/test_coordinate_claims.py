@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas
+from experiments.configured import configured
 
 from polygeom.experiments.coordinate import depth as coordinate_depth
 from polygeom.experiments.coordinate import grid as coordinate_grid
@@ -34,7 +35,7 @@ MODELS = ("relu:raw", "relu:centred", "relu:sin_cos5", "relu:fourier14")
 @cache
 def trained(model: str, seed: int) -> tuple[pandas.DataFrame, dict[str, Any]]:
     """Marks every 100 epochs up to 300, and the arrays at the end."""
-    config = coordinate.STUDY.configuration("published", models=(model,), epochs=300, inradius=0)
+    config = configured(coordinate.STUDY, "published", models=(model,), epochs=300, inradius=0)
     (case,) = coordinate.cases(config)
     rows = coordinate.measure(case | {"seed": seed, "device": "cpu"})
     marks = pandas.DataFrame([row for row in rows if "epoch" in row])
@@ -115,7 +116,7 @@ def test_distances_to_boundaries_grow() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_cross_sections_of_a_trained_network(seed: int) -> None:
-    config = coordinate.STUDY.configuration("published", models=("relu:sin_cos5",), epochs=100, inradius=0)
+    config = configured(coordinate.STUDY, "published", models=("relu:sin_cos5",), epochs=100, inradius=0)
     counts = {}
     for first_layer in (True, False):
         (case,) = coordinate.cases(config)
@@ -146,7 +147,7 @@ def test_inradii_of_untrained_layers() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_waves(seed: int) -> None:
-    config = coordinate_waves.STUDY.configuration("published", models=("relu:raw", "relu:sin_cos4", "relu:sin_cos7"))
+    config = configured(coordinate_waves.STUDY, "published", models=("relu:raw", "relu:sin_cos4", "relu:sin_cos7"))
     ends = {}
     for case in coordinate_waves.cases(config):
         rows = coordinate_waves.measure(case | {"seed": seed, "device": "cpu"})
@@ -163,7 +164,7 @@ def test_waves(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_depth_and_width(seed: int) -> None:
-    config = coordinate_depth.STUDY.configuration("quick", shapes=("2x64", "4x64"), epochs=20, every=10)
+    config = configured(coordinate_depth.STUDY, "quick", shapes=("2x64", "4x64"), epochs=20, every=10)
     for case in coordinate_depth.cases(config):
         for row in coordinate_depth.measure(case | {"seed": seed, "device": "cpu"}):
             layers = [
@@ -177,7 +178,7 @@ def test_depth_and_width(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_neighbours_among_digits(model: str, seed: int) -> None:
     pytest.importorskip("sklearn")
-    config = coordinate_neighbours.STUDY.configuration("quick", models=(model,), every=25)
+    config = configured(coordinate_neighbours.STUDY, "quick", models=(model,), every=25)
     (case,) = coordinate_neighbours.cases(config)
     rows = coordinate_neighbours.measure(case | {"seed": seed, "device": "cpu"})
     end = [row for row in rows if "epoch" in row][-1]
@@ -192,8 +193,10 @@ def test_neighbours_among_digits(model: str, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_second_pixel(seed: int) -> None:
-    config = coordinate_grid.STUDY.configuration(
-        images=("scene",), models=("relu:raw", "relu:sin_cos5", "siren:centred", "gabor4:centred")
+    config = configured(
+        coordinate_grid.STUDY,
+        images=("scene",),
+        models=("relu:raw", "relu:sin_cos5", "siren:centred", "gabor4:centred"),
     )
     best = {}
     for case in coordinate_grid.cases(config):

@@ -14,6 +14,8 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
+from experiments.configured import configured
+
 from polygeom.datasets import digits
 from polygeom.datasets.digit_pairs import digit_pairs
 from polygeom.errors import PolygeomError
@@ -77,13 +79,11 @@ SMALL: dict[str, Any] = {"train": 64, "test": 32, "steps": 4, "width": 8, "degre
 
 def test_mnist_comes_from_a_folder(tmp_path: Path) -> None:
     write_mnist(tmp_path, 200)
-    config = pairs_study.STUDY.configuration("mnist", data_root=str(tmp_path), **SMALL)
+    config = configured(pairs_study.STUDY, "mnist", data_root=str(tmp_path), **SMALL)
     rows = pairs_study.measure(pairs_study.cases(config)[0] | {"seed": 0, "device": "cpu"})
     assert len(rows) == 6
     with pytest.raises(PolygeomError, match="data_root must name the folder with the files of MNIST"):
-        pairs_study.measure(
-            pairs_study.cases(pairs_study.STUDY.configuration("mnist"))[0] | {"seed": 0, "device": "cpu"}
-        )
+        pairs_study.measure(pairs_study.cases(configured(pairs_study.STUDY, "mnist"))[0] | {"seed": 0, "device": "cpu"})
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(b"nonsense")
     with pytest.raises(PolygeomError, match="must begin with the bytes"):
         pairs_study.measure(pairs_study.cases(config)[0] | {"seed": 0, "device": "cpu"})
@@ -91,7 +91,7 @@ def test_mnist_comes_from_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("model", pairs_study.MODELS)
 def test_every_model_can_be_chosen(model: str) -> None:
-    config = pairs_study.STUDY.configuration("quick", models=(model,), batch_norm=True, **SMALL)
+    config = configured(pairs_study.STUDY, "quick", models=(model,), batch_norm=True, **SMALL)
     rows = [
         row for case in pairs_study.cases(config) for row in pairs_study.measure(case | {"seed": 0, "device": "cpu"})
     ]
@@ -105,7 +105,7 @@ def test_figure_and_summary() -> None:
     import matplotlib.pyplot as plt
 
     table = run(
-        pairs_study.STUDY, config=pairs_study.STUDY.configuration("quick", models=("mlp", "ccp"), **SMALL), repeats=2
+        pairs_study.STUDY, config=configured(pairs_study.STUDY, "quick", models=("mlp", "ccp"), **SMALL), repeats=2
     ).table
     text = pairs_study.summarise(table)
     assert "mlp, unseen pairs: " in text
@@ -130,7 +130,7 @@ def test_networks_add_digits_of_pairs_they_have_not_seen(seed: int) -> None:
 @pytest.mark.skipif("POLYGEOM_DATA" not in os.environ, reason="needs a folder with mnist in POLYGEOM_DATA")
 def test_networks_add_real_mnist_digits() -> None:
     root = str(Path(os.environ["POLYGEOM_DATA"]) / "mnist")
-    config = pairs_study.STUDY.configuration("mnist", data_root=root, split="test", models=("mlp",), steps=1000)
+    config = configured(pairs_study.STUDY, "mnist", data_root=root, split="test", models=("mlp",), steps=1000)
     rows = pairs_study.measure(pairs_study.cases(config)[0] | {"seed": 0, "device": "cpu"})
     (leeway,) = (row for row in rows if (row["pairs"], row["rule"]) == ("unseen", "leeway"))
     assert leeway["accuracy"] > 45 > leeway["constant"]

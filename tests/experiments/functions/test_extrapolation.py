@@ -11,13 +11,15 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
+from experiments.configured import configured
+
 from polygeom.errors import PolygeomError
 from polygeom.experiments.functions import extrapolation
 from polygeom.experiments.running import run
 
 
 def measured(preset: str, model: str, degree: int = 0, seed: int = 0, **changes: Any) -> dict[str, float]:
-    config = extrapolation.STUDY.configuration(preset, models=(model,), degrees=(degree or 3,), **changes)
+    config = configured(extrapolation.STUDY, preset, models=(model,), degrees=(degree or 3,), **changes)
     (case,) = extrapolation.cases(config)
     rows = extrapolation.measure(case | {"seed": seed, "device": "cpu"})
     return {
@@ -37,7 +39,7 @@ def test_degree_two_does_not() -> None:
 
 
 def test_the_same_seed_gives_the_same_table_with_one_and_two_workers() -> None:
-    config = extrapolation.STUDY.configuration("quick", train=100, steps=60, mlp_width=16)
+    config = configured(extrapolation.STUDY, "quick", train=100, steps=60, mlp_width=16)
     one = run(extrapolation.STUDY, config=config, repeats=2).table
     two = run(extrapolation.STUDY, config=config, repeats=2, workers=2).table
     pandas.testing.assert_frame_equal(one, two, check_exact=True)
@@ -61,7 +63,7 @@ def test_every_target_and_model_can_be_chosen(target: str, model: str) -> None:
 
 
 def test_a_diverging_run_says_so() -> None:
-    config = extrapolation.STUDY.configuration("quick", models=("ccp",), optimiser="sgd", learning_rate=10.0, train=50)
+    config = configured(extrapolation.STUDY, "quick", models=("ccp",), optimiser="sgd", learning_rate=10.0, train=50)
     with pytest.raises(PolygeomError, match=r"every case failed; the first: training diverged.*lower learning_rate"):
         run(extrapolation.STUDY, config=config)
 

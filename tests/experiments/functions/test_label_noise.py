@@ -11,13 +11,15 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 plt = pytest.importorskip("matplotlib.pyplot")
 
+from experiments.configured import configured  # noqa: E402
+
 from polygeom.experiments.functions import label_noise  # noqa: E402
 
 SMALL = {"train": 150, "test": 300, "noise": (0.0, 0.3, 0.6), "epochs": 40}
 
 
 def measured(preset: str = "quick", seed: int = 0, **changes: object) -> pd.DataFrame:
-    config = label_noise.STUDY.configuration(preset, **changes)
+    config = configured(label_noise.STUDY, preset, **changes)
     cases = [{**case, "seed": seed, "device": "cpu"} for case in label_noise.cases(config)]
     return pd.DataFrame([row for case in cases for row in label_noise.measure(case)])
 

@@ -10,11 +10,13 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 plt = pytest.importorskip("matplotlib.pyplot")
 
+from experiments.configured import configured  # noqa: E402
+
 from polygeom.experiments.functions import random_features  # noqa: E402
 
 
 def measured(preset: str = "quick", seed: int = 0, **changes: object) -> pd.DataFrame:
-    config = random_features.STUDY.configuration(preset, **changes)
+    config = configured(random_features.STUDY, preset, **changes)
     rows = [row for case in random_features.cases(config) for row in random_features.measure(tagged(case, seed))]
     return pd.DataFrame(rows)
 

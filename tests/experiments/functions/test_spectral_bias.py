@@ -12,6 +12,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
+from experiments.configured import configured  # noqa: E402
+
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.experiments.functions import spectral_bias  # noqa: E402
 from polygeom.experiments.functions.spectral_bias import harmonic  # noqa: E402
@@ -47,7 +49,7 @@ def test_dimensions_and_frequencies_out_of_range_are_refused() -> None:
 
 
 def measured(preset: str, way: str, degree: int, seed: int = 0, **changes: Any) -> list[dict[str, Any]]:
-    config = spectral_bias.STUDY.configuration(preset, **{way: True}, degrees=(degree,), **changes)
+    config = configured(spectral_bias.STUDY, preset, **{way: True}, degrees=(degree,), **changes)
     (case,) = [case for case in spectral_bias.cases(config) if case["way"] == way]
     return spectral_bias.measure(case | {"seed": seed, "device": "cpu"})
 
@@ -99,7 +101,7 @@ def test_a_network_follows_the_flow() -> None:
 
 
 def test_images_give_labels_and_perturbations() -> None:
-    config = spectral_bias.STUDY.configuration("digits", samples=300)
+    config = configured(spectral_bias.STUDY, "digits", samples=300)
     x, target, parts = spectral_bias.problem(config, 0)
     assert list(parts) == ["labels", "k=1", "k=2", "k=3", "k=4"]
     assert np.allclose(np.linalg.norm(x, axis=1), 1)
@@ -109,9 +111,9 @@ def test_images_give_labels_and_perturbations() -> None:
     found = halves(measured("digits", "flow", 3, samples=300))
     assert found["k=1"] < found["k=4"]
     with pytest.raises(PolygeomError, match="data_root must name the folder"):
-        spectral_bias.problem(spectral_bias.STUDY.configuration("mnist"), 0)
+        spectral_bias.problem(configured(spectral_bias.STUDY, "mnist"), 0)
     with pytest.raises(PolygeomError, match="samples must be at most 1797"):
-        spectral_bias.problem(spectral_bias.STUDY.configuration("digits", samples=2000), 0)
+        spectral_bias.problem(configured(spectral_bias.STUDY, "digits", samples=2000), 0)
 
 
 def test_the_published_variant_runs_and_subtracts_nothing() -> None:
@@ -124,7 +126,7 @@ def test_the_published_variant_runs_and_subtracts_nothing() -> None:
 def test_figure_and_summary() -> None:
     import matplotlib.pyplot as plt
 
-    config = spectral_bias.STUDY.configuration("quick", degrees=(1, 2), samples=50, width=16, steps=20)
+    config = configured(spectral_bias.STUDY, "quick", degrees=(1, 2), samples=50, width=16, steps=20)
     table = run(spectral_bias.STUDY, config=config, repeats=2).table
     text = spectral_bias.summarise(table)
     assert "flow, degree 2: k=1 " in text

@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="studies need the extra learn")
 
 import numpy as np  # noqa: E402
+from experiments.configured import configured  # noqa: E402
 
 from polygeom.datasets import vaec  # noqa: E402
 from polygeom.experiments.functions import visual_analogy  # noqa: E402
@@ -94,7 +95,7 @@ def test_the_presets_state_the_published_sizes() -> None:
     assert (published.resolution, published.maps, published.features, published.hidden) == (128, 32, 256, 256)
     assert (published.steps, published.batch_size, published.learning_rate) == (10_000, 32, 5e-4)
     for preset in visual_analogy.PRESETS:
-        assert visual_analogy.STUDY.configuration(preset) == visual_analogy.PRESETS[preset]
+        assert configured(visual_analogy.STUDY, preset) == visual_analogy.PRESETS[preset]
 
 
 def regions(seed: int, encoder: str = "plain", normalisation: str = "context") -> np.ndarray:

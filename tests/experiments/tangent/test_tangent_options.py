@@ -18,7 +18,7 @@ pytest.importorskip("matplotlib")
 
 from polygeom.cli import run as run_command  # noqa: E402
 from polygeom.errors import BudgetError, FormatError, PolygeomError  # noqa: E402
-from polygeom.experiments import study  # noqa: E402
+from polygeom.experiments import running  # noqa: E402
 from polygeom.experiments.tangent import (  # noqa: E402
     anisotropy,
     artefacts,
@@ -333,7 +333,7 @@ def test_every_command_in_place_of_a_published_script_runs(tmp_path: Path, monke
         rows = [module.measure(json.loads(json.dumps(case))) for case in work]
         return [{"outcome": {"status": "ok", "result": {"rows": one}}} for one in rows]
 
-    monkeypatch.setattr(study, "_measure", in_this_process)
+    monkeypatch.setattr(running, "_records", in_this_process)
     monkeypatch.chdir(tmp_path)
     assert len(COMMANDS) == 9
     kept: dict[str, float] = {}

@@ -13,6 +13,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
+from experiments.configured import configured  # noqa: E402
+
 from polygeom import dimension  # noqa: E402
 from polygeom.datasets import normalise, train_and_test  # noqa: E402
 from polygeom.errors import PolygeomError  # noqa: E402
@@ -53,7 +55,7 @@ STUDIES = {
 @pytest.fixture(scope="module")
 def tables() -> dict[str, pandas.DataFrame]:
     return {
-        name: run(module.STUDY, config=module.STUDY.configuration(**small)).table
+        name: run(module.STUDY, config=configured(module.STUDY, **small)).table
         for name, (module, small) in STUDIES.items()
     }
 
@@ -79,7 +81,7 @@ def test_the_rank_of_the_tangent_kernel_on_images(bias: bool) -> None:
 
     It is less than the dimension where a pixel is not empty in one image alone.
     """
-    config = trained_descent.STUDY.configuration(widths=(2,), activations=("x^2",), train=200, steps=1, bias=bias)
+    config = configured(trained_descent.STUDY, widths=(2,), activations=("x^2",), train=200, steps=1, bias=bias)
     row = run(trained_descent.STUDY, config=config).table.iloc[0]
     first, second = train_and_test("digits", 200, 1000, rng=0)
     x = torch.as_tensor(normalise(first.rows(), second.rows(), centre=True)[0])
@@ -92,7 +94,7 @@ def test_the_rank_of_the_tangent_kernel_on_images(bias: bool) -> None:
 @pytest.mark.parametrize("name", ["cifar2", "network-vs-ntk"])
 def test_the_number_of_workers_changes_nothing(name: str, tables: dict[str, pandas.DataFrame]) -> None:
     module, small = STUDIES[name]
-    again = run(module.STUDY, config=module.STUDY.configuration(**small), workers=2).table
+    again = run(module.STUDY, config=configured(module.STUDY, **small), workers=2).table
     pandas.testing.assert_frame_equal(tables[name], again, check_exact=True)
 
 
@@ -140,7 +142,7 @@ RESIDUAL = {
 @pytest.mark.parametrize("name", RESIDUAL)
 def test_residual_networks_in_every_study(name: str) -> None:
     module, small = RESIDUAL[name]
-    table = run(module.STUDY, config=module.STUDY.configuration(**small)).table
+    table = run(module.STUDY, config=configured(module.STUDY, **small)).table
     assert "resnet18" in module.summarise(table)
     if name == "anisotropy":  # even the quadric has directions: its weights include shifts
         assert (table[table["what"] == "direction"].groupby("model").size() == 16).all()
@@ -169,7 +171,7 @@ def test_the_linearisation_after_training_has_the_statistics_asked_for(monkeypat
     _, small = RESIDUAL["cifar2"]
     small = {**small, "models": ("resnet18:relu:2",), "learners": ("linearised", "pretrained"), "epochs": 1}
     for statistics in ("start", "trained"):
-        cifar2.measure(cifar2.cases(cifar2.STUDY.configuration(statistics=statistics, **small))[0] | {"seed": 0})
+        cifar2.measure(cifar2.cases(configured(cifar2.STUDY, statistics=statistics, **small))[0] | {"seed": 0})
     start, reset, again, trained = seen
     assert not any(one["training"] for one in seen)
     assert [one["bias"] for one in seen] == [True, False, True, False]
@@ -275,7 +277,7 @@ def test_bad_options_are_explained(call, message: str) -> None:
 def test_missing_files_are_named_before_anything_runs(tmp_path: Path) -> None:
     folder = tmp_path / ("a_folder_of_some_length_" * 6)
     folder.mkdir()
-    config = cifar2.STUDY.configuration("published", models=("relu:4",), data_root=str(folder))
+    config = configured(cifar2.STUDY, "published", models=("relu:4",), data_root=str(folder))
     with pytest.raises(PolygeomError, match="downloads nothing"):
         run(cifar2.STUDY, config=config)
 
@@ -293,8 +295,8 @@ def mean(table: pandas.DataFrame, column: str, **where: str) -> float:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_linearised_networks_win_on_eigenfunctions_and_lose_on_classes() -> None:
-    config = study.configuration(
-        ntk_eigenfunctions, models=("relu:100-100",), targets=("1", "10", "30", "100", "classes")
+    config = configured(
+        study, ntk_eigenfunctions, models=("relu:100-100",), targets=("1", "10", "30", "100", "classes")
     )
     table = run(ntk_eigenfunctions.STUDY, config=config, repeats=3, workers=2).table
     summary = table[table["what"] == "summary"]
@@ -314,7 +316,7 @@ def test_linearised_networks_win_on_eigenfunctions_and_lose_on_classes() -> None
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("model", ["relu:100", "x^2:100@0.01"])
 def test_the_kernel_turns_towards_the_target_alone(model: str) -> None:
-    config = ntk_eigenfunctions.STUDY.configuration("growth", models=(model,), linearised=False)
+    config = configured(ntk_eigenfunctions.STUDY, "growth", models=(model,), linearised=False)
     table = run(ntk_eigenfunctions.STUDY, config=config, repeats=3, workers=2).table
     spectrum = table[table["what"] == "spectrum"]
     for target, rows in spectrum.groupby("target"):  # the mean of three seeds; of one, noise among late vectors may win
@@ -329,7 +331,7 @@ def test_the_kernel_turns_towards_the_target_alone(model: str) -> None:
 @pytest.mark.parametrize(("model", "ahead"), [("relu:100-100", (1, 3)), ("relu:100-100@0.01", (1, 3, 10, 30))])
 def test_the_kernel_after_training_explains_the_network(model: str, ahead: tuple[int, ...]) -> None:
     """At the larger rate all learners are near their end after ten epochs, and closer together than that."""
-    config = cifar2.STUDY.configuration(models=(model,))
+    config = configured(cifar2.STUDY, models=(model,))
     table = run(cifar2.STUDY, config=config, repeats=3, workers=2).table
     curves = table.groupby(["learner", "epoch"])["test"].mean()
     assert curves["pretrained"].iloc[-1] >= curves["unbiased"].iloc[-1] + 0.01
@@ -341,7 +343,7 @@ def test_the_kernel_after_training_explains_the_network(model: str, ahead: tuple
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_easy_directions_are_learned_and_hard_ones_are_not() -> None:
-    config = anisotropy.STUDY.configuration(models=("lenet:gelu",), directions=(0, 143), linearised=False)
+    config = configured(anisotropy.STUDY, models=("lenet:gelu",), directions=(0, 143), linearised=False)
     rows = run(anisotropy.STUDY, config=config, repeats=3, workers=2).table.query("what == 'accuracy'")
     assert (rows[rows["index"] == 0]["networks_test"] >= 0.9).all()
     assert (rows[rows["index"] == 143]["networks_test"] <= 0.6).all()
@@ -351,7 +353,7 @@ def test_easy_directions_are_learned_and_hard_ones_are_not() -> None:
 @pytest.mark.timeout(1200)
 def test_wide_networks_are_kernel_regression() -> None:
     """Geometric means over ten seeds: of one, four times the width may bring a factor of 2 or of 13."""
-    config = network_vs_ntk.STUDY.configuration(activations=("relu", "x^2"), widths=(250, 1000, 4000))
+    config = configured(network_vs_ntk.STUDY, activations=("relu", "x^2"), widths=(250, 1000, 4000))
     table = run(network_vs_ntk.STUDY, config=config, repeats=10, workers=2).table
     assert (table["steps"] < 2000).all()
     rectifier = table[table["activation"] == "relu"]

@@ -21,5 +21,6 @@ register(
         statement=__doc__,
         order=2,
         perceptrons=_instances,
+        hidden=(1, 1),
     )
 )

@@ -28,5 +28,6 @@ register(
         source="arXiv 0912.4342",
         order=2,
         perceptrons=_instances,
+        hidden=(1, 1),
     )
 )

@@ -27,5 +27,6 @@ register(
         source="J. Algebraic Geom. 4, 1995",
         order=2,
         perceptrons=_instances,
+        hidden=(1, 1),
     )
 )

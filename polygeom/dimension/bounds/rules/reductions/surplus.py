@@ -24,6 +24,7 @@ register(
         statement=__doc__,
         order=11,
         perceptrons=_instances,
+        hidden=(1, 10**9),
         equality=True,
     )
 )

@@ -39,6 +39,7 @@ register(
         statement=__doc__,
         order=43,
         perceptrons=_instances,
+        hidden=(2, 10**9),
         costly=True,
     )
 )

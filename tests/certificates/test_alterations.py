@@ -1,0 +1,62 @@
+"""No altered certificate is called valid unless what it says is true; every one is answered, soon and in words."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import time
+
+import pytest
+from certificates.alterations import Data, alter, honest, true
+
+import polygeom
+from polygeom.errors import PolygeomError
+
+FAST = 20_000
+SLOW = int(os.environ.get("POLYGEOM_ALTERATIONS", "1000000"))
+SECONDS, BYTES = 2.0, 200 * 10**6
+
+
+def verdict(data: Data) -> bool | None:
+    """Whether it is called valid; None if it is refused. Any exception but ours is an error of the test."""
+    try:
+        return polygeom.verify(data, timeout=SECONDS, memory=BYTES).valid
+    except PolygeomError:
+        return None
+
+
+def test_the_honest_ones_are_valid_and_true() -> None:
+    assert len(honest()) == 17
+    for data in honest():
+        assert verdict(data) is True
+        assert true(data)
+
+
+def run(count: int, seed: int) -> dict[str, int]:
+    found = {"valid": 0, "not valid": 0, "refused": 0}
+    slowest = 0.0
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for number in range(count):
+        data = alter(random.Random(f"{seed} {number}"))
+        started = time.process_time()
+        answer = verdict(data)
+        slowest = max(slowest, time.process_time() - started)
+        assert answer is not True or true(data), f"seed {seed}, number {number}: {str(data)[:500]}"
+        found["valid" if answer else "refused" if answer is None else "not valid"] += 1
+    grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    assert slowest < SECONDS, f"{slowest:.1f} s"
+    assert grown < BYTES, f"{grown} bytes"
+    return found
+
+
+def test_twenty_thousand_alterations() -> None:
+    found = run(FAST, 0)
+    assert all(found.values()), found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(36_000)
+def test_a_million_alterations() -> None:
+    """POLYGEOM_ALTERATIONS sets another number."""
+    print(run(SLOW, 1))

@@ -1,0 +1,169 @@
+"""One call of every public function of the learning room that takes arrays: a name, its arrays, and what to do.
+
+The arrays hold small integers, so that other types hold the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from polygeom import learning as pl
+from polygeom.network import parse
+
+
+def whole(*shape: int, seed: int = 0, low: int = -3, high: int = 4) -> Tensor:
+    return torch.randint(low, high, shape, generator=torch.Generator().manual_seed(seed)).double()
+
+
+X, Y, OTHER = whole(6, 3), whole(6, 2, seed=1), whole(4, 3, seed=2)
+ROWS = X + torch.arange(6)[:, None] * torch.tensor([1, 0, 2])
+LABELS = torch.arange(6) % 2
+KERNEL = X @ X.T + 5 * torch.eye(6, dtype=torch.float64)
+NETWORK = parse("[3,2,2] r=2")
+PAIRS = np.array([[0, 1], [2, 5]])
+STEP = pl.TrainingSettings(steps=2, optimiser="sgd", learning_rate=0.01)
+
+
+def module() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double()
+
+
+def scalar() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)).double()
+
+
+def trained(x: Any, y: Any, make: Callable[[], nn.Module] = module, **options: Any) -> Tensor:
+    own = make()
+    pl.train(own, x, y, STEP, **options)
+    return torch.cat([p.detach().reshape(-1) for p in own.parameters()])
+
+
+def machine() -> pl.KernelMachine:
+    return pl.KernelMachine(pl.Laplacian(), X, Y, "lu")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call and its arrays by name; ``free`` ones may have another shape and give another, right answer.
+
+    A plus after the name: another number of columns or of arrays alone.
+    """
+
+    do: Callable[..., Any]
+    arrays: Mapping[str, Any]
+    free: frozenset[str] = frozenset()
+
+
+def call(do: Callable[..., Any], free: str = "", **arrays: Any) -> Call:
+    return Call(do, arrays, frozenset(free.split()))
+
+
+CALLS: dict[str, Call] = {
+    "jacobian": call(lambda x: pl.jacobian(module(), x), "x", x=X),
+    "empirical_ntk": call(lambda x, y: pl.empirical_ntk(module(), x, y), "x y", x=X, y=OTHER),
+    "kernel_diagonal": call(lambda x: pl.kernel_diagonal(module(), x), "x", x=X),
+    "TangentKernel": call(lambda x, y: pl.TangentKernel(module())(x, y), "x y", x=X, y=OTHER),
+    "as_matrix": call(lambda k: pl.as_matrix(k), "k", k=whole(2, 3, 2, 2)),
+    "tangent_operator": call(lambda x, u: pl.tangent_operator(module(), x).transpose(u), x=X, u=Y),
+    "TangentOperator": call(lambda v: pl.tangent_operator(module(), X).product(v), v=whole(26)),
+    "alignment": call(lambda x, y: pl.alignment(module(), x, y), "y+", x=X, y=Y),
+    "alignment of columns": call(lambda x, y: pl.alignment(scalar(), x, y), "y+", x=X, y=LABELS.double()),
+    "split_alignment": call(lambda x, y: list(pl.split_alignment(module(), x, y, 3).values()), "y+", x=X, y=Y),
+    "rayleigh": call(lambda k, y: pl.rayleigh(k, y), "y+", k=KERNEL, y=Y),
+    "centred_alignment": call(lambda k, y: pl.centred_alignment(k, y), "y+", k=KERNEL, y=Y),
+    "kernel_cosine_distance": call(lambda k, m: pl.kernel_cosine_distance(k, m), k=KERNEL, m=X @ X.T),
+    "squared_weight_distance": call(lambda v, w: pl.squared_weight_distance({"w": v}, {"w": w}), v=X, w=ROWS),
+    "weight_cosine_distance": call(lambda v, w: pl.weight_cosine_distance({"w": v}, {"w": w}), v=X, w=ROWS),
+    "linearize": call(lambda x: pl.linearize(module())(x).detach(), "x", x=X),
+    "LinearisedModule": call(
+        lambda v: (lambda m: (m.displace(v), m(X).detach())[1])(pl.LinearisedModule(module())), v=whole(26)
+    ),
+    "kernel_regression": call(
+        lambda k, y, s: pl.kernel_regression(k, y, start=s).coefficients, k=KERNEL, y=Y, s=whole(6, 2, seed=5)
+    ),
+    "KernelSolution": call(
+        lambda k, s: pl.kernel_regression(KERNEL, Y).predict(k, s), k=whole(4, 6), s=whole(4, 2, seed=5)
+    ),
+    "gradient_flow": call(
+        lambda k, y, t: pl.gradient_flow(k, y, t), "t y+", k=KERNEL, y=Y, t=torch.tensor([0.0, 1.0, 2.0]).double()
+    ),
+    "eigensystem": call(lambda k: pl.eigensystem(k, 2).values, "k", k=KERNEL),
+    "nystrom_eigensystem": call(lambda x: pl.nystrom_eigensystem(pl.Laplacian(), x, 2, 4).values, "x", x=ROWS),
+    "subspace_overlap": call(lambda u, v: pl.subspace_overlap(u, v), "u v", u=ROWS[:, :2], v=Y),
+    "gradient_confusion": call(
+        lambda x, y, p: pl.gradient_confusion(module(), x, y, p), "p", x=X, y=Y, p=PAIRS
+    ),
+    "gradient_products": call(
+        lambda x, y: pl.gradient_products(module(), x, y, PAIRS, loss="cross_entropy").inner, x=X, y=LABELS
+    ),
+    "activation_patterns": call(lambda x: pl.activation_patterns(module(), x).layer(0), "x", x=X),
+    "sign_patterns": call(lambda x: pl.sign_patterns(module(), x).layer(0), "x", x=X),
+    "Patterns": call(lambda p: pl.sign_patterns(module(), X).hamming(p), "p", p=PAIRS),
+    "cross_section": call(
+        lambda o, a: pl.cross_section(module(), o, a, resolution=4).regions, o=whole(3), a=np.array([0, 2])
+    ),
+    "boundary_distances": call(lambda x: pl.boundary_distances(module(), x), "x", x=X),
+    "cell_inradii": call(lambda x: pl.cell_inradii(module(), x, low=-4, high=4), "x", x=X),
+    "train": call(lambda x, y: trained(x, y), x=X, y=Y),
+    "train, one column": call(lambda x, y: trained(x, y, scalar), x=X, y=LABELS.double()),
+    "train, classes": call(lambda x, y: trained(x, y, loss="cross_entropy"), x=X, y=LABELS),
+    "levenberg_marquardt": call(lambda x, y: pl.levenberg_marquardt(module(), x, y, steps=2).table["loss"], x=X, y=Y),
+    "Gaussian": call(lambda x, y: pl.Gaussian()(x, y), "x y", x=X, y=OTHER),
+    "Laplacian": call(lambda x, y: pl.Laplacian()(x, y), "x y", x=X, y=OTHER),
+    "Dispersal": call(lambda x, y: pl.Dispersal(0.5)(x, y), "x y", x=X, y=OTHER),
+    "Polynomial": call(lambda x, y: pl.Polynomial(2, 1.0)(x, y), "x y", x=X, y=OTHER),
+    "Normalised": call(lambda x, y: pl.Normalised(pl.Polynomial(2, 1.0))(x, y), "x y", x=X, y=OTHER),
+    "InfiniteWidth": call(lambda x, y: pl.InfiniteWidth(biases=1.0)(x, y), "x y", x=X, y=OTHER),
+    "ProductKernel": call(lambda x, y: pl.ProductKernel(2, bias=True)(x, y), "x y", x=X, y=OTHER),
+    "CoupledKernel": call(lambda x, y: pl.CoupledKernel(2, bias=True)(x, y), "x y", x=X, y=OTHER),
+    "solve": call(lambda x, y: pl.solve(pl.Laplacian(), x, y).weights, "x+ y+", x=ROWS, y=Y),
+    "KernelMachine": call(lambda x: machine().predict(x), "x", x=OTHER),
+    "KernelMachine.mse": call(lambda x, y: machine().mse(x, y), x=X, y=Y),
+    "KernelMachine.error": call(lambda x, y: machine().error(x, y), x=X, y=LABELS),
+    "nystrom": call(lambda x: pl.nystrom(pl.Laplacian(), x, 2).values, "x", x=ROWS),
+    "Eigenfunctions": call(lambda x: pl.nystrom(pl.Laplacian(), ROWS, 2)(x), "x", x=OTHER),
+    "eigenpro": call(
+        lambda x, y: pl.eigenpro(pl.Laplacian(), x, y, epochs=2, subsample=5).weights, "x+ y+", x=ROWS, y=Y
+    ),
+    "RandomFeatures": call(
+        lambda x, v, b: pl.RandomFeatures(pl.LeakyReLU(), bias=True)(x, v, b), "x", x=X, v=OTHER, b=whole(4)
+    ),
+    "FourierFeatures": call(lambda x, v: pl.FourierFeatures()(x, v), "x v", x=X, v=OTHER),
+    "fit_random_features": call(
+        lambda x, y, v: pl.fit_random_features(pl.RandomFeatures(pl.LeakyReLU()), x, y, v).predict(OTHER),
+        "v y+", x=X, y=Y, v=whole(3, 3, seed=9),
+    ),
+    "numerical_rank": call(lambda m: pl.numerical_rank(m).rank, "m", m=X),
+    "separable_along": call(lambda v: pl.separable_along(v, 4, rng=1).inputs, "v", v=np.array([1.0, 2.0, 0.0])),
+}  # fmt: skip
+"""The calls; a new function that takes arrays joins by one."""
+
+WITHOUT_ARRAYS = {
+    "CoreMatrix", "DivergenceError", "TrainingResult", "TrainingSettings", "gradient_norm", "weight_norm",
+    "hadamard_network", "KernelRank", "PrecisionWarning", "kernel_rank", "Fleet", "random_starts", "HarmonicBasis",
+    "TangentSpectrum", "harmonic_basis", "tangent_spectrum", "RecoveryCount", "RecoveryThreshold", "recover_teachers",
+    "recovery_threshold", "InterpolationThreshold", "fit_random_targets", "interpolation_threshold",
+    "RandomFeatureModel", "StepError", "Eigensystem", "operator_eigensystem", "ResidualNetwork", "reset_statistics",
+    "WidePerceptron", "LeakyReLU", "PolynomialActivation", "Monomial", "Hermite", "Erf", "Numeric",
+    "sphere_eigenvalues", "multiplicities", "Anisotropy", "anisotropy_directions", "GradientProducts", "spectral_norms",
+    "spectral_norm_product", "hyperplane_cosines", "AnalogyNetwork", "ConvolutionalEncoder", "SequenceScorer",
+    "Normalisation", "complex_critical_functions",
+}  # fmt: skip
+"""Public names that are modules, results, activations, or functions of networks, modules and numbers alone."""
+
+BY_NAME = {
+    "coefficients", "coefficient_jacobian", "core_matrix", "monomial_values", "find_weights", "directional_r2",
+    "fit_fleet", "match_weights", "normalise_weights", "weight_distance", "FunctionLoss", "descend", "label",
+    "eckart_young",
+}  # fmt: skip
+"""Functions of the weights of a polynomial network by name, whose shapes the network fixes."""
