@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 @click.option("--explain", "explained", is_flag=True, help="Add a column that says why a network is defective.")
 @click.option("--conjectures", is_flag=True, help="Say which conjectures of the literature the rows contradict.")
 @click.option("--limit", default=40, show_default=True, help="Print at most this many rows.")
-@click.option("--out", metavar="OUT.csv", help="Write the rows kept.")
+@click.option("--columns", metavar="OURS=THEIRS,…", help="Read any CSV: widths=architecture,degrees=exponent,…")
+@click.option("--recheck", is_flag=True, help="Compute every row again, list differences; go on with --out.")
+@click.option("--timeout", type=float, help="With --recheck: seconds for one row.")
+@click.option("--workers", default=1, show_default=True, help="With --recheck: processes.")
+@click.option("--out", metavar="OUT.csv", help="Write the rows kept; with --recheck, the rows computed.")
 def table(
     file: str,
     where: tuple[str, ...],
@@ -34,6 +38,10 @@ def table(
     explained: bool,
     conjectures: bool,
     limit: int,
+    columns: str | None,
+    recheck: bool,
+    timeout: float | None,
+    workers: int,
     out: str | None,
 ) -> int:
     """Summarise the table FILE.csv of a sweep, filter its rows, or check a conjecture over them.
@@ -48,16 +56,22 @@ def table(
     Is every network with non-increasing widths of the expected dimension?
       polygeom table T.csv --where "non_increasing = yes" --where "status = ok" --check "defect = 0"
 
-    The exit status is 1 if a --check has counterexamples.
-    """
-    from polygeom.tables import read_table, select, sorted_by, with_explanation, with_shape, write_table
+    \b
+    FILE.csv may also be of the published batch format, or anyone's:
+      polygeom table mfa.csv --columns widths=architecture,degrees=exponent,dimension=dimension_computed --recheck
 
-    given = read_table(file)
+    The exit status is 1 if a --check has counterexamples, or --recheck finds a difference.
+    """
+    from polygeom.tables import read_any, read_columns, select, sorted_by, with_explanation, with_shape, write_table
+
+    given = read_any(file, None if columns is None else read_columns(columns))
     written = list(given.columns)
     rows = with_shape(given)
     for condition in where:
         rows = rows[select(rows, condition)]
     rows = sorted_by(rows, sort)
+    if recheck:
+        return _recheck(rows, timeout, workers, limit, out)
     if explained:
         rows = with_explanation(rows)
         written = [*(name for name in written if name != "explanation"), "explanation"]
@@ -74,6 +88,20 @@ def table(
         print_rows(rows, limit)
     click.echo(overview(rows))
     return 0
+
+
+def _recheck(rows: pandas.DataFrame, timeout: float | None, workers: int, limit: int, out: str | None) -> int:
+    from polygeom.tables import recheck
+
+    found = recheck(rows, timeout=timeout, workers=workers, out=out)
+    for _, row in found.head(limit).iterrows():
+        if row["ours"]:
+            sure = "proved" if row["proved"] else "probable"
+            click.echo(f"{row['network']}: {row['column']} is {row['theirs']} here, {row['ours']} computed ({sure})")
+        else:
+            click.echo(f"{row['network']}: not computed ({row['column']})")
+    click.echo(f"{len(rows)} rows computed again, {len(found)} differences")
+    return 1 if len(found) else 0
 
 
 def _survey(rows: pandas.DataFrame) -> None:

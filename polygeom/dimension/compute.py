@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from polygeom._version import __version__
+from polygeom.checks import choice
 from polygeom.dimension.bounds.bound import Bound
 from polygeom.dimension.bounds.search import proved_bound, upper_bound
 from polygeom.dimension.counts import Degrees, Widths, parameter_count, without_idle_layers
@@ -113,8 +114,7 @@ def dimension(
 def _checked(network: Network, method: str, error: float, rng: int | np.random.Generator, memory: int | None) -> int:
     if not isinstance(network, Network):
         raise PolygeomError(f'network must be a Network or text, got {type(network).__name__}; write "[3,3,3] r=2"')
-    if method not in METHODS:
-        raise PolygeomError(f'method must be one of {", ".join(METHODS)}, got {method!r}; write method="auto"')
+    choice("method", method, METHODS, "auto")
     if type(error) not in (int, float) or not 0 < error <= 1:
         raise PolygeomError(f"error must be a probability above 0, got {error!r}; write error=1e-9")
     if memory is not None and _whole(memory) < 1:

@@ -86,7 +86,7 @@ def from_torch(module: torch.nn.Module, example_input: torch.Tensor) -> Imported
     >>> module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Flatten(), torch.nn.Linear(2, 1))
     >>> network, weights = from_torch(module, torch.zeros(1, 3))
     >>> print(network, sorted(weights))
-    x0=input(3); x1=dense(x0,2); x2=bias(x1); x3=dense(x2,1); bias(x3) ['W1', 'W2', 'b1', 'b2']
+    [3,2,1] r=1 bias ['W1', 'W2', 'b1', 'b2']
     """
     try:
         import torch

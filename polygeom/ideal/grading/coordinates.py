@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polygeom.checks import choice
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.network import Network, parse
 from polygeom.network.text.maps import map_formula
@@ -228,8 +229,7 @@ class Coordinates:
 
 
 def _check_system(system: str) -> None:
-    if system not in SYSTEMS:
-        raise PolygeomError(f"system must be one of {', '.join(SYSTEMS)}, got {system!r:.40}; write 'plain'")
+    choice("system", system, SYSTEMS, "plain")
 
 
 def _indices(exponents: Exponents) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom.checks import choice
 from polygeom.dimension import dimension
 from polygeom.errors import PolygeomError
 from polygeom.learning.functions import coefficient_map
@@ -156,8 +157,7 @@ def descend(
     Madsen, Nielsen, Tingleff, Methods for Non-Linear Least Squares Problems (2004), for the damping. Dauphin et al.,
     arXiv 1406.2572, for the absolute value.
     """
-    if optimiser not in OPTIMISERS:
-        raise PolygeomError(f"optimiser must be one of {', '.join(OPTIMISERS)}, got {optimiser!r}; write 'adam'")
+    choice("optimiser", optimiser, OPTIMISERS, "adam")
     first = _adam(loss, weights, steps) if optimiser == "adam" else _damped(loss, weights, False, steps)
     return _refined(loss, _damped(loss, first, True, polish))
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 from polygeom.learning.networks.activations import Sine
 from polygeom.network import ccp, mlp
@@ -219,8 +220,7 @@ def coordinate_network(
 
 def _finished(build: Callable[[], list[nn.Module]], output: str, rng: int) -> nn.Sequential:
     """The layers with their output activation, drawn from the seed without touching torch's own generator."""
-    if output not in OUTPUTS:
-        raise PolygeomError(f"output must be one of {', '.join(OUTPUTS)}, got {output!r}; write output='linear'")
+    choice("output", output, OUTPUTS, "linear")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng)
         layers = build()

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom.checks import choice
 from polygeom.dimension import dimension
 from polygeom.dimension.result import DimensionResult
 from polygeom.engines.torch_module import NetworkModule
@@ -311,8 +312,7 @@ def _fits(network: Network, points: int) -> None:
 
 
 def _warn(method: str, dtype: torch.dtype) -> None:
-    if method not in _METHODS:
-        raise PolygeomError(f'method must be one of {", ".join(_METHODS)}, got {method!r}; write method="jacobian"')
+    choice("method", method, _METHODS, "jacobian")
     if dtype not in (torch.float64, torch.float32):
         raise PolygeomError(f"dtype must be torch.float64 or torch.float32, got {dtype}; write torch.float64")
     reasons = []
