@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polygeom import __version__
+from polygeom._version import __version__
 from polygeom.answers import PROVED, Answer
 from polygeom.dimension.fibres import known_fibre
 from polygeom.errors import PolygeomError

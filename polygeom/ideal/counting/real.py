@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from polygeom import __version__
+from polygeom._version import __version__
 from polygeom.answers import PROBABLE, UNKNOWN, Answer
 from polygeom.dimension import dimension
 from polygeom.errors import PolygeomError
