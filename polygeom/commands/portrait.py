@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
-from polygeom.errors import PolygeomError
+from polygeom.errors import MissingPackageError, PolygeomError
 
 
 @click.command()
@@ -25,6 +26,8 @@ def portrait(network: str, html_file: str | None, as_json: bool, no_training: bo
     """
     from polygeom.report import portrait as compute
 
+    if html_file is not None and find_spec("matplotlib") is None:
+        raise MissingPackageError("--html", "matplotlib")
     if html_file is not None and not Path(html_file).resolve().parent.is_dir():
         raise PolygeomError(f"--html: no folder {Path(html_file).parent}; write a path in a folder that exists")
     page = compute(network, training=False if no_training else None, seconds=seconds, rng=seed)

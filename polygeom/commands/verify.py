@@ -15,7 +15,8 @@ VALID, NOT_VALID, NOT_A_CERTIFICATE, TOO_LARGE = range(4)
 @click.option("--timeout", type=float, default=600, show_default=True, help="Seconds for each file.")
 @click.option("--memory", default="4GB", show_default=True, metavar="SIZE", help="Most memory, such as 200MB.")
 @click.option("-q", "--quiet", is_flag=True, help="Only the exit status.")
-def verify(files: tuple[str, ...], timeout: float, memory: str, quiet: bool) -> int:
+@click.option("--standalone", is_flag=True, help="Print a checker that needs Python alone: --standalone > check.py")
+def verify(files: tuple[str, ...], timeout: float, memory: str, quiet: bool, standalone: bool) -> int:
     """Check each certificate FILE, made with the option --certificate, by other arithmetic (FLINT).
 
     \b
@@ -26,6 +27,9 @@ def verify(files: tuple[str, ...], timeout: float, memory: str, quiet: bool) -> 
     from polygeom.dimension.proofs.limits import MEMORY
     from polygeom.supervision import parse_memory
 
+    if standalone:
+        click.echo(certificates.standalone(), nl=False)
+        return VALID
     if not files:
         raise PolygeomError("verify: no FILE; write the path of a file made by --certificate")
     size = parse_memory(memory) or MEMORY

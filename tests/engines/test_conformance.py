@@ -140,7 +140,7 @@ def sample_subject() -> Subject:
 
 
 def coefficient_subject() -> Subject:
-    torch = pytest.importorskip("torch", reason="the torch engine needs the extra polygeom[learn]")
+    torch = pytest.importorskip("torch", reason="the torch engine needs the extra learn")
     from polygeom.engines.torch_coefficients import CoefficientEngine
 
     def encode(numbers: np.ndarray) -> Any:

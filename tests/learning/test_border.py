@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="needs the extra learn")
 
 import numpy as np
 from torch import nn
