@@ -19,7 +19,7 @@ import numpy as np
 
 from polygeom._version import __version__
 from polygeom.answers import PROVED, Answer
-from polygeom.dimension.fibres import known_fibre
+from polygeom.dimensions.fibres import known_fibre
 from polygeom.errors import PolygeomError
 from polygeom.ideal.counting.evidence import MONODROMY, THEOREM, Evidence, weigh
 from polygeom.ideal.counting.paths.monodromy import Solutions

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from polygeom.answers import PROBABLE, UNKNOWN
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError
 from polygeom.ideal.counting.fibre import weight_marks
 from polygeom.ideal.counting.paths.monodromy import monodromy

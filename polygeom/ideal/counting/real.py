@@ -18,7 +18,7 @@ import numpy as np
 
 from polygeom._version import __version__
 from polygeom.answers import PROBABLE, UNKNOWN, Answer
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError
 from polygeom.ideal.counting.distance import form_matrix
 from polygeom.ideal.counting.fibre import weight_marks

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 from polygeom.ideal.counting.invariants import degree
 from polygeom.ideal.counting.theorems import known_degree
 from polygeom.network import parse

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from polygeom.dimension.fibres import known_fibre
-from polygeom.dimension.identifiability import identifiability
+from polygeom.dimensions.fibres import known_fibre
+from polygeom.dimensions.identifiability import identifiability
 from polygeom.errors import PolygeomError
 from polygeom.ideal.counting.fibre import fibre, weight_marks
 from polygeom.ideal.counting.paths.systems import complex_normal

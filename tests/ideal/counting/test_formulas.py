@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 from polygeom.ideal.counting import formulas
 from polygeom.ideal.counting.invariants import degree, ed_degree, learning_degree
 from polygeom.ideal.counting.theorems import known_degree, known_distance_degree
