@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError
 from polygeom.ideal import Neurovariety
 from polygeom.ideal.counting.evidence import EQUATIONS, MONODROMY, THEOREM, Evidence, weigh

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal import Neurovariety, interpolate
 from polygeom.ideal.grading.spaces import Spaces
