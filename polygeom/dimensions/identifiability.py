@@ -24,7 +24,7 @@ from polygeom.dimensions.counts import (
     output_degree,
     parameter_count,
 )
-<<<<<<< HEAD:polygeom/dimension/identifiability.py
+<<<<<<< HEAD:polygeom/dimensions/identifiability.py
 from polygeom.dimensions.fibres import known_fibre
 =======
 from polygeom.dimensions.theorems import FINKEL, USEVICH, identifying_theorems
