@@ -24,24 +24,8 @@ if TYPE_CHECKING:
     from polygeom.dimensions.identifiability import identifiability, threshold
     from polygeom.errors import PolygeomError
     from polygeom.exchange.torch_models import from_torch
-<<<<<<< HEAD
     from polygeom.ideal import Neurovariety, degree, ed_degree, fibre, learning_degree
-    from polygeom.network import (
-        Network,
-        ccp,
-        convolutional,
-        expand,
-        lightning_attention,
-        linear,
-        mlp,
-        ncp,
-        parse,
-        product_network,
-    )
-=======
-    from polygeom.ideal import Neurovariety, degree, ed_degree, learning_degree
     from polygeom.network import Network, parse
->>>>>>> main
     from polygeom.network.selection import architectures
     from polygeom.report import portrait
     from polygeom.tables.atlas import load_atlas

@@ -14,23 +14,10 @@ from polygeom._version import __version__
 from polygeom.errors import EXTRAS, MissingPackageError, PolygeomError
 
 COMMANDS = {
-<<<<<<< HEAD
     "dim": ("polygeom.commands.algebra.dim", "Dimension of the neurovariety of one or several networks."),
     "ideal": ("polygeom.commands.algebra.ideal", "Equations of the neurovariety of a network."),
     "degree": ("polygeom.commands.algebra.degree", "Degree of the neurovariety of a network."),
-    "fibre": ("polygeom.commands.fibre", "How many weights give the same function."),
-    "contains": ("polygeom.commands.algebra.contains", "Whether a function belongs to the neurovariety of a network."),
-    "sweep": ("polygeom.commands.tables.sweep", "Dimensions of many networks, with deadlines, resumable, as a CSV table."),
-    "table": ("polygeom.commands.tables.table", "Summarise, filter and question a table of a sweep."),
-    "frontier": ("polygeom.commands.algebra.frontier", "All minimal filling architectures, with a proof of completeness."),
-    "threshold": ("polygeom.commands.algebra.threshold", "For which activation degrees an architecture is defective."),
-    "identifiability": ("polygeom.commands.algebra.identifiability", "Are the weights determined by the function, and why?"),
-    "explain": ("polygeom.commands.algebra.explain", "Why a network is smaller than expected."),
-    "atlas": ("polygeom.commands.tables.atlas", "A ready table of all small architectures: read, check, rebuild."),
-=======
-    "dim": ("polygeom.commands.algebra.dim", "Dimension of the neurovariety of one or several networks."),
-    "ideal": ("polygeom.commands.algebra.ideal", "Equations of the neurovariety of a network."),
-    "degree": ("polygeom.commands.algebra.degree", "Degree of the neurovariety of a network."),
+    "fibre": ("polygeom.commands.algebra.fibre", "How many weights give the same function."),
     "contains": ("polygeom.commands.algebra.contains", "Whether a function belongs to the neurovariety of a network."),
     "sweep": (
         "polygeom.commands.tables.sweep",
@@ -48,7 +35,6 @@ COMMANDS = {
     ),
     "explain": ("polygeom.commands.algebra.explain", "Why a network is smaller than expected."),
     "atlas": ("polygeom.commands.tables.atlas", "A ready table of all small architectures: read, check, rebuild."),
->>>>>>> main
     "portrait": (
         "polygeom.commands.pages.portrait",
         "One page about a network: size, equations, and what training makes of it.",

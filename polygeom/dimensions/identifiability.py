@@ -24,11 +24,8 @@ from polygeom.dimensions.counts import (
     output_degree,
     parameter_count,
 )
-<<<<<<< HEAD:polygeom/dimensions/identifiability.py
 from polygeom.dimensions.fibres import known_fibre
-=======
 from polygeom.dimensions.theorems import FINKEL, USEVICH, identifying_theorems
->>>>>>> main:polygeom/dimensions/identifiability.py
 from polygeom.errors import PolygeomError
 from polygeom.network import Network, as_network, mlp
 
