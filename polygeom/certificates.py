@@ -13,16 +13,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from polygeom.dimension.proofs import decoding
-from polygeom.dimension.proofs.limits import MEMORY, SECONDS, Budget
-from polygeom.dimension.proofs.outcome import Verification
+from polygeom.dimensions.proofs import decoding
+from polygeom.dimensions.proofs.limits import MEMORY, SECONDS, Budget
+from polygeom.dimensions.proofs.outcome import Verification
 from polygeom.errors import CertificateError
 
 __all__ = ["CHECKERS", "Verification", "read_certificate", "standalone", "verify"]
 
 CHECKERS = {
-    "dimension": ("polygeom.dimension.proofs.verification", "DimensionCertificate"),
-    "frontier": ("polygeom.dimension.proofs.frontier_check", "FrontierCertificate"),
+    "dimension": ("polygeom.dimensions.proofs.verification", "DimensionCertificate"),
+    "frontier": ("polygeom.dimensions.proofs.frontier_check", "FrontierCertificate"),
     "ideal": ("polygeom.ideal.proofs.verification", "IdealCertificate"),
 }
 """For each kind of certificate the file whose ``check`` checks it, and the type it is decoded to."""
@@ -56,7 +56,7 @@ def verify(
     Examples
     --------
     >>> import polygeom
-    >>> from polygeom.dimension import certify
+    >>> from polygeom.dimensions import certify
     >>> outcome = polygeom.verify(certify("[3,3,3] r=2"))
     >>> outcome.valid, outcome.claim
     (True, 'the dimension of [3,3,3] r=2 is 15')

@@ -146,8 +146,8 @@ def on_the_base(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_name_that_needs_an_extra_says_so_when_it_is_used() -> None:
-    done = on_the_base("import polygeom.learning; polygeom.learning.train")
-    assert "polygeom.learning.train needs torch (extra learn)" in done.stderr
+    done = on_the_base("import polygeom.learning; polygeom.learning.training.train")
+    assert "polygeom.learning.training.train needs torch (extra learn)" in done.stderr
 
 
 @pytest.mark.parametrize(

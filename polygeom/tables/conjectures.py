@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas
 
 from polygeom.checks import choice
-from polygeom.dimension.counts import Degrees, Widths
+from polygeom.dimensions.counts import Degrees, Widths
 from polygeom.errors import PolygeomError
 from polygeom.network.shapes import is_non_increasing, is_unimodal
 

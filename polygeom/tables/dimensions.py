@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from polygeom.network import Network
 
-DIMENSION = "polygeom.dimension.task:run"
+DIMENSION = "polygeom.dimensions.task:run"
 """What a sweep computes unless told otherwise."""
 PROOFS = ("proved", "probable", "timeout", "memory", "crashed")
 """What the progress of a sweep tells in any case."""

@@ -9,11 +9,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from polygeom.dimension.compute import dimension
-from polygeom.dimension.proofs.certificate import certify
-from polygeom.dimension.proofs.programs import LAYERS
-from polygeom.dimension.proofs.verification import verify
-from polygeom.dimension.ranks.confidence import heights
+from polygeom.dimensions.compute import dimension
+from polygeom.dimensions.proofs.certificate import certify
+from polygeom.dimensions.proofs.programs import LAYERS
+from polygeom.dimensions.proofs.verification import verify
+from polygeom.dimensions.ranks.confidence import heights
 from polygeom.engines.exact import ExactEngine
 from polygeom.engines.prime_field import PrimeFieldEngine, Tape
 from polygeom.engines.symbolic import jacobian_rank

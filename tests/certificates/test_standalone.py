@@ -21,7 +21,7 @@ from certificates.test_alterations import verdict
 import polygeom
 from polygeom import certificates
 from polygeom.cli import run
-from polygeom.dimension import certify as certify_dimension
+from polygeom.dimensions import certify as certify_dimension
 from polygeom.errors import PolygeomError
 from polygeom.ideal import interpolate
 from polygeom.ideal.proofs.certificate import certify as certify_ideal

@@ -20,7 +20,7 @@ from sympy import QQ
 from sympy.polys.rings import ring
 
 import polygeom
-from polygeom.dimension.ranks.confidence import Height, HeightEngine
+from polygeom.dimensions.ranks.confidence import Height, HeightEngine
 from polygeom.engines.dual_numbers import DualEngine
 from polygeom.engines.exact import ExactEngine
 from polygeom.engines.jets import Jet, JetEngine

@@ -76,7 +76,8 @@ class Coordinates:
             object.__setattr__(self, "network", parse(self.network))
         if not isinstance(self.network, Network):
             raise PolygeomError(f'network must be a Network or text, got {self.network!r:.40}; write "[3,3,3] r=2"')
-        size = max(self.network.ambient_dimension, self.network.ambient.size)
+        size = self.network.ambient_dimension
+        size = size if size > MOST_COORDINATES else max(size, self.network.ambient.size)
         if size > MOST_COORDINATES:
             raise BudgetError(
                 f"network has {size} coefficients; equations are sought for at most "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from polygeom.checks import integer
-from polygeom.dimension import DimensionResult
+from polygeom.dimensions import DimensionResult
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.grading.characters import highest_weights
 from polygeom.ideal.grading.coordinates import Coordinates

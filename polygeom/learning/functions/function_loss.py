@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from polygeom.checks import choice
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError
 from polygeom.learning.functions import coefficient_map
 from polygeom.learning.training.damping import Damping, damped_step

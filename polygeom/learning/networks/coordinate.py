@@ -177,8 +177,9 @@ def coordinate_network(
     Parameters
     ----------
     model:
-        ``"relu"``, ``"siren"``, ``"gabor"``; or polynomial: ``"ccp"``, a Π-net of rank ``width`` (`polygeom.ccp`), and
-        ``"monomial"``, a perceptron with activation ``x ** degree`` (`polygeom.mlp`), both with biases.
+        ``"relu"``, ``"siren"``, ``"gabor"``; or polynomial: ``"ccp"``, a Π-net of rank ``width``
+        (`polygeom.network.ccp`), and ``"monomial"``, a perceptron with activation ``x ** degree``
+        (`polygeom.network.mlp`), both with biases.
     inputs, outputs:
         Numbers of features.
     hidden, width:

@@ -196,7 +196,7 @@ def empirical_ntk(
 
 @dataclass(frozen=True, eq=False)
 class TangentKernel:
-    """The tangent kernel of a module as a kernel on rows, for `polygeom.learning.solve`, ``nystrom``, ``eigenpro``.
+    """The tangent kernel of a module as a kernel on rows, for the kernel machines of `polygeom.learning.kernels`.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ class TangentKernel:
 
     Examples
     --------
-    >>> from polygeom.learning import nystrom
+    >>> from polygeom.learning.kernels import nystrom
     >>> x = torch.randn(40, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     >>> nystrom(TangentKernel(nn.Linear(3, 1)), x, 4, subsample=20).values.shape
     torch.Size([4])

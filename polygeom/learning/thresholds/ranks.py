@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from polygeom.checks import choice
-from polygeom.dimension import dimension
-from polygeom.dimension.result import DimensionResult
+from polygeom.dimensions import dimension
+from polygeom.dimensions.result import DimensionResult
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
@@ -294,7 +294,8 @@ def generic_weights(network: Network, generator: torch.Generator) -> dict[str, T
 def _enough_points(network: Network, exact: DimensionResult) -> int:
     """Each further generic point raises the rank until it is full; twice as many improve the conditioning."""
     try:
-        monomials = network.ambient_dimension // network.output_dimension
+        ambient = network.ambient
+        monomials = max(ambient.degrees.count(span.every) for span in dict.fromkeys(ambient.spans))
     except BudgetError:
         monomials = exact.upper
     return 2 * min(exact.upper, monomials) + _SURPLUS

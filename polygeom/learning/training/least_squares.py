@@ -54,7 +54,7 @@ def levenberg_marquardt(
     damping:
         Initial ``λ`` relative to the largest squared column (row, in dual form) of ``J``.
     metrics:
-        Columns of the table, as for `polygeom.learning.train`.
+        Columns of the table, as for `polygeom.learning.training.train`.
     record_every:
         Steps between two rows.
 
