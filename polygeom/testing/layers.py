@@ -10,10 +10,13 @@ from itertools import pairwise
 import numpy as np
 
 from polygeom.dimension.compute import dimension
-from polygeom.dimension.proofs.certificate import certify
-from polygeom.dimension.proofs.programs import LAYERS
+from polygeom.dimension.proofs.certificate import certify, plain_text
+from polygeom.dimension.proofs.jacobians import jacobian as recorded
+from polygeom.dimension.proofs.limits import Budget
+from polygeom.dimension.proofs.programs import LAYERS, read
 from polygeom.dimension.proofs.verification import verify
 from polygeom.dimension.ranks.confidence import heights
+from polygeom.engines.dual_numbers import dual_jacobian
 from polygeom.engines.exact import ExactEngine
 from polygeom.engines.prime_field import PrimeFieldEngine, Tape
 from polygeom.engines.symbolic import jacobian_rank
@@ -56,6 +59,7 @@ def check_layer(text: str, formula: formulas.Formula | None = None) -> None:
     _check_derivatives(c)
     _check_symmetries(c, expected)
     _check_dimension(network)
+    _check_record(c)
 
 
 def _check_texts(network: Network) -> None:
@@ -159,3 +163,16 @@ def _check_dimension(network: Network) -> None:
         return  # the independent checker reads the layers of its own list only
     outcome = verify(certify(network))
     assert outcome.valid, f"its certificate does not hold: {outcome}"
+
+
+def _check_record(c: Case) -> None:
+    """The steps that the check of certificates sees have the derivatives of the network."""
+    p = PrimeField(_P).p
+    weights = {name: w.astype(np.int64) for name, w in c.weights.items()}
+    flat = np.concatenate([np.zeros(0, dtype=np.int64), *(w.ravel() % p for w in weights.values())])
+    points = c.points.astype(np.int64)
+    expected = dual_jacobian(c.network, p, weights, points)
+    seen = recorded(read(plain_text(c.network)), p, flat, points.reshape(len(points), -1) % p, Budget(600, 2**32))
+    outputs_first = seen.reshape(c.network.output_dimension, len(points), -1)
+    seen = outputs_first.transpose(1, 0, 2).reshape(expected.shape)
+    assert (seen % p).tolist() == (expected % p).tolist(), "certificates are checked for another function"
