@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor, nn  # noqa: E402
 
-from polygeom.learning import activation_patterns, gradient_confusion  # noqa: E402
+from polygeom.learning.regions import activation_patterns, gradient_confusion  # noqa: E402
 from polygeom.network import ccp  # noqa: E402
 
 torch.set_num_threads(1)

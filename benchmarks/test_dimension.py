@@ -16,11 +16,11 @@ import pytest
 import sympy_script
 from scipy.linalg import lapack
 
-from polygeom.dimension import dimension
-from polygeom.dimension.bounds import identified_points, search
-from polygeom.dimension.compute import perceptron_trial
-from polygeom.dimension.ranks.tangent import generic_rank
-from polygeom.dimension.ranks.witness import STRUCTURED, generator
+from polygeom.dimensions import dimension
+from polygeom.dimensions.bounds import identified_points, search
+from polygeom.dimensions.compute import perceptron_trial
+from polygeom.dimensions.ranks.tangent import generic_rank
+from polygeom.dimensions.ranks.witness import STRUCTURED, generator
 from polygeom.engines.symbolic import jacobian_rank
 from polygeom.modular import P22, PrimeField, load_compiled
 from polygeom.network import builder, mlp, parse
@@ -156,7 +156,7 @@ FLINT = [("[10,10,10,10] r=2", 280), ("[20,20,20] r=2", 780), ("[8,8,8,8] r=3", 
 @pytest.mark.parametrize(("text", "value"), FLINT, ids=[text for text, _ in FLINT])
 def test_flint_on_the_plain_jacobian(compare, text: str, value: int) -> None:
     """FLINT's rank alone, the Jacobian given; ours includes making it."""
-    from polygeom.dimension.ranks.tangent import jacobian, random_weights
+    from polygeom.dimensions.ranks.tangent import jacobian, random_weights
 
     network = parse(text)
     count = -(-value // network.output_dimension) + 2

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 from polygeom.datasets import normalise, train_and_test  # noqa: E402
-from polygeom.learning import Gaussian, Laplacian, eigenpro, solve  # noqa: E402
+from polygeom.learning.kernels import Gaussian, Laplacian, eigenpro, solve  # noqa: E402
 from polygeom.learning.kernels.kernels import squared_distances  # noqa: E402
 
 GOAL = 1e-6

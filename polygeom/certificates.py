@@ -2,7 +2,8 @@
 
 ``verify(certificate)`` finds the checker of the certificate's kind. The checkers are small, read networks by
 themselves, and share nothing with the code that finds results but integers modulo a prime through FLINT; what a valid
-certificate says, field by field, is in ``docs/certificates.md``.
+certificate says, field by field, is in ``docs/certificates.md``. `standalone` is the text of a second checker, one
+file of plain Python without polygeom.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from polygeom.dimension.proofs import decoding
-from polygeom.dimension.proofs.limits import MEMORY, SECONDS, Budget
-from polygeom.dimension.proofs.outcome import Verification
+from polygeom.dimensions.proofs import decoding
+from polygeom.dimensions.proofs.limits import MEMORY, SECONDS, Budget
+from polygeom.dimensions.proofs.outcome import Verification
 from polygeom.errors import CertificateError
 
-__all__ = ["CHECKERS", "Verification", "read_certificate", "verify"]
+__all__ = ["CHECKERS", "Verification", "read_certificate", "standalone", "verify"]
 
 CHECKERS = {
-    "dimension": ("polygeom.dimension.proofs.verification", "DimensionCertificate"),
-    "frontier": ("polygeom.dimension.proofs.frontier_check", "FrontierCertificate"),
+    "dimension": ("polygeom.dimensions.proofs.verification", "DimensionCertificate"),
+    "frontier": ("polygeom.dimensions.proofs.frontier_check", "FrontierCertificate"),
     "ideal": ("polygeom.ideal.proofs.verification", "IdealCertificate"),
 }
 """For each kind of certificate the file whose ``check`` checks it, and the type it is decoded to."""
@@ -55,7 +56,7 @@ def verify(
     Examples
     --------
     >>> import polygeom
-    >>> from polygeom.dimension import certify
+    >>> from polygeom.dimensions import certify
     >>> outcome = polygeom.verify(certify("[3,3,3] r=2"))
     >>> outcome.valid, outcome.claim
     (True, 'the dimension of [3,3,3] r=2 is 15')
@@ -91,3 +92,8 @@ def read_certificate(path: str | Path, *, memory: int = MEMORY) -> dict[str, Any
         If it is too large for ``memory`` bytes.
     """
     return decoding.read(path, memory)
+
+
+def standalone() -> str:
+    """The text of the second checker: ``python check.py FILE`` needs Python alone; python-flint makes it faster."""
+    return (Path(__file__).parent / "standalone.txt").read_text(encoding="utf-8")

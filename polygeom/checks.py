@@ -1,9 +1,9 @@
-"""Checks of arguments that every room shares: seeds, and shapes that name the same numbers. One place, one wording."""
+"""Checks of arguments that every room shares: seeds, choices, integers, shapes. One place, one wording."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import index
 from typing import Any
 
@@ -58,6 +58,60 @@ def seed(rng: Any, name: str = "rng") -> int:
     return number
 
 
+def choice(name: str, value: Any, choices: Iterable[Any], write: Any = None) -> None:
+    """Refuse an argument that is none of the values it may have.
+
+    Parameters
+    ----------
+    name, value:
+        Of the argument.
+    choices:
+        What it may be, the one to suggest first.
+    write:
+        What to suggest instead of the first.
+
+    Raises
+    ------
+    PolygeomError
+        When it is something else.
+
+    Examples
+    --------
+    >>> choice("method", "guess", ("dense", "sparse"))
+    Traceback (most recent call last):
+    polygeom.errors.PolygeomError: method must be one of dense, sparse, got 'guess'; write method='dense'
+    """
+    known = list(choices)
+    if not any(isinstance(value, type(one)) and value == one for one in known):
+        shown, told = ", ".join(map(str, known)), known[0] if write is None else write
+        raise PolygeomError(f"{name} must be one of {shown}, got {_shown(value)}; write {name}={told!r}")
+
+
+def integer(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """An integer of Python or NumPy within bounds, as one of Python.
+
+    Raises
+    ------
+    PolygeomError
+        For anything else.
+
+    Examples
+    --------
+    >>> integer("workers", 0)
+    Traceback (most recent call last):
+    polygeom.errors.PolygeomError: workers must be an integer of at least 1, got 0; write workers=1
+    """
+    if is_integer(value) and index(value) >= least and (most is None or index(value) <= most):
+        return index(value)
+    bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+    raise PolygeomError(f"{name} must be an integer {bounds}, got {_shown(value)}; write {name}={least}")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def same_numbers(shape: Sequence[int], wanted: Sequence[int]) -> bool:
     """Whether arrays of both shapes hold the same numbers of the same points: equal but for axes of length 1.
 
@@ -73,4 +127,4 @@ def same_numbers(shape: Sequence[int], wanted: Sequence[int]) -> bool:
     return [size for size in shape[1:] if size != 1] == [size for size in wanted[1:] if size != 1]
 
 
-__all__ = ["is_integer", "same_numbers", "seed"]
+__all__ = ["choice", "integer", "is_integer", "same_numbers", "seed"]

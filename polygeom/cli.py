@@ -14,24 +14,33 @@ from polygeom._version import __version__
 from polygeom.errors import EXTRAS, MissingPackageError, PolygeomError
 
 COMMANDS = {
-    "dim": ("polygeom.commands.dim", "Dimension of the neurovariety of one or several networks."),
-    "ideal": ("polygeom.commands.ideal", "Equations of the neurovariety of a network."),
-    "degree": ("polygeom.commands.degree", "Degree of the neurovariety of a network."),
-    "contains": ("polygeom.commands.contains", "Whether a function belongs to the neurovariety of a network."),
-    "sweep": ("polygeom.commands.sweep", "Dimensions of many networks, with deadlines, resumable, as a CSV table."),
-    "table": ("polygeom.commands.table", "Summarise, filter and question a table of a sweep."),
-    "frontier": ("polygeom.commands.frontier", "All minimal filling architectures, with a proof of completeness."),
-    "threshold": ("polygeom.commands.threshold", "For which activation degrees an architecture is defective."),
-    "identifiability": ("polygeom.commands.identifiability", "Are the weights determined by the function, and why?"),
-    "explain": ("polygeom.commands.explain", "Why a network is smaller than expected."),
-    "atlas": ("polygeom.commands.atlas", "A ready table of all small architectures: read, check, rebuild."),
+    "dim": ("polygeom.commands.algebra.dim", "Dimension of the neurovariety of one or several networks."),
+    "ideal": ("polygeom.commands.algebra.ideal", "Equations of the neurovariety of a network."),
+    "degree": ("polygeom.commands.algebra.degree", "Degree of the neurovariety of a network."),
+    "contains": ("polygeom.commands.algebra.contains", "Whether a function belongs to the neurovariety of a network."),
+    "sweep": (
+        "polygeom.commands.tables.sweep",
+        "Dimensions of many networks, with deadlines, resumable, as a CSV table.",
+    ),
+    "table": ("polygeom.commands.tables.table", "Summarise, filter and question a table of a sweep."),
+    "frontier": (
+        "polygeom.commands.algebra.frontier",
+        "All minimal filling architectures, with a proof of completeness.",
+    ),
+    "threshold": ("polygeom.commands.algebra.threshold", "For which activation degrees an architecture is defective."),
+    "identifiability": (
+        "polygeom.commands.algebra.identifiability",
+        "Are the weights determined by the function, and why?",
+    ),
+    "explain": ("polygeom.commands.algebra.explain", "Why a network is smaller than expected."),
+    "atlas": ("polygeom.commands.tables.atlas", "A ready table of all small architectures: read, check, rebuild."),
     "portrait": (
-        "polygeom.commands.portrait",
+        "polygeom.commands.pages.portrait",
         "One page about a network: size, equations, and what training makes of it.",
     ),
-    "verify": ("polygeom.commands.verify", "Check a certificate by an independent path."),
-    "study": ("polygeom.commands.study", "Run a study of trained networks: table and figure from one command."),
-    "info": ("polygeom.commands.info", "Versions, processor, BLAS and threads."),
+    "verify": ("polygeom.commands.algebra.verify", "Check a certificate by an independent path."),
+    "study": ("polygeom.commands.pages.study", "Run a study of trained networks: table and figure from one command."),
+    "info": ("polygeom.commands.pages.info", "Versions, processor, BLAS and threads."),
 }
 """Module and one-line help of every command; the module has a click command of the same name."""
 

@@ -8,6 +8,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", 
     os.environ.setdefault(_variable, "1")  # before numpy is imported: its thread pool is created then
 
 import re
+import signal
 import tempfile
 import zlib
 from collections.abc import Generator, Iterator
@@ -35,10 +36,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what runs in the background like that
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if (times := config.getoption("multiplier")) is not None:
         os.environ[MULTIPLIER] = str(times)
     examples = 100 * int(os.environ.get(MULTIPLIER, "1"))
-    hypothesis.settings.register_profile("explore", deadline=None, print_blob=True, max_examples=examples)
+    slow = [hypothesis.HealthCheck.too_slow]  # how fast examples come says how busy the machine is
+    hypothesis.settings.register_profile(
+        "explore", deadline=None, print_blob=True, max_examples=examples, suppress_health_check=slow
+    )
     hypothesis.settings.register_profile(
         "ci", hypothesis.settings.get_profile("explore"), derandomize=True, database=None
     )

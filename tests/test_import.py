@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ def test_import_loads_nothing_heavy() -> None:
 
 
 def test_looking_at_the_package_loads_nothing_heavy() -> None:
-    code = f"import polygeom, sys; dir(polygeom); polygeom.FormatError; print({{*{HEAVY}}} & {{*sys.modules}})"
+    code = f"import polygeom, sys; dir(polygeom); polygeom.errors.FormatError; print({{*{HEAVY}}} & {{*sys.modules}})"
     assert run(code) == "set()"
 
 
@@ -35,19 +36,25 @@ def test_everything_public_is_listed_once_and_in_dir() -> None:
 
 
 def test_an_unknown_name_is_refused_with_what_there_is() -> None:
-    with pytest.raises(AttributeError, match=r"no attribute 'dimensions'; it offers .*dimension"):
-        _ = polygeom.dimensions
+    with pytest.raises(AttributeError, match=r"no attribute 'dimensionality'; it offers .*dimension"):
+        _ = polygeom.dimensionality
 
 
-def test_every_public_name_is_there_and_rooms_named_after_their_verb_can_be_called() -> None:
+def test_every_public_name_is_there_and_is_no_module() -> None:
     values = {name: getattr(polygeom, name) for name in polygeom.__all__}
-    assert callable(values["dimension"])
-    assert callable(values["sweep"])
+    assert len(values) <= 24
+    assert [name for name, value in values.items() if inspect.ismodule(value)] == []
     assert values["dimension"]("[3,3,3] r=2").dimension == 15
-    assert values["dimension"].DimensionResult is values["DimensionResult"]
 
 
-ROOMS = [f"polygeom.{one.name}" for one in pkgutil.iter_modules(polygeom.__path__) if one.ispkg]
+def test_rooms_are_reached_from_the_top() -> None:
+    assert run("import polygeom; print(polygeom.network.mlp([2, 3, 1], 2), polygeom.learning.__name__)") == (
+        "[2,3,1] r=2 polygeom.learning"
+    )
+    assert set(polygeom._ROOMS) <= set(dir(polygeom))
+
+
+ROOMS = [one.name for one in pkgutil.walk_packages(polygeom.__path__, "polygeom.", onerror=lambda _: None) if one.ispkg]
 
 
 @pytest.mark.parametrize("name", ["polygeom", *ROOMS])
@@ -56,4 +63,19 @@ def test_no_public_name_is_hidden_by_a_module(name: str) -> None:
     module = importlib.import_module(name)
     inside = {one.name for one in pkgutil.iter_modules(getattr(module, "__path__", ()))}
     hidden = inside & set(getattr(module, "__all__", ()))
-    assert {one for one in hidden if not callable(importlib.import_module(f"{name}.{one}"))} == set()
+    assert hidden == set()
+
+
+LEARNING = [name for name in ROOMS if name.startswith("polygeom.learning.")]
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_a_room_of_learning_has_at_most_twenty_names_all_with_a_docstring(name: str) -> None:
+    pytest.importorskip("torch", reason="the extra learn")
+    module = importlib.import_module(name)
+    assert 1 <= len(module.__all__) <= 20
+    assert all(inspect.getdoc(getattr(module, one)) for one in module.__all__)
+
+
+def test_there_are_few_rooms_of_learning() -> None:
+    assert len(LEARNING) <= 8

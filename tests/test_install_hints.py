@@ -32,7 +32,7 @@ def hints(text: str) -> Iterator[list[str]]:
         words = [word.strip("\"'()\\,") for word in found[1].split()]
         taken: list[str] = []
         for before, word in zip(["", *words], words, strict=False):
-            if word.startswith("-") or before in ("-c", "-r"):
+            if word.startswith("-") or before == "-c":
                 continue
             taken.append(word)
         yield taken
@@ -41,6 +41,8 @@ def hints(text: str) -> Iterator[list[str]]:
 def is_right(argument: str) -> bool:
     """Whether it is the checkout or our distribution, with extras that exist, or another project that we ask for."""
     name, _, extras = argument.partition("[")
+    if name.endswith(".txt"):
+        return (ROOT / name).is_file()
     if name == "polygeom":
         return False
     if name in (".", DISTRIBUTION):
@@ -97,9 +99,17 @@ def test_each_package_is_brought_by_the_extra_that_messages_name() -> None:
     assert imported & {*BRINGS, "PIL", "dask", "torchvision"} <= set(EXTRAS)
 
 
-def test_development_brings_every_extra() -> None:
+def test_development_brings_every_extra_that_is_imported() -> None:
     line = next(one for one in PROJECT["optional-dependencies"]["dev"] if one.startswith(DISTRIBUTION))
-    assert set(line.partition("[")[2].rstrip("]").split(",")) == KNOWN - {"dev"}
+    assert set(line.partition("[")[2].rstrip("]").split(",")) == KNOWN - {"dev", "oracle"}
+
+
+def test_the_oracles_are_those_of_the_extra_at_the_tested_versions() -> None:
+    lines = [line for line in (ROOT / "oracles.txt").read_text(encoding="utf-8").splitlines() if line[0] != "#"]
+    assert [line.partition("==")[0] for line in lines] == [
+        line.partition(">=")[0] for line in PROJECT["optional-dependencies"]["oracle"]
+    ]
+    assert set(lines) <= set((ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines())
 
 
 def test_the_command_of_the_messages_is_understood_by_pip() -> None:
@@ -136,8 +146,8 @@ def on_the_base(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_name_that_needs_an_extra_says_so_when_it_is_used() -> None:
-    done = on_the_base("import polygeom.learning; polygeom.learning.train")
-    assert "polygeom.learning.train needs torch (extra learn)" in done.stderr
+    done = on_the_base("import polygeom.learning; polygeom.learning.training.train")
+    assert "polygeom.learning.training.train needs torch (extra learn)" in done.stderr
 
 
 @pytest.mark.parametrize(

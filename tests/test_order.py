@@ -13,13 +13,13 @@ PACKAGE = Path(__file__).parent.parent / "polygeom"
 
 FLOORS = (
     {"_version", "errors", "answers"},
-    {"_lazy", "_callable", "checks"},
+    {"_lazy", "checks"},
     {"modular", "storage", "supervision"},
     {"sweeps"},
     {"network", "engines", "symmetry"},
     {"maps"},
     {"datasets"},
-    {"dimension"},
+    {"dimensions"},
     {"ideal"},
     {"certificates"},
     {"exchange"},
@@ -39,7 +39,6 @@ LARGEST_ROOM = 14
 # Circles that are still to be cut, each named by one file on it. The list only ever gets shorter.
 KNOWN_CIRCLES: set[str] = set()
 KNOWN_ROOM_CIRCLES: set[str] = set()
-KNOWN_LARGE_ROOMS = {"polygeom.commands"}
 
 
 def module_name(file: Path) -> str:
@@ -86,7 +85,7 @@ def rooms_of(graph: nx.DiGraph, room: str) -> nx.DiGraph:
 
 def test_the_graph_sees_the_imports(graph: nx.DiGraph) -> None:
     """A test of order over a graph without arrows could not fail."""
-    assert graph.has_edge("polygeom.dimension.compute", "polygeom.dimension.result")
+    assert graph.has_edge("polygeom.dimensions.compute", "polygeom.dimensions.result")
     assert graph.has_edge("polygeom.cli", "polygeom.errors")
     assert graph.number_of_edges() > 3 * graph.number_of_nodes()
 
@@ -127,4 +126,4 @@ def test_nothing_inside_imports_the_face_of_the_package(graph: nx.DiGraph) -> No
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_is_small_enough_to_survey(room: str) -> None:
     files = [file for file in FILES[room].parent.glob("*.py") if file.name != "__init__.py"]
-    assert (len(files) > LARGEST_ROOM) == (room in KNOWN_LARGE_ROOMS), [file.name for file in files]
+    assert len(files) <= LARGEST_ROOM, [file.name for file in files]

@@ -51,7 +51,7 @@ def cell(value: object) -> str:
 def _status(row: pandas.Series) -> str:
     if row["status"] != "ok":
         return str(row["status"])
-    return "proved" if row["proved"] else "probable"
+    return {"": "as read", "yes": "proved"}.get(cell(row["proved"]), "probable")
 
 
 def overview(table: pandas.DataFrame) -> str:
@@ -60,7 +60,7 @@ def overview(table: pandas.DataFrame) -> str:
     parts = [
         f"{len(table)} networks",
         f"{int(done['proved'].sum())} proved",
-        f"{int((~done['proved'].astype(bool)).sum())} probable",
+        f"{int((~done['proved'].fillna(True).astype(bool)).sum())} probable",
         f"{int((done['defect'] > 0).sum())} defective",
         f"{int(done['filling'].sum())} filling",
         f"{int(done['identifiable'].sum())} identifiable",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 
 Array = np.ndarray
@@ -149,8 +150,7 @@ def make_target(
     >>> make_target("cubic")(np.array([[0.0], [1.0], [2.0]])).ravel().tolist()
     [5.0, 2.0, 7.0]
     """
-    if name not in TARGETS:
-        raise PolygeomError(f"target must be one of {', '.join(TARGETS)}, got {name!r}; write 'cubic'")
+    choice("target", name, TARGETS, "cubic")
     if inputs < 1 or outputs < 1 or terms < 1:
         raise PolygeomError(f"inputs, outputs and terms must be at least 1, got {inputs}, {outputs}, {terms}")
     if name == "helix" and inputs != 1:

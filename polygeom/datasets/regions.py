@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 
 SHAPES = ("cube", "ball", "sphere", "sector", "basis")
@@ -89,10 +90,8 @@ def sample_region(
 
 
 def _check(shape: str, count: int, inputs: int, radius: float, sign: str, fixed: int) -> None:
-    if shape not in SHAPES:
-        raise PolygeomError(f"shape must be one of {', '.join(SHAPES)}, got {shape!r}; write 'cube'")
-    if sign not in SIGNS:
-        raise PolygeomError(f"sign must be one of {', '.join(SIGNS)}, got {sign!r}; write 'no'")
+    choice("shape", shape, SHAPES, "cube")
+    choice("sign", sign, SIGNS, "no")
     if count < 1 or inputs < 1 or not 0 < radius < math.inf:
         raise PolygeomError(f"count, inputs and radius must be positive, got {count}, {inputs}, {radius}")
     if not 0 <= fixed <= inputs:

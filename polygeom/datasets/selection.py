@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from polygeom.checks import choice
 from polygeom.datasets.bundled import digits
 from polygeom.datasets.files import cifar10, mnist
 from polygeom.datasets.labelled import Labelled, class_by_class, stratified_order
@@ -55,8 +56,7 @@ def train_and_test(
     PolygeomError
         For unknown names, missing folders, and sizes beyond what there is.
     """
-    if name not in NAMES:
-        raise PolygeomError(f'name must be one of {", ".join(NAMES)}, got {name!r}; write "digits"')
+    choice("name", name, NAMES, "digits")
     if train < 1 or test < 1:
         raise PolygeomError(f"train and test must be at least 1, got {train} and {test}")
     if name != "digits" and data_root is None:

@@ -24,6 +24,7 @@ from itertools import product
 
 import numpy as np
 
+from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 
 REGIMES = ("translation", "scale")
@@ -70,8 +71,7 @@ def region_levels(regime: str, region: int) -> np.ndarray:
     >>> region_levels("translation", 2).tolist(), region_levels("scale", 2).tolist()
     ([14, 15, 16, 17, 18, 19, 20], [0, 3, 6, 9, 12, 15, 18])
     """
-    if regime not in REGIMES:
-        raise PolygeomError(f"regime must be one of {', '.join(REGIMES)}, got {regime!r}; write 'scale'")
+    choice("regime", regime, REGIMES, "scale")
     if not isinstance(region, int | np.integer) or not 0 <= region < REGIONS:
         raise PolygeomError(f"region must be an integer from 0 to {REGIONS - 1}, got {region!r}; write 0 for training")
     steps = np.arange(PER_REGION)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import choice
 from polygeom.engines.torch_engine import TorchEngine
-from polygeom.errors import PolygeomError
 from polygeom.network import Network
 
 if TYPE_CHECKING:
@@ -43,10 +43,7 @@ _REACH = 40.0
 
 def check_initialisation(name: str) -> None:
     """Refuse a name that is not in `INITIALISATIONS`."""
-    if name not in INITIALISATIONS:
-        raise PolygeomError(
-            f"initialisation must be one of {', '.join(INITIALISATIONS)}, got {name!r}; write initialisation='normal'"
-        )
+    choice("initialisation", name, INITIALISATIONS, "normal")
 
 
 def draw(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 from polygeom.exchange.mrdi import write_mrdi
 from polygeom.ideal.result import IdealResult
@@ -46,8 +47,7 @@ def export(result: IdealResult, language: str) -> str:
     >>> print(export(Neurovariety("[3,2,1] r=2").ideal(max_degree=3), "singular").splitlines()[2])
     ring R = 0, (c1x200,c1x110,c1x101,c1x020,c1x011,c1x002), dp;
     """
-    if language not in LANGUAGES:
-        raise PolygeomError(f"language must be one of {', '.join(LANGUAGES)}, got {language!r:.40}; write m2")
+    choice("language", language, LANGUAGES, "m2")
     p, most = result.characteristic, LARGEST_PRIMES.get(language)
     if p and not is_prime(p):
         raise PolygeomError(f"the characteristic must be 0 or a prime, got {p}; compute modulo a prime")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from polygeom.checks import choice
 from polygeom.errors import MissingPackageError, PolygeomError
 from polygeom.experiments.registry import STUDIES
 
@@ -96,10 +97,7 @@ class Study(Generic[C]):
         PolygeomError
             For a preset, a field or a value that there is not, and for a change that has no effect (`Needs`).
         """
-        if preset not in self.presets:
-            raise PolygeomError(
-                f"preset must be one of {', '.join(self.presets)}, got {preset!r}; write preset='quick'"
-            )
+        choice("preset", preset, self.presets, "quick")
         known = {one.name: one for one in dataclasses.fields(self.config)}  # type: ignore[arg-type]
         for name in changes:
             if name not in known:

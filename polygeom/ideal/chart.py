@@ -15,8 +15,8 @@ from functools import cached_property
 
 import numpy as np
 
-from polygeom.dimension import dimension
-from polygeom.dimension.ranks.tangent import jacobian
+from polygeom.dimensions import dimension
+from polygeom.dimensions.ranks.tangent import jacobian
 from polygeom.engines.jets import Jet, JetEngine
 from polygeom.engines.symbolic import weight_names
 from polygeom.errors import PolygeomError

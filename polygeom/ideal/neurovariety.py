@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polygeom.checks import choice, integer
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.points import Points
 from polygeom.ideal.inclusion import Inclusion, contains, integer_point
@@ -65,8 +66,7 @@ class Neurovariety(Workspace):
             Further arguments of `polygeom.ideal.search.search.interpolate` or
             `polygeom.ideal.search.elimination.eliminate`, such as ``timeout`` and ``memory``.
         """
-        if method not in METHODS:
-            raise PolygeomError(f"method must be one of {', '.join(METHODS)}, got {method!r:.40}; write method='auto'")
+        choice("method", method, METHODS, "auto")
         if method == "elimination":
             if max_degree is not None:
                 raise PolygeomError("max_degree belongs to interpolation; leave it out or write method='interpolation'")
@@ -93,8 +93,7 @@ class Neurovariety(Workspace):
         BudgetError
             If the time or memory did not suffice.
         """
-        if not isinstance(degree, int) or isinstance(degree, bool) or degree < 0:
-            raise PolygeomError(f"degree must be an integer from 0, got {degree!r:.40}; write degree=3")
+        degree = integer("degree", degree, least=0)
         search = self.search(max(degree, 1), **options)
         value = search.hilbert_function(degree)
         if value is None:

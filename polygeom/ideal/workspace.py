@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from polygeom.dimension import DimensionResult
+from polygeom.dimensions import DimensionResult
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.search.search import Progress, Search, interpolate
 from polygeom.network import Network, as_network
@@ -35,8 +35,8 @@ class Workspace:
 
     @cached_property
     def dimension(self) -> DimensionResult:
-        """The affine dimension, see `polygeom.dimension.dimension`."""
-        from polygeom.dimension import dimension
+        """The affine dimension, see `polygeom.dimensions.dimension`."""
+        from polygeom.dimensions import dimension
 
         return dimension(self.network, rng=self.rng)
 

@@ -90,7 +90,7 @@ def as_network(network: Any, name: str = "network") -> Network:
     elif callable(getattr(network, "state_dict", None)):
         hint = (
             "a torch module is no polynomial network as such; write the network as text, or use "
-            "polygeom.learning.jacobian and numerical_rank, which take modules"
+            "polygeom.learning.tangent.jacobian and numerical_rank, which take modules"
         )
     raise PolygeomError(f"{name} must be a Network or its text, got {type(network).__name__}; {hint}")
 

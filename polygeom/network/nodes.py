@@ -48,6 +48,19 @@ class Wiring:
 
     def nodes(self, output: int) -> Nodes:
         """The nodes that node ``output`` needs, renumbered in the order in which it needs them."""
+        order = self.order(output)
+        ranked = sorted(order, key=order.__getitem__)
+        return tuple(
+            Node(
+                self._nodes[n].layer,
+                tuple(order[i] for i in self._nodes[n].inputs),
+                None if (owner := self._nodes[n].shares) is None else order[owner],
+            )
+            for n in ranked
+        )
+
+    def order(self, output: int) -> dict[int, int]:
+        """New numbers, by old ones, of the nodes that node ``output`` needs."""
         order: dict[int, int] = {0: 0}
         stack: list[tuple[int, bool]] = [(output, False)]
         while stack:
@@ -61,15 +74,7 @@ class Wiring:
             needs = node.inputs if node.shares is None else (*node.inputs, node.shares)
             stack.append((number, True))
             stack += [(i, False) for i in reversed(needs)]
-        ranked = sorted(order, key=order.__getitem__)
-        return tuple(
-            Node(
-                self._nodes[n].layer,
-                tuple(order[i] for i in self._nodes[n].inputs),
-                None if (owner := self._nodes[n].shares) is None else order[owner],
-            )
-            for n in ranked
-        )
+        return order
 
 
 def perceptron(nodes: Nodes) -> tuple[tuple[int, ...], tuple[int, ...]] | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
 
+from polygeom.checks import choice, integer
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.network.builder import parse
 from polygeom.network.graph import Network
@@ -142,11 +143,11 @@ def architectures(
     >>> chosen.count(), list(chosen.texts())
     (5, ['[2,2,1] r=2', '[2,3,1] r=2', '[2,2,2,1] r=2', '[2,2,3,1] r=2', '[2,3,2,1] r=2'])
     """
-    if shape is not None and shape not in SHAPES:
-        raise PolygeomError(f"shape must be one of {', '.join(SHAPES)}, got {shape!r}")
+    if shape is not None:
+        choice("shape", shape, SHAPES)
     for name, value in (("max_parameters", max_parameters), ("max_ambient", max_ambient)):
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-            raise PolygeomError(f"{name} must be a positive integer, got {value!r}; leave it out for no limit")
+        if value is not None:
+            integer(name, value)
     given = [texts] if isinstance(texts, str) else list(texts)
     families = [expand(one) for text in given for one in expand_depths(text)]
     return Selection(tuple(families), shape, max_parameters, max_ambient)

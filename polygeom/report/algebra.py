@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from polygeom.dimension import DimensionResult
-from polygeom.dimension.explain import EXPLAINED, NO_DEFECT, explain
-from polygeom.dimension.identifiability import identifiability
+from polygeom.dimensions import DimensionResult
+from polygeom.dimensions.explain import EXPLAINED, NO_DEFECT, explain
+from polygeom.dimensions.identifiability import identifiability
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.network import Network
 from polygeom.report.page import OBSERVED, PROBABLE, PROVED, Fact, Figure, Section

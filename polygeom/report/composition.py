@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from polygeom._version import __version__
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 from polygeom.errors import MissingPackageError, PolygeomError
 from polygeom.network import Network, as_network
 from polygeom.report.algebra import (

@@ -6,8 +6,8 @@ import time
 
 import torch
 
-from polygeom.dimension import DimensionResult
-from polygeom.dimension.evaluation import evaluation_ranks
+from polygeom.dimensions import DimensionResult
+from polygeom.dimensions.evaluation import evaluation_ranks
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.learning.thresholds.ranks import generic_weights, kernel_rank
 from polygeom.learning.training.least_squares import levenberg_marquardt

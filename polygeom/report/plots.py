@@ -9,7 +9,7 @@ from polygeom.errors import MissingPackageError
 if TYPE_CHECKING:
     import pandas
 
-    from polygeom.dimension.frontier.result import Frontier
+    from polygeom.dimensions.frontier.result import Frontier
 
 
 def plot_defects(table: pandas.DataFrame, by: str = "activation", *, ax: Any = None) -> Any:

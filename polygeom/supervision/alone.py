@@ -39,7 +39,7 @@ def run_alone(job: Job, limits: Limits, progress: Progress | None = None) -> Out
     --------
     >>> from polygeom.supervision import Call
     >>> task = {"argument": {"network": "[2,2,1] r=2"}, "seed": 0}
-    >>> run_alone(Call("polygeom.dimension.task:run", task), Limits(60)).status.value
+    >>> run_alone(Call("polygeom.dimensions.task:run", task), Limits(60)).status.value
     'ok'
     """
     started = time.monotonic()

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pandas
 
-from polygeom.dimension.counts import Degrees, Widths
+from polygeom.checks import choice
+from polygeom.dimensions.counts import Degrees, Widths
 from polygeom.errors import PolygeomError
 from polygeom.network.shapes import is_non_increasing, is_unimodal
 
@@ -116,8 +117,7 @@ def contradictions(table: pandas.DataFrame, conjecture: str, *, proved_only: boo
     >>> contradictions(frame, "non-increasing to one output")["widths"].tolist()
     ['[5,5,5,1]']
     """
-    if conjecture not in CONJECTURES:
-        raise PolygeomError(f"conjecture must be one of {', '.join(CONJECTURES)}, got {conjecture!r}")
+    choice("conjecture", conjecture, CONJECTURES)
     table = _prepared(table, CONJECTURES[conjecture])
     return _verdict(table, architectures_of(table), CONJECTURES[conjecture], proved_only)[1]
 

@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from polygeom.checks import seed
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.supervision import Limits, Status, parse_memory, parse_timeout
 from polygeom.supervision.child import plain
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from polygeom.network import Network
 
-DIMENSION = "polygeom.dimension.task:run"
+DIMENSION = "polygeom.dimensions.task:run"
 """What a sweep computes unless told otherwise."""
 PROOFS = ("proved", "probable", "timeout", "memory", "crashed")
 """What the progress of a sweep tells in any case."""
@@ -105,7 +106,7 @@ def sweep(
     ['ok', 'invalid']
     """
     limits = Limits(parse_timeout(timeout), parse_memory(memory))
-    settings = _Settings.of(target, _options(options), _seed(rng))
+    settings = _Settings.of(target, _options(options), seed(rng))
     items, total = _items(networks)
     _check(workers, executor, retry)
     written = None if out is None else in_existing_folder(out, "out")
@@ -229,16 +230,6 @@ def _options(options: Mapping[str, Any] | None) -> dict[str, Any]:
         raise PolygeomError(f"options must be plain JSON data such as {{'error': 1e-12}}: {error}") from None
     copy: dict[str, Any] = json.loads(text)
     return copy
-
-
-def _seed(rng: Any) -> int:
-    if isinstance(rng, int) and not isinstance(rng, bool) and 0 <= rng < 2**63:
-        return rng
-    if hasattr(rng, "integers"):
-        return int(rng.integers(2**63 - 1))
-    raise PolygeomError(
-        f"rng must be a seed from 0 to 2^63-1, or a numpy.random.Generator; got {rng!r:.60}, write rng=0"
-    )
 
 
 def _check(workers: Any, executor: Any, retry: Any) -> None:

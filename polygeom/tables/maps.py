@@ -99,7 +99,7 @@ def with_explanation(table: pandas.DataFrame) -> pandas.DataFrame:
     The cell is empty where there is no defect or no dimension, and ``unexplained`` where no bound reaches the computed
     dimension. Only bounds are computed, no ranks.
     """
-    from polygeom.dimension.explain import explain_known
+    from polygeom.dimensions.explain import explain_known
     from polygeom.network import parse
 
     need(table, "network", "dimension", "expected_dimension")

@@ -87,6 +87,12 @@ def mix(layer: Any, inputs: list[Objects], weights: Mapping[str, Objects]) -> Ob
     return y
 
 
+def matmul(layer: Any, inputs: list[Objects], weights: Mapping[str, Objects]) -> Objects:
+    """A product of matrices."""
+    y: Objects = inputs[0] @ inputs[1]
+    return y
+
+
 MODEL_FORMULAS: dict[str, Callable[[Any, list[Objects], Mapping[str, Objects]], Objects]] = {
     "concatenate": concatenate,
     "convolution2d": convolution2d,
@@ -94,6 +100,7 @@ MODEL_FORMULAS: dict[str, Callable[[Any, list[Objects], Mapping[str, Objects]], 
     "fixed": fixed,
     "gather": gather,
     "group_convolve": group,
+    "matmul": matmul,
     "mix": mix,
     "slice": cut,
 }

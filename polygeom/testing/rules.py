@@ -8,17 +8,17 @@ from itertools import islice
 
 from msgspec import convert
 
-from polygeom.dimension.bounds.architecture import parameters_bound
-from polygeom.dimension.bounds.bound import RULES, Bound, Case, Instance, Rule
-from polygeom.dimension.bounds.catalogue import catalogue
-from polygeom.dimension.bounds.search import check_for, reductions, upper_bound
-from polygeom.dimension.counts import Degrees, Widths
-from polygeom.dimension.explain import steps
-from polygeom.dimension.proofs.certificate import plain_text
-from polygeom.dimension.proofs.limits import Budget
-from polygeom.dimension.proofs.programs import read
-from polygeom.dimension.proofs.rules import Step
-from polygeom.dimension.proofs.symmetries import bound_holds
+from polygeom.dimensions.bounds.architecture import parameters_bound
+from polygeom.dimensions.bounds.bound import RULES, Bound, Case, Instance, Rule
+from polygeom.dimensions.bounds.catalogue import catalogue
+from polygeom.dimensions.bounds.search import check_for, reductions, upper_bound
+from polygeom.dimensions.counts import Degrees, Widths
+from polygeom.dimensions.explain import steps
+from polygeom.dimensions.proofs.certificate import plain_text
+from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.programs import read
+from polygeom.dimensions.proofs.rules import Step
+from polygeom.dimensions.proofs.symmetries import bound_holds
 from polygeom.engines.symbolic import jacobian_rank
 from polygeom.network import Network, mlp, parse
 
@@ -32,7 +32,7 @@ def check_rule(name: str, cases: Sequence[Case | str]) -> None:
     Parameters
     ----------
     name:
-        The rule, a key of `polygeom.dimension.bounds.bound.RULES`.
+        The rule, a key of `polygeom.dimensions.bounds.bound.RULES`.
     cases:
         Networks to each of which the rule applies, of a few weights: architectures ``(widths, degrees)`` for a rule
         about perceptrons, texts for a rule about networks of any kind.

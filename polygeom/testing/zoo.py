@@ -58,6 +58,7 @@ TEXTS: tuple[str, ...] = (
     "x=input(2,2,2); a=convolution2d(x,[2,1],channels=2,padding=1,stride=2,groups=2); flatten(a)",
     "x=input(3); a=group_convolve(x,[[0,1,2],[1,2,0],[2,0,1]]); power(a,2)",
     "x=input(2); a=edges(x,2,2); dense(a,1)",
+    "x=input(2,2); a=dense(x,2); b=mix(x,2); c=matmul(a,b); flatten(c)",
     # formulas: in inputs and weights, in weights alone
     'x=input(2); a=formula(x,[s,t],["s*x1^2+t*x2","1/2*x1*x2-s*t"]); dense(a,2)',
     "map(s,t: s^3, s^2*t-1, 1/3*s+t)",

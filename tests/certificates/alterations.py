@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from polygeom.dimension import certify as certify_dimension
-from polygeom.dimension.bounds.search import upper_bound
-from polygeom.dimension.frontier.search import frontier
+from polygeom.dimensions import certify as certify_dimension
+from polygeom.dimensions.bounds.search import upper_bound
+from polygeom.dimensions.frontier.search import frontier
 from polygeom.engines.symbolic import coefficient_map
 from polygeom.ideal import interpolate
 from polygeom.ideal.proofs.certificate import certify as certify_ideal

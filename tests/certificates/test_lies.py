@@ -14,8 +14,8 @@ from certificates.alterations import Data, listed, plain, polynomial, recount, t
 
 import polygeom
 from polygeom.cli import run
-from polygeom.dimension import certify as certify_dimension
-from polygeom.dimension.frontier.search import frontier
+from polygeom.dimensions import certify as certify_dimension
+from polygeom.dimensions.frontier.search import frontier
 from polygeom.errors import BudgetError, CertificateError
 from polygeom.ideal import interpolate
 from polygeom.ideal.proofs.certificate import certify
@@ -244,7 +244,7 @@ def test_a_small_file_about_a_large_network() -> None:
     count = 400 * 400 + 400
     data["network"] = "[400,400,1] r=2"
     data["lower"].update(weights=[k % 1000 for k in range(count)], points=[[1] * 400], rank=1)
-    data["upper"] = polygeom.dimension.upper_bound((400, 400, 1), (2,)).as_dict()
+    data["upper"] = polygeom.dimensions.upper_bound((400, 400, 1), (2,)).as_dict()
     data["claim"] = {"dimension": 1, "lower": 1, "upper": 80200, "proved": False}
     assert quickly(data) == "valid"
     data["lower"].update(rank=2)

@@ -47,7 +47,7 @@ def test_an_interrupted_frontier_says_how_to_go_on(monkeypatch: pytest.MonkeyPat
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("polygeom.dimension.frontier.search.frontier", interrupt)
+    monkeypatch.setattr("polygeom.dimensions.frontier.search.frontier", interrupt)
     assert run(["frontier", "2", "1", "-r", "2", "-L", "6", "--state", "x.jsonl"]) == 130
     assert "go on from x.jsonl" in capsys.readouterr().err
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import polygeom
-from polygeom.dimension.evaluation import evaluation_ranks
+from polygeom.dimensions.evaluation import evaluation_ranks
 from polygeom.errors import PolygeomError
 from polygeom.network import Network
 from polygeom.testing.zoo import ZOO

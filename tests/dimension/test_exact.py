@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from polygeom.dimension import dimension
-from polygeom.dimension.bounds.search import upper_bound
-from polygeom.dimension.compute import COSTLY, operations
-from polygeom.dimension.identifiability import identifiability
-from polygeom.dimension.ranks.budget import machine_memory, require_memory
-from polygeom.dimension.theorems import exact_dimension, fewer_inputs
+from polygeom.dimensions import dimension
+from polygeom.dimensions.bounds.search import upper_bound
+from polygeom.dimensions.compute import COSTLY, operations
+from polygeom.dimensions.identifiability import identifiability
+from polygeom.dimensions.ranks.budget import machine_memory, require_memory
+from polygeom.dimensions.theorems import exact_dimension, fewer_inputs
 from polygeom.errors import BudgetError
 from polygeom.network import mlp
 
@@ -74,7 +74,7 @@ def test_memory_that_runs_out_all_the_same_is_told(monkeypatch: pytest.MonkeyPat
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("polygeom.dimension.compute._best", fail)
+    monkeypatch.setattr("polygeom.dimensions.compute._best", fail)
     with pytest.raises(BudgetError, match="not enough"):
         dimension("[2,2,1] r=2")
 

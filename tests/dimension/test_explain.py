@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from polygeom.dimension.bounds.bound import RULES, Bound, Rule
-from polygeom.dimension.bounds.search import upper_bound
-from polygeom.dimension.compute import dimension
-from polygeom.dimension.explain import explain, explain_known, steps
+from polygeom.dimensions.bounds.bound import RULES, Bound, Rule
+from polygeom.dimensions.bounds.search import upper_bound
+from polygeom.dimensions.compute import dimension
+from polygeom.dimensions.explain import explain, explain_known, steps
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.network import parse
 
@@ -56,7 +56,7 @@ def test_no_defect_is_said() -> None:
 
 def test_a_result_is_taken_over_without_computing_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
     result = dimension("[5,5,5,1] r=2")
-    monkeypatch.setattr("polygeom.dimension.explain.dimension", None)
+    monkeypatch.setattr("polygeom.dimensions.explain.dimension", None)
     assert explain(result).dimension == 35
     assert explain(result).as_dict()["causes"] == ["rotations"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 from polygeom.engines.symbolic import jacobian_rank
 from polygeom.errors import PolygeomError
 from polygeom.network import Network, ccp, convolutional, lightning_attention, mlp, ncp, parse, product_network

@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from polygeom.dimension.compute import dimension
-from polygeom.dimension.counts import ambient_dimension, expected_dimension, parameter_count
-from polygeom.dimension.identifiability import identifiability, identifying_theorems, threshold
+from polygeom.dimensions.compute import dimension
+from polygeom.dimensions.counts import ambient_dimension, expected_dimension, parameter_count
+from polygeom.dimensions.identifiability import identifiability, identifying_theorems, threshold
 from polygeom.errors import PolygeomError
 from polygeom.network import mlp
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 
 PUBLISHED = [
     ("[3,3,3] r=2", 15, "arXiv 2402.00949, Example 4.4 (affine)"),

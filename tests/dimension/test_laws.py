@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polygeom.dimension import dimension
-from polygeom.dimension.ranks.tangent import jacobian
+from polygeom.dimensions import dimension
+from polygeom.dimensions.ranks.tangent import jacobian
 from polygeom.modular import P22, PrimeField
 from polygeom.network import Network, ccp, convolutional, lightning_attention, mlp, parse, product_network
 

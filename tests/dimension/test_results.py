@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polygeom
-from polygeom.dimension import compute as engine
-from polygeom.dimension import dimension
-from polygeom.dimension.bounds.bound import Bound
-from polygeom.dimension.compute import Trial
-from polygeom.dimension.ranks.witness import Rank, field_for, generator
+from polygeom.dimensions import compute as engine
+from polygeom.dimensions import dimension
+from polygeom.dimensions.bounds.bound import Bound
+from polygeom.dimensions.compute import Trial
+from polygeom.dimensions.ranks.witness import Rank, field_for, generator
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.modular import P22
 from polygeom.network import mlp, parse
@@ -26,7 +26,7 @@ from polygeom.network import mlp, parse
 SMALL_WIDTHS = st.lists(st.integers(1, 4), min_size=2, max_size=5)
 
 
-def test_the_package_is_callable() -> None:
+def test_the_function_is_at_the_top() -> None:
     assert polygeom.dimension("[3,3,3] r=2").dimension == dimension("[3,3,3] r=2").dimension == 15
 
 

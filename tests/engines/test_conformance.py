@@ -20,7 +20,7 @@ from sympy import QQ
 from sympy.polys.rings import ring
 
 import polygeom
-from polygeom.dimension.ranks.confidence import Height, HeightEngine
+from polygeom.dimensions.ranks.confidence import Height, HeightEngine
 from polygeom.engines.dual_numbers import DualEngine
 from polygeom.engines.exact import ExactEngine
 from polygeom.engines.jets import Jet, JetEngine
@@ -140,7 +140,7 @@ def sample_subject() -> Subject:
 
 
 def coefficient_subject() -> Subject:
-    torch = pytest.importorskip("torch", reason="the torch engine needs the extra polygeom[learn]")
+    torch = pytest.importorskip("torch", reason="the torch engine needs the extra learn")
     from polygeom.engines.torch_coefficients import CoefficientEngine
 
     def encode(numbers: np.ndarray) -> Any:

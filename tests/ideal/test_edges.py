@@ -121,3 +121,11 @@ def test_searches_end_in_time_with_what_they_have(text: str) -> None:
 def test_a_dimension_that_takes_too_long_ends_the_search() -> None:
     with pytest.raises(PolygeomError, match="the time was over while the dimension was computed"):
         interpolate(parse("x=input(6); a=dense(x,100); b=power(a,4); c=dense(b,40); sum(c,c)"), timeout=0.3)
+
+
+@pytest.mark.parametrize("text", ["[1000000,1000000,3,1] r=2", "[3,1000000,1000000,2000] r=4"])
+def test_networks_with_too_many_coefficients_are_refused_at_once(text: str) -> None:
+    started = time.process_time()
+    with pytest.raises(PolygeomError, match="equations are sought for at most 20000"):
+        Neurovariety(text)
+    assert time.process_time() - started < 2

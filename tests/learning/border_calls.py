@@ -13,7 +13,28 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from polygeom import learning as pl
+from polygeom.learning.kernels.duals import LeakyReLU
+from polygeom.learning.kernels.infinite_width import InfiniteWidth
+from polygeom.learning.kernels.kernels import Dispersal, Gaussian, Laplacian, Normalised, Polynomial
+from polygeom.learning.kernels.machines import KernelMachine, nystrom, solve
+from polygeom.learning.kernels.preconditioning import eigenpro
+from polygeom.learning.kernels.product_kernels import CoupledKernel, ProductKernel
+from polygeom.learning.kernels.random_features import FourierFeatures, RandomFeatures, fit_random_features
+from polygeom.learning.regions.confusion import gradient_confusion, gradient_products
+from polygeom.learning.regions.hyperplanes import boundary_distances, cell_inradii
+from polygeom.learning.regions.regions import activation_patterns, sign_patterns
+from polygeom.learning.regions.sections import cross_section
+from polygeom.learning.tangent.anisotropy import separable_along
+from polygeom.learning.tangent.eigen import eigensystem, nystrom_eigensystem, subspace_overlap
+from polygeom.learning.tangent.linearised import LinearisedModule, gradient_flow, kernel_regression, linearize
+from polygeom.learning.tangent.operators import tangent_operator
+from polygeom.learning.tangent.tangent_kernel import TangentKernel, as_matrix, empirical_ntk, jacobian, kernel_diagonal
+from polygeom.learning.tangent.target_alignment import alignment, centred_alignment, rayleigh, split_alignment
+from polygeom.learning.thresholds.ranks import numerical_rank
+from polygeom.learning.training.least_squares import levenberg_marquardt
+from polygeom.learning.training.loop import train
+from polygeom.learning.training.movement import kernel_cosine_distance, squared_weight_distance, weight_cosine_distance
+from polygeom.learning.training.settings import TrainingSettings
 from polygeom.network import parse
 
 
@@ -27,7 +48,7 @@ LABELS = torch.arange(6) % 2
 KERNEL = X @ X.T + 5 * torch.eye(6, dtype=torch.float64)
 NETWORK = parse("[3,2,2] r=2")
 PAIRS = np.array([[0, 1], [2, 5]])
-STEP = pl.TrainingSettings(steps=2, optimiser="sgd", learning_rate=0.01)
+STEP = TrainingSettings(steps=2, optimiser="sgd", learning_rate=0.01)
 
 
 def module() -> nn.Module:
@@ -44,12 +65,12 @@ def scalar() -> nn.Module:
 
 def trained(x: Any, y: Any, make: Callable[[], nn.Module] = module, **options: Any) -> Tensor:
     own = make()
-    pl.train(own, x, y, STEP, **options)
+    train(own, x, y, STEP, **options)
     return torch.cat([p.detach().reshape(-1) for p in own.parameters()])
 
 
-def machine() -> pl.KernelMachine:
-    return pl.KernelMachine(pl.Laplacian(), X, Y, "lu")
+def machine() -> KernelMachine:
+    return KernelMachine(Laplacian(), X, Y, "lu")
 
 
 @dataclass(frozen=True)
@@ -69,82 +90,82 @@ def call(do: Callable[..., Any], free: str = "", **arrays: Any) -> Call:
 
 
 CALLS: dict[str, Call] = {
-    "jacobian": call(lambda x: pl.jacobian(module(), x), "x", x=X),
-    "empirical_ntk": call(lambda x, y: pl.empirical_ntk(module(), x, y), "x y", x=X, y=OTHER),
-    "kernel_diagonal": call(lambda x: pl.kernel_diagonal(module(), x), "x", x=X),
-    "TangentKernel": call(lambda x, y: pl.TangentKernel(module())(x, y), "x y", x=X, y=OTHER),
-    "as_matrix": call(lambda k: pl.as_matrix(k), "k", k=whole(2, 3, 2, 2)),
-    "tangent_operator": call(lambda x, u: pl.tangent_operator(module(), x).transpose(u), x=X, u=Y),
-    "TangentOperator": call(lambda v: pl.tangent_operator(module(), X).product(v), v=whole(26)),
-    "alignment": call(lambda x, y: pl.alignment(module(), x, y), "y+", x=X, y=Y),
-    "alignment of columns": call(lambda x, y: pl.alignment(scalar(), x, y), "y+", x=X, y=LABELS.double()),
-    "split_alignment": call(lambda x, y: list(pl.split_alignment(module(), x, y, 3).values()), "y+", x=X, y=Y),
-    "rayleigh": call(lambda k, y: pl.rayleigh(k, y), "y+", k=KERNEL, y=Y),
-    "centred_alignment": call(lambda k, y: pl.centred_alignment(k, y), "y+", k=KERNEL, y=Y),
-    "kernel_cosine_distance": call(lambda k, m: pl.kernel_cosine_distance(k, m), k=KERNEL, m=X @ X.T),
-    "squared_weight_distance": call(lambda v, w: pl.squared_weight_distance({"w": v}, {"w": w}), v=X, w=ROWS),
-    "weight_cosine_distance": call(lambda v, w: pl.weight_cosine_distance({"w": v}, {"w": w}), v=X, w=ROWS),
-    "linearize": call(lambda x: pl.linearize(module())(x).detach(), "x", x=X),
+    "jacobian": call(lambda x: jacobian(module(), x), "x", x=X),
+    "empirical_ntk": call(lambda x, y: empirical_ntk(module(), x, y), "x y", x=X, y=OTHER),
+    "kernel_diagonal": call(lambda x: kernel_diagonal(module(), x), "x", x=X),
+    "TangentKernel": call(lambda x, y: TangentKernel(module())(x, y), "x y", x=X, y=OTHER),
+    "as_matrix": call(lambda k: as_matrix(k), "k", k=whole(2, 3, 2, 2)),
+    "tangent_operator": call(lambda x, u: tangent_operator(module(), x).transpose(u), x=X, u=Y),
+    "TangentOperator": call(lambda v: tangent_operator(module(), X).product(v), v=whole(26)),
+    "alignment": call(lambda x, y: alignment(module(), x, y), "y+", x=X, y=Y),
+    "alignment of columns": call(lambda x, y: alignment(scalar(), x, y), "y+", x=X, y=LABELS.double()),
+    "split_alignment": call(lambda x, y: list(split_alignment(module(), x, y, 3).values()), "y+", x=X, y=Y),
+    "rayleigh": call(lambda k, y: rayleigh(k, y), "y+", k=KERNEL, y=Y),
+    "centred_alignment": call(lambda k, y: centred_alignment(k, y), "y+", k=KERNEL, y=Y),
+    "kernel_cosine_distance": call(lambda k, m: kernel_cosine_distance(k, m), k=KERNEL, m=X @ X.T),
+    "squared_weight_distance": call(lambda v, w: squared_weight_distance({"w": v}, {"w": w}), v=X, w=ROWS),
+    "weight_cosine_distance": call(lambda v, w: weight_cosine_distance({"w": v}, {"w": w}), v=X, w=ROWS),
+    "linearize": call(lambda x: linearize(module())(x).detach(), "x", x=X),
     "LinearisedModule": call(
-        lambda v: (lambda m: (m.displace(v), m(X).detach())[1])(pl.LinearisedModule(module())), v=whole(26)
+        lambda v: (lambda m: (m.displace(v), m(X).detach())[1])(LinearisedModule(module())), v=whole(26)
     ),
     "kernel_regression": call(
-        lambda k, y, s: pl.kernel_regression(k, y, start=s).coefficients, k=KERNEL, y=Y, s=whole(6, 2, seed=5)
+        lambda k, y, s: kernel_regression(k, y, start=s).coefficients, k=KERNEL, y=Y, s=whole(6, 2, seed=5)
     ),
     "KernelSolution": call(
-        lambda k, s: pl.kernel_regression(KERNEL, Y).predict(k, s), k=whole(4, 6), s=whole(4, 2, seed=5)
+        lambda k, s: kernel_regression(KERNEL, Y).predict(k, s), k=whole(4, 6), s=whole(4, 2, seed=5)
     ),
     "gradient_flow": call(
-        lambda k, y, t: pl.gradient_flow(k, y, t), "t y+", k=KERNEL, y=Y, t=torch.tensor([0.0, 1.0, 2.0]).double()
+        lambda k, y, t: gradient_flow(k, y, t), "t y+", k=KERNEL, y=Y, t=torch.tensor([0.0, 1.0, 2.0]).double()
     ),
-    "eigensystem": call(lambda k: pl.eigensystem(k, 2).values, "k", k=KERNEL),
-    "nystrom_eigensystem": call(lambda x: pl.nystrom_eigensystem(pl.Laplacian(), x, 2, 4).values, "x", x=ROWS),
-    "subspace_overlap": call(lambda u, v: pl.subspace_overlap(u, v), "u v", u=ROWS[:, :2], v=Y),
+    "eigensystem": call(lambda k: eigensystem(k, 2).values, "k", k=KERNEL),
+    "nystrom_eigensystem": call(lambda x: nystrom_eigensystem(Laplacian(), x, 2, 4).values, "x", x=ROWS),
+    "subspace_overlap": call(lambda u, v: subspace_overlap(u, v), "u v", u=ROWS[:, :2], v=Y),
     "gradient_confusion": call(
-        lambda x, y, p: pl.gradient_confusion(module(), x, y, p), "p", x=X, y=Y, p=PAIRS
+        lambda x, y, p: gradient_confusion(module(), x, y, p), "p", x=X, y=Y, p=PAIRS
     ),
     "gradient_products": call(
-        lambda x, y: pl.gradient_products(module(), x, y, PAIRS, loss="cross_entropy").inner, x=X, y=LABELS
+        lambda x, y: gradient_products(module(), x, y, PAIRS, loss="cross_entropy").inner, x=X, y=LABELS
     ),
-    "activation_patterns": call(lambda x: pl.activation_patterns(module(), x).layer(0), "x", x=X),
-    "sign_patterns": call(lambda x: pl.sign_patterns(module(), x).layer(0), "x", x=X),
-    "Patterns": call(lambda p: pl.sign_patterns(module(), X).hamming(p), "p", p=PAIRS),
+    "activation_patterns": call(lambda x: activation_patterns(module(), x).layer(0), "x", x=X),
+    "sign_patterns": call(lambda x: sign_patterns(module(), x).layer(0), "x", x=X),
+    "Patterns": call(lambda p: sign_patterns(module(), X).hamming(p), "p", p=PAIRS),
     "cross_section": call(
-        lambda o, a: pl.cross_section(module(), o, a, resolution=4).regions, o=whole(3), a=np.array([0, 2])
+        lambda o, a: cross_section(module(), o, a, resolution=4).regions, o=whole(3), a=np.array([0, 2])
     ),
-    "boundary_distances": call(lambda x: pl.boundary_distances(module(), x), "x", x=X),
-    "cell_inradii": call(lambda x: pl.cell_inradii(module(), x, low=-4, high=4), "x", x=X),
+    "boundary_distances": call(lambda x: boundary_distances(module(), x), "x", x=X),
+    "cell_inradii": call(lambda x: cell_inradii(module(), x, low=-4, high=4), "x", x=X),
     "train": call(lambda x, y: trained(x, y), x=X, y=Y),
     "train, one column": call(lambda x, y: trained(x, y, scalar), x=X, y=LABELS.double()),
     "train, classes": call(lambda x, y: trained(x, y, loss="cross_entropy"), x=X, y=LABELS),
-    "levenberg_marquardt": call(lambda x, y: pl.levenberg_marquardt(module(), x, y, steps=2).table["loss"], x=X, y=Y),
-    "Gaussian": call(lambda x, y: pl.Gaussian()(x, y), "x y", x=X, y=OTHER),
-    "Laplacian": call(lambda x, y: pl.Laplacian()(x, y), "x y", x=X, y=OTHER),
-    "Dispersal": call(lambda x, y: pl.Dispersal(0.5)(x, y), "x y", x=X, y=OTHER),
-    "Polynomial": call(lambda x, y: pl.Polynomial(2, 1.0)(x, y), "x y", x=X, y=OTHER),
-    "Normalised": call(lambda x, y: pl.Normalised(pl.Polynomial(2, 1.0))(x, y), "x y", x=X, y=OTHER),
-    "InfiniteWidth": call(lambda x, y: pl.InfiniteWidth(biases=1.0)(x, y), "x y", x=X, y=OTHER),
-    "ProductKernel": call(lambda x, y: pl.ProductKernel(2, bias=True)(x, y), "x y", x=X, y=OTHER),
-    "CoupledKernel": call(lambda x, y: pl.CoupledKernel(2, bias=True)(x, y), "x y", x=X, y=OTHER),
-    "solve": call(lambda x, y: pl.solve(pl.Laplacian(), x, y).weights, "x+ y+", x=ROWS, y=Y),
+    "levenberg_marquardt": call(lambda x, y: levenberg_marquardt(module(), x, y, steps=2).table["loss"], x=X, y=Y),
+    "Gaussian": call(lambda x, y: Gaussian()(x, y), "x y", x=X, y=OTHER),
+    "Laplacian": call(lambda x, y: Laplacian()(x, y), "x y", x=X, y=OTHER),
+    "Dispersal": call(lambda x, y: Dispersal(0.5)(x, y), "x y", x=X, y=OTHER),
+    "Polynomial": call(lambda x, y: Polynomial(2, 1.0)(x, y), "x y", x=X, y=OTHER),
+    "Normalised": call(lambda x, y: Normalised(Polynomial(2, 1.0))(x, y), "x y", x=X, y=OTHER),
+    "InfiniteWidth": call(lambda x, y: InfiniteWidth(biases=1.0)(x, y), "x y", x=X, y=OTHER),
+    "ProductKernel": call(lambda x, y: ProductKernel(2, bias=True)(x, y), "x y", x=X, y=OTHER),
+    "CoupledKernel": call(lambda x, y: CoupledKernel(2, bias=True)(x, y), "x y", x=X, y=OTHER),
+    "solve": call(lambda x, y: solve(Laplacian(), x, y).weights, "x+ y+", x=ROWS, y=Y),
     "KernelMachine": call(lambda x: machine().predict(x), "x", x=OTHER),
     "KernelMachine.mse": call(lambda x, y: machine().mse(x, y), x=X, y=Y),
     "KernelMachine.error": call(lambda x, y: machine().error(x, y), x=X, y=LABELS),
-    "nystrom": call(lambda x: pl.nystrom(pl.Laplacian(), x, 2).values, "x", x=ROWS),
-    "Eigenfunctions": call(lambda x: pl.nystrom(pl.Laplacian(), ROWS, 2)(x), "x", x=OTHER),
+    "nystrom": call(lambda x: nystrom(Laplacian(), x, 2).values, "x", x=ROWS),
+    "Eigenfunctions": call(lambda x: nystrom(Laplacian(), ROWS, 2)(x), "x", x=OTHER),
     "eigenpro": call(
-        lambda x, y: pl.eigenpro(pl.Laplacian(), x, y, epochs=2, subsample=5).weights, "x+ y+", x=ROWS, y=Y
+        lambda x, y: eigenpro(Laplacian(), x, y, epochs=2, subsample=5).weights, "x+ y+", x=ROWS, y=Y
     ),
     "RandomFeatures": call(
-        lambda x, v, b: pl.RandomFeatures(pl.LeakyReLU(), bias=True)(x, v, b), "x", x=X, v=OTHER, b=whole(4)
+        lambda x, v, b: RandomFeatures(LeakyReLU(), bias=True)(x, v, b), "x", x=X, v=OTHER, b=whole(4)
     ),
-    "FourierFeatures": call(lambda x, v: pl.FourierFeatures()(x, v), "x v", x=X, v=OTHER),
+    "FourierFeatures": call(lambda x, v: FourierFeatures()(x, v), "x v", x=X, v=OTHER),
     "fit_random_features": call(
-        lambda x, y, v: pl.fit_random_features(pl.RandomFeatures(pl.LeakyReLU()), x, y, v).predict(OTHER),
+        lambda x, y, v: fit_random_features(RandomFeatures(LeakyReLU()), x, y, v).predict(OTHER),
         "v y+", x=X, y=Y, v=whole(3, 3, seed=9),
     ),
-    "numerical_rank": call(lambda m: pl.numerical_rank(m).rank, "m", m=X),
-    "separable_along": call(lambda v: pl.separable_along(v, 4, rng=1).inputs, "v", v=np.array([1.0, 2.0, 0.0])),
+    "numerical_rank": call(lambda m: numerical_rank(m).rank, "m", m=X),
+    "separable_along": call(lambda v: separable_along(v, 4, rng=1).inputs, "v", v=np.array([1.0, 2.0, 0.0])),
 }  # fmt: skip
 """The calls; a new function that takes arrays joins by one."""
 

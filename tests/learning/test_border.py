@@ -5,39 +5,28 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="needs the extra learn")
 
 import numpy as np
 from torch import nn
 
-from polygeom.dimension.identifiability import identifiability
+from polygeom.dimensions.identifiability import identifiability
 from polygeom.errors import PolygeomError
-from polygeom.learning import (
-    InfiniteWidth,
-    KernelMachine,
-    Laplacian,
-    RandomFeatures,
-    TrainingSettings,
-    WidePerceptron,
+from polygeom.learning.checks import FallbackWarning
+from polygeom.learning.kernels import InfiniteWidth, KernelMachine, Laplacian, RandomFeatures, solve
+from polygeom.learning.kernels.infinite_width import WidePerceptron
+from polygeom.learning.regions import (
     activation_patterns,
-    alignment,
     boundary_distances,
     cell_inradii,
     cross_section,
-    empirical_ntk,
     gradient_confusion,
     gradient_products,
-    jacobian,
-    kernel_rank,
-    kernel_regression,
-    levenberg_marquardt,
-    linearize,
-    solve,
     spectral_norm_product,
-    tangent_operator,
-    train,
 )
-from polygeom.learning.checks import FallbackWarning
+from polygeom.learning.tangent import alignment, empirical_ntk, jacobian, kernel_regression, linearize, tangent_operator
+from polygeom.learning.thresholds import kernel_rank
+from polygeom.learning.training import TrainingSettings, levenberg_marquardt, train
 from polygeom.network import parse
 from polygeom.testing.module_zoo import Called
 

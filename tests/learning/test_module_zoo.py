@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="needs the extra learn")
 
 from polygeom.testing import modules  # noqa: E402
 from polygeom.testing.module_functions import FUNCTIONS  # noqa: E402

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from network.added_layers import ADDED
 
-from polygeom.dimension.ranks.confidence import heights
+from polygeom.dimensions.ranks.confidence import heights
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.network import LAYERS, Layer, Network, Node, parse
 from polygeom.network.layers import Input

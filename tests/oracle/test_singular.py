@@ -68,5 +68,5 @@ def program(widths: tuple[int, ...], degrees: tuple[int, ...]) -> str:
 @pytest.mark.parametrize(("widths", "degrees"), NETWORKS)
 def test_the_dimension_is_that_of_the_eliminated_ideal(widths: tuple[int, ...], degrees: tuple[int, ...]) -> None:
     done = subprocess.run([SINGULAR, "-q"], input=program(widths, degrees), capture_output=True, text=True, timeout=60)
-    result = polygeom.dimension(polygeom.mlp(widths, degrees))
+    result = polygeom.dimension(polygeom.network.mlp(widths, degrees))
     assert (result.dimension, result.proved) == (int(done.stdout), True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from polygeom.dimension.frontier.search import frontier
+from polygeom.dimensions.frontier.search import frontier
 from polygeom.errors import PolygeomError
 from polygeom.report.plots import plot_defects, plot_frontier, plot_map
 from polygeom.tables import defect_histogram, width_map

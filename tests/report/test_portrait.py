@@ -199,6 +199,8 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     ],
 )
 def test_bad_input_is_explained(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if "--html" in arguments:
+        pytest.importorskip("matplotlib")
     assert run(["portrait", *arguments]) == 2
     assert message in capsys.readouterr().err
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from polygeom.dimension import dimension
-from polygeom.dimension.task import describe
+from polygeom.dimensions import dimension
+from polygeom.dimensions.task import describe
 from polygeom.errors import PolygeomError
 from polygeom.network import mlp, parse
 from polygeom.tables import TIMINGS, read_published_format, read_table, sweep, write_published_format

@@ -229,7 +229,7 @@ BAD: dict[str, dict[str, Any]] = {
     "workers must be": {"workers": 0},
     "workers must be a number": {"workers": 1.5},
     "rng must be": {"rng": None},
-    "rng must be a seed": {"rng": -1},
+    "rng must be an integer from 0": {"rng": -1},
     "options must be plain JSON": {"options": {"a": {1}}},
     "options must be": {"options": {"a": float("nan")}},
     "target must be": {"target": "dim"},

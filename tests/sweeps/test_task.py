@@ -38,11 +38,11 @@ def test_the_key_of_a_known_task_never_changes() -> None:
     """A changed key would make every journal in the world compute again."""
     text = (
         '{"algorithm":1,"argument":{"network":"[2,3,1] r=2","options":{"error":1e-09}},"seed":5,'
-        '"target":"polygeom.dimension.task:run"}'
+        '"target":"polygeom.dimensions.task:run"}'
     )
     expected = hashlib.sha256(text.encode()).hexdigest()
     argument = {"network": "[2,3,1] r=2", "options": {"error": 1e-9}}
-    assert Task("polygeom.dimension.task:run", argument, 5).key == expected
+    assert Task("polygeom.dimensions.task:run", argument, 5).key == expected
     assert expected == "7ca83820a587cb14cdb94bb0838a43d6e1c2a05299e13765989a3a2d4d4b4370"
 
 

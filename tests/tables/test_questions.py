@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas
 import pytest
 
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.tables import (
     CONJECTURES,

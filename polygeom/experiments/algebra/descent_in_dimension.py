@@ -90,7 +90,7 @@ def labels(
 
 def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row: the errors of the best fit, with the counts of the network."""
-    from polygeom.dimension.evaluation import evaluation_ranks
+    from polygeom.dimensions.evaluation import evaluation_ranks
     from polygeom.engines.torch_module import NetworkModule
     from polygeom.learning.training.fleet import fit_fleet, random_starts
 

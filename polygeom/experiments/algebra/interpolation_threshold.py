@@ -2,7 +2,7 @@
 
 For every network the largest number of samples is found at which a fit of random targets reaches machine zero, by
 bisection and without knowing the dimension; then it is laid beside parameters, expected dimension, dimension, and the
-exact capacity (`polygeom.dimension.evaluation`). With complex weights the share of interpolated data sets falls
+exact capacity (`polygeom.dimensions.evaluation`). With complex weights the share of interpolated data sets falls
 from all to none at the capacity; with real weights it may fall earlier, since a real polynomial need not have real
 weights; positive output weights show this at its worst.
 """

@@ -97,7 +97,7 @@ def limit(inputs: int, degree: int, depth: int) -> dict[int, float]:
 
 def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Rows of one spectrum, or of one training run."""
-    from polygeom.dimension import dimension
+    from polygeom.dimensions import dimension
 
     network = architecture(case)
     shared = {

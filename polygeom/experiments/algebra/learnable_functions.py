@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 from polygeom.experiments.study import Needs, Study, option
 from polygeom.ideal.counting.invariants import learning_degree
 from polygeom.learning.functions.critical_functions import (

@@ -98,7 +98,7 @@ def cases(config: Config) -> list[dict[str, Any]]:
 
 def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row for each number of samples that was tried."""
-    from polygeom.dimension.evaluation import evaluation_ranks
+    from polygeom.dimensions.evaluation import evaluation_ranks
     from polygeom.learning.thresholds.recovery import recover_teachers, recovery_threshold
 
     network = parse(case["network"])

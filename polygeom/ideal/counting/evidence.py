@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from polygeom._version import __version__
+from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 
 PROVED, PROBABLE, UNKNOWN = "proved", "probable", "unknown"
@@ -118,8 +119,7 @@ def settle(routes: Mapping[str, Route], method: str, about: Mapping[str, Any]) -
     PolygeomError
         For another method, or if routes contradict each other.
     """
-    if method not in METHODS:
-        raise PolygeomError(f"method must be one of {', '.join(METHODS)}, got {method!r:.40}; write method='auto'")
+    choice("method", method, METHODS, "auto")
     evidence: list[Evidence] = []
     for name in ROUTES if method in ("auto", "all") else (method,):
         started = time.perf_counter()

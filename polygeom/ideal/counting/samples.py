@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from polygeom.dimension.ranks.tangent import jacobian
+from polygeom.dimensions.ranks.tangent import jacobian
 from polygeom.errors import PolygeomError
 from polygeom.ideal.counting.distance import fraction
 from polygeom.ideal.grading.coordinates import Coordinates

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from polygeom.checks import integer
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.counting.distance import critical_equations
 from polygeom.ideal.counting.evidence import EQUATIONS, MONODROMY, THEOREM, Count, Evidence, Route, settle
@@ -75,8 +76,7 @@ class Task:
         progress: Progress | None,
     ) -> Task:
         """The arguments of a public function, checked."""
-        if rng is not None and (not isinstance(rng, int) or isinstance(rng, bool) or rng < 0):
-            raise PolygeomError(f"rng must be an integer from 0, got {rng!r:.40}; write rng=0")
+        rng = None if rng is None else integer("rng", rng, least=0)
         if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0):
             raise PolygeomError(f"timeout must be a positive number of seconds, got {timeout!r:.40}; write timeout=60")
         started = time.monotonic()

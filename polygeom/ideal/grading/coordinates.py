@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polygeom.checks import choice
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.network import Network, parse
 from polygeom.network.text.maps import map_formula
@@ -75,7 +76,8 @@ class Coordinates:
             object.__setattr__(self, "network", parse(self.network))
         if not isinstance(self.network, Network):
             raise PolygeomError(f'network must be a Network or text, got {self.network!r:.40}; write "[3,3,3] r=2"')
-        size = max(self.network.ambient_dimension, self.network.ambient.size)
+        size = self.network.ambient_dimension
+        size = size if size > MOST_COORDINATES else max(size, self.network.ambient.size)
         if size > MOST_COORDINATES:
             raise BudgetError(
                 f"network has {size} coefficients; equations are sought for at most "
@@ -228,8 +230,7 @@ class Coordinates:
 
 
 def _check_system(system: str) -> None:
-    if system not in SYSTEMS:
-        raise PolygeomError(f"system must be one of {', '.join(SYSTEMS)}, got {system!r:.40}; write 'plain'")
+    choice("system", system, SYSTEMS, "plain")
 
 
 def _indices(exponents: Exponents) -> tuple[int, ...]:

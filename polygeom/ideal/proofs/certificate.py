@@ -3,7 +3,7 @@
 A certificate is a JSON object:
 
 ``network``, ``dimension``
-    text of the network; a certificate of its dimension (`polygeom.dimension.proofs.certificate`);
+    text of the network; a certificate of its dimension (`polygeom.dimensions.proofs.certificate`);
 ``grading``
     weights of the coordinates, scalings of the network's weights that act with them, and for every exchange of two
     neighbouring outputs or inputs a permutation of the network's weights that has the same effect;
@@ -33,9 +33,9 @@ from typing import Any
 import numpy as np
 
 from polygeom._version import __version__
-from polygeom.dimension.proofs.certificate import certify as certify_dimension
-from polygeom.dimension.proofs.certificate import plain_text
-from polygeom.dimension.proofs.limits import Budget
+from polygeom.dimensions.proofs.certificate import certify as certify_dimension
+from polygeom.dimensions.proofs.certificate import plain_text
+from polygeom.dimensions.proofs.limits import Budget
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.spaces import Spaces

@@ -13,12 +13,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from polygeom.dimension.proofs.decoding import Natural, Positive, Record, Text, Version
-from polygeom.dimension.proofs.jacobians import LARGEST_PRIME
-from polygeom.dimension.proofs.limits import Budget
-from polygeom.dimension.proofs.programs import Program, read
-from polygeom.dimension.proofs.symmetries import degree_set
-from polygeom.dimension.proofs.verification import DimensionCertificate
+from polygeom.dimensions.proofs.decoding import Natural, Positive, Record, Text, Version
+from polygeom.dimensions.proofs.jacobians import LARGEST_PRIME
+from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.programs import Program, read
+from polygeom.dimensions.proofs.symmetries import degree_set
+from polygeom.dimensions.proofs.verification import DimensionCertificate
 from polygeom.errors import CertificateError
 
 Monomial = tuple[int, ...]

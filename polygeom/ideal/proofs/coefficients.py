@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from polygeom.dimension.proofs.limits import Budget
-from polygeom.dimension.proofs.programs import Program, Step, read
+from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.programs import Program, Step, read
 from polygeom.errors import CertificateError
 from polygeom.ideal.proofs.claims import Claim, Equation, Monomial
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from polygeom.dimension.proofs.jacobians import is_odd_prime
+from polygeom.dimensions.proofs.jacobians import is_odd_prime
 from polygeom.ideal.proofs.claims import Claim, Monomial, Sections, Terms
 
 MOST_DIMENSIONS = 2000

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from polygeom.dimension.proofs.jacobians import rank
+from polygeom.dimensions.proofs.jacobians import rank
 from polygeom.ideal.proofs.claims import Claim, Equation, Monomial, Weight
 from polygeom.ideal.proofs.coefficients import PRIME, Coefficients
 

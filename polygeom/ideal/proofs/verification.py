@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from polygeom.dimension.proofs.decoding import decode
-from polygeom.dimension.proofs.jacobians import rank
-from polygeom.dimension.proofs.limits import MEMORY, SECONDS, Budget
-from polygeom.dimension.proofs.outcome import Line, Verification, run
-from polygeom.dimension.proofs.verification import check as check_dimension
+from polygeom.dimensions.proofs.decoding import decode
+from polygeom.dimensions.proofs.jacobians import rank
+from polygeom.dimensions.proofs.limits import MEMORY, SECONDS, Budget
+from polygeom.dimensions.proofs.outcome import Line, Verification, run
+from polygeom.dimensions.proofs.verification import check as check_dimension
 from polygeom.ideal.proofs.claims import Claim, Filling, Hypersurface, IdealCertificate
 from polygeom.ideal.proofs.coefficients import PRIME, Coefficients
 from polygeom.ideal.proofs.sections import sections_hold

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from polygeom.checks import choice
 from polygeom.engines.symbolic import coefficient_map, weight_names
 from polygeom.errors import PolygeomError
 from polygeom.ideal.chart import chart
@@ -110,8 +111,7 @@ def _check(network: Network, options: Mapping[str, Any]) -> None:
             "elimination is for polynomials, and this map has denominators; write method='interpolation'"
         )
     for name, choices in (("algorithm", ALGORITHMS), ("order", ORDERS)):
-        if options[name] not in choices:
-            raise PolygeomError(f"{name} must be one of {', '.join(choices)}, got {options[name]!r:.40}")
+        choice(name, options[name], choices)
 
 
 def _result(

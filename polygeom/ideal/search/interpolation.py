@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from polygeom._version import __version__
-from polygeom.errors import PolygeomError
+from polygeom.checks import integer
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Grading, Weight
 from polygeom.ideal.search.equations import Equation
@@ -69,8 +69,7 @@ class Interpolation:
         memory: int | None = None,
         only: Callable[[int, Weight], bool] | None = None,
     ) -> None:
-        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-            raise PolygeomError(f"seed must be an integer from 0, got {seed!r:.40}; write seed=0")
+        seed = integer("seed", seed, least=0)
         self.coordinates = Coordinates(network)  # type: ignore[arg-type]
         self.grading = Grading.of(self.coordinates)
         self.prime, self.seed, self.only = int(prime), seed, only
@@ -87,10 +86,8 @@ class Interpolation:
 
     def configure(self, *, workers: int, lift: int | None, memory: int | None) -> None:
         """Change how the next degrees are computed; the numbers that come out do not depend on it."""
-        if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
-            raise PolygeomError(f"workers must be a positive integer, got {workers!r:.40}; write workers=1")
-        if memory is not None and (not isinstance(memory, int) or isinstance(memory, bool) or memory < 1):
-            raise PolygeomError(f"memory must be a positive number of bytes, got {memory!r:.40}; write memory=2*10**9")
+        workers = integer("workers", workers)
+        memory = None if memory is None else integer("memory", memory)
         self.workers, self.lift, self.memory = workers, lift, memory
 
     def _header(self) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import asdict
 from typing import Any
 
-from polygeom.dimension import DimensionResult, dimension
-from polygeom.dimension.compute import operations
+from polygeom.dimensions import DimensionResult, dimension
+from polygeom.dimensions.compute import operations
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Grading, Weight
@@ -149,7 +149,7 @@ def dimension_until(network: Network, rng: int, deadline: float | None) -> Dimen
     if deadline is None or costly < LONG:
         return dimension(network, rng=rng)
     argument = {"argument": {"network": network.text}, "seed": rng}
-    outcome = run_alone(Call("polygeom.dimension.task:run", argument), Limits(max(0.01, deadline - time.monotonic())))
+    outcome = run_alone(Call("polygeom.dimensions.task:run", argument), Limits(max(0.01, deadline - time.monotonic())))
     if outcome.status is Status.OK and outcome.result is not None:
         return DimensionResult.from_dict(outcome.result)
     if outcome.status is Status.TIMEOUT:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polygeom.dimension import DimensionResult
+from polygeom.checks import integer
+from polygeom.dimensions import DimensionResult
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.grading.characters import highest_weights
 from polygeom.ideal.grading.coordinates import Coordinates
@@ -145,8 +146,7 @@ def interpolate(
     'complete because the neurovariety is a hypersurface and its equation of least degree, 3, generates a prime ideal'
     """
     started = time.monotonic()
-    if max_degree is not None and (not isinstance(max_degree, int) or isinstance(max_degree, bool) or max_degree < 1):
-        raise PolygeomError(f"max_degree must be a positive integer, got {max_degree!r:.40}; write max_degree=4")
+    max_degree = None if max_degree is None else integer("max_degree", max_degree)
     if timeout is not None and not timeout > 0:
         raise PolygeomError(f"timeout must be a positive number of seconds, got {timeout!r:.40}; write timeout=60")
     seconds = DEFAULT_TIMEOUT if timeout is None and max_degree is None else timeout

@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom.checks import choice
 from polygeom.engines.torch_coefficients import CoefficientEngine
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
@@ -209,5 +210,4 @@ def _scale(network: Network, like: Tensor) -> Tensor:
 
 
 def _check(system: str) -> None:
-    if system not in SYSTEMS:
-        raise PolygeomError(f'system must be one of {", ".join(SYSTEMS)}, got {system!r}; write system="plain"')
+    choice("system", system, SYSTEMS, "plain")

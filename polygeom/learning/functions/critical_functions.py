@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError
 from polygeom.ideal.counting.paths.monodromy import monodromy
 from polygeom.ideal.counting.paths.systems import Coefficients, CriticalPoints

@@ -20,9 +20,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polygeom.dimension import dimension
+from polygeom.checks import choice
+from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError
 from polygeom.learning.functions import coefficient_map
+from polygeom.learning.training.damping import Damping, damped_step
 from polygeom.network import Network, as_network
 
 CRITICAL, BOUNDARY, SINGULAR, UNFINISHED = LABELS = ("critical point", "boundary", "singular", "not converged")
@@ -156,8 +158,7 @@ def descend(
     Madsen, Nielsen, Tingleff, Methods for Non-Linear Least Squares Problems (2004), for the damping. Dauphin et al.,
     arXiv 1406.2572, for the absolute value.
     """
-    if optimiser not in OPTIMISERS:
-        raise PolygeomError(f"optimiser must be one of {', '.join(OPTIMISERS)}, got {optimiser!r}; write 'adam'")
+    choice("optimiser", optimiser, OPTIMISERS, "adam")
     first = _adam(loss, weights, steps) if optimiser == "adam" else _damped(loss, weights, False, steps)
     return _refined(loss, _damped(loss, first, True, polish))
 
@@ -190,21 +191,16 @@ def _refined(loss: FunctionLoss, w: Tensor, rounds: int = 4) -> Tensor:
 
 def _damped(loss: FunctionLoss, w: Tensor, full: bool, steps: int) -> Tensor:
     r, slope, matrix = _model(loss, w, full)
-    size = matrix.diagonal(dim1=1, dim2=2).abs().amax(dim=1)
-    damping, growth = 1e-3 * size, torch.full_like(size, 2.0)
+    size = (matrix.diagonal(dim1=1, dim2=2).abs() if full else matrix.square().sum(dim=1)).amax(dim=1)
+    damping = Damping(1e-3 * size, least=_LEAST * size, most=1e12 * size)
     idle = 0
     for _ in range(steps):
-        move = -_solve(matrix, damping, slope, full)
+        used = damping.value.clone()
+        move = -_solve(matrix, used, slope) if full else damped_step(matrix, r, slope, used)
         attempt = w + move
-        value = torch.func.vmap(loss.residual)(attempt)
-        drop = r.square().sum(dim=1) - value.square().sum(dim=1)
-        expected = (move * (damping[:, None] * move - slope)).sum(dim=1)
-        better = drop > 0
-        gain = drop / expected.clamp_min(torch.finfo(w.dtype).tiny)
-        shrink = (1 - (2 * gain.clamp(0, 10) - 1) ** 3).clamp_min(1 / 3)
-        damping = torch.where(better, damping * shrink, damping * growth).clamp(_LEAST * size, 1e12 * size)
-        growth = torch.where(better, torch.full_like(growth, 2.0), (2 * growth).clamp_max(1e9))
-        idle = 0 if bool((drop > _ROUNDING * r.square().sum(dim=1)).any()) else idle + 1
+        before, after = (part.square().sum(dim=1) for part in (r, torch.func.vmap(loss.residual)(attempt)))
+        better = damping.judge(before - after, move, slope, used)
+        idle = 0 if bool((before - after > _ROUNDING * before).any()) else idle + 1
         if idle == _IDLE:
             break
         w = torch.where(better[:, None], attempt, w)
@@ -213,12 +209,10 @@ def _damped(loss: FunctionLoss, w: Tensor, full: bool, steps: int) -> Tensor:
 
 
 def _model(loss: FunctionLoss, w: Tensor, full: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Residuals, half the gradient of their square, and half its (approximate) second derivative."""
+    """Residuals, half the gradient of their square, and half its second derivative if ``full``, else the Jacobian."""
     r, jacobian = torch.func.vmap(loss.residual)(w), torch.func.vmap(torch.func.jacrev(loss.residual))(w)
     slope = (jacobian.transpose(1, 2) @ r[:, :, None])[:, :, 0]
-    if not full:
-        return r, slope, jacobian.transpose(1, 2) @ jacobian
-    return r, slope, hessians(loss, w)
+    return r, slope, hessians(loss, w) if full else jacobian
 
 
 def hessians(loss: FunctionLoss, weights: Tensor) -> Tensor:
@@ -228,9 +222,10 @@ def hessians(loss: FunctionLoss, weights: Tensor) -> Tensor:
     return result
 
 
-def _solve(matrix: Tensor, damping: Tensor, slope: Tensor, full: bool) -> Tensor:
+def _solve(matrix: Tensor, damping: Tensor, slope: Tensor) -> Tensor:
+    """``(|H| + λ)⁻¹ slope``."""
     values, vectors = torch.linalg.eigh(matrix)
-    values = (values.abs() if full else values.clamp_min(0)) + damping[:, None]
+    values = values.abs() + damping[:, None]
     inside = (vectors.transpose(1, 2) @ slope[:, :, None])[:, :, 0] / values
     solved: Tensor = (vectors @ inside[:, :, None])[:, :, 0]
     return solved

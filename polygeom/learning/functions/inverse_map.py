@@ -48,7 +48,7 @@ def find_weights(
     network:
         A `Network` or its text.
     target:
-        Plain coefficients ``(c, M)`` as `polygeom.learning.coefficients` gives them.
+        Plain coefficients ``(c, M)`` as `polygeom.learning.functions.coefficients` gives them.
     tolerance:
         Largest distance to the target allowed, relative to its size, in the Bombieri–Weyl norm.
     attempts, steps:
@@ -76,7 +76,7 @@ def find_weights(
     if wanted.shape != (network.output_dimension, len(factors)):
         raise PolygeomError(
             f"target must have shape {(network.output_dimension, len(factors))}, got {tuple(wanted.shape)}; it is the "
-            "shape of polygeom.learning.coefficients"
+            "shape of polygeom.learning.functions.coefficients"
         )
     scaled = (wanted / factors.sqrt()).reshape(1, -1)
     size = max(float(scaled.norm()), torch.finfo(torch.float64).tiny)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from polygeom.checks import is_integer, seed
+from polygeom.checks import choice, is_integer, seed
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.kernels.angles import Angles
@@ -68,8 +68,7 @@ class InfiniteWidth:
     scale: float | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise PolygeomError(f'kind must be one of {", ".join(KINDS)}, got {self.kind!r}; write kind="ntk"')
+        choice("kind", self.kind, KINDS, "ntk")
         as_activation(self.activation)
         if not is_integer(self.depth) or self.depth < 0:
             raise PolygeomError(f"depth must be at least 0, the number of hidden layers, got {self.depth}")

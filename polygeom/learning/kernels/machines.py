@@ -159,11 +159,11 @@ def solve(
     PolygeomError
         When the matrix is singular to working precision: its condition number is at least ``1 / (N ε)``.
     BudgetError
-        When the matrix does not fit; `polygeom.learning.eigenpro` needs less.
+        When the matrix does not fit; `polygeom.learning.kernels.eigenpro` needs less.
 
     Examples
     --------
-    >>> from polygeom.learning import Laplacian, solve
+    >>> from polygeom.learning.kernels import Laplacian, solve
     >>> x = torch.linspace(0, 1, 5, dtype=torch.float64)[:, None]
     >>> machine = solve(Laplacian(), x, x[:, 0] ** 2)
     >>> machine.method, round(machine.condition, 1), round(machine.predict(x)[2].item(), 12)
@@ -174,7 +174,7 @@ def solve(
     if need > memory_budget:
         raise BudgetError(
             f"solve: the kernel matrix of {len(x)} rows and its factor take {need} bytes, memory_budget is "
-            f"{memory_budget}; raise it, or use polygeom.learning.eigenpro"
+            f"{memory_budget}; raise it, or use polygeom.learning.kernels.eigenpro"
         )
     if ridge < 0:
         raise PolygeomError(f"ridge must be at least 0, got {ridge}")
@@ -325,7 +325,7 @@ def nystrom(kernel: Kernel, x: Any, count: int, *, subsample: int | None = None,
 
     Examples
     --------
-    >>> from polygeom.learning import Gaussian, nystrom
+    >>> from polygeom.learning.kernels import Gaussian, nystrom
     >>> x = torch.randn(200, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     >>> system = nystrom(Gaussian(2.0), x, 4, subsample=50)
     >>> system(x).shape

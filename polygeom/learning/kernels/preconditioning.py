@@ -185,7 +185,7 @@ def eigenpro(
     memory_budget: int = MEMORY_BUDGET,
     rng: int = 0,
 ) -> KernelMachine:
-    """Kernel regression by EigenPro; the same function as `polygeom.learning.solve` in the limit of many epochs.
+    """Kernel regression by EigenPro; in the limit of many epochs the same as `polygeom.learning.kernels.solve`.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def eigenpro(
 
     Examples
     --------
-    >>> from polygeom.learning import Laplacian, eigenpro
+    >>> from polygeom.learning.kernels import Laplacian, eigenpro
     >>> x = torch.randn(100, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     >>> machine = eigenpro(Laplacian(), x, x[:, 0], epochs=20)
     >>> machine.mse(x, x[:, 0]) < 1e-4

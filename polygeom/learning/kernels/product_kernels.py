@@ -27,6 +27,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.kernels.angles import Angles
@@ -58,8 +59,7 @@ class _PiKernel:
     def __post_init__(self) -> None:
         if self.degree < 1:
             raise PolygeomError(f"degree must be at least 1, the number of factors, got {self.degree}")
-        if self.factor not in FACTORS:
-            raise PolygeomError(f'factor must be one of {", ".join(FACTORS)}, got {self.factor!r}; write factor="relu"')
+        choice("factor", self.factor, FACTORS, "relu")
 
     def _moments(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """``h₁``, ``⟨x, x'⟩ h₀``, ``e(x)`` and ``e(x')``, the last two of shapes ``(N, 1)`` and ``(1, N')``."""

@@ -39,7 +39,7 @@ class RandomFeatures:
 
     Examples
     --------
-    >>> from polygeom.learning import Monomial
+    >>> from polygeom.learning.kernels import Monomial
     >>> RandomFeatures(Monomial(2)).limit(tangent=True).kind
     'ntk'
     """
@@ -168,7 +168,7 @@ def fit_random_features(
 
     Examples
     --------
-    >>> from polygeom.learning import LeakyReLU
+    >>> from polygeom.learning.kernels import LeakyReLU
     >>> generator = torch.Generator().manual_seed(0)
     >>> x, v = (torch.randn(size, 3, generator=generator, dtype=torch.float64) for size in (20, 30))
     >>> model = fit_random_features(RandomFeatures(LeakyReLU()), x, x[:, :1] ** 2, v)

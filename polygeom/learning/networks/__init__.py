@@ -1,1 +1,8 @@
-"""Networks as torch modules, and their first weights."""
+"""Networks as torch modules, and their first weights.
+
+The names are imported when they are first used (``__init__.pyi`` says from where).
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

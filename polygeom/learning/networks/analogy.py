@@ -16,6 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 from polygeom.learning.networks.normalisation import Normalisation
 
@@ -47,8 +48,7 @@ class ConvolutionalEncoder(nn.Module):
 
     def __init__(self, kind: str, resolution: int, *, maps: int = 32, features: int = 256) -> None:
         super().__init__()
-        if kind not in ENCODERS:
-            raise PolygeomError(f"kind must be one of {', '.join(ENCODERS)}, got {kind!r}; write 'plain'")
+        choice("kind", kind, ENCODERS, "plain")
         if resolution < 1 or resolution % 2**_LAYERS:
             raise PolygeomError(f"resolution must be a multiple of {2**_LAYERS}, got {resolution}; write 32 or 128")
         channels = [3] + [maps] * _LAYERS

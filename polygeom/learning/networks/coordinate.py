@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 from polygeom.learning.networks.activations import Sine
 from polygeom.network import ccp, mlp
@@ -176,8 +177,9 @@ def coordinate_network(
     Parameters
     ----------
     model:
-        ``"relu"``, ``"siren"``, ``"gabor"``; or polynomial: ``"ccp"``, a Π-net of rank ``width`` (`polygeom.ccp`), and
-        ``"monomial"``, a perceptron with activation ``x ** degree`` (`polygeom.mlp`), both with biases.
+        ``"relu"``, ``"siren"``, ``"gabor"``; or polynomial: ``"ccp"``, a Π-net of rank ``width``
+        (`polygeom.network.ccp`), and ``"monomial"``, a perceptron with activation ``x ** degree``
+        (`polygeom.network.mlp`), both with biases.
     inputs, outputs:
         Numbers of features.
     hidden, width:
@@ -219,8 +221,7 @@ def coordinate_network(
 
 def _finished(build: Callable[[], list[nn.Module]], output: str, rng: int) -> nn.Sequential:
     """The layers with their output activation, drawn from the seed without touching torch's own generator."""
-    if output not in OUTPUTS:
-        raise PolygeomError(f"output must be one of {', '.join(OUTPUTS)}, got {output!r}; write output='linear'")
+    choice("output", output, OUTPUTS, "linear")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng)
         layers = build()

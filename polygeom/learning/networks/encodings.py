@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 
 ENCODINGS = ("raw", "centred", "sin_cos", "fourier")
@@ -154,8 +155,7 @@ def encode(
     >>> encode("sin_cos", (64, 64), frequencies=5).shape, encode("fourier", (64, 64)).shape
     (torch.Size([4096, 20]), torch.Size([4096, 512]))
     """
-    if name not in ENCODINGS:
-        raise PolygeomError(f"encoding must be one of {', '.join(ENCODINGS)}, got {name!r}; write encoding='sin_cos'")
+    choice("encoding", name, ENCODINGS, "sin_cos")
     bottom = (-1.0 if name == "centred" else 0.0) if low is None else low
     top = 1.0 if high is None else high
     closed = name == "sin_cos" and len(shape) > 1

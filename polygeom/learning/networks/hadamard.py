@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import choice
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
 from polygeom.learning.networks.initialisation import initialise
@@ -107,8 +108,7 @@ def hadamard_network(
     Traceback (most recent call last):
     polygeom.errors.PolygeomError: ActivatedHadamardNetwork has an activation that is not a polynomial, ...
     """
-    if kind not in KINDS:
-        raise PolygeomError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}; write 'ccp'")
+    choice("kind", kind, KINDS, "ccp")
     _known_activation(activation)
     if activation == "identity" and initialisation != "standard":
         if kind == "product":
@@ -124,8 +124,7 @@ def hadamard_network(
 
 
 def _known_activation(name: str) -> Callable[[Tensor], Tensor]:
-    if name not in ACTIVATIONS:
-        raise PolygeomError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {name!r}; write 'relu'")
+    choice("activation", name, ACTIVATIONS, "relu")
     return ACTIVATIONS[name]
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 
 KINDS = {
@@ -72,8 +73,7 @@ class Normalisation(nn.Module):
         self, kind: str, features: int, *, epsilon: float = _EPSILON, shape: tuple[int, int] | None = None
     ) -> None:
         super().__init__()
-        if kind not in KINDS:
-            raise PolygeomError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}; write 'context'")
+        choice("kind", kind, KINDS, "context")
         if (shape is not None) != (kind == "running"):
             raise PolygeomError(f"shape belongs to kind 'running', got kind {kind!r} and shape {shape}")
         self.kind, self.features, self.epsilon = kind, features, epsilon

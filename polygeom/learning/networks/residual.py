@@ -23,6 +23,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 from polygeom.learning.networks.activations import Elementwise
 from polygeom.learning.networks.initialisation import initialise
@@ -152,8 +153,7 @@ class ResidualNetwork(nn.Module):
         rng: int = 0,
     ) -> None:
         super().__init__()
-        if depth not in DEPTHS:
-            raise PolygeomError(f"depth must be one of {', '.join(map(str, DEPTHS))}, got {depth}; write 18")
+        choice("depth", depth, DEPTHS, 18)
         if width < 1 or outputs < 1 or len(input_shape) not in (2, 3):
             raise PolygeomError(
                 "width and outputs must be at least 1 and input_shape (channels, height, width) or (height, width), "

@@ -21,6 +21,7 @@ import scipy.sparse.linalg
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.tangent.functional import WeightFunction, weight_function
@@ -99,8 +100,7 @@ def anisotropy_directions(
     >>> anisotropy_directions(module, (3,)).singular_values  # ∂²f/∂w∂x is the identity
     array([1., 1., 1.])
     """
-    if method not in METHODS:
-        raise PolygeomError(f'method must be one of {", ".join(METHODS)}, got {method!r}; write method="dense"')
+    choice("method", method, METHODS, "dense")
     f = weight_function(module, dtype=dtype)
     if sigma < 0 or samples < 1:
         raise PolygeomError(

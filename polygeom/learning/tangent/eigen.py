@@ -165,7 +165,7 @@ def nystrom_eigensystem(
 
     Examples
     --------
-    >>> from polygeom.learning import Laplacian
+    >>> from polygeom.learning.kernels import Laplacian
     >>> x = torch.randn(200, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     >>> exact = eigensystem(Laplacian()(x, x), 3).values
     >>> bool((abs(nystrom_eigensystem(Laplacian(), x, 3, 150).values / exact - 1) < 0.03).all())

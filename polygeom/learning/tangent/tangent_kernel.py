@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from polygeom.checks import choice
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.tangent.functional import DEFAULT_BUDGET, WeightFunction, standalone, weight_function
@@ -157,7 +158,7 @@ def empirical_ntk(
     tensor([[15.,  6.],
             [ 6.,  3.]], dtype=torch.float64)
     """
-    _one_of("outputs", outputs, OUTPUTS)
+    choice("outputs", outputs, OUTPUTS)
     f = weight_function(module, dtype=dtype)
     x, shape = f.accept(x)
     other, second = (x, shape) if y is None else f.accept(y, name="y")
@@ -195,7 +196,7 @@ def empirical_ntk(
 
 @dataclass(frozen=True, eq=False)
 class TangentKernel:
-    """The tangent kernel of a module as a kernel on rows, for `polygeom.learning.solve`, ``nystrom``, ``eigenpro``.
+    """The tangent kernel of a module as a kernel on rows, for the kernel machines of `polygeom.learning.kernels`.
 
     Parameters
     ----------
@@ -213,7 +214,7 @@ class TangentKernel:
 
     Examples
     --------
-    >>> from polygeom.learning import nystrom
+    >>> from polygeom.learning.kernels import nystrom
     >>> x = torch.randn(40, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     >>> nystrom(TangentKernel(nn.Linear(3, 1)), x, 4, subsample=20).values.shape
     torch.Size([4])
@@ -297,7 +298,7 @@ def _features(
     f: WeightFunction, x: Tensor, method: str, combinations: Tensor | None = None
 ) -> tuple[Features, int, int]:
     """The way to derivatives, the bytes it takes for one point, and the number of outputs."""
-    _one_of("method", method, METHODS)
+    choice("method", method, METHODS)
     by_layers = method in ("auto", "layerwise") and has_layerwise_rule(f, x)
     if method == "layerwise" and not by_layers:
         raise PolygeomError(
@@ -335,11 +336,6 @@ def _offsets(f: WeightFunction) -> list[int]:
     for weight in f.weights.values():
         offsets.append(offsets[-1] + weight.numel())
     return offsets[:-1]
-
-
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise PolygeomError(f'{name} must be one of {", ".join(known)}, got {value!r}; write {name}="{known[0]}"')
 
 
 def _bytes(count: int) -> str:

@@ -3,7 +3,7 @@
 For each number ``n`` of points, ``draws`` data sets of generic points and independent normal targets are fitted from
 ``restarts`` random starts each. A data set counts as interpolated when a fit reaches machine zero. The *measured
 threshold* is the largest ``n`` with an interpolated data set; the prediction is the capacity of
-`polygeom.dimension.evaluation`: beyond it interpolable targets have measure zero, up to it they contain an open
+`polygeom.dimensions.evaluation`: beyond it interpolable targets have measure zero, up to it they contain an open
 set — over the reals not necessarily all.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polygeom.dimension.evaluation import evaluation_ranks
+from polygeom.dimensions.evaluation import evaluation_ranks
 from polygeom.errors import PolygeomError
 from polygeom.learning.training.fleet import STALLED, STATIONARY, Fleet, fit_fleet, generic_points, random_starts
 from polygeom.network import Network, as_network
@@ -65,7 +65,7 @@ class InterpolationThreshold:
     network, outputs, parameters, gauge:
         Canonical text, and integers of the network.
     dimension, capacity:
-        Of `polygeom.dimension.evaluation.EvaluationRanks`: the dimension of the neurovariety and the predicted
+        Of `polygeom.dimensions.evaluation.EvaluationRanks`: the dimension of the neurovariety and the predicted
         threshold.
     field:
         ``"real"`` or ``"complex"``.

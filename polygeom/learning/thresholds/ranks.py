@@ -22,8 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polygeom.dimension import dimension
-from polygeom.dimension.result import DimensionResult
+from polygeom.checks import choice
+from polygeom.dimensions import dimension
+from polygeom.dimensions.result import DimensionResult
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
@@ -293,7 +294,8 @@ def generic_weights(network: Network, generator: torch.Generator) -> dict[str, T
 def _enough_points(network: Network, exact: DimensionResult) -> int:
     """Each further generic point raises the rank until it is full; twice as many improve the conditioning."""
     try:
-        monomials = network.ambient_dimension // network.output_dimension
+        ambient = network.ambient
+        monomials = max(ambient.degrees.count(span.every) for span in dict.fromkeys(ambient.spans))
     except BudgetError:
         monomials = exact.upper
     return 2 * min(exact.upper, monomials) + _SURPLUS
@@ -311,8 +313,7 @@ def _fits(network: Network, points: int) -> None:
 
 
 def _warn(method: str, dtype: torch.dtype) -> None:
-    if method not in _METHODS:
-        raise PolygeomError(f'method must be one of {", ".join(_METHODS)}, got {method!r}; write method="jacobian"')
+    choice("method", method, _METHODS, "jacobian")
     if dtype not in (torch.float64, torch.float32):
         raise PolygeomError(f"dtype must be torch.float64 or torch.float32, got {dtype}; write torch.float64")
     reasons = []

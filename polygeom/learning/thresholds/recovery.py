@@ -1,7 +1,7 @@
 """Does a network that interpolates samples of a teacher become the teacher?
 
 Students of an architecture are trained on ``n`` samples of random teachers, to machine zero. What the theorem of
-`polygeom.dimension.evaluation` predicts for a teacher of the same architecture, with ``n*`` the determining
+`polygeom.dimensions.evaluation` predicts for a teacher of the same architecture, with ``n*`` the determining
 number: below ``n*`` a student that interpolates is some other function, from ``n* + 1`` on it *is* the teacher,
 everywhere; at ``n*`` it is one of finitely many functions.
 """
@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polygeom.dimension.evaluation import evaluation_ranks
-from polygeom.dimension.identifiability import identifiability
+from polygeom.dimensions.evaluation import evaluation_ranks
+from polygeom.dimensions.identifiability import identifiability
 from polygeom.errors import PolygeomError
 from polygeom.learning.thresholds.weight_matching import weight_distance
 from polygeom.learning.training.fleet import Fleet, fit_fleet, fleet_outputs, generic_points, random_starts
@@ -161,7 +161,7 @@ class RecoveryThreshold:
     network, outputs, parameters:
         Canonical text, and integers of the network.
     dimension, determining:
-        Of `polygeom.dimension.evaluation.EvaluationRanks`.
+        Of `polygeom.dimensions.evaluation.EvaluationRanks`.
     counts:
         What was measured, by number of samples.
     seed:

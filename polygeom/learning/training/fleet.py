@@ -2,14 +2,8 @@ r"""Many least-squares fits of one network at once: Levenberg–Marquardt over a
 
 Questions such as "which share of random targets can be interpolated?" take thousands of small fits. Here ``B`` of them
 run side by side, each with its own data, weights and damping, at hardly more cost than one. Fit ``b`` minimises
-``|r|²``, ``r`` the ``m = N c`` residuals, by steps
-
-.. math::
-
-    \delta = -J^* (J J^* + \lambda)^{-1} r = -(J^* J + \lambda)^{-1} J^* r,
-
-solved in the smaller of the two forms; ``J*`` is the conjugate transpose, so complex weights need nothing else. A step
-is taken when it lowers the loss, and the damping follows the ratio of gained to expected decrease (Nielsen 1999).
+``|r|²``, ``r`` the ``m = N c`` residuals, by the steps of `polygeom.learning.training.damping`; weights may be complex.
+A step is taken when it lowers the loss.
 """
 
 from __future__ import annotations
@@ -25,6 +19,7 @@ from torch import Tensor
 from polygeom.engines.initialisation import calibrated
 from polygeom.engines.torch_engine import TorchEngine
 from polygeom.errors import PolygeomError
+from polygeom.learning.training.damping import Damping, damped_step
 from polygeom.network import Network, as_network
 
 REACHED, STATIONARY, STALLED, UNFINISHED = "reached", "stationary", "stalled", "unfinished"
@@ -216,8 +211,9 @@ class _Run:
         self.residuals = self._residuals(self.w, everyone)
         self.losses = self._loss(self.residuals)
         self.goal = tolerance * self.y.abs().square().reshape(self.count, -1).mean(dim=1)
-        self.damping = torch.full((self.count,), _FIRST_DAMPING, dtype=torch.float64)
-        self.growth = torch.full((self.count,), 2.0, dtype=torch.float64)
+        self.damping = Damping(
+            torch.full((self.count,), _FIRST_DAMPING, dtype=torch.float64), least=_LEAST_DAMPING
+        )  # relative to the mean diagonal of J* J
         self.steps = torch.zeros(self.count, dtype=torch.long)
         self.state = torch.zeros(self.count, dtype=torch.long)
         self.state[~torch.isfinite(self.losses)] = 3
@@ -272,26 +268,21 @@ class _Run:
         gradient = (jacobian.mH @ residuals.unsqueeze(2)).squeeze(2)
         size = torch.linalg.matrix_norm(jacobian) * torch.linalg.vector_norm(residuals, dim=1)
         flat = torch.linalg.vector_norm(gradient, dim=1) <= _ZERO_GRADIENT * size
-        direction, damping = _directions(jacobian, residuals, gradient, self.damping[index])
+        damping = self.damping.value[index] * _mean_square(jacobian)
+        direction = damped_step(jacobian, residuals, gradient, damping)
         trial = self.w[index] + direction
         trial_residuals = self._residuals(trial, index)
         losses = self._loss(trial_residuals)
-        # the model's decrease of |r|²: δ*(λδ - J*r)
-        expected = (direction.conj() * (damping.unsqueeze(1) * direction - gradient)).sum(dim=1).real
-        gain = residuals.shape[1] * (self.losses[index] - losses) / expected
-        better = torch.isfinite(losses) & (losses < self.losses[index]) & torch.isfinite(gain)
+        drop = residuals.shape[1] * (self.losses[index] - losses)
+        better = self.damping.judge(drop, direction, gradient, damping, index)
         accepted = index[better]
         self.w[accepted], self.residuals[accepted], self.losses[accepted] = (
             trial[better],
             trial_residuals[better],
             losses[better],
         )
-        factor = (1 - (2 * gain - 1) ** 3).clamp(1 / 3, 2.0)
-        self.damping[index] *= torch.where(better, factor, self.growth[index])
-        self.damping.clamp_min_(_LEAST_DAMPING)
-        self.growth[index] = torch.where(better, torch.full_like(gain, 2.0), 2 * self.growth[index])
         self.steps[index] += 1
-        self.state[index[self.damping[index] > _LARGEST_DAMPING]] = 3
+        self.state[index[self.damping.value[index] > _LARGEST_DAMPING]] = 3
         self.state[index[flat]] = 2
         self.state[index[self.losses[index] <= self.goal[index]]] = 1
         return True
@@ -304,19 +295,10 @@ class _Run:
         return Fleet(self.network, ordered, self.losses, self.steps.numpy(), states)
 
 
-def _directions(jacobian: Tensor, residuals: Tensor, gradient: Tensor, relative: Tensor) -> tuple[Tensor, Tensor]:
-    """Damped Gauss–Newton steps and their dampings, which are relative to the mean diagonal of the normal matrix."""
-    dual = jacobian.shape[1] <= jacobian.shape[2]
-    normal = jacobian @ jacobian.mH if dual else jacobian.mH @ jacobian
-    size = normal.shape[-1]
-    diagonal = normal.diagonal(dim1=1, dim2=2).real
-    damping = relative * diagonal.mean(dim=1).clamp_min(torch.finfo(torch.float64).tiny)
-    shifted = normal + damping.reshape(-1, 1, 1) * torch.eye(size, dtype=normal.dtype)
-    factor = torch.linalg.cholesky_ex(shifted)[0]
-    right = residuals if dual else gradient
-    solution = torch.cholesky_solve(right.unsqueeze(2), factor)
-    step = -(jacobian.mH @ solution if dual else solution).squeeze(2)
-    return torch.where(torch.isfinite(step), step, torch.zeros_like(step)), damping
+def _mean_square(jacobian: Tensor) -> Tensor:
+    """The mean diagonal of the normal matrix that is solved, ``(A,)``."""
+    total = jacobian.abs().square().sum(dim=(1, 2)) / min(jacobian.shape[1:])
+    return total.clamp_min(torch.finfo(torch.float64).tiny)
 
 
 def _check(

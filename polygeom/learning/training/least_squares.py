@@ -1,13 +1,6 @@
-r"""Levenberg–Marquardt for small exact problems: machine zero, where gradient descent crawls.
+"""Levenberg–Marquardt for small exact problems: machine zero, where gradient descent crawls.
 
-With residuals ``r`` (one for each output of each sample, ``n`` in all), their Jacobian ``J`` of shape ``(n, P)`` and a
-damping ``λ > 0`` the step is
-
-.. math::
-
-    \delta = -(J^{\mathsf T} J + \lambda I)^{-1} J^{\mathsf T} r = -J^{\mathsf T} (J J^{\mathsf T} + \lambda I)^{-1} r,
-
-solved in the first form (*primal*) when ``P ≤ n`` and in the second (*dual*) otherwise.
+The steps are those of `polygeom.learning.training.damping`.
 """
 
 from __future__ import annotations
@@ -25,6 +18,7 @@ from polygeom.learning import checks
 from polygeom.learning import targets as fitting
 from polygeom.learning.tangent.functional import WeightFunction
 from polygeom.learning.tangent.layerwise import generic
+from polygeom.learning.training.damping import Damping, damped_step
 from polygeom.learning.training.loop import DivergenceError, Metric, TrainingResult
 
 _LEAST = 1e-15  # of the damping, relative to the largest diagonal entry: below it the equations are singular
@@ -60,7 +54,7 @@ def levenberg_marquardt(
     damping:
         Initial ``λ`` relative to the largest squared column (row, in dual form) of ``J``.
     metrics:
-        Columns of the table, as for `polygeom.learning.train`.
+        Columns of the table, as for `polygeom.learning.training.train`.
     record_every:
         Steps between two rows.
 
@@ -150,27 +144,14 @@ class _Fit:
 
     def advance(self, jacobian: Tensor, gradient: Tensor, factor: float) -> float | None:
         """Raise the damping until a step lowers the loss, and take it; the next damping, or None if no step does."""
-        growth = 2.0
+        damping = Damping(torch.tensor([factor], dtype=torch.float64))
         for _ in range(_ATTEMPTS):
-            direction = self._direction(jacobian, gradient, factor)
-            if direction is not None and (drop := self._try(direction)) > 0:
-                gain = drop / max(float(direction @ (factor * direction - gradient)), torch.finfo(torch.float64).tiny)
-                return factor * max(1 / 3, 1 - (2 * gain - 1) ** 3)
-            factor, growth = factor * growth, growth * 2
+            used = damping.value.clone()
+            step = damped_step(jacobian[None], self.residuals[None], gradient[None], used)
+            drop = torch.tensor([self._try(step[0]) if step.any() else -1.0], dtype=torch.float64)
+            if damping.judge(drop, step, gradient[None], used):
+                return float(damping.value)
         return None
-
-    def _direction(self, jacobian: Tensor, gradient: Tensor, factor: float) -> Tensor | None:
-        """The damped Gauss–Newton direction; None when the equations are singular in floating point."""
-        dual = self.summed_axis == 1
-        square = jacobian @ jacobian.T if dual else jacobian.T @ jacobian
-        square.diagonal().add_(factor)
-        root, failed = torch.linalg.cholesky_ex(square)
-        if failed:
-            return None
-        right = self.residuals if dual else gradient
-        solved = torch.cholesky_solve(right[:, None], root)[:, 0]
-        direction = -(jacobian.T @ solved) if dual else -solved
-        return direction if bool(torch.isfinite(direction).all()) else None
 
     @torch.no_grad()
     def _try(self, direction: Tensor) -> float:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
+from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 
 OPTIMISERS = ("adam", "adamw", "sgd", "adadelta")
@@ -71,10 +72,7 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         for name, choices in (("optimiser", OPTIMISERS), ("order", ORDERS), ("schedule", SCHEDULES)):
-            if getattr(self, name) not in choices:
-                raise PolygeomError(
-                    f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}; write {choices[0]!r}"
-                )
+            choice(name, getattr(self, name), choices)
         for name, least in (("steps", 0), ("step_size", 1), ("record_every", 1), ("batch_size", 1)):
             value = getattr(self, name)
             if not (value is None and name == "batch_size") and not (type(value) is int and value >= least):

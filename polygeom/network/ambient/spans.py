@@ -66,7 +66,7 @@ class _EntryEngine:
 
     def linear(self, x: Entries, w: np.ndarray) -> Entries:
         shape = (*x.shape[:-1], len(w))
-        if _uniform(x) and w.all():
+        if _uniform(x) and (w.flat[0] if _uniform(w) else w.all()):  # a large matrix need not be walked through
             return _filled(shape, self.trained(x.flat[0]))
         rows = x.reshape(-1, x.shape[-1])
         masks: dict[bytes, np.ndarray] = {}

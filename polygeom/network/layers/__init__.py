@@ -18,7 +18,7 @@ from polygeom.network.layers.fixed import Fixed
 from polygeom.network.layers.formula import Formula
 from polygeom.network.layers.group import GroupConvolution
 from polygeom.network.layers.linear import Bias, Dense, Scale
-from polygeom.network.layers.mixing import Edges, Mix
+from polygeom.network.layers.mixing import Edges, Matmul, Mix
 from polygeom.network.layers.quotients import Inverse, Rational
 from polygeom.network.layers.wiring import Flatten, Input, Product, Sum
 
@@ -34,6 +34,7 @@ __all__ = [
     "Gather",
     "GroupConvolution",
     "Inverse",
+    "Matmul",
     "Mix",
     "Rational",
     "Slice",

@@ -1,4 +1,4 @@
-"""Layers of tokens and of edges: trained maps along the first axis, and polynomial Kolmogorov–Arnold layers."""
+"""Layers of tokens, matrices and edges: maps along the first axis, products, polynomial Kolmogorov–Arnold layers."""
 
 from __future__ import annotations
 
@@ -74,3 +74,20 @@ class Edges(Layer):
             total = part if total is None else engine.add(total, part)
         assert total is not None
         return total
+
+
+@dataclass(frozen=True, slots=True)
+class Matmul(Layer):
+    """The matrix product of a value of shape ``(s, t)`` and one of shape ``(t, u)``."""
+
+    kind: ClassVar[str] = "matmul"
+    arity: ClassVar[int | None] = 2
+
+    def shape(self, *inputs: Shape) -> Shape:
+        x, y = inputs
+        if len(x) != 2 or len(y) != 2 or x[1] != y[0]:
+            raise PolygeomError(f"matmul: inputs must have shapes (s, t) and (t, u), got {x} and {y}; gather them so")
+        return (x[0], y[1])
+
+    def apply(self, engine: Engine[V], inputs: Sequence[V], weights: Mapping[str, V], shapes: Sequence[Shape]) -> V:
+        return engine.matmul(inputs[0], inputs[1])

@@ -13,8 +13,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polygeom.dimension import dimension
-from polygeom.dimension.explain import EXPLAINED, NO_DEFECT, explain_known
+from polygeom.dimensions import dimension
+from polygeom.dimensions.explain import EXPLAINED, NO_DEFECT, explain_known
 from polygeom.network import mlp
 from polygeom.tables.atlas.table import BOX, DEGREES, NAMES, architectures
 

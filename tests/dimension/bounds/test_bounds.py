@@ -18,11 +18,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polygeom.dimension import Bound, upper_bound
-from polygeom.dimension.bounds.architecture import feature_span, parameters_bound
-from polygeom.dimension.bounds.bound import RULES, bound_from_dict
-from polygeom.dimension.bounds.search import check, network_bounds, reductions
-from polygeom.dimension.counts import (
+from polygeom.dimensions import Bound, upper_bound
+from polygeom.dimensions.bounds.architecture import feature_span, parameters_bound
+from polygeom.dimensions.bounds.bound import RULES, bound_from_dict
+from polygeom.dimensions.bounds.search import check, network_bounds, reductions
+from polygeom.dimensions.counts import (
     Degrees,
     Widths,
     ambient_dimension,

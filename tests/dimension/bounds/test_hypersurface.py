@@ -8,9 +8,9 @@ from math import comb
 import numpy as np
 import pytest
 
-from polygeom.dimension.bounds.bound import Bound
-from polygeom.dimension.bounds.search import check, reductions, upper_bound
-from polygeom.dimension.compute import dimension
+from polygeom.dimensions.bounds.bound import Bound
+from polygeom.dimensions.bounds.search import check, reductions, upper_bound
+from polygeom.dimensions.compute import dimension
 from polygeom.network import mlp
 
 P = 4194301

@@ -7,11 +7,11 @@ from math import comb
 import numpy as np
 import pytest
 
-from polygeom.dimension.bounds.bound import Bound
-from polygeom.dimension.bounds.identified_points import _field_with_root, conditions, possible_conditions
-from polygeom.dimension.bounds.search import check, upper_bound
-from polygeom.dimension.compute import dimension
-from polygeom.dimension.explain import explain
+from polygeom.dimensions.bounds.bound import Bound
+from polygeom.dimensions.bounds.identified_points import _field_with_root, conditions, possible_conditions
+from polygeom.dimensions.bounds.search import check, upper_bound
+from polygeom.dimensions.compute import dimension
+from polygeom.dimensions.explain import explain
 from polygeom.network import mlp
 
 P = 4194301

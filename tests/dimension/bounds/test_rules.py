@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from polygeom.dimension.bounds.bound import RULES, Instance, Rule, register
-from polygeom.dimension.bounds.search import proved_bound
+from polygeom.dimensions.bounds.bound import RULES, Instance, Rule, register
+from polygeom.dimensions.bounds.search import proved_bound
 from polygeom.errors import PolygeomError
 from polygeom.network import parse
 from polygeom.testing import check_rule

@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from polygeom.dimension.bounds.search import check, reductions, upper_bound
-from polygeom.dimension.compute import dimension
-from polygeom.dimension.counts import saturated_widths, without_surplus
+from polygeom.dimensions.bounds.search import check, reductions, upper_bound
+from polygeom.dimensions.compute import dimension
+from polygeom.dimensions.counts import saturated_widths, without_surplus
 from polygeom.network import mlp
 
 

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from polygeom.dimension import DimensionResult, dimension
+from polygeom.dimensions import DimensionResult, dimension
 from polygeom.network import convolutional, lightning_attention, linear, mlp
 
 

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from polygeom.dimension.frontier.cover import Point, Uncovered, below
-from polygeom.dimension.proofs.frontier_check import find_gap
+from polygeom.dimensions.frontier.cover import Point, Uncovered, below
+from polygeom.dimensions.proofs.frontier_check import find_gap
 
 
 def points(top: Point) -> list[Point]:

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from polygeom import verify as verify_any
-from polygeom.dimension.bounds.bound import Bound
-from polygeom.dimension.compute import dimension
-from polygeom.dimension.counts import ambient_dimension, parameter_count, saturated_widths, without_surplus
-from polygeom.dimension.frontier.result import Frontier
-from polygeom.dimension.frontier.search import frontier
-from polygeom.dimension.proofs import frontier_check
-from polygeom.dimension.proofs.frontier_check import verify_frontier
+from polygeom.dimensions.bounds.bound import Bound
+from polygeom.dimensions.compute import dimension
+from polygeom.dimensions.counts import ambient_dimension, parameter_count, saturated_widths, without_surplus
+from polygeom.dimensions.frontier.result import Frontier
+from polygeom.dimensions.frontier.search import frontier
+from polygeom.dimensions.proofs import frontier_check
+from polygeom.dimensions.proofs.frontier_check import verify_frontier
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.modular import is_prime
 from polygeom.network import mlp
@@ -99,7 +99,7 @@ def weak_bound(widths: Widths, degrees: tuple[int, ...], *, thorough: bool = Tru
 
 
 def test_without_good_bounds_the_list_is_the_same_and_not_called_complete(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polygeom.dimension.frontier.search.upper_bound", weak_bound)
+    monkeypatch.setattr("polygeom.dimensions.frontier.search.upper_bound", weak_bound)
     found = frontier(2, 1, 2, 5)
     assert widths_of(found) == PUBLISHED[5]
     assert (found.complete, bool(found.unproved)) == (False, True)

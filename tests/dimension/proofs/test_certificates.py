@@ -16,17 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polygeom.certificates import read_certificate
-from polygeom.dimension import certify, dimension, upper_bound, verify, write_certificate
-from polygeom.dimension.bounds.bound import RULES, Bound, Instance, Rule, register
-from polygeom.dimension.bounds.search import check, network_bounds, reductions
-from polygeom.dimension.proofs import jacobians
-from polygeom.dimension.proofs.certificate import plain_text
-from polygeom.dimension.proofs.limits import Budget
-from polygeom.dimension.proofs.monomials import coefficients_that_vary
-from polygeom.dimension.proofs.programs import LAYERS, read
-from polygeom.dimension.proofs.rules import Step, holds
-from polygeom.dimension.proofs.symmetries import bound_holds, degree_set, gauge
-from polygeom.dimension.ranks.tangent import jacobian, random_weights
+from polygeom.dimensions import certify, dimension, upper_bound, verify, write_certificate
+from polygeom.dimensions.bounds.bound import RULES, Bound, Instance, Rule, register
+from polygeom.dimensions.bounds.search import check, network_bounds, reductions
+from polygeom.dimensions.proofs import jacobians
+from polygeom.dimensions.proofs.certificate import plain_text
+from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.monomials import coefficients_that_vary
+from polygeom.dimensions.proofs.programs import LAYERS, read
+from polygeom.dimensions.proofs.rules import Step, holds
+from polygeom.dimensions.proofs.symmetries import bound_holds, degree_set, gauge
+from polygeom.dimensions.ranks.tangent import jacobian, random_weights
 from polygeom.engines.dual_numbers import dual_jacobian
 from polygeom.engines.symbolic import coefficient_map
 from polygeom.errors import BudgetError, CertificateError, PolygeomError
@@ -273,7 +273,7 @@ def test_spaces_are_not_smaller_than_their_rules_say(rule: str) -> None:
 
 
 def test_a_rule_from_elsewhere_is_believed_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polygeom.dimension.bounds.bound.RULES", dict(RULES))
+    monkeypatch.setattr("polygeom.dimensions.bounds.bound.RULES", dict(RULES))
     certificate = certify("[3,3,3] r=2")
     certificate["upper"].update(rule="magic", parts=[])
     assert not verify(certificate).valid
@@ -335,7 +335,7 @@ def test_verification_uses_nothing_that_found_the_result(monkeypatch: pytest.Mon
         "polygeom.engines.prime_field.Tape.__init__",
         "polygeom.modular.PrimeField.matmul",
         "polygeom.network.Network.__post_init__",
-        "polygeom.dimension.bounds.search._instances",
+        "polygeom.dimensions.bounds.search._instances",
     ):
         monkeypatch.setattr(place, refuse)
     assert verify(certificate).valid

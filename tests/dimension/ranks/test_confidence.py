@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polygeom.dimension import dimension
-from polygeom.dimension.compute import MOST_TRIALS, generic_trials, perceptron_trials, proved_bound
-from polygeom.dimension.ranks import blocks as _blocks
-from polygeom.dimension.ranks.confidence import PRIMES_OF_22_BITS, Height, heights, trial_failure
-from polygeom.dimension.ranks.tangent import TAIL, generic_rank
-from polygeom.dimension.ranks.witness import Rank
+from polygeom.dimensions import dimension
+from polygeom.dimensions.compute import MOST_TRIALS, generic_trials, perceptron_trials, proved_bound
+from polygeom.dimensions.ranks import blocks as _blocks
+from polygeom.dimensions.ranks.confidence import PRIMES_OF_22_BITS, Height, heights, trial_failure
+from polygeom.dimensions.ranks.tangent import TAIL, generic_rank
+from polygeom.dimensions.ranks.witness import Rank
 from polygeom.engines.symbolic import jacobian_rank, outputs
 from polygeom.modular import PrimeField, is_prime
 from polygeom.network import Network, parse
@@ -124,7 +124,7 @@ def _stable_rank(network: Network, field: PrimeField, rng: np.random.Generator, 
 def _block_rank(
     widths: Any, degrees: Any, field: PrimeField, rng: np.random.Generator, target: int, extra: int
 ) -> Rank:
-    from polygeom.dimension.ranks.witness import structured_weights
+    from polygeom.dimensions.ranks.witness import structured_weights
 
     if len(widths) == 3:
         return _blocks.single_block_rank(widths, degrees, field, rng, extra=extra)
@@ -170,7 +170,7 @@ def test_trials_are_combined_by_maximum(monkeypatch: pytest.MonkeyPatch) -> None
     result = dimension("[2,3,1] p=0,1,4194301")
     assert (result.dimension, result.proved, len(result.primes)) == (5, True, 2)
     found = iter([5, 3, 5, 4, 2])
-    monkeypatch.setattr("polygeom.dimension.compute.generic_rank", lambda *_, **__: Rank(next(found, 1), True, 5, 1))
+    monkeypatch.setattr("polygeom.dimensions.compute.generic_rank", lambda *_, **__: Rank(next(found, 1), True, 5, 1))
     result = dimension(PROBABLE[0], error=1e-12)
     assert (result.dimension, result.proved, result.points) == (5, False, 5)
     assert result.trials >= 2

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from polygeom.dimension.ranks.confidence import heights
-from polygeom.dimension.ranks.tangent import jacobian
+from polygeom.dimensions.ranks.confidence import heights
+from polygeom.dimensions.ranks.tangent import jacobian
 from polygeom.engines.dual_numbers import dual_jacobian
 from polygeom.engines.exact import ExactEngine
 from polygeom.engines.prime_field import PrimeFieldEngine, Tape

@@ -8,12 +8,12 @@ import flint
 import numpy as np
 import pytest
 
-from polygeom.dimension import dimension
-from polygeom.dimension.bounds.search import check, reductions, upper_bound
-from polygeom.dimension.compute import generic_trials, perceptron_trial, perceptron_trials, proved_bound
-from polygeom.dimension.ranks import blocks as _blocks
-from polygeom.dimension.ranks.tangent import random_weights
-from polygeom.dimension.ranks.witness import SPARSE, STRUCTURED, sparse_weights, structured_weights
+from polygeom.dimensions import dimension
+from polygeom.dimensions.bounds.search import check, reductions, upper_bound
+from polygeom.dimensions.compute import generic_trials, perceptron_trial, perceptron_trials, proved_bound
+from polygeom.dimensions.ranks import blocks as _blocks
+from polygeom.dimensions.ranks.tangent import random_weights
+from polygeom.dimensions.ranks.witness import SPARSE, STRUCTURED, sparse_weights, structured_weights
 from polygeom.engines.dual_numbers import dual_jacobian
 from polygeom.engines.prime_field import Tape
 from polygeom.engines.symbolic import jacobian_rank

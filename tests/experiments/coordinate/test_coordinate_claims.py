@@ -23,8 +23,8 @@ from polygeom.experiments.coordinate import grid as coordinate_grid
 from polygeom.experiments.coordinate import images as coordinate
 from polygeom.experiments.coordinate import neighbours as coordinate_neighbours
 from polygeom.experiments.coordinate import waves as coordinate_waves
-from polygeom.learning import cell_inradii
 from polygeom.learning.networks.coordinate import relu_network
+from polygeom.learning.regions import cell_inradii
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 torch.set_num_threads(1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError
 from polygeom.ideal import Neurovariety
 from polygeom.ideal.counting.evidence import EQUATIONS, MONODROMY, THEOREM, Evidence, weigh
@@ -109,7 +109,7 @@ def test_critical_points_over_a_prime_field(text: str, form: str, value: int) ->
 
 @pytest.mark.parametrize(
     ("text", "form", "value"),
-    DISTANCES,
+    [pytest.param(*case, marks=pytest.mark.slow if case[0] == "[2,2,3] r=2" else ()) for case in DISTANCES],
 )
 def test_critical_points_by_monodromy(text: str, form: str, value: int) -> None:
     count = ed_degree(text, form, method="monodromy")

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 from polygeom.engines.jets import JetEngine
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.chart import Chart, chart

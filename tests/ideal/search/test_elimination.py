@@ -9,7 +9,7 @@ import pytest
 from sympy import QQ, symbols
 from sympy.polys.rings import ring
 
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError
 from polygeom.ideal import Neurovariety
 from polygeom.ideal.search.elimination import eliminate, gauge_weights, graph, minimal_generators

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from polygeom.dimension import dimension
+from polygeom.dimensions import dimension
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal import Neurovariety, interpolate
 from polygeom.ideal.grading.spaces import Spaces
@@ -157,11 +157,12 @@ def test_memory_is_enforced_whatever_needs_it() -> None:
 
 
 def test_a_process_gives_the_same_numbers() -> None:
-    here, there = Interpolation("[2,2,2,1] r=3"), Interpolation("[2,2,2,1] r=3", workers=2)
+    here, there = Interpolation("[2,2,2] r=3"), Interpolation("[2,2,2] r=3", workers=2)
     with here, there:
-        for _ in range(6):
+        for _ in range(4):
             one, other = here.advance(), there.advance()
             assert record_of(one) | {"elapsed": 0} == record_of(other) | {"elapsed": 0}
+        assert here.equations
 
 
 def test_completeness_is_proved_in_a_process_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,18 +203,18 @@ def test_unlifted_equations_prove_nothing() -> None:
 
 def test_wrong_arguments() -> None:
     for options, message in [
-        ({"max_degree": 0}, "max_degree must be a positive integer"),
+        ({"max_degree": 0}, "max_degree must be an integer of at least 1"),
         ({"max_degree": 2.5}, "max_degree must be"),
         ({"timeout": -1}, "timeout must be a positive number"),
-        ({"memory": 0}, "memory must be a positive"),
-        ({"workers": 0}, "workers must be a positive integer"),
-        ({"rng": -1}, "seed must be an integer from 0"),
+        ({"memory": 0}, "memory must be an integer of at least 1"),
+        ({"workers": 0}, "workers must be an integer of at least 1"),
+        ({"rng": -1}, "seed must be an integer of at least 0"),
         ({"prime": 4}, "must be an odd prime"),
         ({"prime": 3}, "prime must exceed the degree"),
     ]:
         with pytest.raises(PolygeomError, match=message):
             interpolate("[2,3,2] r=4", **{"max_degree": 2, **options})  # type: ignore[arg-type]
-    with pytest.raises(PolygeomError, match="divides a denominator"):
+    with pytest.raises(PolygeomError, match=r"divides a .*denominator"):
         interpolate("[2,1,1] p=0,1/101,1", 2, prime=101)
     with pytest.raises(BudgetError, match="coefficients"):
         interpolate("[40,3,1] r=5", 2)

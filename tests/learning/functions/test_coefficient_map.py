@@ -20,6 +20,7 @@ from polygeom.learning.functions.coefficient_map import (  # noqa: E402
     coefficients,
     core_matrix,
     monomial_values,
+    monomials,
 )
 from polygeom.learning.thresholds.ranks import evaluation_jacobian, generic_weights  # noqa: E402
 from polygeom.network import Network, parse  # noqa: E402
@@ -48,7 +49,10 @@ def test_coefficients_are_those_of_the_symbolic_engine(network: Network, rng: np
     assert len(values) == len(weight_names(network))
     exact = {key: Fraction(int(p.numerator), int(p.denominator)) for key, q in coefficient_map(network).items()
              if (p := q.evaluate(list(zip(q.ring.gens, values, strict=True))))}  # fmt: skip
-    expected = [float(exact.get(entry, 0)) for entry in Coordinates(network).entries]
+    everything = [(o, alpha) for o in range(network.output_dimension) for alpha in monomials(network)]
+    assert set(Coordinates(network).entries) <= set(everything)
+    assert exact.keys() <= set(Coordinates(network).entries)
+    expected = [float(exact.get(entry, 0)) for entry in everything]
     found = coefficients(network, tensors(weights)).reshape(-1).tolist()
     assert found == pytest.approx(expected, rel=1e-13, abs=1e-13)
 

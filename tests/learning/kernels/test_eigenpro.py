@@ -6,9 +6,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="kernel machines need the extra learn")
 
 from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
-from polygeom.learning import Laplacian, Polynomial, StepError, eigenpro, solve  # noqa: E402
+from polygeom.learning.kernels import Laplacian, Polynomial, eigenpro, solve  # noqa: E402
 from polygeom.learning.kernels.kernels import gram  # noqa: E402
-from polygeom.learning.kernels.preconditioning import precondition  # noqa: E402
+from polygeom.learning.kernels.preconditioning import (  # noqa: E402
+    StepError,
+    precondition,
+)
 
 
 def rows(rng: np.random.Generator, count: int, dimension: int = 4) -> torch.Tensor:

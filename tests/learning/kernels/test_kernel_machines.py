@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 torch = pytest.importorskip("torch", reason="kernel machines need the extra learn")
 
 from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
-from polygeom.learning import (  # noqa: E402
+from polygeom.learning.kernels import (  # noqa: E402
     Dispersal,
     Gaussian,
     KernelMachine,

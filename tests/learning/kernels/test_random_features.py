@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="random features need the extra learn")
 
 from polygeom.errors import PolygeomError  # noqa: E402
-from polygeom.learning import (  # noqa: E402
+from polygeom.learning.kernels import (  # noqa: E402
     Erf,
     FourierFeatures,
     Gaussian,
@@ -92,7 +92,7 @@ def test_the_tangent_limit_against_a_wide_network(features, rng) -> None:
 
 def test_the_published_tangent_kernel_of_a_relu_network() -> None:
     from polygeom.datasets import linear_on_sphere
-    from polygeom.learning import solve
+    from polygeom.learning.kernels import solve
 
     data = linear_on_sphere()
     x, y, z, truth = (torch.from_numpy(a) for a in (data.x, data.y, data.x_test, data.y_test))
@@ -158,7 +158,7 @@ def test_wide_models_interpolate_and_narrow_ones_do_not(rng) -> None:
 
 
 def test_far_out_the_wide_fit_is_the_kernel_machine(rng) -> None:
-    from polygeom.learning import solve
+    from polygeom.learning.kernels import solve
 
     x, z = rows(rng, 20), rows(rng, 50)
     y = torch.sin(x[:, :1])

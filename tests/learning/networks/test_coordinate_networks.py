@@ -11,9 +11,9 @@ import numpy as np
 from torch import nn
 
 from polygeom.errors import PolygeomError
-from polygeom.learning import activation_patterns, gradient_products, sign_patterns
 from polygeom.learning.functions.spectra import amplitude_ratios, learned_by_band, psnr
 from polygeom.learning.networks.coordinate import MODELS, GaborNetwork, coordinate_network, relu_network, siren
+from polygeom.learning.regions import activation_patterns, gradient_products, sign_patterns
 
 torch.set_num_threads(1)
 

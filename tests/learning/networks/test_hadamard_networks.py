@@ -10,10 +10,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from polygeom.errors import PolygeomError  # noqa: E402
-from polygeom.learning import TrainingSettings, coefficients, find_weights, hadamard_network, train  # noqa: E402
+from polygeom.learning.functions import coefficients, find_weights  # noqa: E402
 from polygeom.learning.functions.extrapolation import directional_r2, errors_by_distance  # noqa: E402
+from polygeom.learning.networks import hadamard_network  # noqa: E402
 from polygeom.learning.networks.hadamard import KINDS, Perceptron, PooledHadamardNetwork  # noqa: E402
 from polygeom.learning.networks.initialisation import initialise  # noqa: E402
+from polygeom.learning.training import TrainingSettings, train  # noqa: E402
 from polygeom.network import parse  # noqa: E402
 
 

@@ -12,9 +12,13 @@ from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 from polygeom.errors import PolygeomError  # noqa: E402
-from polygeom.learning import TrainingSettings, empirical_ntk, jacobian, linearize, reset_statistics, train  # noqa: E402
 from polygeom.learning.networks.residual import ResidualBlock, ResidualNetwork  # noqa: E402
-from polygeom.learning.tangent.functional import weight_function  # noqa: E402
+from polygeom.learning.tangent import empirical_ntk, jacobian, linearize  # noqa: E402
+from polygeom.learning.tangent.functional import (  # noqa: E402
+    reset_statistics,
+    weight_function,
+)
+from polygeom.learning.training import TrainingSettings, train  # noqa: E402
 from polygeom.learning.training.loop import DivergenceError  # noqa: E402
 
 # Published counts for images of 224 × 224 points and 1000 classes (torchvision; 200 layers: timm). Here the first

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from torch import nn
 
 from polygeom.errors import PolygeomError
-from polygeom.learning import (
+from polygeom.learning.regions import (
     activation_patterns,
     boundary_distances,
     cell_inradii,

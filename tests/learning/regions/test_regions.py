@@ -12,8 +12,8 @@ import numpy as np
 from torch import nn
 
 from polygeom.errors import PolygeomError
-from polygeom.learning import activation_patterns, cross_section, sign_patterns
 from polygeom.learning.networks.activations import Sine
+from polygeom.learning.regions import activation_patterns, cross_section, sign_patterns
 from polygeom.learning.regions.regions import pack
 from polygeom.network import ccp, convolutional, lightning_attention, mlp, ncp, parse
 

@@ -12,7 +12,7 @@ from learning.tangent_models import BY_LAYERS, POINTWISE, case, jacobian_by_back
 from torch import nn  # noqa: E402
 
 from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
-from polygeom.learning import core_matrix  # noqa: E402
+from polygeom.learning.functions import core_matrix  # noqa: E402
 from polygeom.learning.tangent import tangent_kernel  # noqa: E402
 from polygeom.learning.tangent.functional import weight_function  # noqa: E402
 from polygeom.learning.tangent.layerwise import has_layerwise_rule  # noqa: E402

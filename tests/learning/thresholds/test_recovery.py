@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="fits need the extra learn")
 
 from polygeom.errors import PolygeomError  # noqa: E402
-from polygeom.learning import coefficients  # noqa: E402
+from polygeom.learning.functions import coefficients  # noqa: E402
 from polygeom.learning.thresholds.recovery import RecoveryCount, RecoveryThreshold, recover_teachers, recovery_threshold  # noqa: E402
 from polygeom.learning.training.fleet import fit_fleet, fleet_outputs, generic_points, random_starts  # noqa: E402
 from polygeom.network import parse  # noqa: E402

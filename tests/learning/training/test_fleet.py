@@ -12,8 +12,8 @@ from polygeom.testing.zoo import ZOO
 torch = pytest.importorskip("torch", reason="fits need the extra learn")
 
 from polygeom.errors import PolygeomError  # noqa: E402
-from polygeom.learning import levenberg_marquardt  # noqa: E402
 from polygeom.learning.thresholds.ranks import evaluation_jacobian  # noqa: E402
+from polygeom.learning.training import levenberg_marquardt  # noqa: E402
 from polygeom.learning.training.fleet import _Run, fit_fleet, fleet_outputs, generic_points, random_starts  # noqa: E402
 from polygeom.network import Network, parse  # noqa: E402
 

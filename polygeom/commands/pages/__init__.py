@@ -1,0 +1,1 @@
+"""Commands that write pages and figures, and say what is installed."""

@@ -1,0 +1,131 @@
+"""``polygeom table``: look at a CSV of a sweep, filter it, and ask whether a conjecture holds on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from polygeom.commands.printing import overview, print_rows
+from polygeom.errors import PolygeomError
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@click.command()
+@click.argument("file", metavar="FILE.csv")
+@click.option("--where", multiple=True, metavar="CONDITION", help='Keep rows with, for example, "defect > 0".')
+@click.option(
+    "--check", multiple=True, metavar="CONDITION", help="Do all rows kept satisfy it? Print those that do not."
+)
+@click.option("--sort", multiple=True, metavar="COLUMN", help="Sort by a column; -COLUMN for the largest first.")
+@click.option("--by", multiple=True, metavar="COLUMN", help="Count rows for every value of a column.")
+@click.option("--explain", "explained", is_flag=True, help="Add a column that says why a network is defective.")
+@click.option("--conjectures", is_flag=True, help="Say which conjectures of the literature the rows contradict.")
+@click.option("--limit", default=40, show_default=True, help="Print at most this many rows.")
+@click.option("--columns", metavar="OURS=THEIRS,…", help="Read any CSV: widths=architecture,degrees=exponent,…")
+@click.option("--recheck", is_flag=True, help="Compute every row again, list differences; go on with --out.")
+@click.option("--timeout", type=float, help="With --recheck: seconds for one row.")
+@click.option("--workers", default=1, show_default=True, help="With --recheck: processes.")
+@click.option("--out", metavar="OUT.csv", help="Write the rows kept; with --recheck, the rows computed.")
+def table(
+    file: str,
+    where: tuple[str, ...],
+    check: tuple[str, ...],
+    sort: tuple[str, ...],
+    by: tuple[str, ...],
+    explained: bool,
+    conjectures: bool,
+    limit: int,
+    columns: str | None,
+    recheck: bool,
+    timeout: float | None,
+    workers: int,
+    out: str | None,
+) -> int:
+    """Summarise the table FILE.csv of a sweep, filter its rows, or check a conjecture over them.
+
+    \b
+    CONDITION compares a column with a number, a word or another column:
+      "defect > 0"   "proved = yes"   "status != ok"   "dimension < expected_dimension"
+    Besides the columns of the table there are depth, degree, largest_width, non_increasing and unimodal,
+    computed from the widths of multilayer perceptrons.
+
+    \b
+    Is every network with non-increasing widths of the expected dimension?
+      polygeom table T.csv --where "non_increasing = yes" --where "status = ok" --check "defect = 0"
+
+    \b
+    FILE.csv may also be of the published batch format, or anyone's:
+      polygeom table mfa.csv --columns widths=architecture,degrees=exponent,dimension=dimension_computed --recheck
+
+    The exit status is 1 if a --check has counterexamples, or --recheck finds a difference.
+    """
+    from polygeom.tables import read_any, read_columns, select, sorted_by, with_explanation, with_shape, write_table
+
+    given = read_any(file, None if columns is None else read_columns(columns))
+    written = list(given.columns)
+    rows = with_shape(given)
+    for condition in where:
+        rows = rows[select(rows, condition)]
+    rows = sorted_by(rows, sort)
+    if recheck:
+        return _recheck(rows, timeout, workers, limit, out)
+    if explained:
+        rows = with_explanation(rows)
+        written = [*(name for name in written if name != "explanation"), "explanation"]
+    if out is not None:
+        write_table(rows[written], out)
+    if conjectures:
+        _survey(rows)
+        return 0
+    if check:
+        return _report(rows, check, limit)
+    for column in by:
+        _count(rows, column)
+    if not by:
+        print_rows(rows, limit)
+    click.echo(overview(rows))
+    return 0
+
+
+def _recheck(rows: pandas.DataFrame, timeout: float | None, workers: int, limit: int, out: str | None) -> int:
+    from polygeom.tables import recheck
+
+    found = recheck(rows, timeout=timeout, workers=workers, out=out)
+    for _, row in found.head(limit).iterrows():
+        if row["ours"]:
+            sure = "proved" if row["proved"] else "probable"
+            click.echo(f"{row['network']}: {row['column']} is {row['theirs']} here, {row['ours']} computed ({sure})")
+        else:
+            click.echo(f"{row['network']}: not computed ({row['column']})")
+    click.echo(f"{len(rows)} rows computed again, {len(found)} differences")
+    return 1 if len(found) else 0
+
+
+def _survey(rows: pandas.DataFrame) -> None:
+    from polygeom.tables import survey
+
+    for _, row in survey(rows[rows["status"] == "ok"]).iterrows():
+        click.echo(f"{row['conjecture']}: {row['against']} of {row['rows']} rows against it ({row['statement']})")
+
+
+def _report(rows: pandas.DataFrame, checks: tuple[str, ...], limit: int) -> int:
+    from polygeom.tables import select
+
+    contradicted = False
+    for condition in checks:
+        against = rows[~select(rows, condition)]
+        contradicted = contradicted or len(against) > 0
+        click.echo(f"{condition}: holds for {len(rows) - len(against)} of {len(rows)} rows")
+        if len(against):
+            print_rows(against, limit)
+    return 1 if contradicted else 0
+
+
+def _count(rows: pandas.DataFrame, column: str) -> None:
+    if column not in rows.columns:
+        raise PolygeomError(f"--by: {column!r} is no column; write one of {', '.join(rows.columns)}")
+    for value, count in rows[column].value_counts(dropna=False).sort_index().items():
+        click.echo(f"{column} = {value}: {count}")

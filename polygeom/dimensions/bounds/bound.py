@@ -1,0 +1,173 @@
+"""Upper bounds as values: a bound with the tree of rules that proves it, a rule, and the register of all rules.
+
+A rule is one file of `polygeom.dimensions.bounds.rules`. It says which inequalities it proves; searching them for the
+smallest bound and checking a tree is done once, in `polygeom.dimensions.bounds.search`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from polygeom.dimensions.counts import Degrees, Widths
+from polygeom.errors import PolygeomError
+from polygeom.network import Network
+
+_LONGEST_TEXT = 300
+
+Case = tuple[Widths, Degrees]
+"""A perceptron without biases: its widths and activation degrees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An upper bound, the rule that proves it, and the bounds it rests on.
+
+    Attributes
+    ----------
+    value:
+        The bound.
+    rule:
+        The name of a rule, a key of `RULES`.
+    widths, degrees:
+        The architecture that is bounded; empty for networks that are not plain perceptrons.
+    layer:
+        The hidden layer at which the rule is applied; 0 where it has none.
+    parts:
+        Bounds of the smaller architectures that the rule uses, in the order of its statement.
+    """
+
+    value: int
+    rule: str
+    widths: Widths
+    degrees: Degrees
+    layer: int = 0
+    parts: tuple[Bound, ...] = ()
+
+    def __str__(self) -> str:
+        """One line of at most a few hundred characters: ``rotations, from (4,5,3) ≤ 29 [Segre–Veronese]``."""
+        text = f"{self.rule} at layer {self.layer}" if self.layer else self.rule
+        if self.parts:
+            text += ", from " + " and ".join(
+                f"({','.join(map(str, part.widths))}) ≤ {part.value} [{part}]" for part in self.parts
+            )
+        return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; `bound_from_dict` reads it back."""
+        return {
+            "value": self.value,
+            "rule": self.rule,
+            "widths": list(self.widths),
+            "degrees": list(self.degrees),
+            "layer": self.layer,
+            "parts": [part.as_dict() for part in self.parts],
+        }
+
+
+def bound_from_dict(data: dict[str, Any]) -> Bound:
+    """Read what `Bound.as_dict` wrote."""
+    return Bound(
+        int(data["value"]),
+        str(data["rule"]),
+        tuple(map(int, data["widths"])),
+        tuple(map(int, data["degrees"])),
+        int(data["layer"]),
+        tuple(bound_from_dict(part) for part in data["parts"]),
+    )
+
+
+class Instance(NamedTuple):
+    """One inequality ``dim V ≤ constant + Σ dim V(part)``, applied at a hidden layer (0 where it has none)."""
+
+    constant: int
+    parts: tuple[Case, ...] = ()
+    layer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule that bounds dimensions from above.
+
+    Attributes
+    ----------
+    name:
+        Its word in results, certificates and tables.
+    meaning:
+        Why it holds, in a few words.
+    statement:
+        What it says and its proof; the docstring of the rule's file.
+    source:
+        Where it was published; empty for what is proved in the statement alone.
+    order:
+        Of two equal bounds the rule of lower order is named.
+    perceptrons:
+        ``instances(widths, degrees, limit)``: the inequalities for a perceptron with monomial activations. Those with a
+        value of ``limit`` or more need not be given.
+    networks:
+        ``instances(network)``: the inequalities for any network.
+    counts:
+        Whether it only counts, so that it explains no defect.
+    equality:
+        Whether its one part has the same dimension, so that no other rule needs to be tried.
+    costly:
+        Whether it may take seconds; asked for where the others leave a gap.
+    hidden:
+        The least and the largest number of hidden layers of perceptrons to which it may apply, so that others need not
+        ask it.
+
+    Raises
+    ------
+    PolygeomError
+        When a field that readers need is missing.
+    """
+
+    name: str
+    meaning: str
+    statement: str
+    source: str = ""
+    order: int = 50
+    perceptrons: Callable[[Widths, Degrees, int], Iterable[Instance]] | None = None
+    networks: Callable[[Network], Iterable[Instance]] | None = None
+    counts: bool = False
+    equality: bool = False
+    costly: bool = False
+    hidden: tuple[int, int] = (0, 10**9)
+
+    def __post_init__(self) -> None:
+        for field in ("name", "meaning", "statement"):
+            if not getattr(self, field).strip():
+                raise PolygeomError(
+                    f"rule {self.name!r}: {field} is empty; write what readers of an explanation shall see"
+                )
+        if self.perceptrons is None and self.networks is None:
+            raise PolygeomError(f"rule {self.name!r}: it bounds nothing; write perceptrons=… or networks=…")
+
+
+RULES: dict[str, Rule] = {}
+"""Every rule by name, in the order in which their bounds are preferred; `polygeom.dimensions.bounds.rules` fills it."""
+
+
+def register(rule: Rule) -> Rule:
+    """Enter a rule in `RULES`; a rule of the same name from the same file is replaced."""
+    known = RULES.get(rule.name)
+    if known is not None and known.statement != rule.statement:
+        raise PolygeomError(f"rule {rule.name!r}: there is a rule of this name; write another name")
+    entries = sorted([*(r for r in RULES.values() if r.name != rule.name), rule], key=lambda r: (r.order, r.name))
+    RULES.clear()
+    RULES.update((entry.name, entry) for entry in entries)
+    _about.cache_clear()
+    return rule
+
+
+def rules_about(hidden: int) -> tuple[Rule, ...]:
+    """The rules for perceptrons of a number of hidden layers, in the order of preference."""
+    return _about(tuple(RULES), hidden)
+
+
+@lru_cache(maxsize=256)
+def _about(names: tuple[str, ...], hidden: int) -> tuple[Rule, ...]:
+    rules = [RULES[name] for name in names]
+    return tuple(r for r in rules if r.perceptrons is not None and r.hidden[0] <= hidden <= r.hidden[1])

@@ -1,0 +1,45 @@
+"""The features of the first layer take the same values at different points, and so does every polynomial in them.
+
+d_0 + 2 ≤ d_1 < 2 d_0: there are points x ≠ y with ℓ_i(x)^{r_1} = ℓ_i(y)^{r_1} for all first-layer forms ℓ_i, and
+every polynomial in the features takes the same value at both. This gives c conditions on forms of degree r_1 t, c
+counted by a rank mod p (`polygeom.dimensions.bounds.identified_points`). For fixed first layer the pre-activations of
+layer j > 1 therefore lie in a space of dimension h = M(d_0, r_1 t) - c, t = r_2 ⋯ r_{j-1}, and dim ≤ d_1 (d_0 - 1) +
+dim(h, d_j, …, d_L).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from polygeom.dimensions.bounds.bound import Instance, Rule, register
+from polygeom.dimensions.bounds.identified_points import conditions, possible_conditions
+from polygeom.dimensions.counts import Degrees, Widths, capped_monomials, monomials, output_degree
+
+
+def _instances(widths: Widths, degrees: Degrees, limit: int) -> Iterator[Instance]:
+    if len(widths) < 4 or not widths[0] + 2 <= widths[1] < 2 * widths[0]:
+        return
+    n, m, r = widths[0], widths[1], degrees[0]
+    for j in range(3, len(widths)):
+        t = output_degree(degrees[1 : j - 1])
+        if not 2 <= t < limit:
+            continue
+        most = possible_conditions(n, m, r, t)
+        useful = capped_monomials(m, t, limit)
+        if most and monomials(n, r * t) - most < useful:
+            space = monomials(n, r * t) - conditions(n, m, r, t)
+            if space < useful:
+                yield Instance(-m, (((n, m), ()), ((space, *widths[j:]), degrees[j - 1 :])), 1)
+
+
+register(
+    Rule(
+        name="identifications",
+        meaning="the features of the layer do not tell certain points apart",
+        statement=__doc__,
+        order=43,
+        perceptrons=_instances,
+        hidden=(2, 10**9),
+        costly=True,
+    )
+)

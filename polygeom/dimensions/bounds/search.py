@@ -1,0 +1,133 @@
+"""The smallest upper bound that the rules give, found by searching them, and the check of a bound without a search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from polygeom.dimensions.bounds import rules as _rules  # noqa: F401 - fills the register
+from polygeom.dimensions.bounds.architecture import parameters_bound
+from polygeom.dimensions.bounds.bound import RULES, Bound, Case, Instance, Rule, rules_about
+from polygeom.dimensions.counts import Degrees, Widths
+from polygeom.network import Network
+
+
+class Reduction(NamedTuple):
+    """One way in which a rule bounds an architecture: ``dim V ≤ constant + Σ dim V(part)``."""
+
+    rule: str
+    layer: int
+    constant: int
+    parts: tuple[Case, ...]
+
+
+def proved_bound(network: Network, *, thorough: bool = True) -> Bound:
+    """The smallest proved upper bound for the dimension of ``network``'s neurovariety, with its proof tree."""
+    if network.widths is not None and network.activation_degrees is not None:
+        return upper_bound(network.widths, network.activation_degrees, thorough=thorough)
+    return network_bound(network, thorough=thorough)
+
+
+def upper_bound(widths: Widths, degrees: Degrees, *, thorough: bool = True) -> Bound:
+    """The smallest upper bound that the rules give for ``dim V(widths; degrees)``, with its proof tree.
+
+    Without ``thorough`` the rules called costly, which may take seconds, are left out; the others take milliseconds.
+
+    >>> print(upper_bound((5, 5, 5, 1), (2, 2)).value, upper_bound((4, 5, 3, 1), (2, 2)))
+    35 rotations, from (4,5,3) ≤ 29 [Segre–Veronese]
+    """
+    return _upper_bound(widths, degrees, thorough)
+
+
+@lru_cache(maxsize=1 << 16)
+def _upper_bound(widths: Widths, degrees: Degrees, thorough: bool) -> Bound:
+    best: Bound | None = None
+    place = (0, 0)
+    bounds: tuple[Bound, ...]
+    for rule, (constant, parts, layer) in _instances(widths, degrees, thorough):
+        bounds, value = (), constant
+        for w, r in parts:
+            part = _upper_bound(w, r, thorough)
+            value += part.value
+            bounds = (*bounds, part)
+        if best is None or value < best.value or (value == best.value and (rule.order, layer) < place):
+            best, place = Bound(value, rule.name, widths, degrees, layer, bounds), (rule.order, layer)
+    assert best is not None, "the rule parameters applies to every perceptron"
+    return best
+
+
+def _instances(widths: Widths, degrees: Degrees, thorough: bool) -> Iterator[tuple[Rule, Instance]]:
+    """Every inequality for a perceptron; an equality ends the list."""
+    limit = parameters_bound(widths, degrees)
+    for rule in rules_about(len(degrees)):
+        if rule.perceptrons is None or (rule.costly and not thorough):
+            continue
+        found = False
+        for instance in rule.perceptrons(widths, degrees, limit):
+            found = True
+            yield rule, instance
+        if found and rule.equality:
+            return
+
+
+def reductions(widths: Widths, degrees: Degrees, *, thorough: bool = True) -> Iterator[Reduction]:
+    """Every way in which a rule bounds this architecture by smaller ones."""
+    for rule, instance in _instances(widths, degrees, thorough):
+        if instance.parts:
+            yield Reduction(rule.name, instance.layer, instance.constant, instance.parts)
+
+
+def check(bound: Bound) -> bool:
+    """Whether every step of the tree is an instance of its rule, by arithmetic alone (no search).
+
+    >>> check(upper_bound((5, 5, 5, 1), (2, 2)))
+    True
+    """
+    widths, degrees = bound.widths, bound.degrees
+    rule = RULES.get(bound.rule)
+    if rule is None or rule.perceptrons is None or len(widths) != len(degrees) + 2 or min(widths + degrees) < 1:
+        return False
+    step = _claimed(bound)
+    if not bound.parts:
+        return step in rule.perceptrons(widths, degrees, bound.value + 1)
+    return any(rule is one and step == instance for one, instance in _instances(widths, degrees, True)) and all(
+        map(check, bound.parts)
+    )
+
+
+def _claimed(bound: Bound) -> Instance:
+    """The inequality that the top of the tree claims."""
+    parts = tuple((part.widths, part.degrees) for part in bound.parts)
+    return Instance(bound.value - sum(part.value for part in bound.parts), parts, bound.layer)
+
+
+def network_bound(network: Network, *, thorough: bool = True) -> Bound:
+    """The smallest bound that the rules for networks of any kind give.
+
+    >>> from polygeom.network import parse
+    >>> network_bound(parse("[2,2,1] r=2 bias")).value
+    6
+    """
+    return min(network_bounds(network, thorough=thorough), key=lambda bound: bound.value)
+
+
+def network_bounds(network: Network, *, thorough: bool = True) -> list[Bound]:
+    """Every bound that the rules for networks of any kind give."""
+    return [
+        Bound(constant + sum(part.value for part in bounds), rule.name, (), (), layer, bounds)
+        for rule in RULES.values()
+        if rule.networks is not None
+        for constant, parts, layer in rule.networks(network)
+        for bounds in [tuple(upper_bound(w, r, thorough=thorough) for w, r in parts)]
+    ]
+
+
+def check_for(network: Network, bound: Bound) -> bool:
+    """Whether a bound is one for ``network`` and every step of its tree an instance of its rule."""
+    if bound.widths:
+        return (bound.widths, bound.degrees) == (network.widths, network.activation_degrees) and check(bound)
+    rule = RULES.get(bound.rule)
+    if rule is None or rule.networks is None:
+        return False
+    return _claimed(bound) in rule.networks(network) and all(map(check, bound.parts))

@@ -1,0 +1,181 @@
+"""Derivatives of a program's outputs by its weights modulo a prime, and ranks by FLINT.
+
+Residues are below p < 2^26, so products are below 2^52 and sums of 2^11 of them below 2^63: exact in int64. Derivatives
+are propagated backwards, one output at a time, for some points at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.programs import Program, Step
+
+Array = np.ndarray
+
+LARGEST_PRIME = 2**26
+_TERMS = 2**11
+
+
+def is_odd_prime(p: int) -> bool:
+    """Whether p is an odd prime that the arithmetic of this module allows."""
+    return 2 < p < LARGEST_PRIME and p % 2 == 1 and all(p % d for d in range(3, math.isqrt(p) + 1, 2))
+
+
+def rank(rows: Array, p: int) -> int:
+    """Rank modulo p < 2^63 of an integer matrix, by FLINT."""
+    import flint
+
+    if not rows.size:
+        return 0
+    return int(flint.nmod_mat(rows.shape[0], rows.shape[1], rows.ravel().tolist(), p).rank())
+
+
+def jacobian(program: Program, p: int, weights: Array, points: Array, budget: Budget) -> Array:
+    """All derivatives of all outputs at all points by all weights.
+
+    Parameters
+    ----------
+    weights:
+        Residues ``(weights,)``.
+    points:
+        Residues ``(N, inputs)``.
+
+    Returns
+    -------
+    Residues ``(outputs · N, weights)``, outputs first.
+
+    Raises
+    ------
+    BudgetError
+        If that does not fit into the budget; asked beforehand.
+    """
+    count, outputs, values = len(points), program.outputs, sum(map(math.prod, program.shapes))
+    size = 8 * count * outputs * program.weights
+    budget.step("the Jacobian", 2 * count * (1 + outputs) * (program.weights + values) * _reuse(program), 2 * size)
+    rows = np.zeros((outputs, count, program.weights), dtype=np.int64)
+    step = max(1, 2**20 // max(1, values + program.weights))
+    for first in range(0, count, step):
+        budget.step("the Jacobian")
+        part = slice(first, first + step)
+        x = points[part].reshape(-1, *program.shapes[0])
+        forward = _forward(program, p, weights, x)
+        for output in range(outputs):
+            rows[output, part] = _backward(program, p, weights, forward, output)
+    return rows.reshape(outputs * count, -1)
+
+
+def _reuse(program: Program) -> int:
+    """How often one weight is used at a point: the number of rows that a matrix is applied to, summed over ties."""
+    rows = [math.prod(program.shapes[-1][:-1])]
+    rows += [math.prod(program.shapes[s.reads[0]][:-1]) for s in program.steps if s.word in ("linear", "matmul")]
+    return max(1, *rows)
+
+
+def _dot(x: Array, y: Array, p: int) -> Array:
+    """Product of matrices of residues."""
+    out: Array = x[..., :_TERMS] @ y[..., :_TERMS, :] % p
+    for k in range(_TERMS, x.shape[-1], _TERMS):
+        out += x[..., k : k + _TERMS] @ y[..., k : k + _TERMS, :] % p
+    return out % p
+
+
+def _power(x: Array, exponent: int, p: int) -> Array:
+    out = np.ones_like(x)
+    for bit in bin(exponent)[2:]:
+        out = out * out % p
+        if bit == "1":
+            out = out * x % p
+    return out
+
+
+def _horner(x: Array, coefficients: Sequence[Fraction], p: int) -> Array:
+    out = np.zeros_like(x)
+    for c in reversed(coefficients):
+        out = (out * x + c.numerator * pow(c.denominator, -1, p)) % p
+    return out
+
+
+def _matrix(step: Step, weights: Array) -> Array:
+    matrix: Array = np.where(step.data < 0, 0, weights[np.maximum(step.data, 0)])
+    return matrix
+
+
+def _forward(program: Program, p: int, weights: Array, x: Array) -> list[Array]:
+    values = [x]
+    for step in program.steps:
+        a, *b = (values[i] for i in step.reads)
+        values.append(_VALUES[step.word](step, weights, p, a, *b))
+    return values
+
+
+_VALUES: dict[str, Callable[..., Array]] = {
+    "linear": lambda s, w, p, x: _dot(x, _matrix(s, w).T, p),
+    "bias": lambda s, w, p, x: (x + w[s.data]) % p,
+    "gather": lambda s, w, p, x: x.reshape(len(x), -1)[:, s.data],
+    "add": lambda s, w, p, x, y: (x + y) % p,
+    "multiply": lambda s, w, p, x, y: x * y % p,
+    "matmul": lambda s, w, p, x, y: _dot(x, y, p),
+    "power": lambda s, w, p, x: _power(x, s.data, p),
+    "polynomial": lambda s, w, p, x: _horner(x, s.data, p),
+}
+
+
+def _backward(program: Program, p: int, weights: Array, values: list[Array], output: int) -> Array:
+    """Derivatives ``(N, weights)`` of one output."""
+    count = len(values[0])
+    slopes: list[Array | None] = [None] * len(values)
+    last = np.zeros((count, program.outputs), dtype=np.int64)
+    last[:, output] = 1
+    slopes[-1] = last.reshape(values[-1].shape)
+    rows = np.zeros((count, program.weights), dtype=np.int64)
+    for number in range(len(program.steps), 0, -1):
+        step, slope = program.steps[number - 1], slopes[number]
+        if slope is None:
+            continue
+        reads = [values[i] for i in step.reads]
+        if step.word in ("linear", "bias"):
+            _add_weights(step, rows, slope, reads[0], p)
+        for i, part in zip(step.reads, _SLOPES[step.word](step, weights, p, slope, *reads), strict=True):
+            known = slopes[i]
+            slopes[i] = part if known is None else (known + part) % p
+    return rows
+
+
+def _add_weights(step: Step, rows: Array, slope: Array, x: Array, p: int) -> None:
+    count = len(slope)
+    flat = slope.reshape(count, -1, slope.shape[-1])
+    if step.word == "bias":
+        parts = flat.sum(axis=1) % p
+    else:
+        parts = _dot(flat.transpose(0, 2, 1), x.reshape(count, -1, x.shape[-1]), p)
+    places, used = step.data.ravel(), step.data.ravel() >= 0
+    np.add.at(rows.T, places[used], parts.reshape(count, -1)[:, used].T)
+    np.mod(rows, p, out=rows)
+
+
+def _scatter(step: Step, slope: Array, x: Array, p: int) -> Array:
+    out = np.zeros((len(x), x[0].size), dtype=np.int64)
+    np.add.at(out.T, step.data.ravel(), slope.reshape(len(x), -1).T)
+    return out.reshape(x.shape) % p
+
+
+def _derivative(coefficients: Sequence[Fraction]) -> list[Fraction]:
+    return [k * c for k, c in enumerate(coefficients)][1:]
+
+
+_SLOPES: dict[str, Callable[..., tuple[Array, ...]]] = {
+    "linear": lambda s, w, p, dy, x: (_dot(dy, _matrix(s, w), p),),
+    "bias": lambda s, w, p, dy, x: (dy,),
+    "gather": lambda s, w, p, dy, x: (_scatter(s, dy, x, p),),
+    "add": lambda s, w, p, dy, x, y: (dy, dy),
+    "multiply": lambda s, w, p, dy, x, y: (dy * y % p, dy * x % p),
+    "matmul": lambda s, w, p, dy, x, y: (_dot(dy, y.swapaxes(1, 2), p), _dot(x.swapaxes(1, 2), dy, p)),
+    "power": lambda s, w, p, dy, x: (s.data * _power(x, s.data - 1, p) % p * dy % p,),
+    "polynomial": lambda s, w, p, dy, x: (_horner(x, _derivative(s.data), p) * dy % p,),
+}
+"""Slopes of what a step reads, from the slope ``dy`` of its value."""

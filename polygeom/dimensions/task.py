@@ -1,0 +1,57 @@
+"""The dimension of one network as a task of a sweep: plain data in, plain data out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from polygeom.dimensions.compute import dimension
+from polygeom.dimensions.result import DimensionResult
+from polygeom.network import parse
+
+ALGORITHM = 1
+"""Raised when stored dimensions no longer count."""
+_MOST_BITS = 10_000
+
+
+def describe(text: str) -> dict[str, Any]:
+    """The columns of a table that follow from the text of a network alone, ``"network"`` being its canonical text.
+
+    Raises
+    ------
+    FormatError
+        When the text is not a network.
+
+    Examples
+    --------
+    >>> describe("[2, 3, 3, 1] r=2,3")["activation"]
+    '2,3'
+    """
+    network = parse(text)
+    facts: dict[str, Any] = {"network": network.text, "parameters": network.parameter_count}
+    if network.widths is not None and network.activation_degrees is not None:
+        degrees = network.activation_degrees
+        facts["widths"] = "[" + ",".join(str(width) for width in network.widths) + "]"
+        facts["activation"] = ",".join(str(degree) for degree in (degrees[:1] if len(set(degrees)) == 1 else degrees))
+        facts |= {"gauge": network.gauge, "expected_dimension": network.expected_dimension}  # costly for other networks
+    inputs, degree = network.input_dimension, network.degree
+    if min(inputs, degree) * math.log2(inputs + degree + 1) < _MOST_BITS:
+        facts["ambient_dimension"] = network.ambient_dimension
+    return facts
+
+
+def run(task: dict[str, Any]) -> dict[str, Any]:
+    """Compute the row of one task with the argument ``{"network": text, "options": {…}}`` and a ``seed``.
+
+    Options are keyword arguments of `polygeom.dimensions.dimension`: ``method``, ``error``, ``memory``.
+    """
+    argument = task["argument"]
+    return dimension(argument["network"], rng=task["seed"], **argument.get("options", {})).as_dict()
+
+
+def certificate(task: dict[str, Any]) -> dict[str, Any]:
+    """The certificate of a result ``{"result": as_dict, "seed": int}``."""
+    from polygeom.dimensions.proofs.certificate import certify
+
+    result = DimensionResult.from_dict(task["result"])
+    return certify(result.network, result=result, rng=task["seed"])

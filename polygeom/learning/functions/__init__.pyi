@@ -1,0 +1,10 @@
+from .coefficient_map import coefficient_jacobian as coefficient_jacobian
+from .coefficient_map import coefficients as coefficients
+from .coefficient_map import core_matrix as core_matrix
+from .critical_functions import complex_critical_functions as complex_critical_functions
+from .extrapolation import directional_r2 as directional_r2
+from .function_loss import FunctionLoss as FunctionLoss
+from .function_loss import descend as descend
+from .harmonics import harmonic_basis as harmonic_basis
+from .harmonics import tangent_spectrum as tangent_spectrum
+from .inverse_map import find_weights as find_weights

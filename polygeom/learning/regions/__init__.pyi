@@ -1,0 +1,10 @@
+from .confusion import gradient_confusion as gradient_confusion
+from .confusion import gradient_products as gradient_products
+from .hyperplanes import boundary_distances as boundary_distances
+from .hyperplanes import cell_inradii as cell_inradii
+from .hyperplanes import hyperplane_cosines as hyperplane_cosines
+from .hyperplanes import spectral_norm_product as spectral_norm_product
+from .hyperplanes import spectral_norms as spectral_norms
+from .regions import activation_patterns as activation_patterns
+from .regions import sign_patterns as sign_patterns
+from .sections import cross_section as cross_section

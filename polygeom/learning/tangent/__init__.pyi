@@ -1,0 +1,14 @@
+from .anisotropy import anisotropy_directions as anisotropy_directions
+from .eigen import eigensystem as eigensystem
+from .eigen import nystrom_eigensystem as nystrom_eigensystem
+from .eigen import operator_eigensystem as operator_eigensystem
+from .eigen import subspace_overlap as subspace_overlap
+from .linearised import kernel_regression as kernel_regression
+from .linearised import linearize as linearize
+from .operators import tangent_operator as tangent_operator
+from .tangent_kernel import TangentKernel as TangentKernel
+from .tangent_kernel import empirical_ntk as empirical_ntk
+from .tangent_kernel import jacobian as jacobian
+from .tangent_kernel import kernel_diagonal as kernel_diagonal
+from .target_alignment import alignment as alignment
+from .target_alignment import centred_alignment as centred_alignment

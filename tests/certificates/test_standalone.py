@@ -1,0 +1,177 @@
+"""The checker in one file stands alone, and agrees with the other one on honest certificates and on altered ones."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from certificates.alterations import Data, alter, honest, plain, true
+from certificates.test_alterations import verdict
+
+import polygeom
+from polygeom import certificates
+from polygeom.cli import run
+from polygeom.dimensions import certify as certify_dimension
+from polygeom.errors import PolygeomError
+from polygeom.ideal import interpolate
+from polygeom.ideal.proofs.certificate import certify as certify_ideal
+from polygeom.testing.zoo import ZOO
+
+TEXT = certificates.standalone()
+HONEST = int(os.environ.get("POLYGEOM_HONEST", "2000"))
+
+
+@pytest.fixture(scope="module")
+def check() -> Any:
+    names: dict[str, Any] = {"__name__": "check"}
+    exec(compile(TEXT, "check.py", "exec"), names)
+
+    def limited(data: Data) -> int:
+        names["LIMITS"].update(cells=2e6, end=time.monotonic() + 5)
+        status: int = names["check"](data)[0]
+        return status
+
+    return limited
+
+
+@pytest.fixture(scope="module")
+def slow_check() -> Any:
+    """Without python-flint."""
+    names: dict[str, Any] = {"__name__": "check"}
+    exec(compile(TEXT, "check.py", "exec"), names)
+    names["flint"] = None
+    return lambda data: names["check"](data)[0]
+
+
+def test_it_is_one_short_file_that_imports_the_standard_library() -> None:
+    assert len(TEXT.splitlines()) <= 400
+    imported = {
+        (alias.name if isinstance(node, ast.Import) else node.module).split(".")[0]
+        for node in ast.walk(ast.parse(TEXT))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    assert imported - sys.stdlib_module_names == {"flint"}
+
+
+def test_it_runs_as_a_program_with_four_statuses(tmp_path: Path, capsys: Any) -> None:
+    assert run(["verify", "--standalone"]) == 0
+    program = tmp_path / "check.py"
+    program.write_text(capsys.readouterr().out, encoding="utf-8")
+    data = next(d for d in honest() if d["kind"] == "ideal")
+    for name, content in (
+        ("true", data),
+        ("false", {**data, "claim": {**data["claim"], "counts": {"3": 2}}}),
+        ("no", []),
+    ):
+        (tmp_path / name).write_text(json.dumps(content))
+    statuses = []
+    for arguments in (["true"], ["false"], ["no"], ["--timeout", "1e-9", "true"], ["true", "false"], []):
+        command = [sys.executable, "-I", str(program), *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+        assert not done.stderr
+        statuses.append(done.returncode)
+    assert statuses == [0, 1, 2, 3, 1, 2]
+
+
+@pytest.mark.parametrize("number", range(17))
+def test_honest_certificates_are_valid_for_both(number: int, check: Any, slow_check: Any) -> None:
+    data = honest()[number]
+    if data["kind"] != "frontier":
+        assert check(data) == 0
+        argument = (data.get("completeness") or {}).get("argument")
+        assert slow_check(data) == (3 if argument == "section" else 0)
+
+
+def zoo() -> Iterator[Data]:
+    for network in ZOO:
+        try:
+            yield plain(certify_dimension(network))
+        except PolygeomError:  # a layer that certificates do not have
+            continue
+
+
+def test_layers_of_all_kinds_are_read_alike(check: Any) -> None:
+    answers = Counter(check(data) for data in zoo() if len(data["lower"]["weights"]) < 12)
+    assert set(answers) <= {0, 3}
+    assert answers[0] > 15
+
+
+def some_networks(rng: random.Random) -> str:
+    """A small network of some family."""
+    n, a, m = (rng.randint(1, 3) for _ in range(3))
+    r = rng.randint(1, 3)
+    widths = ",".join(str(rng.randint(1, 4)) for _ in range(rng.randint(2, 4)))
+    degrees = "" if widths.count(",") == 1 else f" r={r}"
+    choices = [f"[{widths}]{degrees}"] * 8
+    choices += [f"[{n},{a},{m}] r={r} bias", f"[{n},{a},{m}] p=0,1,1", f"ccp({n},rank={a},degree={min(r, 2)})"]
+    choices += [f"product_network({n},rank={a},degree={r})", f"convolutional({3 + n},kernels=[2,2],degrees={r})"]
+    choices += [f"lightning_attention(tokens={n},features={min(a, 2)},rank=1,outputs=1)"]
+    return rng.choice(choices)
+
+
+def agree(count: int, check: Any) -> Counter[tuple[str, bool, int]]:
+    """Both verdicts on honest certificates, one in ten of an ideal."""
+    found: Counter[tuple[str, bool, int]] = Counter()
+    for number in range(count):
+        rng = random.Random(f"honest {number}")
+        text = some_networks(rng)
+        if number % 10:
+            data = plain(certify_dimension(text, rng=rng.randrange(1000)))
+        else:
+            data = plain(certify_ideal(interpolate(text, rng.randint(1, 2), timeout=20, rng=rng.randrange(1000))))
+        found[data["kind"], polygeom.verify(data).valid, check(data)] += 1
+    return found
+
+
+def test_forty_honest_certificates(check: Any) -> None:
+    found = agree(40, check)
+    assert {(valid, status) for _, valid, status in found} <= {(True, 0), (True, 3)}
+    assert sum(n for (_, _, status), n in found.items() if status == 0) > 34
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_two_thousand_honest_certificates(check: Any) -> None:
+    """POLYGEOM_HONEST sets another number."""
+    found = agree(HONEST, check)
+    print(found)
+    assert {(valid, status) for _, valid, status in found} <= {(True, 0), (True, 3)}
+    assert sum(n for (_, _, status), n in found.items() if status == 0) > 0.9 * HONEST
+
+
+def compare(count: int, check: Any) -> Counter[tuple[bool | None, int]]:
+    """What one checker calls valid, so does the other; what the short one accepts besides is true.
+
+    It does not read what it does not need: scalings, exchanges, spaces of weights.
+    """
+    found: Counter[tuple[bool | None, int]] = Counter()
+    for number in range(count):
+        data = alter(random.Random(f"both {number}"))
+        if data.get("kind") == "frontier":
+            continue
+        one, other = verdict(data), check(data)
+        found[one, other] += 1
+        assert one is not True or other in (0, 3), number
+        assert other != 0 or one is True or true(data), number
+    return found
+
+
+def test_both_agree_on_altered_certificates(check: Any) -> None:
+    assert {(True, 0), (False, 1), (None, 2)} <= set(compare(200, check))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_both_agree_on_many_altered_certificates(check: Any) -> None:
+    print(compare(10 * HONEST, check))
