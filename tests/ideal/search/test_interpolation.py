@@ -228,7 +228,7 @@ FAMILIES = [
     ("ccp(2,rank=1,degree=2)", 4, {3: 1}, (3, (1, 1, 1))),
     ("product_network(3,rank=1,degree=2)", 4, {3: 1}, (3, (1, 1, 1))),
     ("convolutional(4,kernels=[2,2],degrees=2)", 4, {1: 15, 2: 1, 3: 3}, None),
-    ("lightning_attention(tokens=2,features=2,rank=1,outputs=1)", 4, {1: 34, 2: 3}, (3, (1, 2))),
+    ("lightning_attention(tokens=2,features=2,rank=1,outputs=1)", 4, {1: 14, 2: 3}, (3, (1, 2))),
     ("x=input(2); a=dense(x,1); b=power(a,2); c=dense(b,2); sum(x,c)", 3, {1: 4, 2: 6}, (4, (1, 3))),
 ]
 
