@@ -8,7 +8,6 @@ of its parts``; its value is the constant plus the values of its parts. Why each
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Annotated
@@ -17,7 +16,7 @@ import numpy as np
 from msgspec import Meta
 
 from polygeom.dimensions.proofs.decoding import LARGEST, Natural, Positive, Record
-from polygeom.dimensions.proofs.jacobians import rank
+from polygeom.dimensions.proofs.jacobians import is_odd_prime, rank
 from polygeom.dimensions.proofs.limits import Budget
 
 Widths = tuple[int, ...]
@@ -316,7 +315,7 @@ def _conditions(n: int, m: int, r: int, t: int, asked: int, budget: Budget) -> i
     If ``ℓ_i(x) = ω_i ℓ_i(y)`` for all forms, with r-th roots of unity, then all these polynomials agree at ``x`` and
     ``y``. The rank of the functionals ``f ↦ f(x) - f(y)`` is taken at chosen forms, modulo a prime with such roots.
     """
-    p = next(q for q in range(r * (2**20 // r) + 1, 2**26, r) if q > 2**20 and _prime(q))
+    p = next(q for q in range(r * (2**20 // r) + 1, 2**26, r) if q > 2**20 and is_odd_prime(q))
     root = next(w for g in range(2, p) if _order(w := pow(g, (p - 1) // r, p), r, p))
     draw = np.random.default_rng(17)
     forms = draw.integers(1, p, size=(m, n))
@@ -337,10 +336,6 @@ def _conditions(n: int, m: int, r: int, t: int, asked: int, budget: Budget) -> i
             if found >= asked or len(rows) > 4 * wanted:
                 break
     return found
-
-
-def _prime(q: int) -> bool:
-    return all(q % d for d in range(2, math.isqrt(q) + 1))
 
 
 def _order(w: int, r: int, p: int) -> bool:
