@@ -6,18 +6,13 @@ Its main function is ``polygeom.dimension("[3,3,3] r=2")``.
 from polygeom.dimensions.bounds.bound import Bound
 from polygeom.dimensions.bounds.search import upper_bound
 from polygeom.dimensions.compute import dimension
-from polygeom.dimensions.proofs.certificate import certify, write_certificate
-from polygeom.dimensions.proofs.outcome import Verification
-from polygeom.dimensions.proofs.verification import verify
+from polygeom.dimensions.proofs.certificate import certify
 from polygeom.dimensions.result import DimensionResult
 
 __all__ = [
     "Bound",
     "DimensionResult",
-    "Verification",
     "certify",
     "dimension",
     "upper_bound",
-    "verify",
-    "write_certificate",
 ]
