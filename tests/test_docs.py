@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,20 @@ def blocks(page: Path) -> list[Block]:
     return [Block(found[1], found[2], text.count("\n", 0, found.start(2))) for found in FENCE.finditer(text)]
 
 
+def skip_without_its_extra(report: str) -> None:
+    """Skip where what went wrong is that a package of an extra is not installed."""
+    for package, extra in EXTRAS.items():
+        missing = f"No module named '{package}", f"needs {package} (extra {extra})", "(extras "
+        if find_spec(package) is None and any(text in report for text in missing):
+            pytest.skip(f"needs {package} (extra {extra})")
+
+
 def run_python(page: Path, block: Block, names: dict[str, object]) -> None:
     test = doctest.DocTestParser().get_doctest(block.text, names, page.name, str(page), block.line)
     report: list[str] = []
     doctest.DocTestRunner(optionflags=FLAGS).run(test, out=report.append, clear_globs=False)
     names.update(test.globs)
+    skip_without_its_extra("".join(report))
     assert not report, "".join(report)
 
 
@@ -59,6 +69,7 @@ def run_command(page: Path, command: str, output: str, folder: Path) -> None:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], cwd=folder, capture_output=True, text=True, timeout=120
     )
+    skip_without_its_extra(done.stderr)
     assert done.returncode == 0, f"{page.name}: {command}\n{done.stderr}"
     if output.strip():
         assert doctest.OutputChecker().check_output(output, done.stdout, FLAGS), (
@@ -81,7 +92,9 @@ def test_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_the_examples_of_a_module_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_of_a_module_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     try:
         module = importlib.import_module(name)
@@ -90,7 +103,9 @@ def test_the_examples_of_a_module_run(name: str, tmp_path: Path, monkeypatch: py
             pytest.skip(f"needs {error.name} (extra {EXTRAS[error.name]})")
         raise
     failed, _ = doctest.testmod(module, optionflags=FLAGS)
-    assert failed == 0
+    report = capsys.readouterr().out
+    skip_without_its_extra(report)
+    assert failed == 0, report
 
 
 @pytest.mark.parametrize(

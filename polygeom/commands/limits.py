@@ -70,12 +70,13 @@ def last_resort(timeout: float | None) -> Iterator[None]:
         raise BudgetError(f"stopped after {timeout:g} s, in a step that cannot be divided; write a larger --timeout")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, timeout + GRACE)
+    clock = signal.setitimer(signal.ITIMER_REAL, timeout + GRACE)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *clock)  # somebody else's clock goes on
 
 
 def _in_supervision(frame: FrameType | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from polygeom.ideal.counting.fibre import Fibre, fibre
 from polygeom.ideal.counting.invariants import degree, ed_degree, learning_degree
 from polygeom.ideal.inclusion import Inclusion
 from polygeom.ideal.neurovariety import Neurovariety
@@ -16,4 +17,6 @@ __all__ = [
     "degree",
     "ed_degree",
     "learning_degree",
+    "fibre",
+    "Fibre",
 ]

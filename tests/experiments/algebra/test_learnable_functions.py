@@ -46,6 +46,7 @@ def test_one_neuron_with_every_kind_of_target() -> None:
     assert numbers["runs"] == 8
 
 
+@pytest.mark.slow  # every study runs through the same pool, whose rows test_study compares
 def test_the_same_rows_with_one_and_two_workers() -> None:
     config = dataclasses.replace(TINY, targets=("teacher", "few"))
     one = run(learnable_functions.STUDY, config=config, workers=1).table

@@ -133,6 +133,7 @@ def test_no_polynomial_network_beats_the_best_polynomial(images: pandas.DataFram
     assert (rows["psnr"] <= rows["psnr_best_polynomial"] + 1e-6).all()
 
 
+@pytest.mark.slow  # every study runs through the same pool, whose rows test_study compares
 def test_the_same_seed_gives_the_same_rows_for_any_number_of_workers() -> None:
     changes = {"images": ("random",), **SMALL, "models": ("relu:raw", "ccp3:centred")}
     here = rows_of(coordinate, seed=1, **changes)

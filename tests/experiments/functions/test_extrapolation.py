@@ -38,6 +38,7 @@ def test_degree_two_does_not() -> None:
     assert measured("quick", "ccp", 2, train=300, steps=1000)["error outside"] > 0.8
 
 
+@pytest.mark.slow  # every study runs through the same pool, whose rows test_study compares
 def test_the_same_seed_gives_the_same_table_with_one_and_two_workers() -> None:
     config = configured(extrapolation.STUDY, "quick", train=100, steps=60, mlp_width=16)
     one = run(extrapolation.STUDY, config=config, repeats=2).table

@@ -62,6 +62,7 @@ def test_the_solver_sees_the_images_of_the_problem() -> None:
     torch.testing.assert_close(solver(visual_analogy._numbers(problems)[:5]), network(chosen), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow  # every study runs through the same pool, whose rows test_study compares
 def test_a_seed_gives_the_same_rows_with_one_and_two_workers() -> None:
     config = dataclasses.replace(TINY, encoders=("plain",))
     one = run(visual_analogy.STUDY, config=config, repeats=2, workers=1).table

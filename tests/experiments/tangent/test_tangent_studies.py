@@ -92,12 +92,14 @@ def test_the_rank_of_the_tangent_kernel_on_images(bias: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ["cifar2", "network-vs-ntk"])
+@pytest.mark.slow  # every study runs through the same pool, whose rows test_study compares
 def test_the_number_of_workers_changes_nothing(name: str, tables: dict[str, pandas.DataFrame]) -> None:
     module, small = STUDIES[name]
     again = run(module.STUDY, config=configured(module.STUDY, **small), workers=2).table
     pandas.testing.assert_frame_equal(tables[name], again, check_exact=True)
 
 
+@pytest.mark.slow
 def test_the_command_writes_table_and_figure(tmp_path: Path) -> None:
     arguments = "study network-vs-ntk --widths 10,20 --activations relu --samples 6 --dimension 8 --test 5 --out out"
     done = subprocess.run(
@@ -139,7 +141,14 @@ RESIDUAL = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", RESIDUAL)
+# One small study with a residual network is enough for every change; the larger ones take as long as fifty other tests.
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.slow if n in ("anisotropy", "cifar2", "ntk-eigenfunctions") else ())
+        for n in RESIDUAL
+    ],
+)
 def test_residual_networks_in_every_study(name: str) -> None:
     module, small = RESIDUAL[name]
     table = run(module.STUDY, config=configured(module.STUDY, **small)).table

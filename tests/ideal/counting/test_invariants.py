@@ -109,7 +109,7 @@ def test_critical_points_over_a_prime_field(text: str, form: str, value: int) ->
 
 @pytest.mark.parametrize(
     ("text", "form", "value"),
-    DISTANCES,
+    [pytest.param(*case, marks=pytest.mark.slow if case[0] == "[2,2,3] r=2" else ()) for case in DISTANCES],
 )
 def test_critical_points_by_monodromy(text: str, form: str, value: int) -> None:
     count = ed_degree(text, form, method="monodromy")

@@ -157,11 +157,12 @@ def test_memory_is_enforced_whatever_needs_it() -> None:
 
 
 def test_a_process_gives_the_same_numbers() -> None:
-    here, there = Interpolation("[2,2,2,1] r=3"), Interpolation("[2,2,2,1] r=3", workers=2)
+    here, there = Interpolation("[2,2,2] r=3"), Interpolation("[2,2,2] r=3", workers=2)
     with here, there:
-        for _ in range(6):
+        for _ in range(4):
             one, other = here.advance(), there.advance()
             assert record_of(one) | {"elapsed": 0} == record_of(other) | {"elapsed": 0}
+        assert here.equations
 
 
 def test_completeness_is_proved_in_a_process_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +228,7 @@ FAMILIES = [
     ("ccp(2,rank=1,degree=2)", 4, {3: 1}, (3, (1, 1, 1))),
     ("product_network(3,rank=1,degree=2)", 4, {3: 1}, (3, (1, 1, 1))),
     ("convolutional(4,kernels=[2,2],degrees=2)", 4, {1: 15, 2: 1, 3: 3}, None),
-    ("lightning_attention(tokens=2,features=2,rank=1,outputs=1)", 4, {1: 34, 2: 3}, (3, (1, 2))),
+    ("lightning_attention(tokens=2,features=2,rank=1,outputs=1)", 4, {1: 14, 2: 3}, (3, (1, 2))),
     ("x=input(2); a=dense(x,1); b=power(a,2); c=dense(b,2); sum(x,c)", 3, {1: 4, 2: 6}, (4, (1, 3))),
 ]
 

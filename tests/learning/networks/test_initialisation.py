@@ -195,3 +195,22 @@ def test_a_shared_weight_is_drawn_once() -> None:
     tied = initialise(nn.Sequential(shared, nn.Tanh(), shared), "normal", 1)
     assert torch.equal(tied[0].weight, initialise(nn.Linear(5, 5), "normal", 1).weight)
     assert math.isfinite(float(tied(torch.ones(1, 5)).detach().sum()))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_last_use_of_a_shared_weight_has_size_one(seed: int) -> None:
+    network = parse("[6,6,6,6,6,1] r=2 tied")
+    points = torch.randn(300, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    drawn = draw_network(network, "normal", torch.Generator().manual_seed(seed))
+    w = calibrated(network, drawn, points)
+    chain = [names["W"] for names in network.weight_names if "W" in names]
+    shared = max(chain, key=chain.count)
+    assert chain.count(shared) > 1
+    h, sizes = points, []
+    for name in chain:
+        z = h @ w[name].T
+        sizes.append(rms(z))
+        h = z * z
+    last = max(number for number, name in enumerate(chain) if name == shared)
+    assert sizes[last] == pytest.approx(1, rel=1e-8)
+    assert sizes[-1] == pytest.approx(1, rel=1e-8)
