@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from polygeom.dimensions.identifiability import identifiability, threshold
     from polygeom.errors import PolygeomError
     from polygeom.exchange.torch_models import from_torch
-    from polygeom.ideal import Neurovariety, degree, ed_degree, learning_degree
+    from polygeom.ideal import Neurovariety, degree, ed_degree, fibre, learning_degree
     from polygeom.network import Network, parse
     from polygeom.network.selection import architectures
     from polygeom.report import portrait
@@ -48,6 +48,7 @@ _HOMES = {
     "degree": "polygeom.ideal",
     "ed_degree": "polygeom.ideal",
     "learning_degree": "polygeom.ideal",
+    "fibre": "polygeom.ideal",
     "from_torch": "polygeom.exchange.torch_models",
     "sweep": "polygeom.tables.dimensions",
     "portrait": "polygeom.report",
@@ -72,6 +73,7 @@ __all__ = [
     "degree",
     "ed_degree",
     "learning_degree",
+    "fibre",
     "from_torch",
     "sweep",
     "portrait",

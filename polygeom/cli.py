@@ -17,6 +17,7 @@ COMMANDS = {
     "dim": ("polygeom.commands.algebra.dim", "Dimension of the neurovariety of one or several networks."),
     "ideal": ("polygeom.commands.algebra.ideal", "Equations of the neurovariety of a network."),
     "degree": ("polygeom.commands.algebra.degree", "Degree of the neurovariety of a network."),
+    "fibre": ("polygeom.commands.algebra.fibre", "How many weights give the same function."),
     "contains": ("polygeom.commands.algebra.contains", "Whether a function belongs to the neurovariety of a network."),
     "sweep": (
         "polygeom.commands.tables.sweep",

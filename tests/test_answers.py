@@ -17,6 +17,8 @@ ANSWERS: dict[str, Callable[[], Answer]] = {
     "explain": lambda: polygeom.explain("[5,5,5,1] r=2", rng=3),
     "threshold": lambda: polygeom.threshold([2, 2, 4, 1], rng=3),
     "frontier": lambda: polygeom.frontier(2, 1, 2, 3, rng=3),
+    "degree": lambda: polygeom.degree("[2,2,1] r=4", rng=3),
+    "fibre": lambda: polygeom.fibre("[2,2,1] r=4", rng=3),
     "ideal": lambda: polygeom.Neurovariety("[3,2,1] r=2", rng=3).ideal(),
     "comparison": lambda: compare(
         read_ideal("c1x200", "[3,2,1] r=2"), polygeom.Neurovariety("[3,2,1] r=2").search(), rng=3

@@ -24,6 +24,7 @@ from polygeom.dimensions.counts import (
     output_degree,
     parameter_count,
 )
+from polygeom.dimensions.fibres import known_fibre
 from polygeom.dimensions.theorems import FINKEL, USEVICH, identifying_theorems
 from polygeom.errors import PolygeomError
 from polygeom.network import Network, as_network, mlp
@@ -31,7 +32,7 @@ from polygeom.network import Network, as_network, mlp
 
 @dataclass(frozen=True, slots=True)
 class Identifiability:
-    """Whether a network is finitely identifiable, and why.
+    """Whether a network is globally, finitely or not identifiable, and why.
 
     Attributes
     ----------
@@ -49,6 +50,8 @@ class Identifiability:
     free:
         The number of weights that the symmetries leave free (parameters less ``gauge``); identifiable means that the
         dimension is this number.
+    fibre, fibre_reason:
+        How many weights, up to scalings and permutations, give a generic function, where a theorem says so.
     """
 
     network: str
@@ -57,17 +60,28 @@ class Identifiability:
     reason: str
     dimension: int
     free: int
+    fibre: int | None = None
+    fibre_reason: str = ""
+
+    @property
+    def level(self) -> str:
+        """``"globally"``, ``"finitely"`` or ``"not"``: globally only where a theorem says that it is one weight.
+
+        Where no theorem counts the weights, `polygeom.fibre` does.
+        """
+        return "not" if not self.identifiable else "globally" if self.fibre == 1 else "finitely"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON and tables."""
-        return asdict(self)
+        return asdict(self) | {"level": self.level}
 
     def __str__(self) -> str:
         """One line for a reader."""
-        word = "finitely identifiable" if self.identifiable else "not finitely identifiable"
+        word = "not finitely identifiable" if self.level == "not" else f"{self.level} identifiable"
         sure = PROVED if self.proved else PROBABLE
         counts = f"dimension {self.dimension}, {self.free} weights up to symmetries"
-        return f"{self.network}: {word} ({sure}): {self.reason}; {counts}"
+        theorem = f"; {self.fibre} up to scalings and permutations: {self.fibre_reason}" if self.fibre_reason else ""
+        return f"{self.network}: {word} ({sure}): {self.reason}; {counts}{theorem}"
 
 
 def identifiability(network: Network | str, *, error: float = 1e-9, rng: int = 0) -> Identifiability:
@@ -88,8 +102,11 @@ def identifiability(network: Network | str, *, error: float = 1e-9, rng: int = 0
     Examples
     --------
     >>> print(identifiability("[4,3,2] r=2"))
-    [4,3,2] r=2: finitely identifiable (proved): non-increasing widths, arXiv 2506.17093 Corollary 16; dimension 15, \
-15 weights up to symmetries
+    [4,3,2] r=2: globally identifiable (proved): non-increasing widths, arXiv 2506.17093 Corollary 16; dimension 15, \
+15 weights up to symmetries; 1 up to scalings and permutations: Kruskal's theorem for every pair of layers, arXiv \
+2506.17093 Theorem 11
+    >>> identifiability("[4,8,1] r=4").level, identifiability("[4,8,1] r=4").fibre
+    ('finitely', 2)
     >>> identifiability("[2,2,4,1] r=2").identifiable
     False
     """
@@ -99,12 +116,17 @@ def identifiability(network: Network | str, *, error: float = 1e-9, rng: int = 0
         widths, degrees = network.widths, network.activation_degrees
         coefficients = widths[-1] * capped_monomials(widths[0], output_degree(degrees), free)
         if free <= coefficients and (theorem := next(identifying_theorems(widths, degrees), None)):
-            return Identifiability(network.text, True, True, theorem, free, free)
+            return Identifiability(network.text, True, True, theorem, free, free, *_fibre(network))
     result = dimension(network, error=error, rng=rng)
     if result.identifiable:
-        return Identifiability(network.text, True, True, "rank", result.dimension, free)
+        return Identifiability(network.text, True, True, "rank", result.dimension, free, *_fibre(network))
     reason = result.bound if result.identifiable is False else "no rank reaches the number of weights"
     return Identifiability(network.text, False, result.identifiable is False, reason, result.dimension, free)
+
+
+def _fibre(network: Network) -> tuple[int | None, str]:
+    known = known_fibre(network)
+    return (None, "") if known is None or known.value is None else (known.value, known.reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from polygeom.ideal.counting.fibre import Fibre, fibre
 from polygeom.ideal.counting.invariants import degree, ed_degree, learning_degree
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.inclusion import Inclusion
@@ -20,4 +21,6 @@ __all__ = [
     "degree",
     "ed_degree",
     "learning_degree",
+    "fibre",
+    "Fibre",
 ]

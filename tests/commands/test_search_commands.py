@@ -83,7 +83,7 @@ def test_threshold_prints_one_line_each(capsys: Capture) -> None:
 def test_identifiability_and_explain_print_one_line_each(capsys: Capture) -> None:
     assert run(["identifiability", "[3,3,3] r=2", "[2,3,1] r=2"]) == 0
     first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith("[3,3,3] r=2: finitely identifiable (proved): equal widths")
+    assert first.startswith("[3,3,3] r=2: globally identifiable (proved): equal widths")
     assert "not finitely identifiable" in second
     assert run(["explain", "[5,5,5,1] r=2"]) == 0
     assert "10 below the expected 45: ≤ 35 by rotations" in capsys.readouterr().out

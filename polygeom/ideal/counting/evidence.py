@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from polygeom._version import __version__
+from polygeom.answers import PROBABLE, PROVED, UNKNOWN, Answer
 from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 
-PROVED, PROBABLE, UNKNOWN = "proved", "probable", "unknown"
 THEOREM, EQUATIONS, MONODROMY = ROUTES = ("theorem", "equations", "monodromy")
 METHODS = ("auto", "all", *ROUTES)
 
@@ -46,7 +46,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class Count(Answer):
     """A degree, or a number of critical points.
 
     Attributes

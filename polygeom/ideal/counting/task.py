@@ -79,6 +79,9 @@ class Task:
         rng = None if rng is None else integer("rng", rng, least=0)
         if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0):
             raise PolygeomError(f"timeout must be a positive number of seconds, got {timeout!r:.40}; write timeout=60")
+        from polygeom.ideal.counting.paths import kernels  # the first time ever this compiles for some seconds
+
+        del kernels
         started = time.monotonic()
         if not isinstance(source, Workspace):
             source = Workspace(source, rng=rng or 0)

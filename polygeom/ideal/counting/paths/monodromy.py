@@ -127,7 +127,7 @@ def monodromy(
     stopped, still = "idle", 0
     try:
         for number in range(rounds):
-            before = graph.count(home)
+            before, trace = graph.count(home), None
             steps = QUICK if number < 2 else Steps() if number < 4 else CAREFUL
             graph.saturate(steps)
             still = 0 if graph.count(home) > before and number else still + 1
@@ -210,7 +210,9 @@ class _Graph:
 
     def add(self, node: _Node, w: Array) -> list[int]:
         """Numbers of the solutions in the node, which takes up those that it did not know; -1 for what is none."""
-        proper = self.tracker.system.proper(w) if len(w) else np.zeros(0, dtype=bool)
+        if not len(w):
+            return []
+        proper = self.tracker.system.proper(w)
         marks = self.marks(w)
         numbers = []
         for row, mark, good in zip(w, marks, proper, strict=True):

@@ -97,9 +97,14 @@ def certified(system: System, w: Array, parameters: Array, *, until: float | Non
     return len(proved(system, w, parameters, until=until).different)
 
 
-def proved(system: System, w: Array, parameters: Array, *, until: float | None = None) -> Proved:
-    """The proofs themselves, see `Proved`; fewer rows when the time is up."""
-    if isinstance(system, CriticalPoints):
+def proved(
+    system: System, w: Array, parameters: Array, *, until: float | None = None, as_it_is: bool = False
+) -> Proved:
+    """The proofs themselves, see `Proved`; fewer rows when the time is up.
+
+    ``as_it_is`` keeps to the points at which the system evaluates the network; otherwise better ones may be taken.
+    """
+    if isinstance(system, CriticalPoints) and not as_it_is:
         system = system.well_conditioned
     parts: list[tuple[Array, ...]] = []
     rational = system.outputs.program.rational  # then there are no majorants

@@ -106,7 +106,11 @@ class Outputs:
 
     def image(self, w: Array) -> Array:
         """Coordinates of points of the neurovariety, a row for each of ``(B, P)`` weights."""
-        return self.raw(w)
+        return self.read(self.raw(w))
+
+    def read(self, raw: Array) -> Array:
+        """The coordinates as linear functions of the outputs at the points, in the last axis."""
+        return raw
 
     def marks(self, rng: np.random.Generator) -> Marks:
         """Three random linear functions of the image, by which functions are told apart."""
@@ -141,9 +145,13 @@ class Coefficients(Outputs):
         Source of the points; of several draws the best conditioned is kept.
     excess:
         How many times as many points as monomials: more cost more, and are better conditioned.
+    real:
+        Whether the points are real, so that real weights have real outputs.
     """
 
-    def __init__(self, network: Network, dimension: int, rng: np.random.Generator, *, excess: int = 1) -> None:
+    def __init__(
+        self, network: Network, dimension: int, rng: np.random.Generator, *, excess: int = 1, real: bool = False
+    ) -> None:
         coordinates = Coordinates(network)
         self.exponents = exponents = np.array(coordinates.monomials)
         count, top = len(exponents), int(exponents.sum(axis=1).max())
@@ -156,9 +164,9 @@ class Coefficients(Outputs):
         best: tuple[float, Array, Array] | None = None
         for draw in range(_DRAWS):
             points = excess * count if draw < _DRAWS // 2 else max(2, excess) * count
-            weights, inputs = np.ones(points, dtype=complex), _sphere(rng, points, network.input_dimension)
+            weights, inputs = np.ones(points, dtype=complex), _sphere(rng, points, network.input_dimension, real)
             if slack.any():
-                homogeneous = _sphere(rng, points, network.input_dimension + 1)
+                homogeneous = _sphere(rng, points, network.input_dimension + 1, real)
                 weights, inputs = homogeneous[:, 0] ** top, homogeneous[:, 1:] / homogeneous[:, :1]
             table = np.prod(inputs[:, None, :] ** exponents, axis=2) * roots * weights[:, None]
             condition = float(np.linalg.cond(table))
@@ -171,8 +179,8 @@ class Coefficients(Outputs):
         super().__init__(network, dimension, inputs.reshape(len(inputs), *network.input_shape))
         self.readout = np.kron(np.eye(network.output_dimension), inverse)[self.selection]
 
-    def image(self, w: Array) -> Array:
-        coefficients: Array = self.raw(w) @ self.readout.T
+    def read(self, raw: Array) -> Array:
+        coefficients: Array = raw @ self.readout.T
         return coefficients
 
     def combinations(self, rng: np.random.Generator, count: int) -> Array:
@@ -180,9 +188,9 @@ class Coefficients(Outputs):
         return rows
 
 
-def _sphere(rng: np.random.Generator, count: int, size: int) -> Array:
+def _sphere(rng: np.random.Generator, count: int, size: int, real: bool = False) -> Array:
     """Random inputs ``(count, n)`` of length ``√n``."""
-    points = complex_normal(rng, count, size)
+    points = rng.standard_normal((count, size)) if real else complex_normal(rng, count, size)
     sphere: Array = points * np.sqrt(size) / np.linalg.norm(points, axis=1, keepdims=True)
     return sphere
 
@@ -207,6 +215,10 @@ class System:
     def __init__(self, outputs: Outputs, matrix: Array, form: Array) -> None:
         self.outputs = outputs
         self.matrix, self.form = np.ascontiguousarray(matrix), np.ascontiguousarray(form, dtype=complex)
+
+    def image(self, w: Array) -> Array:
+        """What the trace test adds up: linear coordinates of the functions, not determined by the parameter."""
+        return self.outputs.image(w)
 
     def right(self, parameters: Array) -> Array:
         """The vectors in the equations of the kernels for parameters ``(…, ·)``."""
@@ -239,7 +251,7 @@ class System:
         size = self.outputs.dimension
         zero = np.zeros(self.matrix.shape[0] if self.kind == 0 else self.matrix.shape[1], dtype=complex)
         slopes = System.linearised(_Plain(self.outputs, self.matrix), w, zero[: len(self.matrix)])[3]
-        singular = np.linalg.svd(np.nan_to_num(slopes), compute_uv=False)
+        singular = np.linalg.svd(np.nan_to_num(self.outputs.read(slopes)), compute_uv=False)
         full: Array = singular[:, size - 1] > _FULL * singular[:, 0]
         return full
 

@@ -101,7 +101,7 @@ def trace_test(
     `Trace`, or None where the numbers of solutions at the three parameters differ: then some are missing, or paths were
     lost.
     """
-    if len(w) != len(w_away):
+    if len(w) != len(w_away) or not len(w):
         return None
     place = complex(0.5 + rng.uniform(-0.2, 0.2) + 1j * rng.choice([-1, 1]) * rng.uniform(0.4, 0.8))
     third = base + place * (away - base)
@@ -109,7 +109,7 @@ def trace_test(
     ends = _bijection(tracker, w, base, third, marks, steps)
     if ends is None:
         return None
-    image = tracker.system.outputs.image
+    image = tracker.system.image
     images = image(w), image(w_away), image(ends)
     functionals = complex_normal(rng, images[0].shape[1], _FUNCTIONALS)
     values = tuple(each @ functionals for each in images)

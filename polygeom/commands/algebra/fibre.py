@@ -1,0 +1,47 @@
+"""``polygeom fibre``: how many weights give the same function."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from polygeom.commands.limits import check_timeout, shows_progress
+
+
+@click.command()
+@click.argument("network", metavar="NETWORK")
+@click.option("--method", default="auto", show_default=True, metavar="auto|all|theorem|monodromy", help="How.")
+@click.option("--real", type=click.IntRange(1), metavar="N", help="Count real weights over N random real functions.")
+@click.option("--timeout", type=float, help="Seconds for everything; what is proved until then is the answer.")
+@click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
+@click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+def fibre(
+    network: str, method: str, real: int | None, timeout: float | None, seed: int, as_json: bool, quiet: bool
+) -> int:
+    """How many weights of NETWORK give the same generic function, up to scalings and permutations of its neurons.
+
+    One: the network is globally identifiable, the weights can be recovered from the function. The answer says whether
+    it rests on a theorem or on solutions followed over the complex numbers. With --real, for a network that fills its
+    space: over how many of N random real functions there are 0, 1, 2, … real weights.
+    """
+    check_timeout(timeout)
+    progress = _progress if shows_progress(quiet) else None
+    if real is not None:
+        from polygeom.ideal.counting.real import real_fibres
+
+        answer = real_fibres(network, real, timeout=timeout, rng=seed)
+        click.echo(json.dumps(answer.as_dict()) if as_json else str(answer))
+        return 0
+    from polygeom.ideal.counting.fibre import fibre as count
+
+    found = count(network, method=method, timeout=timeout, rng=seed, progress=progress)
+    if progress is not None:
+        click.echo("\r\033[K", err=True, nl=False)
+    click.echo(json.dumps(found.as_dict()) if as_json else str(found))
+    return 0 if found.value is not None or found.infinite else 1
+
+
+def _progress(paths: int, solutions: int) -> None:
+    click.echo(f"\rafter {paths} paths {solutions} weights", err=True, nl=False)
