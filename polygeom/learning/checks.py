@@ -226,6 +226,7 @@ def accept(
     name: str = "x",
     to: Tensor | None = None,
     separate: bool = True,
+    first: int | None = 1,
 ) -> tuple[Tensor, torch.Size]:
     """Points as the module reads them, and the shape of its outputs at one point: what every function begins with.
 
@@ -241,6 +242,8 @@ def accept(
         The precision and device to bring points to, those of the module if None.
     separate:
         Whether points must be treated each on its own, which is tried on two of them.
+    first:
+        How many points to evaluate at, None for all: a mini-batch for modules that need one.
 
     Raises
     ------
@@ -250,13 +253,13 @@ def accept(
     given = tensor(x, name)
     wanted = like(module, given) if to is None else to
     if given.is_floating_point():
-        return _tried(call, points(given, wanted, name=name), separate)
+        return _tried(call, points(given, wanted, name=name), separate, first)
     kept = reads_integers(module)
     try:
-        return _tried(call, points(given, wanted, name=name, integers=kept), separate)
+        return _tried(call, points(given, wanted, name=name, integers=kept), separate, first)
     except _Unreadable as error:
         try:
-            return _tried(call, points(given, wanted, name=name, integers=not kept), separate)
+            return _tried(call, points(given, wanted, name=name, integers=not kept), separate, first)
         except PolygeomError:
             raise error from None
 
@@ -266,9 +269,9 @@ def reads_integers(module: nn.Module) -> bool:
     return any(isinstance(part, nn.Embedding | nn.EmbeddingBag) for part in module.modules())
 
 
-def _tried(call: Callable[[Tensor], Any], x: Tensor, separate: bool) -> tuple[Tensor, torch.Size]:
+def _tried(call: Callable[[Tensor], Any], x: Tensor, separate: bool, first: int | None) -> tuple[Tensor, torch.Size]:
     with torch.no_grad():
-        found = outputs(evaluate(call, x[:1]), 1)
+        found = outputs(evaluate(call, x[:first]), len(x[:first]))
         if not torch.isfinite(found).all():
             raise PolygeomError("module must have finite outputs, got some that are not; scale inputs or weights down")
         if separate:

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from network.added_layers import ADDED
 
+from polygeom.dimensions.ranks.confidence import heights
 from polygeom.errors import FormatError, PolygeomError
-from polygeom.network import LAYERS, Layer, Network, Node, parse
+from polygeom.network import LAYERS, Layer, Network, parse
 from polygeom.network.layers import Input
+from polygeom.network.nodes import Node
 from polygeom.testing import check_layer
 from polygeom.testing.formulas import filled
 
@@ -133,3 +135,53 @@ def test_names_of_weights_cannot_collide() -> None:
     named = dataclass(frozen=True)(type("Named", (Layer,), {"kind": "named", "parameters": parameters}))
     with pytest.raises(PolygeomError, match="weights of layers must be named by letters, got 'W1'"):
         Network((Node(Input((2,))), Node(named(), (0,))))
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated(Layer):
+    """``x ↦ 8 w x``, as a sum of eight terms that no shape of the network shows."""
+
+    kind: ClassVar[str] = "repeated"
+
+    def parameters(self, *inputs: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        return {"w": (1,)}
+
+    def apply(self, engine: Any, inputs: Any, weights: Any, shapes: Any) -> Any:
+        eight = np.zeros((1, 8), dtype=np.int64)
+        return engine.linear(engine.reindex(inputs[0], eight[0]), engine.arrange(weights["w"], eight))
+
+
+del LAYERS["repeated"]
+
+
+def test_heights_count_the_terms_that_a_layer_sums() -> None:
+    network = Network((Node(Input((1,))), Node(Repeated(), (0,))))
+    assert heights(network).norm >= 3
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed(Layer):
+    """Every primitive that the check of certificates can write down, one after the other."""
+
+    kind: ClassVar[str] = "mixed"
+
+    def parameters(self, *inputs: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        return {"W": (2, inputs[0][-1]), "b": (2,)}
+
+    def shape(self, *inputs: tuple[int, ...]) -> tuple[int, ...]:
+        return (inputs[0][0], 2)
+
+    def apply(self, engine: Any, inputs: Any, weights: Any, shapes: Any) -> Any:
+        tokens = shapes[0][0]
+        y = engine.bias(engine.linear(inputs[0], weights["W"]), weights["b"])
+        turned = engine.reindex(y, np.arange(2 * tokens).reshape(tokens, 2).T)
+        z = engine.matmul(engine.matmul(y, turned), engine.power(y, 2))
+        return engine.add(engine.multiply(z, y), engine.polynomial(y, (Fraction(1), Fraction(0), Fraction(3))))
+
+
+del LAYERS["mixed"]
+
+
+def test_certificates_see_the_steps_of_an_added_layer() -> None:
+    LAYERS["mixed"] = Mixed
+    check_layer("x=input(2,1); mixed(x)")

@@ -184,3 +184,11 @@ def test_networks_without_weights(text: str) -> None:
 def test_a_weight_that_meets_only_zeros_is_redundant() -> None:
     network = parse("x=input(1); a=dense(x,pattern=[[0],[-1]]); b=power(a,2); dense(b,1)")
     assert network.gauge == network.parameter_count - jacobian_rank(network) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["x=input(3); a=dense(x,3); b=dense(a,3,shares=a); dense(b,3)", "[2,2,2,2,2] r=1 tied"]
+)
+def test_weights_that_serve_twice_are_not_mixed(text: str) -> None:
+    network = parse(text)
+    assert network.gauge <= network.parameter_count - jacobian_rank(network)

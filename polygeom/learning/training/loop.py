@@ -146,7 +146,7 @@ def train(
     True
     """
     rule = _loss(loss)
-    inputs, targets = _samples(module, inputs, targets, loss)
+    inputs, targets = _samples(module, inputs, targets, loss, settings.batch_size)
     start = time.monotonic()
     run = _Run(module, settings, rule, dict(metrics or {}), rng, Batches(len(inputs), settings, rng))
     with torch.random.fork_rng(devices=[]), _training_mode(module), progress_bar(settings.steps, progress) as bar:
@@ -158,7 +158,9 @@ def train(
     return TrainingResult(pandas.DataFrame(run.rows), run.step, status, time.monotonic() - start)
 
 
-def _samples(module: nn.Module, inputs: Any, targets: Any, loss: str | Loss) -> tuple[Tensor, Tensor]:
+def _samples(
+    module: nn.Module, inputs: Any, targets: Any, loss: str | Loss, batch: int | None
+) -> tuple[Tensor, Tensor]:
     """Inputs and targets as module and loss read them: see `polygeom.learning.checks`."""
     like = checks.like(module)
     if not any(p.requires_grad for p in module.parameters()):
@@ -168,10 +170,10 @@ def _samples(module: nn.Module, inputs: Any, targets: Any, loss: str | Loss) -> 
         y = fitting.as_many(targets, len(x)).to(x.device)
         y = y.to(like.dtype) if y.is_floating_point() else y
         with torch.no_grad(), evaluation_mode(module):
-            checks.evaluate(module, x[:1])
+            checks.evaluate(module, x[:batch])
         return x, y
     with evaluation_mode(module):
-        x, shape = checks.accept(module, module, inputs, name="inputs", separate=False)
+        x, shape = checks.accept(module, module, inputs, name="inputs", separate=False, first=batch)
     fitted = fitting.values if loss == "mse" else fitting.classes
     return x, fitted(fitting.as_many(targets, len(x)), (len(x), *shape), like)
 

@@ -30,7 +30,7 @@ CASES = {
     "symmetries": ["convolutional(4,kernels=[2,2],degrees=2)"],
     "one token": ["lightning_attention(tokens=1,features=2,rank=1,outputs=2)"],
     "homogenised": ["[2,2,1] r=2 bias"],
-    "completed square": ["[2,2,1] p=0,1,1 bias", "[1,2,2] p=1,1,1/2 bias", "[1,2,1,1] p=1,1,1/2;0,0,0,1 bias"],
+    "completed square": ["[2,2,2] p=0,1,1 bias", "[1,2,2] p=1,1,1/2 bias", "[1,2,1,1] p=1,1,1/2;0,0,0,1 bias"],
 }
 TOO_LARGE = {"pencil", "identifications"}
 """The smallest networks to which these apply are too large for symbolic polynomials; `test_bounds` checks them."""
