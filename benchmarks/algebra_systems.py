@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from polygeom.engines.symbolic import coefficient_map, weight_names
-from polygeom.ideal import Coordinates
+from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.network import parse
 
 BESIDE_PYTHON = Path(sysconfig.get_path("purelib"), "sage_wheels", "bin")

@@ -12,10 +12,12 @@ wheels of the extra ``oracle``, or in the folders of POLYGEOM_ORACLES.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import resource
 import shutil
+import signal
 import statistics
 import subprocess
 import sysconfig
@@ -57,7 +59,7 @@ def graph(network: Any) -> tuple[list[str], list[str], list[str]]:
 
 
 def seconds(command: list[str], text: str, limit: int) -> float | None:
-    """Processor seconds of a program; None if it needs more than the limit, or fails."""
+    """Processor seconds of a program; None if it needs more than the limit, NaN if it fails."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         command, input=text, capture_output=True, text=True, check=False,
@@ -65,7 +67,9 @@ def seconds(command: list[str], text: str, limit: int) -> float | None:
     )  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return None if done.returncode or "rror" in done.stdout + done.stderr else spent
+    if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        return None
+    return math.nan if done.returncode or "rror" in done.stdout + done.stderr else spent
 
 
 def singular(network: Any, limit: int) -> float | None:
@@ -113,7 +117,7 @@ def main() -> None:
         ):
             load = [f'needsPackage "{package}";']
             idle = macaulay2(load, limit)
-            if idle is not None:
+            if idle is not None and not math.isnan(idle):
                 systems[f"M2 {package}"] = lambda n, d, load=load, question=question, idle=idle: (
                     macaulay2([*load, *rings(n), question.replace("DEGREE", str(d))], limit), idle
                 )  # fmt: skip
@@ -125,11 +129,16 @@ def main() -> None:
         cells = []
         for name, system in systems.items():
             spent, idle = system(network, degree)
+            if spent is not None and math.isnan(spent):
+                cells.append("failed")
+                continue
             net = limit if spent is None else max(spent - idle, 0.001)
             ratios[name].append(net / own)
             cells.append(f"{'> ' if spent is None else ''}{net:.3f} s = {net / own:.1f} x")
         print(f"{title:26}{own:>9.3f}s" + "".join(f"{cell:>32}" for cell in cells), flush=True)
     for name, values in ratios.items():
+        if not values:
+            continue
         print(f"{name}: median ratio {statistics.median(values):.1f}, least {min(values):.2f}")
 
 

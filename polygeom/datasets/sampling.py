@@ -27,7 +27,7 @@ class FunctionSettings:
     Parameters
     ----------
     target, inputs, outputs, terms, coefficient_range, offset_range:
-        As for `polygeom.datasets.make_target`.
+        As for `polygeom.datasets.functions.make_target`.
     train_shape, test_shape:
         Regions of `polygeom.datasets.sample_region`; validation uses that of training.
     train_radius, validation_radius, test_radius:

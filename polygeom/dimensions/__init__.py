@@ -12,28 +12,15 @@ from polygeom.dimensions.compute import dimension
 from polygeom.dimensions.result import DimensionResult
 
 if TYPE_CHECKING:
-    from polygeom.dimensions.proofs.certificate import certify, write_certificate
-    from polygeom.dimensions.proofs.outcome import Verification
-    from polygeom.dimensions.proofs.verification import verify
+    from polygeom.dimensions.proofs.certificate import certify
 
 __all__ = [
     "Bound",
     "DimensionResult",
-    "Verification",
     "certify",
     "dimension",
     "upper_bound",
-    "verify",
-    "write_certificate",
 ]
 
 # A dimension without a certificate loads nothing that reads certificates.
-__getattr__, __dir__ = attach(
-    __name__,
-    {
-        "certify": "polygeom.dimensions.proofs.certificate",
-        "write_certificate": "polygeom.dimensions.proofs.certificate",
-        "Verification": "polygeom.dimensions.proofs.outcome",
-        "verify": "polygeom.dimensions.proofs.verification",
-    },
-)
+__getattr__, __dir__ = attach(__name__, {"certify": "polygeom.dimensions.proofs.certificate"})

@@ -24,7 +24,8 @@ from polygeom.dimensions.ranks.tangent import activation_degrees, jacobian, rand
 from polygeom.dimensions.ranks.witness import field_for, generator
 from polygeom.errors import PolygeomError
 from polygeom.modular import pivot_columns
-from polygeom.network import Network, as_network
+from polygeom.network import Network
+from polygeom.network.builder import as_network
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from polygeom.dimensions.bounds.search import proved_bound
 from polygeom.dimensions.compute import dimension
 from polygeom.dimensions.result import DimensionResult
 from polygeom.errors import PolygeomError
-from polygeom.network import Network, as_network, parse
+from polygeom.network import Network, parse
+from polygeom.network.builder import as_network
 
 EXPLAINED = "explained"
 UNEXPLAINED = "unexplained"

@@ -27,7 +27,8 @@ from polygeom.dimensions.counts import (
 from polygeom.dimensions.fibres import known_fibre
 from polygeom.dimensions.theorems import FINKEL, USEVICH, identifying_theorems
 from polygeom.errors import PolygeomError
-from polygeom.network import Network, as_network, mlp
+from polygeom.network import Network, mlp
+from polygeom.network.builder import as_network
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from polygeom.ideal.counting.fibre import Fibre, fibre
 from polygeom.ideal.counting.invariants import degree, ed_degree, learning_degree
-from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.inclusion import Inclusion
 from polygeom.ideal.neurovariety import Neurovariety
-from polygeom.ideal.result import Generator, IdealResult
-from polygeom.ideal.search.search import Search, interpolate
+from polygeom.ideal.result import IdealResult
+from polygeom.ideal.search.search import interpolate
 
 __all__ = [
     "Neurovariety",
-    "Coordinates",
-    "Generator",
     "IdealResult",
     "Inclusion",
-    "Search",
     "interpolate",
     "degree",
     "ed_degree",

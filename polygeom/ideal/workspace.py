@@ -7,7 +7,8 @@ from functools import cached_property
 from polygeom.dimensions import DimensionResult
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.search.search import Progress, Search, interpolate
-from polygeom.network import Network, as_network
+from polygeom.network import Network
+from polygeom.network.builder import as_network
 
 
 class Workspace:

@@ -226,7 +226,7 @@ def accept(
     name: str = "x",
     to: Tensor | None = None,
     separate: bool = True,
-    first: int = 1,
+    first: int | None = 1,
 ) -> tuple[Tensor, torch.Size]:
     """Points as the module reads them, and the shape of its outputs at one point: what every function begins with.
 
@@ -243,7 +243,7 @@ def accept(
     separate:
         Whether points must be treated each on its own, which is tried on two of them.
     first:
-        How many points to evaluate at: a mini-batch for modules that need one.
+        How many points to evaluate at, None for all: a mini-batch for modules that need one.
 
     Raises
     ------
@@ -269,7 +269,7 @@ def reads_integers(module: nn.Module) -> bool:
     return any(isinstance(part, nn.Embedding | nn.EmbeddingBag) for part in module.modules())
 
 
-def _tried(call: Callable[[Tensor], Any], x: Tensor, separate: bool, first: int) -> tuple[Tensor, torch.Size]:
+def _tried(call: Callable[[Tensor], Any], x: Tensor, separate: bool, first: int | None) -> tuple[Tensor, torch.Size]:
     with torch.no_grad():
         found = outputs(evaluate(call, x[:first]), len(x[:first]))
         if not torch.isfinite(found).all():

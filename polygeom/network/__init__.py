@@ -2,7 +2,6 @@
 
 from polygeom.network.builder import (
     Builder,
-    as_network,
     ccp,
     convolutional,
     convolutional2d,
@@ -18,7 +17,6 @@ from polygeom.network.builder import (
     product_network,
     rational_mlp,
     transformer_block,
-    write,
 )
 from polygeom.network.graph import Network
 from polygeom.network.layers import (
@@ -36,8 +34,7 @@ from polygeom.network.layers import (
     Scale,
     Sum,
 )
-from polygeom.network.nodes import Node
-from polygeom.network.ranges import Range, expand
+from polygeom.network.ranges import expand
 
 __all__ = [
     "LAYERS",
@@ -50,14 +47,11 @@ __all__ = [
     "Input",
     "Layer",
     "Network",
-    "Node",
     "Polynomial",
     "Power",
     "Product",
-    "Range",
     "Scale",
     "Sum",
-    "as_network",
     "ccp",
     "convolutional",
     "convolutional2d",
@@ -74,5 +68,4 @@ __all__ = [
     "ncp",
     "parse",
     "product_network",
-    "write",
 ]

@@ -10,7 +10,8 @@ from typing import Any
 from polygeom._version import __version__
 from polygeom.dimensions import dimension
 from polygeom.errors import MissingPackageError, PolygeomError
-from polygeom.network import Network, as_network
+from polygeom.network import Network
+from polygeom.network.builder import as_network
 from polygeom.report.algebra import (
     dimension_section,
     equations_section,

@@ -1,30 +1,23 @@
 """Tables of many networks: how they are made, their files, and questions to them."""
 
-from polygeom.tables.conditions import select, sorted_by, with_shape
-from polygeom.tables.conjectures import CONJECTURES, contradictions, survey, with_minimal_filling
+from polygeom.tables.conditions import select, with_shape
+from polygeom.tables.conjectures import CONJECTURES, contradictions, with_minimal_filling
 from polygeom.tables.dimensions import sweep, table_of_journal
-from polygeom.tables.foreign import read_any, read_columns, recheck
+from polygeom.tables.foreign import read_any, recheck
 from polygeom.tables.maps import defect_histogram, width_map, with_explanation
-from polygeom.tables.published import published_paths, read_published_format, write_published_format
-from polygeom.tables.table import COLUMNS, NAMES, TIMINGS, Column, read_table, write_table
+from polygeom.tables.published import read_published_format, write_published_format
+from polygeom.tables.table import COLUMNS, read_table, write_table
 
 __all__ = [
     "COLUMNS",
     "CONJECTURES",
-    "NAMES",
-    "TIMINGS",
-    "Column",
     "contradictions",
     "defect_histogram",
-    "published_paths",
     "read_published_format",
     "read_any",
-    "read_columns",
     "read_table",
     "recheck",
     "select",
-    "sorted_by",
-    "survey",
     "sweep",
     "table_of_journal",
     "width_map",

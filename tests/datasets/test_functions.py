@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from polygeom.datasets import FunctionSettings, function_data, load_function_data, make_target, sample_region
-from polygeom.datasets.functions import ACTIVATIONS, POSITIVE, TARGETS, range_unit
+from polygeom.datasets import function_data, sample_region
+from polygeom.datasets.functions import ACTIVATIONS, POSITIVE, TARGETS, make_target, range_unit
 from polygeom.datasets.regions import SHAPES, SIGNS
+from polygeom.datasets.sampling import FunctionSettings, load_function_data
 from polygeom.errors import PolygeomError
 
 Vector = list[float]

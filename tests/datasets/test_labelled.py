@@ -7,17 +7,8 @@ import numpy as np
 import pytest
 
 from polygeom import datasets
-from polygeom.datasets import (
-    Labelled,
-    cifar10,
-    class_by_class,
-    corrupt,
-    digits,
-    normalise,
-    one_hot,
-    stratified_order,
-    train_and_test,
-)
+from polygeom.datasets import Labelled, cifar10, digits, normalise, one_hot, train_and_test
+from polygeom.datasets.labelled import class_by_class, corrupt, stratified_order
 from polygeom.errors import PolygeomError
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from polygeom.datasets import linear_on_sphere, make_dataset
+from polygeom.datasets.published import linear_on_sphere, make_dataset
 from polygeom.errors import PolygeomError
 
 

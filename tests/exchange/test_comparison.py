@@ -15,7 +15,8 @@ from polygeom.errors import PolygeomError
 from polygeom.exchange.comparison import Comparison, compare
 from polygeom.exchange.export import LANGUAGES, export
 from polygeom.exchange.ideals import Equations, read_ideal
-from polygeom.ideal import Neurovariety, Search
+from polygeom.ideal import Neurovariety
+from polygeom.ideal.search.search import Search
 
 CASES = ["[3,2,1] r=2", "[2,2,2] r=3", "[4,2,1] r=2", "[2,1,2] r=2 bias"]
 

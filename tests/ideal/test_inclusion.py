@@ -10,7 +10,8 @@ import sympy
 
 from polygeom.engines.exact import ExactEngine
 from polygeom.errors import PolygeomError
-from polygeom.ideal import Coordinates, Neurovariety
+from polygeom.ideal import Neurovariety
+from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.inclusion import distance
 from polygeom.ideal.reading import read_function, read_polynomial
 

@@ -11,7 +11,8 @@ import flint
 import pytest
 import sympy
 
-from polygeom.ideal import Coordinates, Neurovariety
+from polygeom.ideal import Neurovariety
+from polygeom.ideal.grading.coordinates import Coordinates
 
 
 def symbols(coordinates: Coordinates) -> dict[str, sympy.Symbol]:

@@ -16,7 +16,6 @@ from polygeom.network import (
     Input,
     Layer,
     Network,
-    Node,
     Polynomial,
     Power,
     Product,
@@ -30,6 +29,7 @@ from polygeom.network import (
     parse,
     product_network,
 )
+from polygeom.network.nodes import Node
 from polygeom.testing.zoo import TEXTS
 
 small = st.integers(1, 4)

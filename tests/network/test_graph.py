@@ -23,7 +23,6 @@ from polygeom.network import (
     Input,
     Layer,
     Network,
-    Node,
     Polynomial,
     Power,
     Product,
@@ -33,6 +32,7 @@ from polygeom.network import (
     parse,
 )
 from polygeom.network.ambient import degrees as degree_sets
+from polygeom.network.nodes import Node
 
 
 def test_equal_nodes_make_equal_networks() -> None:

@@ -13,8 +13,9 @@ from network.added_layers import ADDED
 
 from polygeom.dimensions.ranks.confidence import heights
 from polygeom.errors import FormatError, PolygeomError
-from polygeom.network import LAYERS, Layer, Network, Node, parse
+from polygeom.network import LAYERS, Layer, Network, parse
 from polygeom.network.layers import Input
+from polygeom.network.nodes import Node
 from polygeom.testing import check_layer
 from polygeom.testing.formulas import filled
 

@@ -20,8 +20,9 @@ import polygeom
 from polygeom.errors import PolygeomError
 from polygeom.sweeps import Journal, read_journal
 from polygeom.sweeps.progress import Board
-from polygeom.tables import NAMES, read_table, sweep, table_of_journal, write_table
+from polygeom.tables import read_table, sweep, table_of_journal, write_table
 from polygeom.tables.dimensions import PROOFS, proof_of
+from polygeom.tables.table import NAMES
 
 ACT, ANSWER, NOTE = "sweeps.workloads:act", "sweeps.workloads:answer", "sweeps.workloads:note"
 NETWORKS = [f"net {number}" for number in range(40)]

@@ -8,7 +8,8 @@ import pytest
 
 from polygeom.cli import main
 from polygeom.errors import PolygeomError
-from polygeom.tables import read_any, read_columns, recheck, sweep, write_published_format
+from polygeom.tables import read_any, recheck, sweep, write_published_format
+from polygeom.tables.foreign import read_columns
 
 MFA = """h,exponent,architecture,num_parameters,dimension_computed,ambient
 2,2,"[2, 2, 1]",6,3,3

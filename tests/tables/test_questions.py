@@ -11,13 +11,12 @@ from polygeom.tables import (
     CONJECTURES,
     contradictions,
     defect_histogram,
-    survey,
     width_map,
     with_explanation,
     with_minimal_filling,
 )
 from polygeom.tables.atlas import load_atlas
-from polygeom.tables.conjectures import architecture
+from polygeom.tables.conjectures import architecture, survey
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,9 @@ from polygeom.commands.limits import check_timeout, last_resort, shows_progress,
 from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
-    from polygeom.ideal import IdealResult, Neurovariety, Search
+    from polygeom.ideal import IdealResult, Neurovariety
     from polygeom.ideal.search.records import DegreeReport
+    from polygeom.ideal.search.search import Search
 
 SHOWN_TERMS = 12
 """Terms of an equation that are printed before the rest is summarised."""

@@ -62,7 +62,9 @@ def table(
 
     The exit status is 1 if a --check has counterexamples, or --recheck finds a difference.
     """
-    from polygeom.tables import read_any, read_columns, select, sorted_by, with_explanation, with_shape, write_table
+    from polygeom.tables import read_any, select, with_explanation, with_shape, write_table
+    from polygeom.tables.conditions import sorted_by
+    from polygeom.tables.foreign import read_columns
 
     given = read_any(file, None if columns is None else read_columns(columns))
     written = list(given.columns)
@@ -105,7 +107,7 @@ def _recheck(rows: pandas.DataFrame, timeout: float | None, workers: int, limit:
 
 
 def _survey(rows: pandas.DataFrame) -> None:
-    from polygeom.tables import survey
+    from polygeom.tables.conjectures import survey
 
     for _, row in survey(rows[rows["status"] == "ok"]).iterrows():
         click.echo(f"{row['conjecture']}: {row['against']} of {row['rows']} rows against it ({row['statement']})")

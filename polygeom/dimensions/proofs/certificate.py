@@ -35,7 +35,8 @@ from polygeom.dimensions.ranks.witness import SPARSE, field_for, generator, spar
 from polygeom.dimensions.result import DimensionResult
 from polygeom.errors import BudgetError, CertificateError, PolygeomError
 from polygeom.modular import PrimeField, rank
-from polygeom.network import Network, as_network
+from polygeom.network import Network
+from polygeom.network.builder import as_network
 from polygeom.network.text import programs
 
 Array = np.ndarray

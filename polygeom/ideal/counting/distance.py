@@ -1,6 +1,7 @@
 """Quadratic forms on functions, and the equations of the critical points of the distance in coordinates.
 
-All forms are symmetric matrices of fractions in the plain coefficients (`polygeom.ideal.Coordinates`).
+All forms are symmetric matrices of fractions in the plain coefficients
+(`polygeom.ideal.grading.coordinates.Coordinates`).
 """
 
 from __future__ import annotations

@@ -24,7 +24,8 @@ from polygeom.ideal.counting.paths.systems import Array, Outputs, System
 from polygeom.ideal.counting.paths.tracking import Deadline, refine
 from polygeom.ideal.counting.real import RealCounts, real_weights, solutions_at
 from polygeom.ideal.grading.coordinates import Coordinates
-from polygeom.network import Network, as_network
+from polygeom.network import Network
+from polygeom.network.builder import as_network
 
 _ANGLES = 4000
 

@@ -97,7 +97,7 @@ def ed_degree(
     ----------
     form:
         The quadratic form: ``"generic"``, ``"unit"``, ``"bombieri-weyl"``, or a symmetric matrix of exact numbers in
-        the plain coefficients (`polygeom.ideal.Coordinates`).
+        the plain coefficients (`polygeom.ideal.grading.coordinates.Coordinates`).
     network, method, timeout, max_degree, rng, progress:
         As for `degree`.
 

@@ -27,7 +27,8 @@ from polygeom.ideal.counting.paths.proofs import proved
 from polygeom.ideal.counting.paths.systems import Array, Coefficients, CriticalPoints, Sections, System
 from polygeom.ideal.counting.paths.tracking import CAREFUL, Deadline, Tracker, refine
 from polygeom.ideal.grading.coordinates import Coordinates
-from polygeom.network import Network, as_network
+from polygeom.network import Network
+from polygeom.network.builder import as_network
 from polygeom.symmetry.gauge import scalings
 
 _REAL = 1e-7

@@ -29,8 +29,9 @@ from polygeom.checks import choice
 from polygeom.engines.torch_coefficients import CoefficientEngine
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
-from polygeom.network import Network, as_network
+from polygeom.network import Network
 from polygeom.network.ambient.degrees import TotalDegrees
+from polygeom.network.builder import as_network
 
 SYSTEMS = ("plain", "bombieri")
 

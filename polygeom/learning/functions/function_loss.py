@@ -25,7 +25,8 @@ from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError
 from polygeom.learning.functions import coefficient_map
 from polygeom.learning.training.damping import Damping, damped_step
-from polygeom.network import Network, as_network
+from polygeom.network import Network
+from polygeom.network.builder import as_network
 
 CRITICAL, BOUNDARY, SINGULAR, UNFINISHED = LABELS = ("critical point", "boundary", "singular", "not converged")
 """What became of a descent; see `Functions`."""

@@ -34,7 +34,8 @@ from polygeom.learning.functions.coefficient_map import (
     monomials,
 )
 from polygeom.learning.thresholds.ranks import NumericalRank, numerical_rank
-from polygeom.network import Network, as_network
+from polygeom.network import Network
+from polygeom.network.builder import as_network
 
 _MOST_MONOMIALS = 3000
 

@@ -11,7 +11,8 @@ from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
 from polygeom.learning.functions.coefficient_map import coefficients
 from polygeom.learning.training.least_squares import levenberg_marquardt
-from polygeom.network import Network, as_network
+from polygeom.network import Network
+from polygeom.network.builder import as_network
 
 if TYPE_CHECKING:
     import numpy as np

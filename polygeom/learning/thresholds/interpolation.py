@@ -20,7 +20,8 @@ from torch import Tensor
 from polygeom.dimensions.evaluation import evaluation_ranks
 from polygeom.errors import PolygeomError
 from polygeom.learning.training.fleet import STALLED, STATIONARY, Fleet, fit_fleet, generic_points, random_starts
-from polygeom.network import Network, as_network
+from polygeom.network import Network
+from polygeom.network.builder import as_network
 
 FIELDS: Mapping[str, torch.dtype] = {"real": torch.float64, "complex": torch.complex128}
 """Over which numbers weights and targets are drawn; points are always real."""

@@ -29,7 +29,8 @@ from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.tangent.tangent_kernel import jacobian
-from polygeom.network import Network, as_network
+from polygeom.network import Network
+from polygeom.network.builder import as_network
 
 CLEAR_GAP = 1e4
 """A rank is believed when the singular values on its two sides differ by this factor."""

@@ -19,7 +19,8 @@ from polygeom.dimensions.identifiability import identifiability
 from polygeom.errors import PolygeomError
 from polygeom.learning.thresholds.weight_matching import weight_distance
 from polygeom.learning.training.fleet import Fleet, fit_fleet, fleet_outputs, generic_points, random_starts
-from polygeom.network import Network, as_network, parse
+from polygeom.network import Network, parse
+from polygeom.network.builder import as_network
 
 RECOVERED = 1e-8
 """A relative error below this counts as recovery.

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polygeom.errors import PolygeomError
-from polygeom.network import Network, as_network
+from polygeom.network import Network
+from polygeom.network.builder import as_network
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -20,7 +20,8 @@ from polygeom.engines.initialisation import calibrated
 from polygeom.engines.torch_engine import TorchEngine
 from polygeom.errors import PolygeomError
 from polygeom.learning.training.damping import Damping, damped_step
-from polygeom.network import Network, as_network
+from polygeom.network import Network
+from polygeom.network.builder import as_network
 
 REACHED, STATIONARY, STALLED, UNFINISHED = "reached", "stationary", "stalled", "unfinished"
 """What became of a fit: the tolerance; a zero of the gradient; no progress in floating point; out of steps."""

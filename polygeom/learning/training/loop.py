@@ -173,7 +173,7 @@ def _samples(
             checks.evaluate(module, x[:batch])
         return x, y
     with evaluation_mode(module):
-        x, shape = checks.accept(module, module, inputs, name="inputs", separate=False, first=batch or len(inputs))
+        x, shape = checks.accept(module, module, inputs, name="inputs", separate=False, first=batch)
     fitted = fitting.values if loss == "mse" else fitting.classes
     return x, fitted(fitting.as_many(targets, len(x)), (len(x), *shape), like)
 

@@ -16,16 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polygeom.certificates import read_certificate
-from polygeom.dimensions import certify, dimension, upper_bound, verify, write_certificate
+from polygeom.dimensions import certify, dimension, upper_bound
 from polygeom.dimensions.bounds.bound import RULES, Bound, Instance, Rule, register
 from polygeom.dimensions.bounds.search import check, network_bounds, reductions
 from polygeom.dimensions.proofs import jacobians
-from polygeom.dimensions.proofs.certificate import plain_text
+from polygeom.dimensions.proofs.certificate import plain_text, write_certificate
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.monomials import coefficients_that_vary
 from polygeom.dimensions.proofs.programs import LAYERS, read
 from polygeom.dimensions.proofs.rules import Step, holds
 from polygeom.dimensions.proofs.symmetries import bound_holds, degree_set, gauge
+from polygeom.dimensions.proofs.verification import verify
 from polygeom.dimensions.ranks.tangent import jacobian, random_weights
 from polygeom.engines.dual_numbers import dual_jacobian
 from polygeom.engines.symbolic import coefficient_map

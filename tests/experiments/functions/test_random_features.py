@@ -67,7 +67,7 @@ def test_wide_features_interpolate(line) -> None:
 
 def test_powers_on_the_line_are_polynomial_regression() -> None:
     table = measured(datasets=("line",), features=("x^2", "x^3"), line_widths=(20,))
-    from polygeom.datasets import make_dataset
+    from polygeom.datasets.published import make_dataset
 
     data = make_dataset(10, 1, 0.5)
     for degree in (2, 3):

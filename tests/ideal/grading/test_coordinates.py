@@ -11,7 +11,7 @@ from fractions import Fraction
 import pytest
 
 from polygeom.errors import BudgetError, PolygeomError
-from polygeom.ideal import Coordinates
+from polygeom.ideal.grading.coordinates import Coordinates
 
 NETWORKS = [
     "[2,3,1] r=2",

@@ -8,7 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from polygeom.ideal import Coordinates, interpolate
+from polygeom.ideal import interpolate
+from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Grading
 from polygeom.ideal.grading.points import Points
 from polygeom.modular import as_field

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from polygeom.errors import BudgetError
-from polygeom.ideal import Coordinates
+from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Grading
 from polygeom.ideal.grading.spaces import Spaces
 from polygeom.ideal.search.equations import Equation

@@ -91,7 +91,7 @@ def test_the_tangent_limit_against_a_wide_network(features, rng) -> None:
 
 
 def test_the_published_tangent_kernel_of_a_relu_network() -> None:
-    from polygeom.datasets import linear_on_sphere
+    from polygeom.datasets.published import linear_on_sphere
     from polygeom.learning.kernels import solve
 
     data = linear_on_sphere()

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from network import examples
 
 from polygeom.errors import FormatError
-from polygeom.network import Network, expand, parse, write
+from polygeom.network import Network, expand, parse
+from polygeom.network.builder import write
 
 KEYS = ["format", "version", "nodes", "layer", "inputs", "shares", "dims"]
 

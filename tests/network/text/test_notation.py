@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from network import examples
 
-from polygeom.network import Dense, Input, Network, Node, lightning_attention, mlp, parse, write
-from polygeom.network.builder import _parse
+from polygeom.network import Dense, Input, Network, lightning_attention, mlp, parse
+from polygeom.network.builder import _parse, write
 from polygeom.network.limits import LONGEST_TEXT, MOST_SYMBOLS
+from polygeom.network.nodes import Node
 from polygeom.testing.zoo import TEXTS, ZOO
 
 CANONICAL = [

@@ -132,10 +132,10 @@ class Outputs:
 class Coefficients(Outputs):
     """The coefficients of the outputs by evaluation: outputs at points, times a fixed matrix.
 
-    They come in the order of `polygeom.ideal.Coordinates` and *normalised*: the coefficient of ``x^α`` divided by the
-    square root of the multinomial coefficient (of the homogenised output, where there are lower degrees). Linear forms
-    with independent normal entries in these coordinates are distributed invariantly under unitary changes of the
-    inputs, so that no solution of a generic section is much smaller than the others.
+    They come in the order of `polygeom.ideal.grading.coordinates.Coordinates` and *normalised*: the coefficient of
+    ``x^α`` divided by the square root of the multinomial coefficient (of the homogenised output, where there are lower
+    degrees). Linear forms with independent normal entries in these coordinates are distributed invariantly under
+    unitary changes of the inputs, so that no solution of a generic section is much smaller than the others.
 
     Parameters
     ----------
