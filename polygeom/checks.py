@@ -12,6 +12,7 @@ import numpy as np
 from polygeom.errors import PolygeomError
 
 _MOST = 2**63 - 1
+_TEN_YEARS = 315_360_000
 
 
 def is_integer(value: Any) -> bool:
@@ -27,6 +28,27 @@ def is_integer(value: Any) -> bool:
     except TypeError:
         return False
     return not isinstance(value, bool)
+
+
+def seconds(value: Any, name: str = "timeout") -> float:
+    """A limit of time as a float: a positive number of at most ten years.
+
+    Raises
+    ------
+    PolygeomError
+        For anything else, numbers that are not finite among it.
+
+    Examples
+    --------
+    >>> seconds(60)
+    60.0
+    """
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not number or not 0 < value <= _TEN_YEARS:
+        raise PolygeomError(
+            f"{name} must be a positive number of seconds, got {value!r:.40}; write {name}=60, or None for no limit"
+        )
+    return float(value)
 
 
 def seed(rng: Any, name: str = "rng") -> int:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+from polygeom import checks
 from polygeom._version import __version__
 from polygeom.dimensions import dimension
-from polygeom.errors import MissingPackageError, PolygeomError
+from polygeom.errors import MissingPackageError
 from polygeom.network import Network
 from polygeom.network.builder import as_network
 from polygeom.report.algebra import (
@@ -100,8 +101,7 @@ def portrait(network: Network | str, *, training: bool | None = None, seconds: f
     """
     start = time.monotonic()
     network = as_network(network)
-    if not seconds > 0:
-        raise PolygeomError(f"seconds must be positive, got {seconds}; write seconds=40")
+    seconds = checks.seconds(seconds, "seconds")
     installed = find_spec("torch") is not None
     if training and not installed:
         raise MissingPackageError("training (unless training=False)", "torch")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from polygeom import checks
 from polygeom.errors import PolygeomError
 
 
@@ -67,9 +68,4 @@ def parse_timeout(value: float | None, name: str = "timeout") -> float | None:
     """
     if value is None:
         return None
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not 0 < value <= 315_360_000:
-        raise PolygeomError(
-            f"{name} must be a positive number of seconds, or None for no limit; got {value!r}, write 60"
-        )
-    return float(value)
+    return checks.seconds(value, name)

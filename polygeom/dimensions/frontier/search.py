@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
+from polygeom import checks
 from polygeom._version import __version__
 from polygeom.dimensions.bounds.bound import Bound
 from polygeom.dimensions.bounds.search import upper_bound
@@ -113,8 +114,8 @@ def _checked(inputs: int, outputs: int, degree: int | Sequence[int], depth: int,
         raise PolygeomError(
             f"degree must be a positive integer, or one for each of the {depth - 1} hidden layers, got {degree!r}"
         )
-    if seconds is not None and not seconds > 0:
-        raise PolygeomError(f"seconds must be positive, got {seconds!r}; leave it out for a search without limit")
+    if seconds is not None:
+        checks.seconds(seconds, "seconds")
     bits = sum(r.bit_length() for r in degrees)
     if bits > 40 or ambient_dimension((inputs, outputs), degrees) > LARGEST_AMBIENT:
         raise BudgetError(

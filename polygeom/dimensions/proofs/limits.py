@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from polygeom import checks
 from polygeom.errors import BudgetError, PolygeomError
 
 SECONDS = 600.0
@@ -30,8 +31,7 @@ class Budget:
     """
 
     def __init__(self, seconds: float = SECONDS, memory: int = MEMORY) -> None:
-        if not seconds > 0:
-            raise PolygeomError(f"timeout must be a positive number of seconds, got {seconds!r:.40}; write timeout=60")
+        seconds = checks.seconds(seconds)
         if type(memory) is not int or memory < 1:
             raise PolygeomError(f"memory must be a positive number of bytes, got {memory!r:.40}; write memory=2*10**9")
         self._end, self.seconds, self.memory = time.monotonic() + seconds, seconds, memory

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from polygeom import checks
 from polygeom.checks import integer
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.counting.distance import critical_equations
@@ -77,8 +78,7 @@ class Task:
     ) -> Task:
         """The arguments of a public function, checked."""
         rng = None if rng is None else integer("rng", rng, least=0)
-        if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0):
-            raise PolygeomError(f"timeout must be a positive number of seconds, got {timeout!r:.40}; write timeout=60")
+        timeout = None if timeout is None else checks.seconds(timeout)
         from polygeom.ideal.counting.paths import kernels  # the first time ever this compiles for some seconds
 
         del kernels

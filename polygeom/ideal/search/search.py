@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from polygeom import checks
 from polygeom.checks import integer
 from polygeom.dimensions import DimensionResult
-from polygeom.errors import BudgetError, PolygeomError
+from polygeom.errors import BudgetError
 from polygeom.ideal.grading.characters import highest_weights
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Weight
@@ -147,8 +148,7 @@ def interpolate(
     """
     started = time.monotonic()
     max_degree = None if max_degree is None else integer("max_degree", max_degree)
-    if timeout is not None and not timeout > 0:
-        raise PolygeomError(f"timeout must be a positive number of seconds, got {timeout!r:.40}; write timeout=60")
+    timeout = None if timeout is None else checks.seconds(timeout)
     seconds = DEFAULT_TIMEOUT if timeout is None and max_degree is None else timeout
     deadline = None if seconds is None else started + seconds
     if resume is None:
