@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import lazy_loader
+
 from polygeom.errors import EXTRAS, MissingPackageError
 
 _GIVEN: dict[str, str] = {}
@@ -41,13 +43,7 @@ def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], obje
     def get(name: str) -> object:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}; it offers {', '.join(homes)}")
-        try:
-            module = importlib.import_module(homes[name])
-        except ModuleNotFoundError as error:
-            if error.name in EXTRAS:
-                raise MissingPackageError(f"{package}.{name}", error.name) from error
-            raise
-        value: object = getattr(module, name)
+        value = _explained(package, name, lambda: getattr(importlib.import_module(homes[name]), name))
         setattr(sys.modules[package], name, value)
         return value
 
@@ -55,3 +51,24 @@ def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], obje
         return sorted({*vars(sys.modules[package]), *homes})
 
     return get, listing
+
+
+def attach_stub(package: str, file: str) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
+    """As `lazy_loader.attach_stub`, where a name whose package of an extra is missing says which extra brings it.
+
+    Parameters
+    ----------
+    package, file:
+        ``__name__`` and ``__file__`` of the package, next to whose ``__init__.py`` lies ``__init__.pyi``.
+    """
+    get, listing, names = lazy_loader.attach_stub(package, file)
+    return (lambda name: _explained(package, name, lambda: get(name))), listing, names
+
+
+def _explained(package: str, name: str, load: Callable[[], object]) -> object:
+    try:
+        return load()
+    except ModuleNotFoundError as error:
+        if error.name in EXTRAS:
+            raise MissingPackageError(f"{package}.{name}", error.name) from error
+        raise

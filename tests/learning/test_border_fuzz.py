@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra polygeom[learn]")
+torch = pytest.importorskip("torch", reason="needs the extra learn")
 
 import numpy as np
 from hypothesis import given, settings

@@ -3,6 +3,6 @@
 The names are imported when they are first used (``__init__.pyi`` says from where).
 """
 
-import lazy_loader
+from polygeom._lazy import attach_stub
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)
