@@ -113,7 +113,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, capsys: Capture, monkeypatch: 
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("polygeom.tables.sweep", interrupted)
+    monkeypatch.setattr("polygeom.tables.dimensions.sweep", interrupted)
     assert run(["sweep", "[2,2,1] r=2", "--out", str(tmp_path / "t.csv")]) == 130
     err = capsys.readouterr().err
     assert f"{tmp_path / 't.csv'}.journal; run the same command again" in err

@@ -59,7 +59,7 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
     (None, {}, 'write "[3,3,3] r=2"'),
     ([3, 3, 3], {}, 'write "[3,3,3] r=2"'),
     ("[3,3,3]", {}, "r=2"),
-    ("[3,3,3] r=2", {"method": "fast"}, 'method="auto"'),
+    ("[3,3,3] r=2", {"method": "fast"}, "write method='auto'"),
     ("[3,3,3] r=2", {"error": 0}, "error=1e-9"),
     ("[3,3,3] r=2", {"error": 2}, "error=1e-9"),
     ("[3,3,3] r=2", {"error": math.nan}, "error=1e-9"),

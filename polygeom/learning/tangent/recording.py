@@ -60,16 +60,19 @@ class _Recorder(TorchFunctionMode):
 
     weights: list[Tensor]
     constants: list[Tensor]
+    points: Tensor
     uses: list[Use] = field(default_factory=list)
     nbytes: int = 0
 
     def __post_init__(self) -> None:
         super().__init__()
         self._kinds = {id(t): (_WEIGHT, t) for t in self.weights} | {id(t): (_CONSTANT, t) for t in self.constants}
+        self._kinds[id(self.points)] = (_DATA, self.points)
         self._read: list[tuple[Tensor, int]] = []
 
     def kind(self, tensor: Tensor) -> str:
-        return self._kinds.get(id(tensor), (_DATA, tensor))[0]
+        """Of a tensor that was not met before: positions that a module keeps are constant, numbers count as data."""
+        return self._kinds.get(id(tensor), (_DATA if tensor.is_floating_point() else _CONSTANT, tensor))[0]
 
     def __torch_function__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -83,6 +86,7 @@ class _Recorder(TorchFunctionMode):
         result = function(*args, **kwargs)
         if _DATA in kinds:
             self.nbytes += sum(t.numel() * t.element_size() for t in _tensors(result))
+            self._kinds |= {id(t): (_DATA, t) for t in _tensors(result) if not t.is_floating_point()}
         else:
             for tensor in _tensors(result):
                 self._kinds[id(tensor)] = (_WEIGHT if _WEIGHT in kinds else _CONSTANT, tensor)
@@ -238,7 +242,7 @@ def record(f: WeightFunction, x: Tensor) -> Record:
         When a weight meets data in a function without a rule.
     """
     weights = {name: weight.detach().requires_grad_() for name, weight in f.weights.items()}
-    recorder = _Recorder(list(weights.values()), list(f.constants.values()))
+    recorder = _Recorder(list(weights.values()), list(f.constants.values()), x)
     with torch.enable_grad(), recorder:
         y = f(weights, x)
     recorder.check()
