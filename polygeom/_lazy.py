@@ -7,8 +7,6 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import lazy_loader
-
 from polygeom.errors import EXTRAS, MissingPackageError
 
 _GIVEN: dict[str, str] = {}
@@ -61,6 +59,8 @@ def attach_stub(package: str, file: str) -> tuple[Callable[[str], object], Calla
     package, file:
         ``__name__`` and ``__file__`` of the package, next to whose ``__init__.py`` lies ``__init__.pyi``.
     """
+    import lazy_loader  # here, so that the package itself loads without it
+
     get, listing, names = lazy_loader.attach_stub(package, file)
     return (lambda name: _explained(package, name, lambda: get(name))), listing, names
 
