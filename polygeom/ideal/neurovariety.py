@@ -47,7 +47,7 @@ class Neurovariety(Workspace):
     >>> variety = Neurovariety("[2,2,1] r=4")
     >>> print(variety.equations()[0])
     2*c1x22**3 - 9*c1x31*c1x22*c1x13 + 27*c1x40*c1x13**2 + 27*c1x31**2*c1x04 - 72*c1x40*c1x22*c1x04
-    >>> variety.degree.value, variety.dimension.dimension, variety.hilbert_function(10)
+    >>> variety.degree.value, variety.dimension, variety.hilbert_function(10)
     (3, 4, 671)
     >>> print(variety.contains("x1^4 + x2^4"))
     yes (proved): all 1 equations vanish, and they are complete

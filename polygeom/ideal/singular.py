@@ -99,7 +99,7 @@ def singular_subnetworks(
         raise PolygeomError(f"network has {len(smaller)} subnetworks, at most {MOST_SUBNETWORKS} are looked at")
     result = variety.search(timeout=timeout).result
     equations = [g.polynomial for g in result.generators if g.proved_member]
-    whole = variety.dimension.dimension
+    whole = variety.dimension
     generator = np.random.default_rng(variety.rng)
     strata = []
     for widths in smaller:

@@ -35,11 +35,16 @@ class Workspace:
         return f"{type(self).__name__}({self.network.text!r})"
 
     @cached_property
-    def dimension(self) -> DimensionResult:
-        """The affine dimension, see `polygeom.dimensions.dimension`."""
+    def dimension_result(self) -> DimensionResult:
+        """The affine dimension with what is proved about it, see `polygeom.dimension`."""
         from polygeom.dimensions import dimension
 
         return dimension(self.network, rng=self.rng)
+
+    @property
+    def dimension(self) -> int:
+        """The affine dimension as a number; `dimension_result` says how far it is proved."""
+        return self.dimension_result.dimension
 
     def search(
         self,

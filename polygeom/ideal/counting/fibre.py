@@ -157,7 +157,7 @@ def fibre(
     if method not in METHODS:
         raise PolygeomError(f"method must be one of {', '.join(METHODS)}, got {method!r:.40}; write method='auto'")
     task = Task.of(network, "fibre", "", rng, timeout, None, progress)
-    result = task.variety.dimension
+    result = task.variety.dimension_result
     about: dict[str, Any] = {"network": task.network.text, "seed": task.seed}
     free = task.network.parameter_count - task.network.gauge
     if result.dimension < free:
@@ -266,7 +266,7 @@ def _blocks(marks: Array) -> list[int]:
 
 def _lower(task: Task, system: Sections, found: Solutions, marks: Marks, functions: int) -> int:
     """More different weights than functions on a section: some function has more than one."""
-    if not task.variety.dimension.proved:
+    if not task.variety.dimension_result.proved:
         return 1
     filling = task.dimension == task.network.ambient_dimension
     known = known_degree(task.network, task.dimension)

@@ -101,7 +101,7 @@ class Task:
     @property
     def dimension(self) -> int:
         """Of the neurovariety."""
-        return self.variety.dimension.dimension
+        return self.variety.dimension
 
     def left(self) -> float | None:
         """Seconds that are left, None without a limit."""
@@ -127,13 +127,13 @@ class Task:
 
     def bound_by_theorem(self, generic: Known | None, likely: bool = False) -> Evidence | None:
         """A theorem about generic data as an upper bound for the given ones, which they probably attain or not."""
-        if generic is None or not self.variety.dimension.proved:
+        if generic is None or not self.variety.dimension_result.proved:
             return None
         reason = f"at most {generic.value}, the number for generic ones: {generic.reason}"
         return Evidence(THEOREM, generic.value if likely else None, None, generic.value, likely, reason)
 
     def _theorem(self, known: Known | None) -> Evidence | None:
-        if known is None or not self.variety.dimension.proved:
+        if known is None or not self.variety.dimension_result.proved:
             return None
         return Evidence(THEOREM, known.value, known.value, known.value, True, known.reason)
 
@@ -236,7 +236,7 @@ class Task:
         from polygeom.ideal.counting.paths.proofs import certified
 
         lower: int | None = None
-        if self.variety.dimension.proved:
+        if self.variety.dimension_result.proved:
             left = self.left()
             until = None if left is None else time.monotonic() + left + 0.5
             lower = certified(system, found.weights, found.parameters, until=until)
