@@ -50,7 +50,7 @@ def exact_dimension(widths: Widths, degrees: Degrees) -> Known | None:
     Examples
     --------
     >>> exact_dimension((20000, 2, 1), (2,))
-    (39999, 'functions of 2 linear forms; quadratic forms of bounded rank')
+    (39999, 'quadratic forms of bounded rank')
     >>> exact_dimension((300, 300, 10), (2,))
     (92700, 'non-increasing widths, arXiv 2506.17093 Corollary 16')
     >>> exact_dimension((5, 5, 5, 1), (2, 2)) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -129,6 +130,8 @@ class Expressions:
         if len(base) == 1:
             ((key, c),) = base.items()
             return {tuple(e * exponent for e in key): c**exponent if c not in (1, -1) else c ** (exponent % 2)}
+        if exponent * len(base) * _terms_of_power(base, exponent) > 2 * MOST_PRODUCTS:
+            self.scanner.refuse(f"expanding needs more than {MOST_PRODUCTS} products", "write expanded polynomials")
         result = {self._one: Fraction(1)}
         for _ in range(exponent):
             result = self._times(result, base)
@@ -222,3 +225,10 @@ def name_range(first: str, last: str) -> Iterator[str]:
 
 MOST_NAMES = 20_000
 """Variables of one ring."""
+
+
+def _terms_of_power(base: Terms, exponent: int) -> int:
+    """A bound for the number of terms of a power: products of terms, and monomials in the box of its degrees."""
+    products = math.comb(exponent + len(base) - 1, len(base) - 1)
+    box: int = math.prod(exponent * max(degrees) + 1 for degrees in zip(*base, strict=True))
+    return min(products, box)

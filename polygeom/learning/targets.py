@@ -24,6 +24,7 @@ def values(given: Any, shape: Sequence[int], to: Tensor, *, name: str = "targets
 
     Examples
     --------
+    >>> import numpy as np
     >>> values(np.ones(3), (3, 1), torch.zeros(())).shape
     torch.Size([3, 1])
     """
@@ -49,6 +50,7 @@ def classes(given: Any, shape: Sequence[int], to: Tensor, *, name: str = "target
 
     Examples
     --------
+    >>> import numpy as np
     >>> classes(np.array([[1], [0]]), (2, 3), torch.zeros(()))
     tensor([1, 0])
     """

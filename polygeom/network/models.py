@@ -96,7 +96,7 @@ def group_convolutional(group: str | Sequence[Sequence[int]], layers: int, degre
     Examples
     --------
     >>> from polygeom.network import Network
-    >>> network = Network(group_convolutional("C3", layers=2, degree=2))
+    >>> network = group_convolutional("C3", layers=2, degree=2)
     >>> network.parameter_count - network.gauge
     5
     """
@@ -145,7 +145,7 @@ def multihead_attention(tokens: int, features: int, rank: int, heads: int, outpu
     Examples
     --------
     >>> from polygeom.network import Network
-    >>> Network(multihead_attention(2, 3, 1, heads=2, outputs=3)).parameter_count
+    >>> multihead_attention(2, 3, 1, heads=2, outputs=3).parameter_count
     30
     """
     b = Wiring((exact_count("tokens", tokens), exact_count("features", features)))
@@ -195,7 +195,7 @@ def graph_network(adjacency: Sequence[Sequence[Any]], widths: Sequence[int], deg
     --------
     >>> from polygeom.network import Network
     >>> path = [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
-    >>> Network(graph_network(path, (2, 2, 1), 2)).output_shape
+    >>> graph_network(path, (2, 2, 1), 2).output_shape
     (3, 1)
     """
     widths = exact_widths(widths)
@@ -217,7 +217,7 @@ def kan(widths: Sequence[int], degree: int) -> Nodes:
     Examples
     --------
     >>> from polygeom.network import Network
-    >>> Network(kan((2, 2, 1), 3)).parameter_count
+    >>> kan((2, 2, 1), 3).parameter_count
     18
     """
     widths = exact_widths(widths)
@@ -241,7 +241,7 @@ def rational_mlp(widths: Sequence[int]) -> Nodes:
     Examples
     --------
     >>> from polygeom.network import Network
-    >>> Network(rational_mlp((2, 2, 1))).ambient_dimension
+    >>> rational_mlp((2, 2, 1)).ambient_dimension
     5
     """
     widths = exact_widths(widths)

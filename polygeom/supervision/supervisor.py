@@ -44,7 +44,7 @@ class Supervisor:
     Examples
     --------
     >>> from polygeom.supervision import Call
-    >>> task = {"kind": "dimension", "network": "[2,3,1] r=2", "options": {}, "seed": 0}
+    >>> task = {"argument": {"network": "[2,3,1] r=2"}, "seed": 0}
     >>> with Supervisor() as supervisor:
     ...     outcome = supervisor.run(Call("polygeom.dimensions.task:run", task), timeout=60)
     >>> outcome.status.value, outcome.result["dimension"]

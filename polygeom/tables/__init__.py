@@ -1,7 +1,7 @@
 """Tables of many networks: how they are made, their files, and questions to them."""
 
 from polygeom.tables.conditions import select, with_shape
-from polygeom.tables.conjectures import CONJECTURES, contradictions, with_minimal_filling
+from polygeom.tables.conjectures import contradictions, with_minimal_filling
 from polygeom.tables.dimensions import sweep, table_of_journal
 from polygeom.tables.foreign import read_any, recheck
 from polygeom.tables.maps import defect_histogram, width_map, with_explanation
@@ -10,7 +10,6 @@ from polygeom.tables.table import COLUMNS, read_table, write_table
 
 __all__ = [
     "COLUMNS",
-    "CONJECTURES",
     "contradictions",
     "defect_histogram",
     "read_published_format",

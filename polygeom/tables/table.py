@@ -66,7 +66,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("primes", "text", "the primes used, separated by spaces"),
     Column("seed", "integer", "seed that reproduces the row"),
     Column("points", "integer", "number of points at which the tangent space was evaluated"),
-    Column("method", "text", "how the rank was computed"),
+    Column("method", "text", "how the rank was computed, or the theorem that gives the dimension without one"),
     Column("version", "text", "version of polygeom"),
     Column("elapsed", "number", "seconds; not reproducible, every other column is"),
 )

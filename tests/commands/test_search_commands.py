@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from polygeom.cli import run
-from polygeom.tables import CONJECTURES, read_table
+from polygeom.tables import read_table
 from polygeom.tables.atlas.build import build_atlas
+from polygeom.tables.conjectures import CONJECTURES
 
 Capture = pytest.CaptureFixture[str]
 

@@ -43,7 +43,7 @@ def test_kept_weights_are_those_that_gave_the_rows(tmp_path: Path) -> None:
 def test_a_run_keeps_weights_once_and_other_modules_take_them_back(tmp_path: Path) -> None:
     flags = ("visualize_regions", "hyperplanes", "boundary", "param_norms")
     options = {"images": ("random",), "size": 8, "models": ("relu:raw",), "neurons": 5, "epochs": 2, "inradius": 0}
-    plan = Run.of("coordinate", **options, **dict.fromkeys(flags, False), neuron_maps=(), frequency_slice=())
+    plan = Run.of("coordinate", **options, **dict.fromkeys(flags, False))
     for _ in range(2):  # the second time nothing is trained
         table, failures = measure_all(plan, 1, tmp_path, None, False, (), keep_weights=True)
         (one,) = load_weights(tmp_path)

@@ -194,7 +194,7 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     [
         (["[3,2,1 r=2"], "[3,2,1 r=2"),
         (["[3,2,1] r=2", "--html", "/nonexistent/page.html"], "--html: no folder"),
-        (["[3,2,1] r=2", "--seconds", "0"], "seconds must be positive"),
+        (["[3,2,1] r=2", "--seconds", "0"], "seconds must be a positive number"),
         (["[3,2,1] r=2", "--no-training", "--html", "/"], "--html: cannot write"),
     ],
 )

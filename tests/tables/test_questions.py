@@ -8,7 +8,6 @@ import pytest
 from polygeom.dimensions import dimension
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.tables import (
-    CONJECTURES,
     contradictions,
     defect_histogram,
     width_map,
@@ -16,7 +15,7 @@ from polygeom.tables import (
     with_minimal_filling,
 )
 from polygeom.tables.atlas import load_atlas
-from polygeom.tables.conjectures import architecture, survey
+from polygeom.tables.conjectures import CONJECTURES, architecture, survey
 
 
 @pytest.fixture(scope="module")

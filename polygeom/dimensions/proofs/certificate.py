@@ -119,6 +119,7 @@ def write_certificate(certificate: Mapping[str, Any], path: str | Path) -> None:
 def plain_text(network: Network) -> str:
     """The text of a perceptron, or the program of another network: both say what it computes, layer by layer.
 
+    >>> from polygeom.network import parse
     >>> plain_text(parse("ccp(2,rank=1,degree=2)"))
     'x0=input(2); x1=dense(x0,1); x2=dense(x0,1); x3=product(x1,x2); x4=sum(x3,x1); dense(x4,1)'
     """

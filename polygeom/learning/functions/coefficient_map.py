@@ -110,6 +110,7 @@ def coefficients(network: Network | str, weights: Mapping[str, Tensor], *, syste
 
     Examples
     --------
+    >>> from polygeom.network import parse
     >>> module = parse("[2,1,1] r=2").to_torch(initialisation="zero")
     >>> module.set_weights({"W1": np.array([[1.0, 3.0]]), "W2": np.array([[2.0]])})
     >>> coefficients(module.network, dict(module.named_parameters())).tolist()
@@ -197,6 +198,7 @@ def core_matrix(network: Network | str, weights: Mapping[str, Tensor]) -> CoreMa
 
     Examples
     --------
+    >>> from polygeom.network import parse
     >>> module = parse("[3,2,1] r=2").to_torch(rng=1)
     >>> core = core_matrix(module.network, dict(module.named_parameters()))
     >>> core.matrix.shape, int(torch.linalg.matrix_rank(core.derivative))

@@ -201,6 +201,7 @@ def tangent_spectrum(
 
     Examples
     --------
+    >>> from polygeom.network import parse
     >>> weights = dict(parse("[3,2,1] r=2").to_torch(rng=1).named_parameters())
     >>> found = tangent_spectrum("[3,2,1] r=2", weights)
     >>> found.degrees.tolist(), len(found.eigenvalues), found.rank.rank

@@ -283,7 +283,7 @@ def test_bad_arguments_are_refused_with_advice(tmp_path: Path) -> None:
             frontier(*arguments)  # type: ignore[arg-type]
     with pytest.raises(BudgetError, match="ambient dimension"):
         frontier(9, 9, 5, 9)
-    with pytest.raises(PolygeomError, match="seconds must be positive"):
+    with pytest.raises(PolygeomError, match="seconds must be a positive number"):
         frontier(2, 1, 2, 3, seconds=0)
     with pytest.raises(PolygeomError, match="folder that exists"):
         frontier(2, 1, 2, 3, state=tmp_path / "no" / "folder.jsonl")
