@@ -139,9 +139,9 @@ class Needs:
     name: str
     values: tuple[Any, ...] = ()
     pattern: str = ""
-    """Instead of values: a regular expression that is found in an entry,"""
+    """A regular expression that is found in an entry, in place of values."""
     words: str = ""
-    """and what it stands for, in words."""
+    """What the pattern stands for, as it is told."""
 
     @property
     def names(self) -> tuple[str, ...]:
