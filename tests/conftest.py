@@ -38,6 +38,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what runs in the background like that
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # and nohup like this
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if (times := config.getoption("multiplier")) is not None:
         os.environ[MULTIPLIER] = str(times)
     examples = 100 * int(os.environ.get(MULTIPLIER, "1"))
