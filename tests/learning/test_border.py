@@ -13,8 +13,9 @@ from torch import nn
 from polygeom.dimensions.identifiability import identifiability
 from polygeom.errors import PolygeomError
 from polygeom.learning.checks import FallbackWarning
-from polygeom.learning.kernels import InfiniteWidth, KernelMachine, Laplacian, RandomFeatures, solve
+from polygeom.learning.kernels import InfiniteWidth, Laplacian, RandomFeatures, solve
 from polygeom.learning.kernels.infinite_width import WidePerceptron
+from polygeom.learning.kernels.machines import KernelMachine
 from polygeom.learning.regions import (
     activation_patterns,
     boundary_distances,
