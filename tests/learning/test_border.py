@@ -22,9 +22,9 @@ from polygeom.learning.regions import (
     cell_inradii,
     cross_section,
     gradient_confusion,
-    gradient_products,
     spectral_norm_product,
 )
+from polygeom.learning.regions.confusion import gradient_products
 from polygeom.learning.tangent import alignment, empirical_ntk, jacobian, kernel_regression, linearize, tangent_operator
 from polygeom.learning.thresholds import kernel_rank
 from polygeom.learning.training import TrainingSettings, levenberg_marquardt, train
