@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +15,8 @@ from polygeom.dimensions import DimensionResult, dimension
 from polygeom.errors import PolygeomError
 from polygeom.network import Network, mlp
 from polygeom.network.builder import as_network
-from polygeom.singularities.defects import CANCELLING, COPY, DEAF, SHADOW, SILENT, Anatomy, Defect, anatomy
+from polygeom.singularities.defects import CANCELLING, DEAF, SILENT, Anatomy, Defect, anatomy
+from polygeom.singularities.explicit import explicit_threshold
 from polygeom.singularities.linear import AOYAGI, aoyagi, two_layers_at
 from polygeom.singularities.ranks import Matrix, Weights, exact_rank, rank_at, relaxed_rank
 from polygeom.singularities.remainders import alone, all_deaf, ceiling, flat_directions, remainder
@@ -99,6 +100,11 @@ def learning_coefficient(
         weights, where = stratum.weights(network, np.random.default_rng((number, 4))), stratum.text or str(stratum)
     rank = rank_at(network, weights, size.upper, number)
     finding = _at(network, weights, size, rank, number)
+    if finding.threshold is None and (found := explicit_threshold(network, weights)) is not None:
+        if found.exact is not None:
+            finding = replace(finding, threshold=found.exact, reason=found.reason)
+        elif found.upper.value < finding.upper:
+            finding = replace(finding, upper=found.upper.value, reason=f"{finding.reason}; {found.reason}")
     return _answer(network, where, finding, rank, number)
 
 
@@ -194,6 +200,9 @@ def _zero(network: Network, matrices: list[Matrix], body: Anatomy, rank: int) ->
     if upper == Fraction(rank, 2) and not any(map(any, matrices[-1])):
         return _Finding(coordinates(rank), upper, f"the last layer is zero: {SMOOTH}")
     if len(widths) == 3:
+        flat = sum(flat_directions(one, widths[0], widths[2]) for one in body.defects)
+        if rank + flat == network.parameter_count:
+            return _Finding(coordinates(rank), Fraction(rank, 2), f"the zero function: {SMOOTH}")
         known = None
         if widths[1] == 1:
             known = alone(body.defects[0], widths[0], widths[2], degrees[0])
@@ -213,42 +222,43 @@ def _live(network: Network, body: Anatomy, live: Network, tangent: int, rank: in
         (ceiling(one, widths[one.layer - 1], body.widths[one.layer + 1], degrees[one.layer - 1]) for one in body.defects),
         Fraction(0),
     )
+    floor = Fraction(rank, 2)
     told = f"live subnetwork [{','.join(map(str, body.widths))}] of rank {tangent}"
     if len(layers) == 1:
         layer = layers.pop()
         flat = sum(flat_directions(one, widths[layer - 1], widths[layer + 1]) for one in body.defects)
         if rank + live.parameter_count - tangent + flat == network.parameter_count:
             return _Finding(coordinates(rank), rank * half, f"{SMOOTH}; {told}", body.widths)
-        if (known := _one(body, widths, degrees, tangent, layer, seed)) is not None:
-            threshold, reason = known
+        found = [_one(one, body, widths, degrees, tangent, seed) for one in body.defects]
+        known = [one for one in found if one is not None]
+        if len(body.defects) == 1 and known:
+            threshold, reason = known[0]
             return _Finding(threshold, threshold.value, f"{told}; {reason}", body.widths)
+        floor = max((one[0].value for one in known), default=floor)
     kinds = ", ".join(one.kind for one in body.defects)
-    return _Finding(None, upper, f"{told}; {kinds}: the rank below, ideals that contain the loss above", body.widths)
+    reason = f"{told}; {kinds}: the rank or one of them alone below, ideals that contain the loss above"
+    return _Finding(None, upper, reason, body.widths, floor)
 
 
 def _one(
-    body: Anatomy, widths: tuple[int, ...], degrees: tuple[int, ...], tangent: int, layer: int, seed: int
+    defect: Defect, body: Anatomy, widths: tuple[int, ...], degrees: tuple[int, ...], tangent: int, seed: int
 ) -> tuple[Threshold, str] | None:
-    """The theorems for a single degenerate neuron in a network that is otherwise immersed."""
-    defect = body.defects[0]
-    if len(body.defects) > 1 or defect.kind in (SILENT, CANCELLING) or degrees[layer - 1] < 2:
+    """The theorems for one degenerate neuron in a network that is otherwise its live subnetwork.
+
+    Beside other defects it is a lower bound: what is left of them on a linear subspace of the weights. Restriction does
+    not raise complex thresholds, which are not above the real ones, and those found here are the same over both.
+    """
+    layer = defect.layer
+    if defect.kind in (SILENT, CANCELLING) or degrees[layer - 1] < 2:
         return None
     rows = body.matrices[layer - 1]
     outgoing = [list(column) for column in zip(*body.matrices[layer], strict=True)]
-    found = remainder(defect, rows, outgoing, degrees[layer - 1], _origin(defect, widths[layer]))
+    found = remainder(defect, rows, outgoing, degrees[layer - 1], body.origin(defect))
     if found is None:
         return None
-    threshold, reason = coordinates(tangent).sum(found[0]), found[1]
+    reason = found.reason
     if len(widths) > 3:
-        reached, wanted = relaxed_rank(body.matrices, degrees, layer, seed)
-        if reached != wanted:
+        if relaxed_rank(body.matrices, degrees, layer, seed) != tangent + found.conditions:
             return None
-        reason += f"; the rest of the network is immersed around hidden layer {layer}"
-    return threshold, reason
-
-
-def _origin(defect: Defect, width: int) -> int:
-    """The place of the copied neuron among the live ones, when the defect alone is taken out."""
-    if defect.kind not in (COPY, SHADOW):
-        return 0
-    return [j for j in range(width) if j != defect.place].index(defect.origin)
+        reason += f"; the rest of the network tells them apart around hidden layer {layer}"
+    return coordinates(tangent).sum(found.threshold), reason

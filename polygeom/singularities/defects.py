@@ -43,15 +43,20 @@ class Defect:
 
 @dataclass(frozen=True, slots=True)
 class Anatomy:
-    """The live matrices of a perceptron, first layer first, and its defects."""
+    """The live matrices of a perceptron, first layer first, its defects, and the places of live neurons in each layer."""
 
     matrices: list[Matrix]
     defects: tuple[Defect, ...]
+    kept: tuple[tuple[int, ...], ...]
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Those of the live subnetwork; a hidden width may be zero."""
-        return (len(self.matrices[0][0]) if self.matrices[0] else 0, *map(len, self.matrices))
+        return tuple(map(len, self.kept))
+
+    def origin(self, defect: Defect) -> int:
+        """The place of the neuron that a copy copies among the live ones of its layer; 0 for other defects."""
+        return self.kept[defect.layer].index(defect.origin) if defect.origin >= 0 else 0
 
 
 def parallel(one: Sequence[Fraction], other: Sequence[Fraction]) -> Fraction | None:
@@ -82,7 +87,7 @@ def anatomy(matrices: Sequence[Matrix], degrees: Sequence[int]) -> Anatomy:
             defects += found
             changed |= bool(found)
     live = [[[row[j] for j in kept[k]] for i, row in enumerate(m) if i in kept[k + 1]] for k, m in enumerate(layers)]
-    return Anatomy(live, tuple(defects))
+    return Anatomy(live, tuple(defects), tuple(map(tuple, kept)))
 
 
 def _layer(layers: list[Matrix], kept: list[list[int]], k: int, degree: int) -> list[Defect]:

@@ -76,8 +76,8 @@ def monomials(variables: int, degree: int) -> list[tuple[int, ...]]:
     return found
 
 
-def relaxed_rank(matrices: Sequence[Matrix], degrees: Sequence[int], layer: int, seed: int) -> tuple[int, int]:
-    """The rank of a perceptron in which one hidden layer and its weights give way to any forms, and what it can be.
+def relaxed_rank(matrices: Sequence[Matrix], degrees: Sequence[int], layer: int, seed: int) -> int:
+    """The rank of a perceptron in which one hidden layer and its weights give way to a vector of any forms.
 
     Parameters
     ----------
@@ -89,8 +89,7 @@ def relaxed_rank(matrices: Sequence[Matrix], degrees: Sequence[int], layer: int,
 
     Returns
     -------
-    The rank (a proved lower bound), and the number of its weights less the scalings of the other hidden neurons.
-    ``(0, 1)`` if it were too large to compute.
+    A proved lower bound; 0 if it were too large to compute.
     """
     p = 2**31 - 1
     source = np.random.default_rng((seed, 3))
@@ -99,12 +98,11 @@ def relaxed_rank(matrices: Sequence[Matrix], degrees: Sequence[int], layer: int,
     inputs, outputs, degree = widths[layer - 1], widths[layer + 1], degrees[layer - 1]
     others = [k for k in range(1, len(widths)) if k not in (layer, layer + 1)]
     size = sum(widths[k] * widths[k - 1] for k in others) + outputs * math.comb(inputs + degree - 1, degree)
-    free = size - sum(widths[k] for k in range(1, len(widths) - 1) if k != layer)
     if size > MOST_COLUMNS:
-        return 0, 1
+        return 0
     forms = monomials(inputs, degree)
     rows = []
-    for _ in range(-(-free // widths[-1]) + TAIL):
+    for _ in range(-(-size // widths[-1]) + TAIL):
         point = np.array(source.integers(0, p, widths[0]).tolist(), object)
         values, sums = [point], []
         for k, matrix in enumerate(reduced):
@@ -120,7 +118,7 @@ def relaxed_rank(matrices: Sequence[Matrix], degrees: Sequence[int], layer: int,
             rows.append((np.concatenate(parts) % p).tolist())
     import flint
 
-    return int(flint.nmod_mat(len(rows), size, [int(v) for row in rows for v in row], p).rank()), free
+    return int(flint.nmod_mat(len(rows), size, [int(v) for row in rows for v in row], p).rank())
 
 
 def doubly_vanishing(points: Sequence[Sequence[Fraction]], degree: int) -> Matrix:

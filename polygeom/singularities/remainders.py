@@ -15,20 +15,31 @@ For several outputs ``v`` is put into polar coordinates: ``σ`` is its length, `
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from polygeom.singularities.defects import COPY, DEAD, DEAF, SHADOW, Defect, general_position, parallel
 from polygeom.singularities.polyhedra import Exponents, monomial_threshold
-from polygeom.singularities.ranks import Matrix, independent, monomials, only_double_points
+from polygeom.singularities.ranks import Matrix, doubly_vanishing, independent, monomials, only_double_points
 from polygeom.singularities.threshold import Threshold, coordinates
 
 TORUS = "monomial remainder modulo the tangent space of independent live neurons"
 POINTS = "the forms that vanish doubly at the live neurons cut out nothing else"
 
 
-def remainder(defect: Defect, rows: Matrix, outgoing: Matrix, degree: int, origin: int) -> tuple[Threshold, str] | None:
-    """The threshold of what one defect leaves, with the reason; None where no theorem here applies.
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """What a defect leaves: its threshold, the number of coefficients that are not tangent, and why."""
+
+    threshold: Threshold
+    conditions: int
+    reason: str
+
+
+def remainder(defect: Defect, rows: Matrix, outgoing: Matrix, degree: int, origin: int) -> Remainder | None:
+    """What one defect leaves modulo the tangent space; None where no theorem here applies.
 
     Parameters
     ----------
@@ -49,10 +60,12 @@ def remainder(defect: Defect, rows: Matrix, outgoing: Matrix, degree: int, origi
         return None
     if independent(rows) and _positions(outgoing, outputs, degree):
         first = _first(defect, outgoing, origin)
+        if degree == 2 and outputs > 2 and first is None and not independent([*outgoing, [*defect.outgoing[0]]]):
+            return None
         chart = _Chart(inputs, len(rows), outputs, degree, first is not None)
-        return chart.threshold(defect.kind), TORUS
+        return Remainder(chart.threshold(defect.kind), chart.conditions, TORUS)
     if outputs == 1 and only_double_points(rows, degree):
-        return _double(defect.kind, inputs, degree), POINTS
+        return Remainder(_double(defect.kind, inputs, degree), len(doubly_vanishing(rows, degree)), POINTS)
     return None
 
 
@@ -60,7 +73,7 @@ def _positions(outgoing: Matrix, outputs: int, degree: int) -> bool:
     """Outgoing weights in the position that the monomial ideals need."""
     if outputs == 1:
         return all(any(v) for v in outgoing)
-    return general_position(outgoing) and (degree > 2 or outputs == 2 or len(outgoing) == 1)
+    return general_position(outgoing) and (degree > 2 or outputs == 2 or len(outgoing) <= 2)
 
 
 def _first(defect: Defect, outgoing: Matrix, origin: int) -> int | None:
@@ -98,6 +111,14 @@ class _Chart:
         measure = [self.outputs if i == 0 else 1 for i in used]
         return monomial_threshold([tuple(one[i] for i in used) for one in found], measure)
 
+    @property
+    def conditions(self) -> int:
+        """How many coefficients are not tangent to the live functions, outputs counted."""
+        n, g, c = self.inputs, self.live, self.outputs
+        steep = (c - 1) * (g * (n - g) if self.degree == 2 else g * (n - 1))
+        inner = sum(max(a[:g], default=0) <= self.degree - 2 for a in monomials(n, self.degree))
+        return c * inner + steep + (max(c - 2, 0) * math.comb(g, 2) if self.degree == 2 else 0)
+
     def _remaining(self) -> Iterator[tuple[Exponents, Exponents]]:
         """Exponents of ``ζ`` and of the monomials whose coefficients are not tangent."""
         plain = (0,) * (self.outputs - 1)
@@ -105,8 +126,11 @@ class _Chart:
             steep = [i for i in range(self.live) if alpha[i] >= self.degree - 1]
             if not steep:
                 yield plain, alpha
-            elif self.outputs == 1 or max(alpha) == self.degree or len(steep) > 1:
+            elif self.outputs == 1 or max(alpha) == self.degree:
                 continue
+            elif len(steep) > 1:  # of degree 2, two live neurons: transverse to both of their outgoing weights
+                for k in range(1, self.outputs - 1):
+                    yield tuple(int(i == k and self.near) for i in range(self.outputs - 1)), alpha
             elif steep[0] == 0 and self.near:
                 for k in range(self.outputs - 1):
                     yield tuple(int(i == k) for i in range(self.outputs - 1)), alpha
