@@ -13,17 +13,18 @@ from torch import nn
 from polygeom.dimensions.identifiability import identifiability
 from polygeom.errors import PolygeomError
 from polygeom.learning.checks import FallbackWarning
-from polygeom.learning.kernels import InfiniteWidth, KernelMachine, Laplacian, RandomFeatures, solve
+from polygeom.learning.kernels import InfiniteWidth, Laplacian, RandomFeatures, solve
 from polygeom.learning.kernels.infinite_width import WidePerceptron
+from polygeom.learning.kernels.machines import KernelMachine
 from polygeom.learning.regions import (
     activation_patterns,
     boundary_distances,
     cell_inradii,
     cross_section,
     gradient_confusion,
-    gradient_products,
     spectral_norm_product,
 )
+from polygeom.learning.regions.confusion import gradient_products
 from polygeom.learning.tangent import alignment, empirical_ntk, jacobian, kernel_regression, linearize, tangent_operator
 from polygeom.learning.thresholds import kernel_rank
 from polygeom.learning.training import TrainingSettings, levenberg_marquardt, train

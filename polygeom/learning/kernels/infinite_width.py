@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from polygeom.checks import choice, is_integer, seed
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
+from polygeom.learning.kernels.algebra import Composable
 from polygeom.learning.kernels.angles import Angles
 from polygeom.learning.kernels.duals import Activation, LeakyReLU, as_activation, normaliser
 
@@ -32,7 +33,7 @@ _RELU = LeakyReLU()
 
 
 @dataclass(frozen=True)
-class InfiniteWidth:
+class InfiniteWidth(Composable):
     """The NTK or NNGP kernel of an infinitely wide perceptron, a kernel on rows like those of `polygeom.learning`.
 
     Parameters

@@ -20,9 +20,10 @@ from torch import Tensor
 
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
+from polygeom.learning.kernels.algebra import Kernel
 from polygeom.learning.kernels.duals import Activation, as_activation, normaliser
 from polygeom.learning.kernels.infinite_width import InfiniteWidth
-from polygeom.learning.kernels.kernels import Gaussian, Kernel, blocks
+from polygeom.learning.kernels.kernels import Gaussian, blocks
 from polygeom.learning.kernels.machines import MEMORY_BUDGET, block_rows, data_rows, row_points, samples
 
 
