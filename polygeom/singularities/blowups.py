@@ -23,7 +23,7 @@ MOST_BLOWUPS = 40
 
 @dataclass(frozen=True, slots=True)
 class _Point:
-    """Generators as sympy polynomials, and the lines through the point: ``(order in the ideal, order of the measure)``."""
+    """Generators as sympy polynomials, and the two lines: order in the ideal, exponent of the measure plus one."""
 
     generators: tuple[Any, ...]
     x: tuple[int, int] = (0, 1)

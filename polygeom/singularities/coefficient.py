@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,13 @@ import numpy as np
 from polygeom.answers import PROBABLE, PROVED, UNKNOWN
 from polygeom.checks import seed as as_seed
 from polygeom.dimensions import DimensionResult, dimension
-from polygeom.errors import PolygeomError
 from polygeom.network import Network, mlp
 from polygeom.network.builder import as_network
 from polygeom.singularities.defects import CANCELLING, DEAF, SILENT, Anatomy, Defect, anatomy
 from polygeom.singularities.explicit import explicit_threshold
 from polygeom.singularities.linear import AOYAGI, aoyagi, two_layers_at
 from polygeom.singularities.ranks import Matrix, Weights, exact_rank, rank_at, relaxed_rank
-from polygeom.singularities.remainders import alone, all_deaf, ceiling, flat_directions, remainder
+from polygeom.singularities.remainders import all_deaf, alone, ceiling, flat_directions, remainder
 from polygeom.singularities.result import LearningCoefficient
 from polygeom.singularities.strata import Stratum, given
 from polygeom.singularities.threshold import Threshold, coordinates
@@ -40,7 +40,7 @@ class _Finding:
 
 
 def learning_coefficient(
-    network: Network | str, at: str | Stratum | Mapping[str, Any] | None = None, *, rng: int | np.random.Generator = 0
+    network: Network | str, at: str | Mapping[str, Any] | None = None, *, rng: int | np.random.Generator = 0
 ) -> LearningCoefficient:
     """The learning coefficient (real log canonical threshold) of a network at weights, exactly or between bounds.
 
@@ -94,10 +94,8 @@ def learning_coefficient(
     if isinstance(at, Mapping):
         weights, where = given(network, at), "given weights"
     else:
-        stratum = Stratum.parse(at) if isinstance(at, str) else at
-        if not isinstance(stratum, Stratum):
-            raise PolygeomError(f'at must be None, text, or weights by name, got {type(at).__name__}; write at="dead 1"')
-        weights, where = stratum.weights(network, np.random.default_rng((number, 4))), stratum.text or str(stratum)
+        stratum = Stratum.parse(at)
+        weights, where = stratum.weights(network, np.random.default_rng((number, 4))), stratum.text
     rank = rank_at(network, weights, size.upper, number)
     finding = _at(network, weights, size, rank, number)
     if finding.threshold is None and (found := explicit_threshold(network, weights)) is not None:
@@ -178,12 +176,13 @@ def _linear(widths: tuple[int, ...], matrices: list[Matrix]) -> _Finding:
     rank = exact_rank(whole.tolist())
     best = aoyagi(widths, rank)
     if len(matrices) == 2:
-        here = two_layers_at(*widths, *ranks, rank)
+        inputs, hidden, outputs = widths
+        here = two_layers_at(inputs, hidden, outputs, ranks[0], ranks[1], rank)
         same = "" if here != best else f", as {AOYAGI} says"
         return _Finding(here, here.value, f"ranks {ranks[0]}, {ranks[1]}, of the product {rank}{same}", widths)
     if set(ranks) == {rank}:
         return _Finding(best, best.value, f"{AOYAGI}, rank {rank} in every layer", widths)
-    upper = Fraction(sum(a * b for a, b in zip(widths, widths[1:], strict=False)), 2)
+    upper = Fraction(sum(a * b for a, b in pairwise(widths)), 2)
     return _Finding(None, upper, f"{AOYAGI} for the most singular weights of rank {rank} below", widths, best.value)
 
 
@@ -219,7 +218,10 @@ def _live(network: Network, body: Anatomy, live: Network, tangent: int, rank: in
     assert widths is not None and degrees is not None
     half, layers = Fraction(1, 2), {one.layer for one in body.defects}
     upper = tangent * half + sum(
-        (ceiling(one, widths[one.layer - 1], body.widths[one.layer + 1], degrees[one.layer - 1]) for one in body.defects),
+        (
+            ceiling(one, widths[one.layer - 1], body.widths[one.layer + 1], degrees[one.layer - 1])
+            for one in body.defects
+        ),
         Fraction(0),
     )
     floor = Fraction(rank, 2)

@@ -43,7 +43,7 @@ class Defect:
 
 @dataclass(frozen=True, slots=True)
 class Anatomy:
-    """The live matrices of a perceptron, first layer first, its defects, and the places of live neurons in each layer."""
+    """The live matrices of a perceptron, first layer first, its defects, and the places of live neurons by layer."""
 
     matrices: list[Matrix]
     defects: tuple[Defect, ...]
@@ -94,7 +94,7 @@ def _layer(layers: list[Matrix], kept: list[list[int]], k: int, degree: int) -> 
     """The defects of hidden layer ``k``; takes them out of ``kept``, merging copies in place."""
     incoming = {j: [layers[k - 1][j][i] for i in kept[k - 1]] for j in kept[k]}
     outgoing = {j: [layers[k][i][j] for i in kept[k + 1]] for j in kept[k]}
-    found, classes = [], []
+    found, classes = list[Defect](), list[list[int]]()
     for j in list(kept[k]):
         if not any(incoming[j]):
             kind = DEAF if any(outgoing[j]) else DEAD
@@ -128,9 +128,8 @@ def _layer(layers: list[Matrix], kept: list[list[int]], k: int, degree: int) -> 
         if any(total):
             for i, value in zip(kept[k + 1], total, strict=True):
                 layers[k][i][first] = value / factors[first]
-        for j in loud if any(total) else ():
-            if j != first:
-                found.append(Defect(COPY, k, j, first, (tuple(scaled[first]), tuple(scaled[j])), len(loud)))
+        copies = [j for j in loud if j != first] if any(total) else []
+        found += [Defect(COPY, k, j, first, (tuple(scaled[first]), tuple(scaled[j])), len(loud)) for j in copies]
         found += [Defect(SHADOW if any(total) else SILENT, k, j, first) for j in quiet]
     found += [Defect(SILENT, k, j) for j in silent]
     return found
@@ -138,6 +137,6 @@ def _layer(layers: list[Matrix], kept: list[list[int]], k: int, degree: int) -> 
 
 def general_position(vectors: Sequence[Sequence[Fraction]]) -> bool:
     """Whether no two vectors are parallel and none is zero."""
-    return all(
-        independent([list(one), list(other)]) for i, one in enumerate(vectors) for other in vectors[:i]
-    ) and all(any(vector) for vector in vectors)
+    return all(independent([list(one), list(other)]) for i, one in enumerate(vectors) for other in vectors[:i]) and all(
+        any(vector) for vector in vectors
+    )

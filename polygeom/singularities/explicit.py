@@ -219,7 +219,7 @@ def _terms(g: Any) -> Polynomial:
 def _reduced(generators: list[Polynomial]) -> list[Polynomial]:
     """Linear combinations in echelon form, terms of low degree first, so that leading terms differ."""
     columns = sorted({alpha for g in generators for alpha in g}, key=lambda alpha: (sum(alpha), alpha))
-    rest, done = [dict(g) for g in generators], []
+    rest, done = [dict(g) for g in generators], list[Polynomial]()
     for alpha in columns:
         pivot = next((g for g in rest if alpha in g), None)
         if pivot is None:

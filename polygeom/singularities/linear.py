@@ -53,13 +53,15 @@ def aoyagi(widths: Sequence[int], rank: int) -> Threshold:
     a = total - (ceiling - 1) * links
     pairs = Fraction(total**2 - sum(width**2 for width in chosen), 2)
     value = (
-        Fraction(a * (links - a), 4 * links) - Fraction(links * (links - 1), 4) * Fraction(total, links) ** 2 + pairs / 2
+        Fraction(a * (links - a), 4 * links)
+        - Fraction(links * (links - 1), 4) * Fraction(total, links) ** 2
+        + pairs / 2
     )
     return Threshold(base + value, a * (links - a) + 1)
 
 
 def _narrow(excess: Sequence[int]) -> Sequence[int]:
-    """Aoyagi's set of layers: the narrowest, ``ℓ + 1`` of them, where ``Σ ≥ ℓ`` times each of them and less for others."""
+    """Aoyagi's set of layers: the narrowest ``ℓ + 1``, where ``Σ ≥ ℓ`` times each of them and less for the others."""
     for count in range(2, len(excess) + 1):
         part, links = excess[:count], count - 1
         if sum(part) >= links * part[-1] and all(sum(part) < links * width for width in excess[count:]):
@@ -71,7 +73,7 @@ def two_layers(inputs: int, hidden: int, outputs: int) -> Threshold:
     """The threshold of ``B A`` at zero, ``A`` of shape ``(hidden, inputs)``, by arcs: independent of Aoyagi's formula.
 
     An arc ``A(t)`` has elementary divisors ``t^{a_i}``; such arcs have codimension ``Σ a_i (|h - d| + 2 i - 1)``, and
-    ``B A`` is divisible by ``t`` on a linear space of ``B`` of codimension ``c Σ (1 - a_i)``, scaled to ``0 ≤ a_i ≤ 1``.
+    ``B A`` is divisible by ``t`` on a linear space of ``B`` of codimension ``c Σ (1 - a_i)``; scaled, ``0 ≤ a_i ≤ 1``.
     The least sum is that of ``min(c, |h - d| + 2 i - 1)``, and twice ``λ`` (Mustață, J. Amer. Math. Soc. 15 (2002)).
 
     Examples

@@ -113,17 +113,19 @@ def _facets(support: list[Exponents]) -> list[Facet] | None:
 
 def _compact_faces(support: list[Exponents], facets: list[Facet]) -> Iterator[frozenset[Exponents]]:
     """The terms on each compact face: intersections of facets whose weights, added, are all positive."""
-    on = [frozenset(v for v in support if sum(a * b for a, b in zip(w, v, strict=True)) == level) for w, level in facets]
+    on = [
+        frozenset(v for v in support if sum(a * b for a, b in zip(w, v, strict=True)) == level) for w, level in facets
+    ]
     weights = [frozenset(i for i, a in enumerate(w) if a) for w, _ in facets]
     seen: dict[frozenset[Exponents], frozenset[int]] = {}
-    queue = [(points, positive) for points, positive in zip(on, weights, strict=True) if points]
+    queue = [points for points in on if points]
     while queue:
-        points, positive = queue.pop()
+        points = queue.pop()
         full = frozenset().union(*(w for p, w in zip(on, weights, strict=True) if points <= p))
         if points in seen:
             continue
         seen[points] = full
-        queue += [(points & other, full) for other in on if points & other and not points <= other]
+        queue += [points & other for other in on if points & other and not points <= other]
     yield from (points for points, full in seen.items() if len(full) == len(support[0]))
 
 
@@ -158,7 +160,10 @@ def _inconsistent(parts: list[Polynomial]) -> bool:
     helper = sympy.Symbol("h")
     shifted = [_without_monomial(part) for part in parts]
     system = [
-        sum(sympy.Rational(c.numerator, c.denominator) * math.prod(v**a for v, a in zip(x, alpha, strict=True)) for alpha, c in part.items())
+        sum(
+            sympy.Rational(c.numerator, c.denominator) * math.prod(v**a for v, a in zip(x, alpha, strict=True))
+            for alpha, c in part.items()
+        )
         for part in shifted
     ]
     used = sorted({v for one in system for v in sympy.sympify(one).free_symbols}, key=str)
@@ -177,7 +182,9 @@ def _hypersurface(g: Polynomial, bound: Threshold, support: list[Exponents], fac
     if bound.value < half:
         return bound
     tight = [w_level for w_level in facets if sum(w_level[0]) == 2 * bound.value * w_level[1]]
-    face = frozenset(v for v in support if all(sum(a * b for a, b in zip(w, v, strict=True)) == level for w, level in tight))
+    face = frozenset(
+        v for v in support if all(sum(a * b for a, b in zip(w, v, strict=True)) == level for w, level in tight)
+    )
     if not _changes_sign(_on(g, face)):
         return None
     return Threshold(half, bound.multiplicity + 1 if bound.value == half else 1)

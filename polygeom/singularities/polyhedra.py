@@ -1,8 +1,8 @@
 """Newton polyhedra: the threshold of a monomial ideal by linear programming, exact.
 
-The ideal of monomials ``x^α`` with the measure ``Π x_i^{κ_i - 1} dx`` has ``2 λ = min Σ a_i κ_i`` over all weights ``a ≥
-0`` with ``a · α ≥ 1`` for every ``α``; the dual reads ``max Σ y_α`` with ``y ≥ 0`` and ``Σ y_α α_i ≤ κ_i``. The order of
-the pole is the codimension of the smallest face of the Newton polyhedron that contains the point ``κ / (2 λ)``.
+The ideal of monomials ``x^α`` with the measure ``Π x_i^{κ_i - 1} dx`` has ``2 λ = min Σ a_i κ_i`` over all weights
+``a ≥ 0`` with ``a · α ≥ 1`` for every ``α``; the dual reads ``max Σ y_α`` with ``y ≥ 0`` and ``Σ y_α α_i ≤ κ_i``. The
+order of the pole is the codimension of the smallest face of the Newton polyhedron with the point ``κ / (2 λ)``.
 
 References
 ----------
@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-
-import numpy as np
 
 from polygeom.errors import PolygeomError
 from polygeom.singularities.threshold import Threshold
@@ -89,9 +87,7 @@ class _Program:
 
     def _ascend(self, costs: list[Fraction]) -> None:
         while (column := next((j for j in sorted(self.allowed) if costs[j] > 0), None)) is not None:
-            ratios = [
-                (row[-1] / row[column], self.basis[i], i) for i, row in enumerate(self.rows) if row[column] > 0
-            ]
+            ratios = [(row[-1] / row[column], self.basis[i], i) for i, row in enumerate(self.rows) if row[column] > 0]
             if not ratios:
                 raise AssertionError("a monomial of exponent zero makes the program unbounded; please report")
             self._pivot(min(ratios)[2], column, costs)
@@ -130,8 +126,3 @@ def _rank(rows: list[list[int]]) -> int:
     import flint
 
     return int(flint.fmpz_mat(rows).rank()) if rows else 0
-
-
-def weights_below(exponents: Iterable[Exponents], weights: Sequence[int]) -> int:
-    """The smallest ``weights · α``: the order of the ideal along the divisor of a weighted blow-up."""
-    return int(min(np.dot(alpha, weights) for alpha in exponents))

@@ -70,10 +70,10 @@ def monomials(variables: int, degree: int) -> list[tuple[int, ...]]:
     >>> monomials(2, 2)
     [(2, 0), (1, 1), (0, 2)]
     """
-    found = []
-    for places in combinations_with_replacement(range(variables), degree):
-        found.append(tuple(places.count(i) for i in range(variables)))
-    return found
+    return [
+        tuple(places.count(i) for i in range(variables))
+        for places in combinations_with_replacement(range(variables), degree)
+    ]
 
 
 def relaxed_rank(matrices: Sequence[Matrix], degrees: Sequence[int], layer: int, seed: int) -> int:
@@ -93,7 +93,9 @@ def relaxed_rank(matrices: Sequence[Matrix], degrees: Sequence[int], layer: int,
     """
     p = 2**31 - 1
     source = np.random.default_rng((seed, 3))
-    reduced = [np.array([[v.numerator * pow(v.denominator, -1, p) % p for v in row] for row in m], object) for m in matrices]
+    reduced = [
+        np.array([[v.numerator * pow(v.denominator, -1, p) % p for v in row] for row in m], object) for m in matrices
+    ]
     widths = [len(matrices[0][0]), *map(len, matrices)]
     inputs, outputs, degree = widths[layer - 1], widths[layer + 1], degrees[layer - 1]
     others = [k for k in range(1, len(widths)) if k not in (layer, layer + 1)]
@@ -111,7 +113,9 @@ def relaxed_rank(matrices: Sequence[Matrix], degrees: Sequence[int], layer: int,
         slopes = {len(matrices): np.eye(widths[-1], dtype=object)}
         for k in range(len(matrices) - 1, 0, -1):
             slopes[k] = slopes[k + 1] @ reduced[k] * (degrees[k - 1] * sums[k - 1] ** (degrees[k - 1] - 1)) % p
-        features = np.array([math.prod(int(x) ** a for x, a in zip(values[layer - 1], form, strict=True)) % p for form in forms], object)
+        features = np.array(
+            [math.prod(int(x) ** a for x, a in zip(values[layer - 1], form, strict=True)) % p for form in forms], object
+        )
         for o in range(widths[-1]):
             parts = [np.outer(slopes[k][o], values[k - 1]).ravel() for k in others]
             parts.append(np.outer(slopes[layer + 1][o], features).ravel())
@@ -144,7 +148,8 @@ def _double(point: Sequence[Fraction], columns: Sequence[tuple[int, ...]]) -> Ma
     """The derivatives of all monomials at a point; by Euler's formula they vanish with the value."""
     return [
         [
-            Fraction(alpha[i]) * math.prod(x ** (a - (k == i)) for k, (x, a) in enumerate(zip(point, alpha, strict=True)))
+            Fraction(alpha[i])
+            * math.prod(x ** (a - (k == i)) for k, (x, a) in enumerate(zip(point, alpha, strict=True)))
             if alpha[i]
             else Fraction(0)
             for alpha in columns

@@ -1,11 +1,11 @@
 """What one degenerate neuron leaves modulo the tangent space of the live subnetwork, and its threshold.
 
 One hidden layer with ``n`` inputs, ``c`` outputs, activation ``x ↦ x^r`` and ``g`` live neurons ``v_i ⊗ w_i^r`` with
-linearly independent ``w_i``, which a linear change of the inputs makes ``x_1, …, x_g``. Modulo the tangent space ``R^c ⊗
-x_i^r + v_i ⊗ x_i^{r-1} R^n`` the coefficients of ``x^α`` remain: all of them where ``α_i ≤ r - 2`` for every live ``i``;
-those transverse to ``v_i`` for ``x_i^{r-1} x_j``. Higher terms of the live functions are multiples of these by functions
-that vanish, because the torus that scales the inputs acts on everything (*Learning coefficients* has the proof). So the
-remainder is a monomial ideal:
+linearly independent ``w_i``, which a linear change of the inputs makes ``x_1, …, x_g``. Modulo the tangent space
+``R^c ⊗ x_i^r + v_i ⊗ x_i^{r-1} R^n`` the coefficients of ``x^α`` remain: all of them where ``α_i ≤ r - 2`` for every
+live ``i``; those transverse to ``v_i`` for ``x_i^{r-1} x_j``. Higher terms of the live functions are multiples of these
+by functions that vanish, because the torus that scales the inputs acts on everything (*Learning coefficients* has the
+proof). So the remainder is a monomial ideal:
 
 - a dead neuron ``v ⊗ w^r``: ``v w^α``; a deaf one: ``w^α``;
 - a copy of neuron 1, its incoming weights differing by ``δ``: ``δ_a δ_b``; a silent copy: ``v δ^β``.
@@ -164,7 +164,9 @@ def ceiling(defect: Defect, inputs: int, outputs: int, degree: int) -> Fraction:
     if defect.kind == DEAF:
         return Fraction(inputs, 2 * degree)
     if defect.kind in (COPY, SHADOW):
-        close = (inputs - 1) * (half / 2 if outputs == 1 and defect.members == 2 or defect.kind == SHADOW and outputs == 1 else half)
+        close = (inputs - 1) * (
+            half / 2 if (outputs == 1 and defect.members == 2) or (defect.kind == SHADOW and outputs == 1) else half
+        )
         return close if defect.kind == COPY else min(outputs * half, close)
     if defect.kind == "cancelling":
         return (outputs + (defect.members - 1) * (inputs - 1)) * half

@@ -1,4 +1,4 @@
-"""Subnetworks as strata of weights: which neurons are dead, silent, deaf, duplicated or cancelling, and such weights."""
+"""Subnetworks as strata of weights: which neurons are dead, silent, deaf, duplicated or cancelling; such weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from polygeom.checks import is_integer
 from polygeom.errors import PolygeomError
 from polygeom.network import Network
 
@@ -51,7 +50,7 @@ class Stratum:
     text: str = field(default="", compare=False)
 
     @classmethod
-    def parse(cls, text: str) -> Stratum:
+    def parse(cls, text: Any) -> Stratum:
         """From clauses with ``;`` between them: ``"dead 1,3; duplicate 2:1=2:4"``; ``2:4`` is neuron 4 of layer 2.
 
         Raises
@@ -59,6 +58,8 @@ class Stratum:
         PolygeomError
             For anything else.
         """
+        if not isinstance(text, str):
+            raise PolygeomError(f"at must be None, text, or weights by name, got {type(text).__name__}; {_HINT}")
         found: dict[str, Any] = {}
         for clause in filter(None, (part.strip() for part in text.split(";"))):
             word, _, rest = clause.partition(" ")
@@ -75,9 +76,7 @@ class Stratum:
         PolygeomError
             If a neuron does not exist, or the network is no perceptron.
         """
-        values = {
-            name: _nonzero(rng, shape) for name, shape in network.parameters.items()
-        }
+        values = {name: _nonzero(rng, shape) for name, shape in network.parameters.items()}
         clauses = [one.name for one in fields(self) if one.name != "text" and getattr(self, one.name) not in ((), None)]
         if not clauses:
             return values
@@ -94,7 +93,9 @@ class Stratum:
             _checked(widths, layer, one)
             _checked(widths, other_layer, other)
             if layer != other_layer or one == other:
-                raise PolygeomError(f"at: a pair must be two neurons of one layer, got {layer}:{one}={other_layer}:{other}; {_HINT}")
+                raise PolygeomError(
+                    f"at: a pair must be two neurons of one layer, got {layer}:{one}={other_layer}:{other}; {_HINT}"
+                )
             matrices[layer - 1][other - 1] = matrices[layer - 1][one - 1] * 1
         for pairs, factor in ((self.duplicate, 2), (self.collinear, 3), (self.cancel, -1)):
             for (layer, one), (_, other) in pairs:
@@ -146,7 +147,9 @@ def given(network: Network, weights: Mapping[str, Any]) -> dict[str, np.ndarray]
         For other names or shapes.
     """
     if set(weights) != set(network.parameters):
-        raise PolygeomError(f"at: weights must name exactly {', '.join(network.parameters)}, got {', '.join(map(str, weights))}")
+        raise PolygeomError(
+            f"at: weights must name exactly {', '.join(network.parameters)}, got {', '.join(map(str, weights))}"
+        )
     values = {}
     for name, shape in network.parameters.items():
         value = weights[name]
@@ -185,8 +188,3 @@ def _checked(widths: tuple[int, ...], layer: int, place: int) -> None:
     if not 1 <= layer < len(widths) - 1 or not 1 <= place <= widths[layer]:
         hidden = ", ".join(f"{k}:1…{k}:{w}" for k, w in enumerate(widths[1:-1], start=1)) or "none"
         raise PolygeomError(f"at: there is no neuron {layer}:{place}; the hidden neurons are {hidden}")
-
-
-def is_stratum(value: Any) -> bool:
-    """Whether a value names a stratum rather than weights."""
-    return isinstance(value, str | Stratum) or value is None or is_integer(value)

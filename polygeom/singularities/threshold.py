@@ -1,8 +1,8 @@
 """Real log canonical thresholds as exact pairs, and how they combine.
 
-For functions ``g_1, …, g_k`` that vanish at a point, let ``K = Σ g_j²``. The integral of ``K(w)^z φ(w) dw`` over a small
-ball continues to a meromorphic function of ``z``; its largest pole is ``-λ``, of order ``m``. The pair depends on the
-ideal of the ``g_j`` alone (Watanabe, *Algebraic Geometry and Statistical Learning Theory*, 2009).
+For functions ``g_1, …, g_k`` that vanish at a point, let ``K = Σ g_j²``. The integral of ``K(w)^z φ(w) dw`` over a
+small ball continues to a meromorphic function of ``z``; its largest pole is ``-λ``, of order ``m``. The pair depends on
+the ideal of the ``g_j`` alone (Watanabe, *Algebraic Geometry and Statistical Learning Theory*, 2009).
 """
 
 from __future__ import annotations
