@@ -246,9 +246,9 @@ def test_slower_rules_say_so() -> None:
     [
         (lambda: kernel_rank(nn.Linear(2, 1)), "network must be a Network or its text, got Linear"),
         (lambda: kernel_rank(parse("[2,3,1] r=2").to_torch()), "write network=module.network"),
-        (lambda: InfiniteWidth("relu"), r"got 'relu'; write LeakyReLU\(\)"),
-        (lambda: InfiniteWidth(torch.relu), r"write LeakyReLU\(\)"),
-        (lambda: WidePerceptron((2, 3, 1), nn.ReLU()), r"write LeakyReLU\(\)"),
+        (lambda: InfiniteWidth("tanh"), r"got 'tanh'; write LeakyReLU"),
+        (lambda: InfiniteWidth(torch.relu), "write LeakyReLU"),
+        (lambda: WidePerceptron((2, 3, 1), nn.ReLU()), "write LeakyReLU"),
         (lambda: identifiability([2, 3, 1]), r"write '\[2,3,1\] r=2'"),
         (lambda: parse("[2,1] r=2").to_torch(rng="seed"), "rng must be an integer"),
         (lambda: parse("[2,1] r=2").to_torch(rng=-1), "rng must be an integer"),
