@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from polygeom.network import Network, parse
     from polygeom.network.selection import architectures
     from polygeom.report import portrait
+    from polygeom.singularities import learning_coefficient
     from polygeom.tables.atlas import load_atlas
     from polygeom.tables.dimensions import sweep
 
@@ -50,6 +51,7 @@ _HOMES = {
     "ed_degree": "polygeom.ideal",
     "learning_degree": "polygeom.ideal",
     "fibre": "polygeom.ideal",
+    "learning_coefficient": "polygeom.singularities",
     "from_torch": "polygeom.exchange.torch_models",
     "from_onnx": "polygeom.exchange.onnx_models",
     "sweep": "polygeom.tables.dimensions",
@@ -76,6 +78,7 @@ __all__ = [
     "ed_degree",
     "learning_degree",
     "fibre",
+    "learning_coefficient",
     "from_onnx",
     "from_torch",
     "sweep",

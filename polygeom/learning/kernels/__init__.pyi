@@ -1,4 +1,4 @@
-from .duals import Erf as Erf
+from .convolutional import ConvolutionalKernel as ConvolutionalKernel
 from .duals import LeakyReLU as LeakyReLU
 from .duals import Monomial as Monomial
 from .duals import Numeric as Numeric
