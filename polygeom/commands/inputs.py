@@ -61,6 +61,8 @@ def _with_maps(networks: Sequence[str], files: Sequence[str]) -> list[str]:
 def network_texts(texts: Sequence[str], files: Sequence[str] = ()) -> Iterator[str]:
     """Network texts from arguments, ``-`` for standard input, and files: one a line, ``#`` begins a comment."""
     for text in texts:
+        if text == "-" and sys.stdin is None:
+            raise PolygeomError("-: standard input is closed; write networks as arguments, or - < FILE")
         if text == "-":
             yield from _lines(sys.stdin, "standard input")
         else:

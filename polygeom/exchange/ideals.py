@@ -28,6 +28,7 @@ from polygeom.exchange.readers.sage import Sage
 from polygeom.exchange.readers.singular import Singular
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.network import Network
+from polygeom.storage.reading import read_text
 
 if TYPE_CHECKING:
     from sympy.polys.rings import PolyElement, PolyRing
@@ -159,13 +160,7 @@ def read_ideal_file(
     PolygeomError
         Also if it cannot be opened or is no text.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise PolygeomError(f"cannot read {path}: {error.strerror}; write the path of a text file") from error
-    except UnicodeDecodeError as error:
-        raise PolygeomError(f"{path} is no text in UTF-8 ({error.reason}); export the ideal as text") from error
-    return read_ideal(text, network, language=language)
+    return read_ideal(read_text(path, "ideal"), network, language=language)
 
 
 def _read(text: str, language: str, coordinates: Coordinates | None) -> tuple[Ring, Sequence[Terms]]:

@@ -215,7 +215,7 @@ def test_files_that_cannot_be_read_or_written_are_refused(tmp_path: Path, path: 
     with pytest.raises(PolygeomError, match="cannot read"):
         read_table(tmp_path)
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(PolygeomError, match="not UTF-8"):
+    with pytest.raises(PolygeomError, match="not text in UTF-8"):
         read_table(path)
     with pytest.raises(PolygeomError, match="name a file in a folder that exists"):
         write_rows([ROW], tmp_path / "no" / "such.csv")
