@@ -63,6 +63,10 @@ _SIGNS: tuple[tuple[str, str], ...] = (
 """What tells a language, tried in this order."""
 
 
+MOST_PARTS = 30_000
+"""Commas, semicolons and lines of a text that is read; it takes about a millisecond for each generator."""
+
+
 @dataclass(frozen=True, slots=True)
 class Equations:
     """Polynomials from elsewhere.
@@ -121,6 +125,9 @@ def read_ideal(text: str, network: Network | str | None = None, *, language: str
         raise PolygeomError(f"language must be one of {', '.join(READERS)}, mrdi, got {language!r:.40}; write 'm2'")
     coordinates = None if network is None else Coordinates(network)  # type: ignore[arg-type]
     language = recognise(text) if language is None else language
+    parts = sum(map(text.count, ",;\n"))
+    if language != "mrdi" and parts > MOST_PARTS:
+        raise PolygeomError(f"an ideal may have {MOST_PARTS} generators and lines, this text has {parts}; write fewer")
     ring, generators = _read(text, language, coordinates)
     target = _ring(ring.names) if coordinates is None else coordinates.ring
     known = {name: k for k, name in enumerate(map(str, target.symbols))}
