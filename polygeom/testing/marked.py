@@ -9,6 +9,7 @@ from pathlib import Path
 
 MARK = "POLYGEOM_SOAK"
 """Environment variable with the mark."""
+PATIENCE = 5.0
 
 
 def _marked(token: str) -> dict[int, tuple[int, str]]:
@@ -28,8 +29,8 @@ def _marked(token: str) -> dict[int, tuple[int, str]]:
 
 
 def left_over(token: str) -> list[int]:
-    """Processes of a round that are there five seconds after its end."""
-    for _ in range(50):
+    """Processes of a round that are there `PATIENCE` seconds after its end."""
+    for _ in range(round(10 * PATIENCE)):
         if not (found := _marked(token)):
             return []
         time.sleep(0.1)

@@ -51,7 +51,7 @@ from polygeom.testing.marked import MARK, left_over, of_kind, send
 
 FAMILIES = (
     *("[1..3,1..3,1..2] r=2", "[2,1..3,2,1..2] r=2", "[2,2,1] r=2..4"),
-    *("[3,2..3,1] r=2 bias", "[2,2..3,1] p=0,1,1"),
+    *("[3,2..3,1] r=2 bias", "[2,2..3,1] p=0,1,1", "[3..5,3..5,3..5,1..2] r=2"),
 )
 KINDS = ("parent", "worker", "keeper", "stop", "interrupt", "mixed", "disk", "dask")
 ROOM = (4, 40)
@@ -185,7 +185,10 @@ def strike(kind: str, process: subprocess.Popen[str], one: Round) -> None:
         number = rng.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
         one.soak.faults[number.name] += send(process.pid, number)
         return
-    targets = of_kind(kind, process.pid, one.token)
+    for _ in range(100):  # workers take a while to start, and every run has some
+        if (targets := of_kind(kind, process.pid, one.token)) or process.poll() is not None:
+            break
+        time.sleep(0.05)
     if not targets:
         return
     pid = rng.choice(targets)
@@ -291,7 +294,7 @@ def rounds(seed: int, kinds: tuple[str, ...]) -> Iterator[tuple[str, random.Rand
             yield kind, random.Random(f"{seed} {number} {kind}")
 
 
-def soak(minutes: float, seed: int, every: float = 1.5, tell: Callable[[str], None] = print) -> Soak:
+def soak(minutes: float, seed: int, every: float = 0.5, tell: Callable[[str], None] = print) -> Soak:
     """Repeat rounds until the time is over; the round that has begun is finished.
 
     Parameters
@@ -350,7 +353,7 @@ def _made(folder: Path) -> Path:
 @click.command()
 @click.option("--minutes", default=30.0, show_default=True, help="How long.")
 @click.option("--seed", default=0, show_default=True, help="Of all random choices but the times of the machine.")
-@click.option("--every", default=1.5, show_default=True, help="Mean seconds between two faults.")
+@click.option("--every", default=0.5, show_default=True, help="Mean seconds between two faults.")
 def main(minutes: float, seed: int, every: float) -> None:
     """Sweep under faults and compare with the table of an undisturbed sweep."""
     found = soak(minutes, seed, every, click.echo)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -180,6 +181,14 @@ def test_variables_must_be_coordinates_of_the_network() -> None:
 def test_variables_may_come_in_any_order() -> None:
     (f,) = read_ideal("R = QQ[c1x02,c1x20,c1x11]; I = ideal(c1x11^2-4*c1x20*c1x02)", "[2,1,1] r=2").polynomials
     assert [f] == polynomials(ideal("[2,1,1] r=2")) or [-f] == polynomials(ideal("[2,1,1] r=2"))
+
+
+def test_a_text_of_120000_generators_is_refused_at_once() -> None:
+    text = f"ring R = 0, (x, y), dp; ideal I = {','.join(['x^2*y'] * 120_000)};"
+    start = time.process_time()
+    with pytest.raises(PolygeomError, match="an ideal may have 30000 generators and lines, this text has 1200"):
+        read_ideal(text)
+    assert time.process_time() - start < 0.5
 
 
 def test_files(tmp_path: Path) -> None:
