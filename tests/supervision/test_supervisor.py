@@ -401,9 +401,7 @@ def test_a_worker_that_never_gets_ready_is_a_row(tmp_path: Path, monkeypatch: py
     assert (outcome.status, outcome.message) == expected
 
 
-def test_a_worker_that_hangs_while_starting_obeys_the_deadline(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_hangs_while_starting_obeys_the_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once, and not for each of three attempts; and an endless loop as well as a sleep."""
     monkeypatch.setattr("polygeom.supervision.supervisor.START", 0.2)
     for text in ("import time; time.sleep(60)", "while True: pass"):
