@@ -105,11 +105,17 @@ def _open_files() -> list[str]:
 
 
 def _held_by_another_process(path: Path) -> bool:
-    """Whether a process other than this one has the file open: then it is that program's, not a leak of ours."""
+    """Whether a process other than this one has the file open or mapped: then it is that program's, not a leak of ours.
+
+    Semaphores of multiprocessing are mapped and no longer open.
+    """
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and any(opened.path == str(path) for opened in process.open_files()):
+            if process.pid != os.getpid() and (
+                any(opened.path == str(path) for opened in process.open_files())
+                or f" {path}\n" in Path(f"/proc/{process.pid}/maps").read_text(errors="replace")
+            ):
                 return True
-        except psutil.Error:
+        except (psutil.Error, OSError):
             continue
     return False
