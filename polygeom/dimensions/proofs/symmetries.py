@@ -24,7 +24,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from polygeom.dimensions.proofs import rules
+from polygeom.dimensions.proofs import maps, rules
 from polygeom.dimensions.proofs.jacobians import Array, rank
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.monomials import coefficients_that_vary
@@ -54,12 +54,21 @@ def bound_holds(program: Program, claim: rules.Step, budget: Budget) -> bool:
         return part is not None and larger == part.case and claim.value == part.value and rules.holds(part, budget)
     if claim.parts:
         return False
+    if program.formulas is not None:
+        return _bound_of_map(program.formulas, claim, budget)
     if claim.rule == "ambient":
         every = program.outputs * sum(rules.monomials(program.inputs, d) for d in degree_set(program, budget))
         return claim.value == every or (claim.value < every and claim.value >= coefficients_that_vary(program, budget))
     if claim.rule == "one token":
         return claim.value == one_token(program)
     return claim.rule == "symmetries" and claim.value >= program.weights - gauge(program, budget)
+
+
+def _bound_of_map(formulas: maps.Map, claim: rules.Step, budget: Budget) -> bool:
+    if claim.rule == "ambient":
+        return claim.value >= formulas.varying
+    weights = len(formulas.parameters)
+    return claim.rule == "symmetries" and claim.value >= weights - maps.gauge(formulas, weights - claim.value, budget)
 
 
 def degree_set(program: Program, budget: Budget) -> list[int]:
