@@ -211,7 +211,7 @@ def _data(case: Piece) -> tuple[Labelled, Labelled]:
 def _solve(case: Piece, x: Tensor, targets: Tensor) -> KernelMachine:
     kernel, budget = kernel_of(case), int(case.memory * 2**30)
     if case.solver == "exact":
-        return solve(kernel, x, targets, ridge=case.ridge, memory_budget=budget)
+        return solve(kernel, x, targets, ridge=case.ridge, memory=budget)
     return eigenpro(
         kernel,
         x,
@@ -222,7 +222,7 @@ def _solve(case: Piece, x: Tensor, targets: Tensor) -> KernelMachine:
         batch_size=case.batch_size,
         legacy_step=case.solver == "eigenpro-legacy",
         record_every=case.epochs,
-        memory_budget=budget,
+        memory=budget,
         rng=case.seed,
     )
 

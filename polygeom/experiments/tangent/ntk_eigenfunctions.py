@@ -126,7 +126,7 @@ def _network(
     def align(own: nn.Module) -> float:
         with torch.enable_grad():
             shares = split_alignment(
-                own, images.x, signs, images.train, per_trace=True, memory_budget=int(case.memory * 2**30)
+                own, images.x, signs, images.train, per_trace=True, memory=int(case.memory * 2**30)
             )
         aligned.append({f"per_trace_{part}": float(value[0]) for part, value in shares.items()})
         return aligned[-1]["per_trace_all"]

@@ -42,21 +42,21 @@ class Snapshot:
     @cached_property
     def matrix(self) -> Tensor:
         """The kernel, ``(N, N)``."""
-        return empirical_ntk(self.module, self.images.x, outputs="trace", memory_budget=self._budget)
+        return empirical_ntk(self.module, self.images.x, outputs="trace", memory=self._budget)
 
     @cached_property
     def trace(self) -> float:
         """The trace of the kernel."""
         if self.formed:
             return float(self.matrix.trace())
-        return float(kernel_diagonal(self.module, self.images.x, memory_budget=self._budget).sum())
+        return float(kernel_diagonal(self.module, self.images.x, memory=self._budget).sum())
 
     def alignments(self, targets: Tensor) -> dict[str, Tensor]:
         """Rayleigh quotients ``(T,)`` of the columns of targets ``(N, T)`` on training, test and all images."""
         count = self.images.train
         if not self.formed:
             columns = targets.T[:, :, None]
-            return split_alignment(self.module, self.images.x, columns, count, memory_budget=self._budget)
+            return split_alignment(self.module, self.images.x, columns, count, memory=self._budget)
         parts = {"train": slice(0, count), "test": slice(count, None), "all": slice(None)}
         return {name: rayleigh(self.matrix[part, part], targets[part]) for name, part in parts.items()}
 
@@ -78,7 +78,7 @@ class Snapshot:
         kernel = TangentKernel(self.module, tuple(self.images.x.shape[1:]), self._budget)
         return eigen.nystrom_eigensystem(
             kernel, rows, count, case.nystrom, rng=None if case.nystrom_first else case.seed,
-            memory_budget=self._budget,
+            memory=self._budget,
         )  # fmt: skip
 
 

@@ -77,7 +77,7 @@ def linear_problem(
         return linearize(module, bias=bias, dtype=dtype), x.to(dtype)
     with torch.no_grad():
         start = logits(module, x)[:, None] if bias else torch.zeros(len(x), 1, dtype=x.dtype)
-    rows = torch.cat([jacobian(module, x, memory_budget=4 * _JACOBIAN_BYTES)[:, 0], start], dim=1)
+    rows = torch.cat([jacobian(module, x, memory=4 * _JACOBIAN_BYTES)[:, 0], start], dim=1)
     return TangentModel(size, dtype), rows.to(dtype)
 
 

@@ -182,7 +182,7 @@ def test_first_columns_as_published_or_random_ones() -> None:
 
 
 def test_the_memory_asked_for_is_kept() -> None:
-    with pytest.raises(BudgetError, match="memory_budget"):
+    with pytest.raises(BudgetError, match="memory"):
         ntk_eigenfunctions.measure(case(ntk_eigenfunctions, **EIGEN, memory=1e-6))
 
 
