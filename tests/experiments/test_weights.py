@@ -20,7 +20,7 @@ from polygeom.experiments import STUDIES, load_weights, run  # noqa: E402
 from polygeom.experiments.algebra import descent_in_dimension  # noqa: E402
 from polygeom.experiments.coordinate.dynamics import Model  # noqa: E402
 from polygeom.experiments.running import Run, measure_all  # noqa: E402
-from polygeom.experiments.study import load  # noqa: E402, plain
+from polygeom.experiments.study import load, plain  # noqa: E402
 from polygeom.experiments.weights import KeptWeights, keep_weights, keeping  # noqa: E402
 from polygeom.network import parse  # noqa: E402
 
@@ -29,10 +29,10 @@ def test_kept_weights_are_those_that_gave_the_rows(tmp_path: Path) -> None:
     """A network of polygeom comes back by itself."""
     config = descent_in_dimension.Config(families=("product",), restarts=1, steps=4, test_points=10)
     case = replace(descent_in_dimension.cases(config)[1], seed=3)
-    (plain,) = descent_in_dimension.measure(case)
+    (before,) = descent_in_dimension.measure(case)
     with keeping(str(tmp_path / "weights"), "descent-in-dimension", case):
         (row,) = descent_in_dimension.measure(case)
-    assert row == plain
+    assert row == before
     (one,) = load_weights(tmp_path)
     assert (one.study, one.case, one.network) == ("descent-in-dimension", plain(case), row["network"])
     family, network = descent_in_dimension.FAMILIES["product"], parse(row["network"])
