@@ -135,6 +135,11 @@ def read(text: str) -> Program:
     return program
 
 
+def from_lines(lines: list[Statement]) -> Program:
+    """The program of a list of statements; raises `ValueError` or one of its kind where they are none."""
+    return _Reader(lines).program
+
+
 LAYERS = {
     word: f"_{word}_layer"
     for word in (

@@ -16,8 +16,8 @@ from polygeom.dimensions.proofs.jacobians import LARGEST_PRIME, is_odd_prime, ja
 from polygeom.dimensions.proofs.limits import MEMORY, SECONDS, Budget
 from polygeom.dimensions.proofs.outcome import Verification, run
 from polygeom.dimensions.proofs.programs import MOST_ENTRIES, Program, read
-from polygeom.dimensions.proofs.rules import Step, added
-from polygeom.dimensions.proofs.symmetries import bound_holds
+from polygeom.dimensions.proofs.rules import Step
+from polygeom.dimensions.proofs.upper import added, bound_holds
 from polygeom.errors import CertificateError
 
 FORMAT = 2
