@@ -16,7 +16,7 @@ import pytest
 
 import polygeom
 from polygeom.errors import EXTRAS
-from polygeom.tables import COLUMNS
+from polygeom.tables.table import COLUMNS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -29,7 +29,7 @@ class FunctionSettings:
     target, inputs, outputs, terms, coefficient_range, offset_range:
         As for `polygeom.datasets.functions.make_target`.
     train_shape, test_shape:
-        Regions of `polygeom.datasets.sample_region`; validation uses that of training.
+        Regions of `polygeom.datasets.regions.sample_region`; validation uses that of training.
     train_radius, validation_radius, test_radius:
         Their sizes, in multiples of π for periodic targets.
     train, validation, test:

@@ -14,10 +14,10 @@ from polygeom.dimensions.bounds.catalogue import catalogue
 from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.bounds.search import check_for, part_bound, reductions
 from polygeom.dimensions.explain import steps
+from polygeom.dimensions.proofs.graphs.bounds import bound_holds
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.programs import read
 from polygeom.dimensions.proofs.rules import Step
-from polygeom.dimensions.proofs.upper import bound_holds
 from polygeom.engines.symbolic import jacobian_rank
 from polygeom.network import Network, mlp, parse
 

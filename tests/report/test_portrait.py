@@ -11,7 +11,8 @@ import pytest
 import polygeom
 from polygeom.cli import run
 from polygeom.errors import PolygeomError
-from polygeom.report import Portrait, portrait
+from polygeom.report import portrait
+from polygeom.report.composition import Portrait
 from polygeom.report.page import PROVED, Fact, Section
 from polygeom.report.terminal import WIDTH
 

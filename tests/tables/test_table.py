@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polygeom.errors import PolygeomError
-from polygeom.tables import COLUMNS, read_table, write_table
-from polygeom.tables.table import NAMES, TIMINGS, check_values, frame, write_rows
+from polygeom.tables import read_table, write_table
+from polygeom.tables.table import COLUMNS, NAMES, TIMINGS, check_values, frame, write_rows
 
 ROW = {
     "network": "[2,3,1] r=2",

@@ -32,13 +32,13 @@ MOST_WEIGHTS = 600
 
 
 def plain_text(network: Network) -> str:
-    """The text of a perceptron, or the program of another network: both say what it computes, layer by layer.
+    """The text of a perceptron or a map, or the program of another network: each says what it computes.
 
     >>> from polygeom.network import parse
     >>> plain_text(parse("ccp(2,rank=1,degree=2)"))
     'x0=input(2); x1=dense(x0,1); x2=dense(x0,1); x3=product(x1,x2); x4=sum(x3,x1); dense(x4,1)'
     """
-    return network.text if network.text.startswith("[") else programs.write(network.nodes)
+    return network.text if network.text.startswith(("[", "map(")) else programs.write(network.nodes)
 
 
 def size(network: Network) -> tuple[int, int]:

@@ -21,9 +21,10 @@ from torch import Tensor
 from polygeom.datasets.labelled import Labelled, corrupt, normalise, one_hot
 from polygeom.datasets.selection import NAMES, train_and_test
 from polygeom.experiments.study import FILES, Needs, Study, option
+from polygeom.learning.kernels.algebra import Kernel
 from polygeom.learning.kernels.duals import LeakyReLU, Monomial
 from polygeom.learning.kernels.infinite_width import InfiniteWidth
-from polygeom.learning.kernels.kernels import Dispersal, Gaussian, Kernel, Laplacian, Polynomial
+from polygeom.learning.kernels.kernels import Dispersal, Gaussian, Laplacian, Polynomial
 from polygeom.learning.kernels.machines import KernelMachine, solve
 from polygeom.learning.kernels.preconditioning import eigenpro
 

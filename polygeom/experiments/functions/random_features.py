@@ -23,8 +23,9 @@ from polygeom.datasets.labelled import corrupt, normalise, one_hot
 from polygeom.datasets.published import make_dataset
 from polygeom.datasets.selection import NAMES, train_and_test
 from polygeom.experiments.study import Needs, Study, option
+from polygeom.learning.kernels.algebra import Kernel
 from polygeom.learning.kernels.duals import Activation, Erf, LeakyReLU, Monomial, PolynomialActivation
-from polygeom.learning.kernels.kernels import Kernel, Laplacian, gram
+from polygeom.learning.kernels.kernels import Laplacian, gram
 from polygeom.learning.kernels.machines import solve
 from polygeom.learning.kernels.random_features import FourierFeatures, RandomFeatures, fit_random_features
 

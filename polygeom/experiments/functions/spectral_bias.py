@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy
     import pandas
 
-    from polygeom.learning.kernels.kernels import Kernel
+    from polygeom.learning.kernels.algebra import Kernel
 
 MODELS = ("ccp", "product")
 

@@ -21,8 +21,9 @@ from polygeom.checks import seed
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
 from polygeom.learning import targets as fitting
+from polygeom.learning.kernels.algebra import Kernel
 from polygeom.learning.kernels.conditions import check_condition, condition_number, estimated_condition, limit
-from polygeom.learning.kernels.kernels import Kernel, blocks, gram
+from polygeom.learning.kernels.kernels import blocks, gram
 
 if TYPE_CHECKING:
     import pandas

@@ -35,7 +35,8 @@ from torch import Tensor
 
 from polygeom.checks import seed
 from polygeom.errors import BudgetError, PolygeomError
-from polygeom.learning.kernels.kernels import Kernel, blocks, diagonal, gram
+from polygeom.learning.kernels.algebra import Kernel
+from polygeom.learning.kernels.kernels import blocks, diagonal, gram
 from polygeom.learning.kernels.machines import MEMORY_BUDGET, KernelMachine, block_rows, data_rows, draw, samples
 
 Metric = Callable[[KernelMachine], float]
@@ -182,6 +183,7 @@ def eigenpro(
     tolerance: float = 0.0,
     metrics: Mapping[str, Metric] | None = None,
     record_every: int = 1,
+    stop: Callable[[Mapping[str, float]], bool] | None = None,
     memory_budget: int = MEMORY_BUDGET,
     rng: int = 0,
 ) -> KernelMachine:
@@ -214,6 +216,8 @@ def eigenpro(
         Further columns of the table: a name, and what to compute from the machine at that time.
     record_every:
         Epochs between rows of the table; the last has one in any case.
+    stop:
+        Called with each row of the table; True ends the descent there.
     memory_budget:
         Bytes for kernel values. The whole matrix is kept when it fits, which saves computing it in every epoch.
     rng:
@@ -277,6 +281,7 @@ def eigenpro(
             row = {"epoch": epoch, "train_mse": mse, "step": descent.step, "batch": batch}
             seconds = time.perf_counter() - start
             rows.append(row | {"seconds": seconds} | {name: one(machine) for name, one in (metrics or {}).items()})
+            last = last or (stop is not None and stop(rows[-1]))
         if last:
             break
     return replace(machine, table=pandas.DataFrame(rows))

@@ -20,9 +20,11 @@ from torch import Tensor
 
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
-from polygeom.learning.kernels.duals import Activation, as_activation, normaliser
+from polygeom.learning.kernels.algebra import Kernel
+from polygeom.learning.kernels.closed_forms import as_activation
+from polygeom.learning.kernels.duals import Activation, normaliser
 from polygeom.learning.kernels.infinite_width import InfiniteWidth
-from polygeom.learning.kernels.kernels import Gaussian, Kernel, blocks
+from polygeom.learning.kernels.kernels import Gaussian, blocks
 from polygeom.learning.kernels.machines import MEMORY_BUDGET, block_rows, data_rows, row_points, samples
 
 
@@ -33,7 +35,7 @@ class RandomFeatures:
     Parameters
     ----------
     activation:
-        ``σ``, one of `polygeom.learning.kernels.duals`.
+        ``σ``, by name or as an object that knows its dual, as for `InfiniteWidth`.
     bias:
         Whether there is ``b``, standard normal.
 
@@ -44,7 +46,7 @@ class RandomFeatures:
     'ntk'
     """
 
-    activation: Activation
+    activation: Activation | str
     bias: bool = False
 
     def __post_init__(self) -> None:
@@ -57,7 +59,8 @@ class RandomFeatures:
         x = data_rows(x)
         directions, biases = _drawn(directions, biases, x)
         inner = x @ directions.T if biases is None else torch.addmm(biases, x, directions.T)
-        return self.activation(inner) * math.sqrt(normaliser(self.activation) / len(directions))
+        activation = as_activation(self.activation)
+        return activation(inner) * math.sqrt(normaliser(activation) / len(directions))
 
     def limit(self, *, tangent: bool = False) -> Kernel:
         """The mean of ``φ(x)·φ(y)``; with ``tangent``, the tangent kernel of the network with all layers trained."""

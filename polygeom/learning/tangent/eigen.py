@@ -17,7 +17,8 @@ import torch
 
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
-from polygeom.learning.kernels.kernels import Kernel, gram
+from polygeom.learning.kernels.algebra import Kernel
+from polygeom.learning.kernels.kernels import gram
 from polygeom.learning.kernels.machines import MEMORY_BUDGET, data_rows, draw
 from polygeom.learning.tangent.operators import TangentOperator
 from polygeom.storage.arrays import read_archive, write_archive

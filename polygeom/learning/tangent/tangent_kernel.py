@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from polygeom.checks import choice
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
+from polygeom.learning.kernels.algebra import Composable
 from polygeom.learning.tangent.functional import DEFAULT_BUDGET, WeightFunction, standalone, weight_function
 from polygeom.learning.tangent.layerwise import (
     OUTPUTS,
@@ -195,7 +196,7 @@ def empirical_ntk(
 
 
 @dataclass(frozen=True, eq=False)
-class TangentKernel:
+class TangentKernel(Composable):
     """The tangent kernel of a module as a kernel on rows, for the kernel machines of `polygeom.learning.kernels`.
 
     Parameters

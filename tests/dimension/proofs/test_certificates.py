@@ -22,12 +22,12 @@ from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.bounds.search import check, network_bounds, reductions
 from polygeom.dimensions.proofs import jacobians
 from polygeom.dimensions.proofs.certificate import write_certificate
+from polygeom.dimensions.proofs.graphs.bounds import bound_holds
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.monomials import coefficients_that_vary
 from polygeom.dimensions.proofs.programs import LAYERS, read
 from polygeom.dimensions.proofs.rules import Step, holds
 from polygeom.dimensions.proofs.symmetries import degree_set, gauge
-from polygeom.dimensions.proofs.upper import bound_holds
 from polygeom.dimensions.proofs.verification import verify
 from polygeom.dimensions.ranks.tangent import jacobian, random_weights
 from polygeom.engines.dual_numbers import dual_jacobian

@@ -13,15 +13,14 @@ from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
 from polygeom.learning.kernels import (  # noqa: E402
     Dispersal,
     Gaussian,
-    KernelMachine,
     Laplacian,
-    Normalised,
     Polynomial,
     nystrom,
     solve,
 )
 from polygeom.learning.kernels.conditions import ConditionWarning  # noqa: E402
-from polygeom.learning.kernels.kernels import diagonal, gram, squared_distances  # noqa: E402
+from polygeom.learning.kernels.kernels import Normalised, diagonal, gram, squared_distances  # noqa: E402
+from polygeom.learning.kernels.machines import KernelMachine  # noqa: E402
 from polygeom.learning.tangent.linearised import kernel_regression  # noqa: E402
 
 KERNELS = {

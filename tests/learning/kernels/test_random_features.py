@@ -9,16 +9,15 @@ torch = pytest.importorskip("torch", reason="random features need the extra lear
 
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.learning.kernels import (  # noqa: E402
-    Erf,
-    FourierFeatures,
     Gaussian,
     LeakyReLU,
     Monomial,
     RandomFeatures,
     fit_random_features,
 )
-from polygeom.learning.kernels.duals import normaliser  # noqa: E402
+from polygeom.learning.kernels.duals import Erf, normaliser  # noqa: E402
 from polygeom.learning.kernels.kernels import gram  # noqa: E402
+from polygeom.learning.kernels.random_features import FourierFeatures  # noqa: E402
 
 POWERS = {r: RandomFeatures(Monomial(r)) for r in (1, 2, 3, 4)}
 RELU = RandomFeatures(LeakyReLU())

@@ -1,1 +1,1 @@
-"""Bounds for networks by their parts, checked: parts are lists of statements, taken from the text of the whole."""
+"""Upper bounds for programs, checked: by their parts, which are lists of statements taken from the text of the whole."""

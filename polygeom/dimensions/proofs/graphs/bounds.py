@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from polygeom.dimensions.proofs import rules
+from polygeom.dimensions.proofs import maps, rules
 from polygeom.dimensions.proofs.graphs.steps import GRAPH_RULES
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.monomials import coefficients_that_vary
@@ -23,6 +23,9 @@ def bound_holds(program: Program, claim: rules.Step, budget: Budget) -> bool:
     """
     if claim.network:
         return False
+    if program.formulas is not None:
+        plain = not (claim.widths or claim.degrees or claim.layer or claim.parts)
+        return plain and _bound_of_map(program.formulas, claim, budget)
     pending, seen = [(program, claim)], 0
     while pending:
         one, step = pending.pop()
@@ -42,6 +45,13 @@ def bound_holds(program: Program, claim: rules.Step, budget: Budget) -> bool:
             if not part.widths:
                 pending.append((read(part.network), part))
     return True
+
+
+def _bound_of_map(formulas: maps.Map, claim: rules.Step, budget: Budget) -> bool:
+    if claim.rule == "ambient":
+        return claim.value >= formulas.varying
+    weights = len(formulas.parameters)
+    return claim.rule == "symmetries" and claim.value >= weights - maps.gauge(formulas, weights - claim.value, budget)
 
 
 def _instance(program: Program, step: rules.Step, budget: Budget) -> bool:
