@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from polygeom.network import Network, parse
     from polygeom.network.selection import architectures
     from polygeom.report import portrait
+    from polygeom.singularities import learning_coefficient
     from polygeom.tables.atlas import load_atlas
     from polygeom.tables.dimensions import sweep
 
@@ -49,6 +50,7 @@ _HOMES = {
     "ed_degree": "polygeom.ideal",
     "learning_degree": "polygeom.ideal",
     "fibre": "polygeom.ideal",
+    "learning_coefficient": "polygeom.singularities",
     "from_torch": "polygeom.exchange.torch_models",
     "sweep": "polygeom.tables.dimensions",
     "portrait": "polygeom.report",
@@ -74,6 +76,7 @@ __all__ = [
     "ed_degree",
     "learning_degree",
     "fibre",
+    "learning_coefficient",
     "from_torch",
     "sweep",
     "portrait",

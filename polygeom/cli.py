@@ -18,6 +18,10 @@ COMMANDS = {
     "ideal": ("polygeom.commands.algebra.ideal", "Equations of the neurovariety of a network."),
     "degree": ("polygeom.commands.algebra.degree", "Degree of the neurovariety of a network."),
     "fibre": ("polygeom.commands.algebra.fibre", "How many weights give the same function."),
+    "coefficient": (
+        "polygeom.commands.algebra.coefficient",
+        "Learning coefficient at generic weights or at a subnetwork, exactly.",
+    ),
     "contains": ("polygeom.commands.algebra.contains", "Whether a function belongs to the neurovariety of a network."),
     "sweep": (
         "polygeom.commands.tables.sweep",
@@ -78,7 +82,7 @@ def polygeom() -> None:
 
     \b
     Exit status: 0 all done or yes; 1 the answer is no (verify, contains, table --check), a limit was over before
-    the end, or some networks of a list failed; 2 input that cannot be used; 3 unknown (contains, verify,
+    the end, or some networks of a list failed; 2 input that cannot be used; 3 unknown (contains, coefficient, verify,
     ideal --compare); 130 interrupted.
     """
 
