@@ -1,1 +1,1 @@
-"""Upper bounds for programs, checked: by their parts, which are lists of statements taken from the text of the whole."""
+"""Upper bounds for programs, checked: by their parts, lists of statements taken from the text of the whole."""
