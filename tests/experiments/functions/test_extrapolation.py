@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas
@@ -21,7 +22,7 @@ from polygeom.experiments.running import run
 def measured(preset: str, model: str, degree: int = 0, seed: int = 0, **changes: Any) -> dict[str, float]:
     config = configured(extrapolation.STUDY, preset, models=(model,), degrees=(degree or 3,), **changes)
     (case,) = extrapolation.cases(config)
-    rows = extrapolation.measure(case | {"seed": seed, "device": "cpu"})
+    rows = extrapolation.measure(replace(case, seed=seed))
     return {
         row["quantity"] if row["at"] is None else f"{row['quantity']} {row['at']:g}": row["value"]
         for row in rows
