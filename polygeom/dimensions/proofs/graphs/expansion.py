@@ -69,9 +69,7 @@ class Expansion:
         """Rows of weights times the last axis."""
         n = step.data.shape[1]
         return [
-            self.total(
-                self.times(self.weights[int(k)], x[place + j]) for j, k in enumerate(row) if k >= 0
-            )
+            self.total(self.times(self.weights[int(k)], x[place + j]) for j, k in enumerate(row) if k >= 0)
             for place in range(0, len(x), n)
             for row in step.data
         ]
