@@ -21,7 +21,7 @@ inverse near every matrix of full rank.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from polygeom.dimensions.counts import capped_monomials
 from polygeom.dimensions.theorems import Known, exact_dimension
@@ -81,7 +81,7 @@ def _blocks(network: Network) -> Iterator[Block | None]:
         at = end
 
 
-def _branch(layers: list[object], shape: tuple[int, ...]) -> Block | None:
+def _branch(layers: Sequence[object], shape: tuple[int, ...]) -> Block | None:
     n = shape[-1]
     match layers:
         case [Attention(rank=a, width=d)] if len(shape) == 2 and shape[0] >= 2 and d == n:
