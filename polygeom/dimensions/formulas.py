@@ -283,7 +283,7 @@ FORMULAS: tuple[Formula, ...] = (
         "rank ≥ d, H ≤ d",
         "The function is the tensor of the quadrics ``q_k = Σ_h v_h α_hk``, k = 1..d, with linear forms ``v_h`` and "
         "any ``α_hk``: d quadrics that vanish on the subspace L of dimension d − H where all ``v_h`` do. L is a point "
-        "of a Grassmannian, the quadrics on L have codimension C(d−H+1, 2), so dim is at most that. Conversely the quadrics "
+        "of a Grassmannian, the quadrics on L have codimension C(d−H+1, 2), so dim is at most that. The quadrics "
         "determine L up to finitely many: a tangent vector φ: L → ℝᵈ/L that keeps all of them has ``Σ_h φ_h(x) α_hk(x) "
         "= 0`` on L for all k; at a generic x in L the H × d matrix ``α_hk(x)`` has rank H, so φ = 0.",
         _full_heads,
