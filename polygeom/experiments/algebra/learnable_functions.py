@@ -87,20 +87,15 @@ class Piece(Options, Case):
     target: str
 
 
+TABLE = (
+    WORKED, "[2,1,1] r=2", "[2,1,1] r=3", "[2,1,2] r=2",
+    "[3,1,1] r=2", "[3,2,1] r=2", "[2,2,1] r=3", "[2,2,2,1] r=2",
+)  # fmt: skip
 PRESETS = {
     "quick": Config(),
     "published": Config(networks=(WORKED,), runs=100, steps=400, polish=200),
     "table": Config(
-        networks=(
-            WORKED,
-            "[2,1,1] r=2",
-            "[2,1,1] r=3",
-            "[2,1,2] r=2",
-            "[3,1,1] r=2",
-            "[3,2,1] r=2",
-            "[2,2,1] r=3",
-            "[2,2,2,1] r=2",
-        ),
+        networks=TABLE,
         targets=("noise",),
         runs=100,
         steps=400,
@@ -112,11 +107,7 @@ REPEATS = {"quick": 3, "published": 5, "table": 3}
 
 def cases(config: Config) -> list[Piece]:
     """One for each network and kind of target, and one for the survey."""
-    found = [
-        Piece.of(config, "surveyed", network=network, target=target)
-        for network in config.networks
-        for target in config.targets
-    ]
+    found = [Piece.of(config, "surveyed", network=n, target=t) for n in config.networks for t in config.targets]
     if WORKED in config.networks and "noise" in config.targets and config.surveyed:
         found.append(Piece.of(config, "runs", "optimiser", "steps", "polish", network=WORKED, target=SURVEY))
     return found
@@ -136,16 +127,8 @@ def measure(case: Piece) -> list[dict[str, Any]]:
         return [_row(case, SURVEY, label=str(case.surveyed), count=_survey(case))]
     inputs, targets = _data(network, case.target, case.samples, case.seed)
     loss = FunctionLoss.of(network, inputs, targets)
-    ends = label(
-        loss,
-        descend(
-            loss,
-            initial_weights(network, case.runs, rng=case.seed),
-            steps=case.steps,
-            polish=case.polish,
-            optimiser=case.optimiser,
-        ),
-    )
+    starts = initial_weights(network, case.runs, rng=case.seed)
+    ends = label(loss, descend(loss, starts, steps=case.steps, polish=case.polish, optimiser=case.optimiser))
     exact: list[dict[str, Any]] = []
     known: dict[str, np.ndarray] = {}
     if case.target == "noise":
