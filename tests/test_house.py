@@ -33,7 +33,7 @@ def test_the_first_two_commands_of_the_readme_start_from_nothing() -> None:
     assert ".venv/bin/polygeom sweep" in first
     assert ".venv/bin/polygeom ideal" in first
     assert second.startswith("python3 -m venv .venv && ")
-    assert second.endswith("pytest -q")
+    assert second.endswith("pytest -q -n auto --dist loadfile")
     assert "-r oracles.txt" in second
     assert second in read("CONTRIBUTING.md")
 

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from here import in_this_process
 
 from polygeom.errors import PolygeomError
 from polygeom.exchange.export import LANGUAGES, export
@@ -29,7 +30,8 @@ def ideal(text: str) -> IdealResult:
 @cache
 def modulo(text: str) -> IdealResult:
     """By elimination over the field of 101 elements."""
-    return eliminate(text, modulus=101)
+    with in_this_process():
+        return eliminate(text, modulus=101)
 
 
 def polynomials(result: IdealResult) -> list[object]:

@@ -20,7 +20,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
 from experiments import tiny_study
-from experiments.here import in_this_process
+from here import in_this_process
 
 from polygeom import experiments
 from polygeom.cli import run as command

@@ -42,6 +42,7 @@ def test_kept_weights_are_those_that_gave_the_rows(tmp_path: Path) -> None:
     assert float((one.to_torch()(x) - y).square().mean().detach()) == pytest.approx(row["train"], rel=1e-9)
 
 
+@pytest.mark.usefixtures("here")
 def test_a_run_keeps_weights_once_and_other_modules_take_them_back(tmp_path: Path) -> None:
     flags = ("visualize_regions", "hyperplanes", "boundary", "param_norms")
     options = {"images": ("random",), "size": 8, "models": ("relu:raw",), "neurons": 5, "epochs": 2, "inradius": 0}

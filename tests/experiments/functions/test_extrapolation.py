@@ -30,7 +30,7 @@ def measured(preset: str, model: str, degree: int = 0, seed: int = 0, **changes:
     }
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_ccp_of_degree_three_extends_the_cubic(seed: int) -> None:
     assert measured("quick", "ccp", 3, seed, train=300)["error outside"] < 1e-4
 

@@ -14,7 +14,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
 from experiments.configured import configured  # noqa: E402
-from experiments.here import in_this_process  # noqa: E402
+from here import in_this_process  # noqa: E402
 
 from polygeom import dimension  # noqa: E402
 from polygeom.datasets import normalise, train_and_test  # noqa: E402
