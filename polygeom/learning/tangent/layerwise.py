@@ -202,7 +202,8 @@ def _flat(values: Tensor, axes: int) -> Tensor:
 def layerwise_trial(f: WeightFunction, x: Tensor) -> Trial | None:
     """A trial on two points where recorded uses explain the derivatives of ``f``, None where they do not.
 
-    It is compared with automatic differentiation, which also finds weights that act unseen (inside autograd functions) and points that influence each other.
+    It is compared with automatic differentiation, which also finds weights that act unseen (inside autograd functions)
+    and points that influence each other.
     """
     x = x[:2]
     try:
