@@ -338,23 +338,15 @@ def _warn(network: Network, method: str, dtype: torch.dtype, *, kept: bool) -> N
         reasons.append("the kernel matrix has the squares of the Jacobian's singular values")
     if dtype == torch.float32:
         reasons.append(f"float32 resolves singular values only down to {torch.finfo(dtype).eps:.0e} of the largest")
-    elif not reasons:
-        condition = typical_condition(network, kept=kept)
-        if condition * CLEAR_GAP * torch.finfo(dtype).eps > _TRUSTED:
-            at = "" if kept else " and weights that are not drawn here"
-            reasons.append(
-                f"outputs of degree {min(network.degree, 10**9)}{at} have conditions of about {condition:.0e}"
-            )
-            warnings.warn(
-                f"this rank is likely too small: {reasons[0]}; ask polygeom.dimension, or polygeom.dimensions.special."
-                "rank_at for given weights, which use no floats",
-                PrecisionWarning,
-                stacklevel=3,
-            )
-            return
+    advice = "use method='jacobian' and torch.float64"
+    condition = typical_condition(network, kept=kept)
+    if not reasons and condition * CLEAR_GAP * torch.finfo(dtype).eps > _TRUSTED:
+        at = "" if kept else " and weights that are not drawn here"
+        reasons.append(f"outputs of degree {network.degree:.6g}{at} have conditions of about {condition:.0e}")
+        advice = "ask polygeom.dimension or, at given weights, polygeom.dimensions.special.rank_at, which use no floats"
     if reasons:
         warnings.warn(
-            f"this rank is likely too small: {' and '.join(reasons)}; use method='jacobian' and torch.float64",
+            f"this rank is likely too small: {' and '.join(reasons)}; {advice}",
             PrecisionWarning,
             stacklevel=3,
         )
