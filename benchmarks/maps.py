@@ -2,15 +2,15 @@
 
     python benchmarks/maps.py [--limit SECONDS] [--only WORD]
 
-Ours is the way from the text of a map to its dimension and to minimal generators over Q up to a degree, proved to vanish
-and, where an argument applies, proved complete. Singular eliminates (``eliminate``), Macaulay2 takes the ``kernel``, both
-over Q and in all degrees; its packages answer half of the question each: ``NumericalImplicitization`` the dimension, in
-floats, ``MultigradedImplicitization`` the generators up to the same degree. Formulas with denominators are handed to them
-without these, where the closure is a cone.
+Ours is the way from the text of a map to its dimension and to minimal generators over Q up to a degree, proved to
+vanish and, where an argument applies, proved complete. Singular eliminates (``eliminate``), Macaulay2 takes the
+``kernel``, both over Q and in all degrees; its packages answer half of the question each: ``NumericalImplicitization``
+the dimension, in floats, ``MultigradedImplicitization`` the generators up to the same degree. Formulas with
+denominators are handed to them without these, where the closure is a cone.
 
 Processor seconds of the computation alone, by each system's own clock, after it has started, read its packages and the
-map; ours after a first small map, so that compiled code is loaded. A program that reaches the limit counts with the limit.
-Programs are found on the path, beside Python inside the wheels of the extra ``oracle`` and of passagemath-gfan, which
+map; ours after small maps, so that code is loaded. A program that reaches the limit counts with the limit. Programs are
+found on the path, beside Python inside the wheels of the extra ``oracle`` and of passagemath-gfan, which
 ``MultigradedImplicitization`` needs, or in the folders of POLYGEOM_ORACLES.
 """
 
@@ -198,7 +198,8 @@ def main() -> None:
     every = [*itertools.chain(*ideals)]
     if every:
         print(
-            f"all ideals of all systems: median ratio {statistics.median(every):.1f}, slower in {sum(r < 1 for r in every)}"
+            f"all ideals of all systems: median ratio {statistics.median(every):.1f}, "
+            f"slower in {sum(r < 1 for r in every)}"
         )
 
 

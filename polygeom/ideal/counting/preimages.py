@@ -44,7 +44,7 @@ def by_equations(formula: Formula, seed: int, until: float | None = None) -> Evi
 
 def _fibre(formula: Formula, field: PrimeField, rng: np.random.Generator) -> list[dict[Exponents, int]]:
     """Polynomials whose common zeros are the fibre through random parameters."""
-    quotients = [q for q in formula.compiled.quotients]
+    quotients = formula.compiled.quotients
     size = len(formula.weights)
     extra = any(q.constant is None for q in quotients)
     while True:
