@@ -173,8 +173,8 @@ def fibre(
         status = (
             PROVED if (result.upper < free if formula is not None else result.identifiable is False) else "probable"
         )
-        known = "parameters" if formula is not None else "weights up to symmetries"
-        reason = f"dimension {result.dimension}, and {free} {known}"
+        counted = "parameters" if formula is not None else "weights up to symmetries"
+        reason = f"dimension {result.dimension}, and {free} {counted}"
         evidence = (Evidence("dimension", None, None, None, True, reason),)
         return Fibre(**about, value=None, infinite=True, lower=1, upper=None, status=status, functions=None,
                      generators=(), evidence=evidence)  # fmt: skip
