@@ -119,4 +119,9 @@ def portrait(network: Network | str, *, training: bool | None = None, seconds: f
         sections.append(kernel_section(network, result, rng))
         sections.append(interpolation_section(network, result, rng, start + 0.6 * seconds))
         sections.append(recovery_section(network, result, rng, start + seconds))
+    from polygeom.report.surprises import surprises_section
+
+    surprising = surprises_section(network)
+    if surprising is not None:
+        sections.append(surprising)
     return Portrait(network.text, tuple(sections), rng, time.monotonic() - start)
