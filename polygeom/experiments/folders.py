@@ -90,7 +90,7 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
     return dict(data)
 
 
-def write_table(study: Study[Any], table: pandas.DataFrame, target: Path) -> list[str]:
+def write_table(study: Study[Any, Any], table: pandas.DataFrame, target: Path) -> list[str]:
     """The table as CSV; rows with an array go into an archive of numpy instead, under the words in their columns."""
     import numpy as np
 
@@ -107,7 +107,7 @@ def write_table(study: Study[Any], table: pandas.DataFrame, target: Path) -> lis
     return written
 
 
-def draw_all(study: Study[Any], table: pandas.DataFrame, target: Path) -> list[str]:
+def draw_all(study: Study[Any, Any], table: pandas.DataFrame, target: Path) -> list[str]:
     """The figure of a study, and its further ones: their file names."""
     figures = {study.name: study.plot}
     figures |= {f"{study.name}-{label}": function for label, function in study.figures.items()}

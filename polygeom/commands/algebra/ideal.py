@@ -117,7 +117,7 @@ def _run(
     if certificate is not None:
         _certify(search, certificate)
     click.echo(_output(result, search, language, as_json), nl=False)
-    return 0 if result.status == "finished" else 1
+    return 0 if result.ended == "ok" else 1
 
 
 def _bytes(memory: str | None) -> int | None:
@@ -208,8 +208,8 @@ def _tail(result: IdealResult, search: Search | None) -> list[str]:
     if argument is not None:
         lines.append(f"degree {argument.degree}, h-vector {', '.join(map(str, argument.h_vector))} (proved)")
     lines.append(result.completeness)
-    if result.status != "finished":
-        lines.append(f"not finished ({result.status}): {result.message}")
+    if result.ended != "ok":
+        lines.append(f"not finished ({result.ended}): {result.message}")
     return lines
 
 

@@ -16,9 +16,9 @@ from polygeom.errors import MissingPackageError, PolygeomError
 @click.option("--html", "html_file", metavar="FILE", help="Also write the page, with figures, as one HTML file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the page as JSON.")
 @click.option("--no-training", is_flag=True, help="Leave out what is measured by training.")
-@click.option("--seconds", default=40.0, show_default=True, help="About how long equations and training may take.")
+@click.option("--timeout", default=40.0, show_default=True, help="About how long equations and training may take.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
-def portrait(network: str, html_file: str | None, as_json: bool, no_training: bool, seconds: float, seed: int) -> None:
+def portrait(network: str, html_file: str | None, as_json: bool, no_training: bool, timeout: float, seed: int) -> None:
     """One page about NETWORK: its dimension with proof, defect, identifiability, equations, the spectrum of its tangent
     kernel, and two small training experiments.
 
@@ -30,7 +30,7 @@ def portrait(network: str, html_file: str | None, as_json: bool, no_training: bo
         raise MissingPackageError("--html", "matplotlib")
     if html_file is not None and not Path(html_file).resolve().parent.is_dir():
         raise PolygeomError(f"--html: no folder {Path(html_file).parent}; write a path in a folder that exists")
-    page = compute(network, training=False if no_training else None, seconds=seconds, rng=seed)
+    page = compute(network, training=False if no_training else None, timeout=timeout, rng=seed)
     if html_file is not None:
         text = page.to_html()
         try:

@@ -111,6 +111,8 @@ def check(certificate: DimensionCertificate, budget: Budget) -> Verification:
                 f"the Jacobian mod {lower.prime} has at least the rank {lower.rank}",
             ),
         ],
+        certificate.network,
+        certificate.version,
     )
 
 

@@ -118,13 +118,13 @@ def test_time_is_enforced_and_not_finished_is_a_result() -> None:
     result = eliminate("[3,3,3] r=2", timeout=5.0)
     assert 5.0 < time.monotonic() - started < 7.0
     assert set(psutil.Process().children(recursive=True)) <= before
-    assert (result.status, result.generators, result.completeness) == ("timeout", (), "unknown")
+    assert (result.ended, result.generators, result.completeness) == ("timeout", (), "unknown")
     assert "allow more, or use interpolation" in result.message
 
 
 def test_memory_is_enforced() -> None:
     result = eliminate("[3,3,3] r=2", timeout=60, memory=20 * 2**20)
-    assert result.status == "memory"
+    assert result.ended == "memory"
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def count(depth: int, width: int, **options) -> int:
     return sum(p.numel() for p in ResidualNetwork(depth, width=width, **options).parameters())
 
 
-@pytest.mark.parametrize("depth", IMAGENET)
+@pytest.mark.parametrize("depth", [pytest.param(n, marks=pytest.mark.slow if n > 101 else ()) for n in IMAGENET])
 def test_parameter_counts_are_the_published_ones(depth: int) -> None:
     """They are quadratic in the width: three narrow networks give those of width 64."""
     features = 2048 if depth >= 50 else 512

@@ -87,7 +87,7 @@ if kind == "residual":
     module, x = ResidualNetwork(18, width=2).double().eval(), torch.randn(80, 3, 32, 32, dtype=torch.float64)
     empirical_ntk(module, x[:1], outputs="trace")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    empirical_ntk(module, x, outputs="trace", memory_budget=budget)
+    empirical_ntk(module, x, outputs="trace", memory=budget)
     print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
     sys.exit()
 wide = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10)).double()
@@ -95,7 +95,7 @@ def points(count): return torch.randn(count, 64, dtype=torch.float64)
 method = "pointwise" if kind == "pointwise" else "auto"
 empirical_ntk(wide, points(3), outputs="trace", method=method)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-empirical_ntk(wide, points(600 if method == "auto" else 30), outputs="trace", method=method, memory_budget=budget)
+empirical_ntk(wide, points(600 if method == "auto" else 30), outputs="trace", method=method, memory=budget)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 """
 
@@ -120,10 +120,10 @@ def test_memory_stays_within_the_budget(kind: str, budget: int) -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     module, x = case("perceptron", count=50)
-    with pytest.raises(BudgetError, match=r"memory_budget must be at least .* for a Jacobian of 50 × 2 × 54"):
-        jacobian(module, x, memory_budget=10_000)
-    with pytest.raises(BudgetError, match=r"memory_budget must be at least .* for this kernel, got 10000 bytes"):
-        empirical_ntk(module, x, memory_budget=10_000)
+    with pytest.raises(BudgetError, match=r"memory must be at least .* for a Jacobian of 50 × 2 × 54"):
+        jacobian(module, x, memory=10_000)
+    with pytest.raises(BudgetError, match=r"memory must be at least .* for this kernel, got 10000 bytes"):
+        empirical_ntk(module, x, memory=10_000)
 
 
 @pytest.mark.slow
