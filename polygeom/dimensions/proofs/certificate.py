@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from polygeom._version import __version__
+from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.bounds.search import proved_bound
 from polygeom.dimensions.compute import dimension
 from polygeom.dimensions.counts import without_idle_layers
@@ -38,7 +39,6 @@ from polygeom.errors import BudgetError, CertificateError, PolygeomError
 from polygeom.modular import PrimeField, rank
 from polygeom.network import Network
 from polygeom.network.builder import as_network
-from polygeom.network.text import programs
 from polygeom.network.text.maps import map_formula
 
 Array = np.ndarray
@@ -121,16 +121,6 @@ def write_certificate(certificate: Mapping[str, Any], path: str | Path) -> None:
         raise PolygeomError(
             f"certificate: cannot write {path}: {error.strerror}; write a path in a folder that exists"
         ) from error
-
-
-def plain_text(network: Network) -> str:
-    """The text of a perceptron or a map, or the program of another network: each says what it computes.
-
-    >>> from polygeom.network import parse
-    >>> plain_text(parse("ccp(2,rank=1,degree=2)"))
-    'x0=input(2); x1=dense(x0,1); x2=dense(x0,1); x3=product(x1,x2); x4=sum(x3,x1); dense(x4,1)'
-    """
-    return network.text if network.text.startswith(("[", "map(")) else programs.write(network.nodes)
 
 
 def _check_readable(network: Network, foreign: list[str]) -> None:
