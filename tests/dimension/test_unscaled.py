@@ -69,7 +69,7 @@ def test_every_answer_about_the_functions_is_that_of_the_monomial() -> None:
     assert describe(text) == describe(plain)
     assert polygeom.verify(certify(text)).valid
     row = sweep(["[3,2,1] p=0,0,3"], progress=False).iloc[0]
-    assert (row["network"], row["widths"], row["activation"], row["proved"]) == ("[3,2,1] r=2", "[3,2,1]", 2, True)
+    assert (row["network"], row["widths"], row["activation"], row["proved"]) == ("[3,2,1] r=2", "[3,2,1]", "2", True)
     found, other = (polygeom.Neurovariety(f"[3,2,1] {activation}") for activation in ("p=0,0,-7", "r=2"))
     assert found.equations() == other.equations()
     assert found.degree.value == 3
