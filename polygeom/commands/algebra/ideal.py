@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polygeom.commands.inputs import takes_maps
-from polygeom.commands.limits import check_timeout, last_resort, shows_progress, ticking
+from polygeom.commands.limits import check_timeout, shows_progress, ticking
 from polygeom.errors import PolygeomError
+from polygeom.supervision.alarm import last_resort
 
 if TYPE_CHECKING:
     from polygeom.ideal import IdealResult, Neurovariety
