@@ -130,7 +130,7 @@ def _solutions(unknowns: list[tuple[int, tuple[int, ...]]], samples: _Samples, r
                     values[j] = values[j] * int(w[i]) % _PRIME
             blocks.append(rows[:, [k for k, _ in unknowns]] * values % _PRIME)
         table = np.concatenate(blocks)
-        kernel, nullity = flint.nmod_mat(*table.shape, table.ravel().tolist(), _PRIME).nullspace()
+        kernel, nullity = flint.nmod_mat(len(table), size, table.ravel().tolist(), _PRIME).nullspace()
         if not nullity:
             return
         if nullity == before:
