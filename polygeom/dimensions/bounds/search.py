@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 from polygeom.dimensions.bounds import rules as _rules  # noqa: F401 - fills the register
 from polygeom.dimensions.bounds.architecture import parameters_bound
 from polygeom.dimensions.bounds.bound import RULES, Bound, Case, Instance, Rule, rules_about
-from polygeom.dimensions.bounds.graphs import plain_text, rank_of
+from polygeom.dimensions.bounds.graphs import MOST_WEIGHTS, plain_text, rank_of
 from polygeom.dimensions.counts import Degrees, Widths
 from polygeom.network import Network, parse
 
@@ -137,7 +137,7 @@ def network_bound(network: Network, *, thorough: bool = True) -> Bound:
     6
     """
     best = min(network_bounds(network, thorough=False), key=lambda bound: bound.value)
-    if not thorough or best.value == (goal := rank_of(network)):
+    if not thorough or network.parameter_count > MOST_WEIGHTS or best.value == (goal := rank_of(network)):
         return best
     promising: list[tuple[int, int, int, str, Instance]] = []
     for name, instance in _costly(network):
