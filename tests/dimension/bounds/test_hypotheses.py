@@ -57,8 +57,8 @@ SILENT = {
         ["x=input(2); a=dense(x,2); b=dense(a,2,shares=a); c=power(b,2); dense(c,2)"],
     ),
     "outputs whose matrix is tied": (
-        "graph outputs", "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=power(c,2); dense(d,3,shares=a)", 0, 2,
-        ["x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); d=power(c,2); dense(d,2,shares=a)"],
+        "graph outputs", "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=power(c,2); dense(d,3,shares=a)",
+        0, 2, ["x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); d=power(c,2); dense(d,2,shares=a)"],
     ),
     "a part that is read inside": ("cells", f"{FIRST}; b=power(a,2); c=dense(b,2); sum(c,a)", 0, 0, ["[2,2,2] r=2"]),
     "tied parts": (
