@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import convert
 
+from polygeom.dimensions.bounds import fields
 from polygeom.dimensions.bounds.bound import RULES, Bound
 from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.bounds.search import part_bound
@@ -114,8 +115,8 @@ def test_fields_are_not_believed() -> None:
     (field,) = instance.fields
     program = read(plain_text(network))
 
-    def holds(value: int, *fields: object) -> bool:
-        bound = Bound(value, "vector fields", (), (), fields=fields)  # type: ignore[arg-type]
+    def holds(value: int, *given: object) -> bool:
+        bound = Bound(value, "vector fields", (), (), fields=given)  # type: ignore[arg-type]
         return bound_holds(program, convert(bound.as_dict(), Step), Budget(60, 2**30))
 
     (k, a, b, m), *rest = field
@@ -126,5 +127,7 @@ def test_fields_are_not_believed() -> None:
     assert not holds(4, field, tuple((k, 2 * a, b, m) for k, a, b, m in field))
     assert not holds(5, ((k, a + 1, b, m), *rest))
     assert not holds(5, tuple(rest))
+    assert fields._proved(network, [field])
+    assert not fields._proved(network, [field, ((k, a + 1, b, m), *rest)])
     assert not holds(5, ((99, a, b, m), *rest))
     assert not holds(5)
