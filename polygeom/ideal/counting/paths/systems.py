@@ -100,8 +100,9 @@ class Outputs:
         """Outputs at the points, ``(B, m)``: entry ``o N + n`` is output ``o`` at point ``n``."""
         from polygeom.ideal.counting.paths import kernels
 
-        p, w = self.program, np.ascontiguousarray(w, dtype=complex)
-        values: Array = kernels.values_of(p.operations, p.constants, p.outputs, p.registers, self.packed, w)
+        operations, constants, outputs, registers, _ = self.program.lowered
+        w = np.ascontiguousarray(w, dtype=complex)
+        values: Array = kernels.values_of(operations, constants, outputs, registers, self.packed, w)
         return values
 
     def image(self, w: Array) -> Array:
@@ -242,9 +243,7 @@ class System:
     @property
     def packed(self) -> tuple[object, ...]:
         """The arguments that all kernels begin with."""
-        p = self.outputs.program
-        return (self.kind, p.operations, p.constants, p.outputs, p.registers, p.inputs, self.outputs.packed,
-                self.matrix, self.form)  # fmt: skip
+        return (self.kind, *self.outputs.program.lowered, self.outputs.packed, self.matrix, self.form)
 
     def proper(self, w: Array) -> Array:
         """Mask ``(B,)`` of weights at which the derivative has full rank, as far as floats can tell."""
