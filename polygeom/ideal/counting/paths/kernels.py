@@ -205,13 +205,13 @@ def _run(
                     predicted = size
                 if not (size < far and (correction == 0 or size < 0.3 * earlier)):
                     h = 0.5 * (new - t)
-                    mode = PREDICT
+                    mode, age = PREDICT, _LASTING
                     continue
                 correction += 1
                 if size > 1e-5:
                     if correction == 4:
                         h = 0.5 * (new - t)
-                        mode = PREDICT
+                        mode, age = PREDICT, _LASTING
                     continue
                 copy(here, before)
                 copy(tangent, slope_before)
