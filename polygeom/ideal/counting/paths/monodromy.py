@@ -22,6 +22,7 @@ _SAME = 1e-6
 _EDGES = 4
 _GOLDEN, _WIDEST = 0.6180339887498949, 0.94
 _ROUNDS = 10
+_DRAWS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +147,7 @@ def monodromy(
                 stopped = "trace"
                 break
             # another parameter with a start solution of its own, joined to all the others
-            other_w, other = system.start(rng)
+            other_w, other = _start_of_size(system, rng, base)
             node = graph.node(other)
             graph.add(node, other_w)
             for known in graph.nodes[:-1]:
@@ -156,6 +157,17 @@ def monodromy(
     except Deadline:
         stopped = "time"
     return graph.solutions(home, trace, still, stopped)
+
+
+def _start_of_size(system: System, rng: np.random.Generator, base: Array) -> tuple[Array, Array]:
+    """A random solution whose parameter is about as large as a known one.
+
+    High powers of random weights differ by many orders of magnitude, and near zero all solutions of a cone meet.
+    """
+    draws = [system.start(rng) for _ in range(_DRAWS)]
+    size = np.linalg.norm(base) + 1e-300
+    off = [abs(np.log(np.linalg.norm(place) / size + 1e-300)) for _, place in draws]
+    return draws[int(np.argmin(off))]
 
 
 @dataclass(eq=False)
