@@ -102,7 +102,8 @@ class Outputs:
 
         operations, constants, outputs, registers, _ = self.program.lowered
         w = np.ascontiguousarray(w, dtype=complex)
-        values: Array = kernels.values_of(operations, constants, outputs, registers, self.packed, w)
+        one = operations, constants, outputs, registers
+        values: Array = kernels.values_of(*one, self.packed, w)  # type: ignore[no-untyped-call]
         return values
 
     def image(self, w: Array) -> Array:
@@ -237,7 +238,7 @@ class System:
         frames = np.ascontiguousarray(frames, dtype=complex)
         right = self.right(parameters)
         p = np.array(np.broadcast_to(right, (len(w), right.shape[-1])), dtype=complex, order="C")
-        found = kernels.linearised(*self.packed, w, frames, fresh, p)
+        found = kernels.linearised(*self.packed, w, frames, fresh, p)  # type: ignore[call-arg, no-untyped-call]
         return (*found, frames)
 
     @property

@@ -126,7 +126,9 @@ class Tracker:
 
         def piece(a: int, b: int):  # type: ignore[no-untyped-def]
             rows = slice(a, b)
-            return a, b, kernels.follow(*self.system.packed, w[rows], start[rows], end[rows], gamma[rows], *limits)
+            ends = start[rows], end[rows], gamma[rows]
+            found = kernels.follow(*self.system.packed, w[rows], *ends, *limits)  # type: ignore[call-arg, no-untyped-call]
+            return a, b, found
 
         at = 0
         while at < len(w):
