@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from polygeom.dimensions.frontier.search import frontier
     from polygeom.dimensions.identifiability import identifiability, threshold
     from polygeom.errors import PolygeomError
+    from polygeom.exchange.onnx_models import from_onnx
     from polygeom.exchange.torch_models import from_torch
     from polygeom.ideal import Neurovariety, degree, ed_degree, fibre, learning_degree
     from polygeom.network import Network, parse
     from polygeom.network.selection import architectures
     from polygeom.report import portrait
+    from polygeom.singularities import learning_coefficient
     from polygeom.tables.atlas import load_atlas
     from polygeom.tables.dimensions import sweep
 
@@ -49,7 +51,9 @@ _HOMES = {
     "ed_degree": "polygeom.ideal",
     "learning_degree": "polygeom.ideal",
     "fibre": "polygeom.ideal",
+    "learning_coefficient": "polygeom.singularities",
     "from_torch": "polygeom.exchange.torch_models",
+    "from_onnx": "polygeom.exchange.onnx_models",
     "sweep": "polygeom.tables.dimensions",
     "portrait": "polygeom.report",
     "PolygeomError": "polygeom.errors",
@@ -74,6 +78,8 @@ __all__ = [
     "ed_degree",
     "learning_degree",
     "fibre",
+    "learning_coefficient",
+    "from_onnx",
     "from_torch",
     "sweep",
     "portrait",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -18,6 +19,10 @@ COMMANDS = {
     "ideal": ("polygeom.commands.algebra.ideal", "Equations of the neurovariety of a network."),
     "degree": ("polygeom.commands.algebra.degree", "Degree of the neurovariety of a network."),
     "fibre": ("polygeom.commands.algebra.fibre", "How many weights give the same function."),
+    "coefficient": (
+        "polygeom.commands.algebra.coefficient",
+        "Learning coefficient at generic weights or at a subnetwork, exactly.",
+    ),
     "contains": ("polygeom.commands.algebra.contains", "Whether a function belongs to the neurovariety of a network."),
     "sweep": (
         "polygeom.commands.tables.sweep",
@@ -78,7 +83,7 @@ def polygeom() -> None:
 
     \b
     Exit status: 0 all done or yes; 1 the answer is no (verify, contains, table --check), a limit was over before
-    the end, or some networks of a list failed; 2 input that cannot be used; 3 unknown (contains, verify,
+    the end, or some networks of a list failed; 2 input that cannot be used; 3 unknown (contains, coefficient, verify,
     ideal --compare); 130 interrupted.
     """
 
@@ -90,7 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
+    _occupy_closed_streams()
     try:
+        if sys.stdout is None:
+            raise PolygeomError("standard output is closed; write > FILE, or > /dev/null if nobody is to read it")
         outcome: Any = polygeom.main(args=arguments, prog_name="polygeom", standalone_mode=False)
         sys.stdout.flush()
         return outcome if isinstance(outcome, int) else 0
@@ -100,22 +108,50 @@ def run(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return BAD_INPUT
     except PolygeomError as error:
-        click.echo(f"polygeom: {error}", err=True)
+        _tell(str(error))
         return BAD_INPUT
     except MemoryError:
-        click.echo(
-            "polygeom: not enough memory on this machine; write a smaller network, or limit it by --memory", err=True
-        )
+        _tell("not enough memory on this machine; write a smaller network, or limit it by --memory")
         return BAD_INPUT
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS:
             raise
-        click.echo(f"polygeom: {MissingPackageError('this command', error.name)}", err=True)
+        _tell(str(MissingPackageError("this command", error.name)))
         return BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
-        click.echo("polygeom: interrupted", err=True)
+        _tell("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of a pipe has gone; nothing is wrong, and the interpreter must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):  # the reader of a pipe has gone (click's word for it); nothing is wrong
+        _forget_output()
         return 0
+    except OSError as error:
+        _forget_output()
+        where = "standard output" if error.filename is None else error.filename
+        _tell(f"cannot go on with {where}: {error.strerror or error}; make room, or write to another place")
+        return BAD_INPUT
+
+
+def _tell(text: str) -> None:
+    """A line on standard error, if that can be written at all."""
+    with contextlib.suppress(OSError):
+        click.echo(f"polygeom: {text}", err=True)
+
+
+def _forget_output() -> None:
+    """Send what is left of the output nowhere, so that the interpreter does not complain about it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _occupy_closed_streams() -> None:
+    """Let no file that is opened later get the number of a standard stream that was closed when the program began.
+
+    Whatever a library prints would go into it. What is told on a closed standard error is lost; reading a closed
+    standard input and beginning with a closed standard output are refused in words where they happen.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, which is this one
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - it is open as long as we are

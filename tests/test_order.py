@@ -21,6 +21,7 @@ FLOORS = (
     {"datasets"},
     {"dimensions"},
     {"ideal"},
+    {"singularities"},
     {"certificates"},
     {"exchange"},
     {"tables"},

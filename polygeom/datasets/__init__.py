@@ -9,10 +9,8 @@ from polygeom._lazy import attach
 
 # The module each public name is found in.
 _HOMES = {
-    "Labelled": "polygeom.datasets.labelled",
     "normalise": "polygeom.datasets.labelled",
     "function_data": "polygeom.datasets.sampling",
-    "sample_region": "polygeom.datasets.regions",
     "one_hot": "polygeom.datasets.labelled",
     "cifar10": "polygeom.datasets.files",
     "mnist": "polygeom.datasets.files",

@@ -6,7 +6,6 @@ Its main function is ``polygeom.dimension("[3,3,3] r=2")``.
 from typing import TYPE_CHECKING
 
 from polygeom._lazy import attach
-from polygeom.dimensions.bounds.bound import Bound
 from polygeom.dimensions.bounds.search import upper_bound
 from polygeom.dimensions.compute import dimension
 from polygeom.dimensions.result import DimensionResult
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from polygeom.dimensions.proofs.certificate import certify
 
 __all__ = [
-    "Bound",
     "DimensionResult",
     "certify",
     "dimension",

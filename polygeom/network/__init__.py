@@ -20,7 +20,6 @@ from polygeom.network.builder import (
 )
 from polygeom.network.graph import Network
 from polygeom.network.layers import (
-    LAYERS,
     Attention,
     Bias,
     Convolution,
@@ -37,7 +36,6 @@ from polygeom.network.layers import (
 from polygeom.network.ranges import expand
 
 __all__ = [
-    "LAYERS",
     "Attention",
     "Bias",
     "Builder",

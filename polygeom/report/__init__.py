@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from polygeom.report.composition import Portrait, portrait
+from polygeom.report.composition import portrait
 
-__all__ = ["Portrait", "portrait"]
+__all__ = ["portrait"]

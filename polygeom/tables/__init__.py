@@ -3,16 +3,15 @@
 from polygeom.tables.conditions import select, with_shape
 from polygeom.tables.conjectures import contradictions, with_minimal_filling
 from polygeom.tables.dimensions import sweep, table_of_journal
-from polygeom.tables.foreign import read_any, recheck
+from polygeom.tables.foreign import read_any
 from polygeom.tables.maps import defect_histogram, width_map, with_explanation
-from polygeom.tables.published import read_published_format, write_published_format
-from polygeom.tables.table import COLUMNS, read_table, write_table
+from polygeom.tables.published import write_published_format
+from polygeom.tables.rechecking import recheck
+from polygeom.tables.table import read_table, write_table
 
 __all__ = [
-    "COLUMNS",
     "contradictions",
     "defect_histogram",
-    "read_published_format",
     "read_any",
     "read_table",
     "recheck",

@@ -74,6 +74,14 @@ def honest() -> tuple[Data, ...]:
     return tuple(map(plain, [*dimensions, *ideals, *frontiers]))
 
 
+@lru_cache(maxsize=1)
+def _written() -> tuple[str, ...]:
+    """The same as text, which is copied fastest; the one that takes longest to check comes up a third as often."""
+    longest = max(map(len, map(json.dumps, honest())))
+    texts = [text for text in map(json.dumps, honest()) for _ in range(1 if len(text) == longest else 3)]
+    return tuple(texts)
+
+
 # --- one change
 
 
@@ -361,7 +369,7 @@ FOR_FRONTIERS: list[Callable[[Data, random.Random], None]] = [listed_twice, othe
 
 def alter(rng: random.Random) -> Data:
     """An honest certificate with one alteration."""
-    data = copy.deepcopy(rng.choice(honest()))
+    data = json.loads(rng.choice(_written()))
     special = {"ideal": FOR_IDEALS, "dimension": FOR_DIMENSIONS, "frontier": FOR_FRONTIERS}[data["kind"]]
     change_it = rng.choice(ANY if rng.random() < 0.6 else special)
     if (

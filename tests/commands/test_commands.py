@@ -11,7 +11,8 @@ import pandas
 import pytest
 
 from polygeom.cli import COMMANDS, run
-from polygeom.tables import read_published_format, read_table
+from polygeom.tables import read_table
+from polygeom.tables.published import read_published_format
 from polygeom.tables.table import NAMES
 
 Capture = pytest.CaptureFixture[str]

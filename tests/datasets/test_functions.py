@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from polygeom.datasets import function_data, sample_region
+from polygeom.datasets import function_data
 from polygeom.datasets.functions import ACTIVATIONS, POSITIVE, TARGETS, make_target, range_unit
-from polygeom.datasets.regions import SHAPES, SIGNS
+from polygeom.datasets.regions import SHAPES, SIGNS, sample_region
 from polygeom.datasets.sampling import FunctionSettings, load_function_data
 from polygeom.errors import PolygeomError
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from polygeom import datasets
-from polygeom.datasets import Labelled, cifar10, digits, normalise, one_hot, train_and_test
-from polygeom.datasets.labelled import class_by_class, corrupt, stratified_order
+from polygeom.datasets import cifar10, digits, normalise, one_hot, train_and_test
+from polygeom.datasets.labelled import Labelled, class_by_class, corrupt, stratified_order
 from polygeom.errors import PolygeomError
 
 

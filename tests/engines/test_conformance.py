@@ -29,9 +29,10 @@ from polygeom.engines.symbolic import SymbolicEngine
 from polygeom.ideal.grading.points import SampleEngine
 from polygeom.ideal.search import membership
 from polygeom.modular import PrimeField
-from polygeom.network import LAYERS, Network, parse
+from polygeom.network import Network, parse
 from polygeom.network.ambient.degrees import TotalDegrees, _merge
 from polygeom.network.ambient.spans import Span, _SpanEngine
+from polygeom.network.layers import LAYERS
 from polygeom.symmetry.gauge import scalings
 from polygeom.testing import EngineConformance, Subject
 from polygeom.testing import formulas as by_loops

@@ -13,17 +13,18 @@ from torch import nn
 from polygeom.dimensions.identifiability import identifiability
 from polygeom.errors import PolygeomError
 from polygeom.learning.checks import FallbackWarning
-from polygeom.learning.kernels import InfiniteWidth, KernelMachine, Laplacian, RandomFeatures, solve
+from polygeom.learning.kernels import InfiniteWidth, Laplacian, RandomFeatures, solve
 from polygeom.learning.kernels.infinite_width import WidePerceptron
+from polygeom.learning.kernels.machines import KernelMachine
 from polygeom.learning.regions import (
     activation_patterns,
     boundary_distances,
     cell_inradii,
     cross_section,
     gradient_confusion,
-    gradient_products,
     spectral_norm_product,
 )
+from polygeom.learning.regions.confusion import gradient_products
 from polygeom.learning.tangent import alignment, empirical_ntk, jacobian, kernel_regression, linearize, tangent_operator
 from polygeom.learning.thresholds import kernel_rank
 from polygeom.learning.training import TrainingSettings, levenberg_marquardt, train
@@ -245,15 +246,15 @@ def test_slower_rules_say_so() -> None:
     [
         (lambda: kernel_rank(nn.Linear(2, 1)), "network must be a Network or its text, got Linear"),
         (lambda: kernel_rank(parse("[2,3,1] r=2").to_torch()), "write network=module.network"),
-        (lambda: InfiniteWidth("relu"), r"got 'relu'; write LeakyReLU\(\)"),
-        (lambda: InfiniteWidth(torch.relu), r"write LeakyReLU\(\)"),
-        (lambda: WidePerceptron((2, 3, 1), nn.ReLU()), r"write LeakyReLU\(\)"),
+        (lambda: InfiniteWidth("tanh"), r"got 'tanh'; write LeakyReLU"),
+        (lambda: InfiniteWidth(torch.relu), "write LeakyReLU"),
+        (lambda: WidePerceptron((2, 3, 1), nn.ReLU()), "write LeakyReLU"),
         (lambda: identifiability([2, 3, 1]), r"write '\[2,3,1\] r=2'"),
         (lambda: parse("[2,1] r=2").to_torch(rng="seed"), "rng must be an integer"),
         (lambda: parse("[2,1] r=2").to_torch(rng=-1), "rng must be an integer"),
         (lambda: cross_section(linear(), torch.zeros(5), torch.tensor([0, 7])), "axes must be two different numbers"),
         (lambda: cross_section(linear(), torch.zeros(5), 3), "axes must be two different numbers"),
-        (lambda: RandomFeatures("relu"), r"write LeakyReLU\(\)"),
+        (lambda: RandomFeatures("tanh"), "write LeakyReLU"),
     ],
 )
 def test_arguments_of_another_kind_are_answered_in_words(call, message: str) -> None:

@@ -72,6 +72,19 @@ def test_the_equations_of_rational_maps_are_the_known_ones() -> None:
     assert str(circle) == "x**2 + y**2 - 1"
 
 
+@pytest.mark.parametrize(
+    ("text", "equations"),
+    [
+        ("map(s: x=0, y=s, z=s^2)", ["x", "y**2 - z"]),
+        ("map(s: x=s, y=0)", ["y"]),
+        ("map(s: x=0)", ["x"]),
+        ("map(: x=0, y=1/3)", ["x", "3*y - 1"]),
+    ],
+)
+def test_coordinates_that_are_zero_or_constant_have_equations(text: str, equations: list[str]) -> None:
+    assert [str(e) for e in polygeom.Neurovariety(text).equations()] == equations
+
+
 def test_plücker_relations_of_g36() -> None:
     """35 quadrics (Kleiman, Laksov 1972); the degree 42 is that of standard Young tableaux of shape 3 x 3."""
     variety = polygeom.Neurovariety(maps.grassmannian(3, 6))

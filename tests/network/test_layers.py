@@ -13,8 +13,8 @@ from network.added_layers import ADDED
 
 from polygeom.dimensions.ranks.confidence import heights
 from polygeom.errors import FormatError, PolygeomError
-from polygeom.network import LAYERS, Layer, Network, parse
-from polygeom.network.layers import Input
+from polygeom.network import Layer, Network, parse
+from polygeom.network.layers import LAYERS, Input
 from polygeom.network.nodes import Node
 from polygeom.testing import check_layer
 from polygeom.testing.formulas import filled

@@ -98,7 +98,7 @@ def test_a_rational_network_that_fills_its_space_is_seen() -> None:
 
 @pytest.mark.parametrize(("name", "order"), [("C5", 5), ("D3", 6), ("S3", 6), ("D1", 2), ("S4", 24)])
 def test_groups_by_name(name: str, order: int) -> None:
-    from polygeom.network.layers.group import is_group
+    from polygeom.network.layers.convolutions.group import is_group
 
     table = group_table(name)
     assert len(table) == order

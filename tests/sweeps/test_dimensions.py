@@ -11,7 +11,8 @@ from polygeom.dimensions import dimension
 from polygeom.dimensions.task import describe
 from polygeom.errors import PolygeomError
 from polygeom.network import mlp, parse
-from polygeom.tables import read_published_format, read_table, sweep, write_published_format
+from polygeom.tables import read_table, sweep, write_published_format
+from polygeom.tables.published import read_published_format
 from polygeom.tables.table import TIMINGS
 
 TEXTS = ["[2,3,1] r=2", "[5,5,5,1] r=2", "[2,3,2,1] r=2,3", "[2,3,1] r=2 bias", "ccp(3, rank=2, degree=3)"]

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from polygeom.errors import PolygeomError
-from polygeom.tables import read_published_format, write_published_format
-from polygeom.tables.published import published_paths
+from polygeom.tables import write_published_format
+from polygeom.tables.published import published_paths, read_published_format
 from polygeom.tables.table import frame
 
 OK = {"status": "ok", "ambient_dimension": 10, "expected_dimension": 9, "dimension": 8, "defect": 1, "elapsed": 0.125}

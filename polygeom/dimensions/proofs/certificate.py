@@ -26,9 +26,11 @@ from typing import Any
 import numpy as np
 
 from polygeom._version import __version__
+from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.bounds.search import proved_bound
 from polygeom.dimensions.compute import dimension
 from polygeom.dimensions.counts import without_idle_layers
+from polygeom.dimensions.proofs.decoding import MOST_TEXT
 from polygeom.dimensions.proofs.programs import LAYERS, read
 from polygeom.dimensions.ranks.tangent import activation_degrees, jacobian, random_weights
 from polygeom.dimensions.ranks.witness import SPARSE, field_for, generator, sparse_weights, structured_weights
@@ -37,7 +39,8 @@ from polygeom.errors import BudgetError, CertificateError, PolygeomError
 from polygeom.modular import PrimeField, rank
 from polygeom.network import Network
 from polygeom.network.builder import as_network
-from polygeom.network.text import programs
+from polygeom.network.text.maps import map_formula
+from polygeom.storage.durable import write_file
 
 Array = np.ndarray
 
@@ -68,10 +71,15 @@ def certify(network: Network | str, *, result: DimensionResult | None = None, rn
     >>> certify("[3,3,3] r=2")["claim"]
     {'dimension': 15, 'lower': 15, 'upper': 15, 'proved': True}
     """
-    network = as_network(network)
+    network = as_network(network).unscaled
     foreign = sorted({node.layer.kind for node in network.nodes} - LAYERS.keys())
-    if foreign:
+    if foreign and map_formula(network) is None:
         _check_readable(network, foreign)
+    if len(plain_text(network)) > MOST_TEXT:
+        raise PolygeomError(
+            f"certificate: the text of the network has more than {MOST_TEXT} characters, which the independent check "
+            "does not read; keep the result itself, its text, seed and primes repeat it"
+        )
     result = dimension(network, rng=rng) if result is None else result
     if result.network != network.text:
         raise PolygeomError(f"result must belong to the network {network}, got one of {result.network}")
@@ -108,22 +116,7 @@ def write_certificate(certificate: Mapping[str, Any], path: str | Path) -> None:
     PolygeomError
         If the file cannot be written.
     """
-    try:
-        Path(path).write_text(json.dumps(certificate, separators=(",", ":")) + "\n", encoding="ascii")
-    except OSError as error:
-        raise PolygeomError(
-            f"certificate: cannot write {path}: {error.strerror}; write a path in a folder that exists"
-        ) from error
-
-
-def plain_text(network: Network) -> str:
-    """The text of a perceptron, or the program of another network: both say what it computes, layer by layer.
-
-    >>> from polygeom.network import parse
-    >>> plain_text(parse("ccp(2,rank=1,degree=2)"))
-    'x0=input(2); x1=dense(x0,1); x2=dense(x0,1); x3=product(x1,x2); x4=sum(x3,x1); dense(x4,1)'
-    """
-    return network.text if network.text.startswith("[") else programs.write(network.nodes)
+    write_file(path, (json.dumps(certificate, separators=(",", ":")) + "\n").encode("ascii"), "certificate")
 
 
 def _check_readable(network: Network, foreign: list[str]) -> None:
@@ -150,12 +143,19 @@ def _witness(network: Network, result: DimensionResult, seed: int) -> tuple[Prim
         rng = generator(seed, number)
         field = field_for(rng, number, activation_degrees(network))
         weights = _special_weights(network, result.method, field, rng)
-        points = field.random(rng, (count, *network.input_shape))
+        points = _points(network, field, rng, count)
         rows = jacobian(network, field, weights, points)
-        if rank(rows.reshape(outputs * count, -1), field, overwrite=True) >= result.lower:
+        if rank(rows.reshape(outputs * len(points), -1), field, overwrite=True) >= result.lower:
             return field, weights, points
         count += max(4, count // 2)
     raise PolygeomError(f"certificate: no witness of rank {result.lower} found for {network}; try another rng")
+
+
+def _points(network: Network, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
+    """Random points; for a map, which has no inputs, the one that stands for all."""
+    if map_formula(network) is not None:
+        return np.zeros((1, 1))
+    return field.random(rng, (count, *network.input_shape))
 
 
 def _special_weights(network: Network, method: str, field: PrimeField, rng: np.random.Generator) -> dict[str, Array]:

@@ -27,6 +27,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from polygeom.dimensions.proofs.maps import Map, read_map
 from polygeom.dimensions.proofs.texts import Statement, statements
 from polygeom.errors import BudgetError, CertificateError
 
@@ -65,7 +66,8 @@ class Layer:
 class Program:
     """Steps, layers, the shapes of all values, and the number of weights. Value 0 is the input, the last the output.
 
-    ``believed`` are words of layers that the checker does not know by itself.
+    ``believed`` are words of layers that the checker does not know by itself. A map given by formulas has no steps but
+    ``formulas``, one dummy input, and one output for each coordinate.
     """
 
     widths: tuple[int, ...] | None = None
@@ -77,6 +79,7 @@ class Program:
     entries: int = 0
     believed: set[str] = field(default_factory=set)
     text: str = ""
+    formulas: Map | None = None
 
     @property
     def inputs(self) -> int:
@@ -126,12 +129,24 @@ def read(text: str) -> Program:
     (9, ['linear', 'power', 'linear'], (2, 3, 1))
     """
     try:
-        program = _Reader(statements(text)).program
+        program = _of_map(text) if text.startswith("map(") else _Reader(statements(text)).program
         program.text = text
     except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
         if isinstance(error, BudgetError | CertificateError):
             raise
         _fail(text)
+    return program
+
+
+def from_lines(lines: list[Statement]) -> Program:
+    """The program of a list of statements; raises `ValueError` or one of its kind where they are none."""
+    return _Reader(lines).program
+
+
+def _of_map(text: str) -> Program:
+    formulas = read_map(text)
+    program = Program(formulas=formulas, weights=len(formulas.parameters), shapes=[(1,), (len(formulas.names),)])
+    program.count(program.weights + program.outputs)
     return program
 
 

@@ -12,12 +12,13 @@ import numpy as np
 from msgspec import Meta
 
 from polygeom.dimensions.proofs.decoding import Natural, Record, Text, Version, decode
+from polygeom.dimensions.proofs.graphs.bounds import added, bound_holds
 from polygeom.dimensions.proofs.jacobians import LARGEST_PRIME, is_odd_prime, jacobian, rank
 from polygeom.dimensions.proofs.limits import MEMORY, SECONDS, Budget
+from polygeom.dimensions.proofs.maps import slopes
 from polygeom.dimensions.proofs.outcome import Verification, run
 from polygeom.dimensions.proofs.programs import MOST_ENTRIES, Program, read
-from polygeom.dimensions.proofs.rules import Step, added
-from polygeom.dimensions.proofs.symmetries import bound_holds
+from polygeom.dimensions.proofs.rules import Step
 from polygeom.errors import CertificateError
 
 FORMAT = 2
@@ -110,12 +111,16 @@ def check(certificate: DimensionCertificate, budget: Budget) -> Verification:
                 f"the Jacobian mod {lower.prime} has at least the rank {lower.rank}",
             ),
         ],
+        certificate.network,
+        certificate.version,
     )
 
 
 def _check_form(program: Program, lower: Witness) -> None:
     p = lower.prime
     fits = len(lower.weights) == program.weights and {len(x) for x in lower.points} <= {program.inputs}
+    if program.formulas is not None and lower.points != [[0]]:
+        raise CertificateError("certificate: points must be [[0]] for a map, which has no inputs; write it again")
     if not fits or not is_odd_prime(p):
         raise CertificateError(
             f"certificate: prime must be odd and prime, with {program.weights} weights and points of "
@@ -132,5 +137,11 @@ def _rank_holds(program: Program, lower: Witness, budget: Budget) -> bool:
     if lower.rank == 0:
         return True
     budget.rank("the rank of the Jacobian", rows, program.weights)
+    if program.formulas is not None:
+        try:
+            table = slopes(program.formulas, lower.prime, lower.weights, budget)
+        except ValueError:  # the prime divides a denominator
+            return False
+        return rank(np.array(table, dtype=np.int64), lower.prime) >= lower.rank
     weights, points = np.array(lower.weights, dtype=np.int64), np.array(lower.points, dtype=np.int64)
     return rank(jacobian(program, lower.prime, weights, points, budget), lower.prime) >= lower.rank

@@ -87,6 +87,8 @@ class Coordinates:
     @cached_property
     def monomials(self) -> tuple[Exponents, ...]:
         """The exponent vectors that some output has, in order."""
+        if map_formula(self.network) is not None:  # a coordinate that is zero is a coordinate
+            return ((0,),)
         ambient = self.network.ambient
         kinds = {span: output for output, span in enumerate(ambient.spans)}
         if len(kinds) == 1:
@@ -97,8 +99,11 @@ class Coordinates:
     @cached_property
     def entries(self) -> tuple[tuple[int, Exponents], ...]:
         """Output (from 0) and exponent vector of every coordinate."""
+        outputs = range(self.network.output_dimension)
+        if map_formula(self.network) is not None:
+            return tuple((i, (0,)) for i in outputs)
         ambient = self.network.ambient
-        return tuple((i, alpha) for i in range(self.network.output_dimension) for alpha in ambient.monomials(i))
+        return tuple((i, alpha) for i in outputs for alpha in ambient.monomials(i))
 
     @cached_property
     def selection(self) -> np.ndarray:

@@ -33,13 +33,13 @@ from typing import Any
 import numpy as np
 
 from polygeom._version import __version__
+from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.proofs.certificate import certify as certify_dimension
-from polygeom.dimensions.proofs.certificate import plain_text
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.spaces import Spaces
-from polygeom.ideal.proofs.coefficients import expand
+from polygeom.ideal.proofs.coefficients import common_denominator, expand
 from polygeom.ideal.search.completeness import Completeness
 from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.membership import plain_integers
@@ -159,7 +159,9 @@ def _record(equation: Equation, coordinates: Coordinates) -> dict[str, Any]:
 def _scalings(found: Search) -> list[list[int]]:
     """Rows ``(n, m, e_1, e_2, …)``: the weights ``w_k t^e_k`` scale coordinates of weight v by t^(n v - m).
 
-    One row for every column of the grading, and before them one with v = 1 if the neurovariety is a cone.
+    One row for every column of the grading, and before them one with v = 1 if the neurovariety is a cone. Coordinates
+    of a map are multiplied by a common denominator, which is scaled like a coordinate of weight 0 on a cone, and is the
+    homogenising one otherwise.
     """
     grading, network = found.interpolation.grading, found.interpolation.coordinates.network
     known = expand(plain_text(network), Budget())
@@ -167,27 +169,27 @@ def _scalings(found: Search) -> list[list[int]]:
     for k, entry in enumerate(grading.coordinates.entries):
         for exponents in known.get(entry, ()):
             rows.setdefault((*exponents, 1), k)
+    below = {(*exponents, 1): grading.size for exponents in common_denominator(plain_text(network), Budget())}
     if not grading.cone:
-        rows.setdefault((*[0] * network.parameter_count, 1), grading.size - 1)
+        rows |= dict.fromkeys(below, grading.size - 1)
     columns = [[row[c] for row in grading.table] for c in range(len(grading.table[0]))]
-    scalings = [_solution(rows, [1] * grading.size, shifted=False)] if grading.cone else []
-    return [*scalings, *(_solution(rows, column, shifted=True) for column in columns)]
+    width = network.parameter_count + 1
+    scalings = [_solution(rows | below, [1] * grading.size + [0], width)] if grading.cone else []
+    return [*scalings, *(_solution(rows, column, width) for column in columns)]
 
 
-def _solution(rows: Mapping[tuple[int, ...], int], column: Sequence[int], *, shifted: bool) -> list[int]:
-    """Integers ``(n, m, e)`` with ``e · exponents + m = n · column`` for all rows; ``m = 0`` unless ``shifted``."""
+def _solution(rows: Mapping[tuple[int, ...], int], column: Sequence[int], width: int) -> list[int]:
+    """Integers ``(n, m, e)``, ``width`` of them after n, such that ``e · exponents + m = n · column`` for all rows."""
     import flint
 
-    width = len(next(iter(rows))) if rows else 1
-    used = width if shifted else width - 1
-    table = [[*row[:used], column[k]] for row, k in rows.items()]
-    reduced, rank = flint.fmpq_mat(len(table), used + 1, [flint.fmpq(x) for row in table for x in row]).rref()
+    table = [[*row, column[k]] for row, k in rows.items()]
+    reduced, rank = flint.fmpq_mat(len(table), width + 1, [flint.fmpq(x) for row in table for x in row]).rref()
     values = [Fraction(0)] * width
     for r in range(rank):
-        pivot = next(c for c in range(used + 1) if reduced[r, c] != 0)
-        if pivot == used:
+        pivot = next(c for c in range(width + 1) if reduced[r, c] != 0)
+        if pivot == width:
             raise PolygeomError("certificate: a column of the grading is no scaling; this is an error of polygeom")
-        values[pivot] = Fraction(int(reduced[r, used].p), int(reduced[r, used].q))
+        values[pivot] = Fraction(int(reduced[r, width].p), int(reduced[r, width].q))
     n = math.lcm(*(v.denominator for v in values))
     *exponents, shift = (int(v * n) for v in values)
     return [n, shift, *exponents]

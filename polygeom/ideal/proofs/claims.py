@@ -130,9 +130,12 @@ class Claim:
         self.data, self.budget = data, budget
         self.program: Program = read(data.network)
         self.cone, self.outputs, self.inputs = data.grading.cone, data.grading.outputs, data.grading.inputs
-        self.entries = tuple(_entries(self.program, budget))
-        if list(_names(self.entries)) != data.coordinates:  # not all monomials of these degrees occur
-            self.entries = tuple(_named(name, self.program) for name in data.coordinates)
+        if self.program.formulas is not None:  # a map: one coordinate for each formula
+            self.entries: tuple[tuple[int, Monomial], ...] = tuple((i, (0,)) for i in range(self.program.outputs))
+        else:
+            self.entries = tuple(_entries(self.program, budget))
+            if list(_names(self.entries)) != data.coordinates:  # not all monomials of these degrees occur
+                self.entries = tuple(_named(name, self.program) for name in data.coordinates)
         self.size = len(self.entries) + (not self.cone)
         self.weights = [tuple(w) for w in data.grading.weights]
         self.equations = [_equation(e) for e in data.equations]
@@ -145,12 +148,12 @@ class Claim:
         data, width, kept = self.data, len(self.weights[0]), set(self.kept)
         weights = [w for s in data.degrees for w, _, _ in s.spaces] + [e.weight for e in data.equations]
         fits = [
-            (list(_names(self.entries)) == data.coordinates, "the names of the coordinates"),
+            (self._names() == data.coordinates, "the names of the coordinates"),
             (len(self.weights) == self.size, "the number of coordinates"),
             (all(len(w) == width for w in [*self.weights, *weights]), "the length of a weight"),
             (all(self.is_dominant(w) for w in weights), "the order within a weight"),
             (self.outputs in (0, self.program.outputs) and self.inputs in (0, self.program.inputs), "the blocks"),
-            (self.outputs + self.inputs <= width, "the blocks"),
+            (self.outputs + self.inputs <= (width if self.program.formulas is None else 0), "the blocks"),
             (self.kept == sorted(kept) and (not kept or self.kept[-1] < self.size), "kept"),
             (
                 list(self.spaces) == [*range(1, data.claim.complete_to + 1)] == [s.degree for s in data.degrees],
@@ -165,6 +168,10 @@ class Claim:
         wrong = next((what for fit, what in fits if not fit), None)
         if wrong is not None:
             raise CertificateError(f"certificate: {wrong} does not fit to the network; write the certificate again")
+
+    def _names(self) -> list[str]:
+        formulas = self.program.formulas
+        return [*_names(self.entries)] if formulas is None else [*formulas.names]
 
     @property
     def cone_dimension(self) -> int:

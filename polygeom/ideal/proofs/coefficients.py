@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.maps import Map, polynomials
 from polygeom.dimensions.proofs.programs import Program, Step, read
 from polygeom.errors import CertificateError
 from polygeom.ideal.proofs.claims import Claim, Equation, Monomial
@@ -23,7 +24,11 @@ PRIME = 2147483647
 
 
 class Coefficients:
-    """The coefficients of the outputs as polynomials in all weights of the network."""
+    """The coefficients of the outputs as polynomials in all weights of the network.
+
+    Those of a map with denominators are multiplied by a common one, which takes the place of the homogenising
+    coordinate: a homogeneous equation vanishes on the products if and only if it vanishes on the map.
+    """
 
     def __init__(self, claim: Claim) -> None:
         self.claim, self.budget = claim, claim.budget
@@ -32,16 +37,17 @@ class Coefficients:
         if missing:
             raise CertificateError(f"certificate: the coordinate of {min(missing)} is missing; write it again")
         self.polynomials: list[Polynomial] = [known.get(entry, {}) for entry in claim.entries]
+        self.denominator = common_denominator(claim.data.network, claim.budget)
         if not claim.cone:
-            self.polynomials.append({(0,) * claim.program.weights: 1})
+            self.polynomials.append(self.denominator)
         self._values: Array | None = None
 
     def graded(self) -> bool:
         """Whether the scalings listed act on the coordinates with the weights listed, and on a cone by factors.
 
-        The first row of a cone's scalings scales all coordinates alike. For each column there is a row ``(n, m, e_1,
-        e_2, …)``, n > 0: the weights ``w_k t^e_k`` of the network scale every monomial of a coordinate of weight v by
-        t^(n v - m).
+        The first row of a cone's scalings scales all coordinates alike and leaves 1 alone. For each column there is a
+        row ``(n, m, e_1, e_2, …)``, n > 0: the weights ``w_k t^e_k`` of the network scale every monomial of a
+        coordinate of weight v by t^(n v - m).
         """
         claim, rows = self.claim, self.claim.data.grading.scalings
         columns = [[*column] for column in zip(*claim.weights, strict=True)]
@@ -49,8 +55,10 @@ class Coefficients:
             columns.insert(0, [1] * claim.size)
         if len(rows) != len(columns) or any(len(row) != 2 + claim.program.weights or row[0] < 1 for row in rows):
             return False
-        if claim.cone and rows[0][1] != 0:
-            return False
+        if claim.cone:
+            shift, exponent = rows[0][1], rows[0][2:]
+            if any(sum(a * b for a, b in zip(e, exponent, strict=True)) != -shift for e in self.denominator):
+                return False
         exponents = [e for p in self.polynomials for e in p]
         table = np.array(exponents, dtype=object).reshape(len(exponents), claim.program.weights)
         owner = [k for k, p in enumerate(self.polynomials) for _ in p]
@@ -166,18 +174,50 @@ def expand(text: str, budget: Budget) -> dict[tuple[int, Monomial], Polynomial]:
     BudgetError
         If the products of terms do not fit into the budget.
     """
+    return _expansion(text, budget)[0]
+
+
+def common_denominator(text: str, budget: Budget) -> Polynomial:
+    """What the coefficients that `expand` gives are to be divided by: 1, but for a map with denominators."""
+    return _expansion(text, budget)[1]
+
+
+Expansion = tuple[dict[tuple[int, Monomial], Polynomial], Polynomial]
+
+
+def _expansion(text: str, budget: Budget) -> Expansion:
     known = _known(text)
     if not known:
-        known.update(_expand(read(text), budget))
-    return known
+        program = read(text)
+        known.append(_expand(program, budget) if program.formulas is None else _expand_map(program.formulas, budget))
+    return known[0]
 
 
 @lru_cache(maxsize=16)
-def _known(text: str) -> dict[tuple[int, Monomial], Polynomial]:
-    return {}
+def _known(text: str) -> list[Expansion]:
+    return []
 
 
-def _expand(program: Program, budget: Budget) -> dict[tuple[int, Monomial], Polynomial]:
+def _expand_map(formulas: Map, budget: Budget) -> Expansion:
+    context, quotients = polynomials(formulas)
+    size = len(formulas.parameters)
+    common = context.constant(1)
+    for _, bottom in quotients:
+        budget.step("the common denominator", 1000.0 * len(common) * len(bottom))
+        common = common * (bottom / common.gcd(bottom))
+    found: dict[tuple[int, Monomial], Polynomial] = {}
+    for i, (top, bottom) in enumerate(quotients):
+        factor = common / bottom
+        budget.step("the coordinates of the map", 40.0 * len(top) * len(factor), 100.0 * len(top) * len(factor))
+        found[i, (0,)] = _plain(top * factor, size)
+    return {entry: polynomial for entry, polynomial in found.items() if polynomial}, _plain(common, size)
+
+
+def _plain(polynomial: Any, size: int) -> Polynomial:
+    return {tuple(map(int, e))[:size]: c for e, c in polynomial.to_dict().items()}
+
+
+def _expand(program: Program, budget: Budget) -> Expansion:
     import flint
 
     n = program.inputs
@@ -194,7 +234,7 @@ def _expand(program: Program, budget: Budget) -> dict[tuple[int, Monomial], Poly
         for exponents, c in polynomial.to_dict().items():
             exponents = tuple(map(int, exponents))
             found.setdefault((i, exponents[:n]), {})[exponents[n:]] = c
-    return found
+    return found, {(0,) * program.weights: flint.fmpq(1)}
 
 
 class _Arithmetic:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -36,30 +36,6 @@ class Activation(Protocol):
 
     def derivative_dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
         """``E[σ'(u) σ'(v)]``."""
-
-
-def as_activation(activation: Any) -> Activation:
-    """An activation with its dual, or an error that says what to write instead of a name or a module.
-
-    Raises
-    ------
-    PolygeomError
-        For anything without a dual.
-
-    Examples
-    --------
-    >>> as_activation(LeakyReLU())
-    LeakyReLU(slope=0.0)
-    """
-    if isinstance(activation, type) or not all(
-        callable(getattr(activation, name, None)) for name in ("dual", "derivative_dual", "__call__")
-    ):
-        raise PolygeomError(
-            "activation must be one of polygeom.learning.kernels.duals, which know their duals, got "
-            f"{activation!r}; write LeakyReLU() for the rectifier, Monomial(2), Erf(), or Numeric(torch.tanh)"
-        )
-    found: Activation = activation
-    return found
 
 
 def normaliser(activation: Activation) -> float:

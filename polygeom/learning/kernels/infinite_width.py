@@ -24,21 +24,24 @@ from torch import Tensor, nn
 from polygeom.checks import choice, is_integer, seed
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
+from polygeom.learning.kernels.algebra import Composable
 from polygeom.learning.kernels.angles import Angles
-from polygeom.learning.kernels.duals import Activation, LeakyReLU, as_activation, normaliser
+from polygeom.learning.kernels.closed_forms import as_activation
+from polygeom.learning.kernels.duals import Activation, LeakyReLU, normaliser
 
 KINDS = ("ntk", "nngp")
 _RELU = LeakyReLU()
 
 
 @dataclass(frozen=True)
-class InfiniteWidth:
+class InfiniteWidth(Composable):
     """The NTK or NNGP kernel of an infinitely wide perceptron, a kernel on rows like those of `polygeom.learning`.
 
     Parameters
     ----------
     activation:
-        One of `polygeom.learning.kernels.duals`.
+        A name (``"relu"``, ``"gelu"``, ``"erf"``, …: `polygeom.learning.kernels.closed_forms.NAMED`), or an object
+        that knows its dual.
     depth:
         Number of hidden layers, at least 0.
     kind:
@@ -61,7 +64,7 @@ class InfiniteWidth:
             [0.3183, 2.0000]], dtype=torch.float64)
     """
 
-    activation: Activation = _RELU
+    activation: Activation | str = _RELU
     depth: int = 1
     kind: str = "ntk"
     biases: float | tuple[float, ...] = 0.0
@@ -81,19 +84,20 @@ class InfiniteWidth:
         their bias), they are the mean of both sides.
         """
         x, y = checks.rows(x, y)
-        if isinstance(self.activation, LeakyReLU):
-            return self._rectified(x, y, self.activation.slope)
+        activation = as_activation(self.activation)
+        if isinstance(activation, LeakyReLU):
+            return self._rectified(x, y, activation.slope)
         bias = variances(self.biases, self.depth + 1)
-        scale = normaliser(self.activation) if self.scale is None else self.scale
+        scale = normaliser(activation) if self.scale is None else self.scale
         a, b = (rows.square().sum(dim=1) + bias[0] for rows in (x, y))
         covariance = x @ y.T + bias[0]
         tangent = covariance
         for variance in bias[1:]:
             left, right = a[:, None], b[None, :]
-            slope = scale * self.activation.derivative_dual(left, right, covariance)
-            covariance = scale * self.activation.dual(left, right, covariance) + variance
+            slope = scale * activation.derivative_dual(left, right, covariance)
+            covariance = scale * activation.dual(left, right, covariance) + variance
             tangent = covariance + tangent * slope
-            a, b = (scale * self.activation.dual(v, v, v) + variance for v in (a, b))
+            a, b = (scale * activation.dual(v, v, v) + variance for v in (a, b))
         return covariance if self.kind == "nngp" else tangent
 
     def _rectified(self, x: Tensor, y: Tensor, slope: float) -> Tensor:
@@ -133,7 +137,7 @@ class WidePerceptron(nn.Module):
     def __init__(
         self,
         widths: Sequence[int],
-        activation: Activation | None = None,
+        activation: Activation | str | None = None,
         *,
         biases: float | tuple[float, ...] = 0.0,
         scale: float | None = None,

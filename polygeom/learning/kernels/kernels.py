@@ -9,7 +9,7 @@ NumPy like tensors (`polygeom.learning.checks.rows`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -17,8 +17,7 @@ from torch import Tensor
 
 from polygeom.errors import PolygeomError
 from polygeom.learning.checks import rows
-
-Kernel = Callable[[Tensor, Tensor], Tensor]
+from polygeom.learning.kernels.algebra import Composable, Kernel
 
 _NEAR = 1e-4
 _PAIRS_AT_ONCE = 4_000_000
@@ -79,7 +78,7 @@ def squared_distances(x: Tensor, y: Tensor, *, near: float = _NEAR) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(Composable):
     """``exp(-|x - y|² / (2 h²))``, positive definite.
 
     Parameters
@@ -103,7 +102,7 @@ class Gaussian:
 
 
 @dataclass(frozen=True)
-class Laplacian:
+class Laplacian(Composable):
     """``exp(-|x - y| / h)`` with the Euclidean distance, positive definite.
 
     It has a cusp where rows are equal; derivatives there are the mean of both sides, zero.
@@ -124,7 +123,7 @@ class Laplacian:
 
 
 @dataclass(frozen=True)
-class Dispersal:
+class Dispersal(Composable):
     """``exp(-|x - y|^γ / h)``: the Laplacian kernel for ``γ = 1``, Gaussian of bandwidth ``sqrt(h / 2)`` for ``γ = 2``.
 
     Positive definite for ``0 < γ ≤ 2`` and for no larger ``γ`` (Schoenberg 1938).
@@ -150,7 +149,7 @@ class Dispersal:
 
 
 @dataclass(frozen=True)
-class Polynomial:
+class Polynomial(Composable):
     """``(x·y + c)^D``: all monomials of degree ``D`` (up to ``D`` for ``c > 0``), in the Bombieri–Weyl scaling.
 
     Its rank on many points in dimension ``d`` is ``C(d + D - 1, D)``, or ``C(d + D, D)`` for ``c > 0``.
@@ -183,7 +182,7 @@ class Polynomial:
 
 
 @dataclass(frozen=True)
-class Normalised:
+class Normalised(Composable):
     """``k(x, y) / sqrt(k(x, x) k(y, y))``: the kernel ``k`` with unit diagonal.
 
     Parameters

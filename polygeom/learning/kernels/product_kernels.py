@@ -30,13 +30,14 @@ from torch import Tensor
 from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
+from polygeom.learning.kernels.algebra import Composable
 from polygeom.learning.kernels.angles import Angles
 
 FACTORS = ("relu", "identity")
 
 
 @dataclass(frozen=True)
-class _PiKernel:
+class _PiKernel(Composable):
     """What both kernels share.
 
     Parameters
@@ -109,7 +110,7 @@ class CoupledKernel(_PiKernel):
 
 
 @dataclass(frozen=True)
-class FirstLayerKernel:
+class FirstLayerKernel(Composable):
     """``⟨x, x'⟩ κ₀ / 2``: a rectified network of two layers, the first alone trained (arXiv 2009.11848)."""
 
     bias: bool = False

@@ -20,9 +20,11 @@ from torch import Tensor
 
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
-from polygeom.learning.kernels.duals import Activation, as_activation, normaliser
+from polygeom.learning.kernels.algebra import Kernel
+from polygeom.learning.kernels.closed_forms import as_activation
+from polygeom.learning.kernels.duals import Activation, normaliser
 from polygeom.learning.kernels.infinite_width import InfiniteWidth
-from polygeom.learning.kernels.kernels import Gaussian, Kernel, blocks
+from polygeom.learning.kernels.kernels import Gaussian, blocks
 from polygeom.learning.kernels.machines import MEMORY_BUDGET, block_rows, data_rows, row_points, samples
 
 
@@ -33,7 +35,7 @@ class RandomFeatures:
     Parameters
     ----------
     activation:
-        ``σ``, one of `polygeom.learning.kernels.duals`.
+        ``σ``, by name or as an object that knows its dual, as for `InfiniteWidth`.
     bias:
         Whether there is ``b``, standard normal.
 
@@ -44,7 +46,7 @@ class RandomFeatures:
     'ntk'
     """
 
-    activation: Activation
+    activation: Activation | str
     bias: bool = False
 
     def __post_init__(self) -> None:
@@ -57,7 +59,8 @@ class RandomFeatures:
         x = data_rows(x)
         directions, biases = _drawn(directions, biases, x)
         inner = x @ directions.T if biases is None else torch.addmm(biases, x, directions.T)
-        return self.activation(inner) * math.sqrt(normaliser(self.activation) / len(directions))
+        activation = as_activation(self.activation)
+        return activation(inner) * math.sqrt(normaliser(activation) / len(directions))
 
     def limit(self, *, tangent: bool = False) -> Kernel:
         """The mean of ``φ(x)·φ(y)``; with ``tangent``, the tangent kernel of the network with all layers trained."""
@@ -134,10 +137,10 @@ class RandomFeatureModel:
     weights: Tensor
     rank: int
 
-    def predict(self, x: Tensor, *, memory_budget: int = MEMORY_BUDGET) -> Tensor:
+    def predict(self, x: Tensor, *, memory: int = MEMORY_BUDGET) -> Tensor:
         """Values at rows ``(M, D)``, shape ``(M, C)``; in blocks that fit into memory."""
         x = row_points(x, self.directions)
-        rows = block_rows(len(self.directions), self.weights.element_size(), memory_budget)
+        rows = block_rows(len(self.directions), self.weights.element_size(), memory)
         parts = [self.features(block, self.directions, self.biases) @ self.weights for block in blocks(x, rows)]
         return torch.cat(parts)
 

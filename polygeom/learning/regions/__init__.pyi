@@ -1,5 +1,4 @@
 from .confusion import gradient_confusion as gradient_confusion
-from .confusion import gradient_products as gradient_products
 from .hyperplanes import boundary_distances as boundary_distances
 from .hyperplanes import cell_inradii as cell_inradii
 from .hyperplanes import hyperplane_cosines as hyperplane_cosines

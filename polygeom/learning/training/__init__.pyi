@@ -1,9 +1,4 @@
 from .fleet import fit_fleet as fit_fleet
-from .fleet import random_starts as random_starts
 from .least_squares import levenberg_marquardt as levenberg_marquardt
-from .loop import TrainingResult as TrainingResult
 from .loop import train as train
-from .movement import gradient_norm as gradient_norm
-from .movement import kernel_cosine_distance as kernel_cosine_distance
-from .movement import weight_norm as weight_norm
 from .settings import TrainingSettings as TrainingSettings

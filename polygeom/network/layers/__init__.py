@@ -1,4 +1,4 @@
-"""The vocabulary of layers, one file a family. Every module of this folder is read: a new layer is one file here.
+"""The vocabulary of layers, one file a family. Every module in this folder and below is read: a new layer is one file.
 
 A layer of another package is entered in `LAYERS` when its class is defined (`polygeom.network.layers.base.Layer`).
 """
@@ -12,18 +12,18 @@ from polygeom.network.layers.activation import Polynomial, Power
 from polygeom.network.layers.arrangement import Concatenate, Gather, Slice
 from polygeom.network.layers.attention import Attention
 from polygeom.network.layers.base import LAYERS, Layer, Shape
-from polygeom.network.layers.convolution import Convolution
-from polygeom.network.layers.convolution2d import Convolution2d
+from polygeom.network.layers.convolutions.convolution import Convolution
+from polygeom.network.layers.convolutions.convolution2d import Convolution2d
+from polygeom.network.layers.convolutions.group import GroupConvolution
 from polygeom.network.layers.fixed import Fixed
 from polygeom.network.layers.formula import Formula
-from polygeom.network.layers.group import GroupConvolution
 from polygeom.network.layers.linear import Bias, Dense, Scale
 from polygeom.network.layers.mixing import Edges, Matmul, Mix
 from polygeom.network.layers.quotients import Inverse, Rational
 from polygeom.network.layers.wiring import Flatten, Input, Product, Sum
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+for _module in pkgutil.walk_packages(__path__, f"{__name__}."):
+    importlib.import_module(_module.name)
 
 __all__ = [
     "Concatenate",

@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polygeom.dimensions import Bound, upper_bound
+from polygeom.dimensions import upper_bound
 from polygeom.dimensions.bounds.architecture import feature_span, parameters_bound
-from polygeom.dimensions.bounds.bound import RULES, bound_from_dict
+from polygeom.dimensions.bounds.bound import RULES, Bound, bound_from_dict
 from polygeom.dimensions.bounds.search import check, network_bounds, reductions
 from polygeom.dimensions.counts import (
     Degrees,

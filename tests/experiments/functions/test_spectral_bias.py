@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,8 @@ def test_dimensions_and_frequencies_out_of_range_are_refused() -> None:
 
 def measured(preset: str, way: str, degree: int, seed: int = 0, **changes: Any) -> list[dict[str, Any]]:
     config = configured(spectral_bias.STUDY, preset, **{way: True}, degrees=(degree,), **changes)
-    (case,) = [case for case in spectral_bias.cases(config) if case["way"] == way]
-    return spectral_bias.measure(case | {"seed": seed, "device": "cpu"})
+    (case,) = [case for case in spectral_bias.cases(config) if case.way == way]
+    return spectral_bias.measure(replace(case, seed=seed))
 
 
 def halves(rows: list[dict[str, Any]]) -> dict[str, float]:
@@ -124,6 +125,7 @@ def test_the_published_variant_runs_and_subtracts_nothing() -> None:
         measured("published", "network", 9, samples=40, width=16, steps=200, rate=10.0)
 
 
+@pytest.mark.usefixtures("here")
 def test_figure_and_summary() -> None:
     import matplotlib.pyplot as plt
 

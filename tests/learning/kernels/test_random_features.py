@@ -9,16 +9,15 @@ torch = pytest.importorskip("torch", reason="random features need the extra lear
 
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.learning.kernels import (  # noqa: E402
-    Erf,
-    FourierFeatures,
     Gaussian,
     LeakyReLU,
     Monomial,
     RandomFeatures,
     fit_random_features,
 )
-from polygeom.learning.kernels.duals import normaliser  # noqa: E402
+from polygeom.learning.kernels.duals import Erf, normaliser  # noqa: E402
 from polygeom.learning.kernels.kernels import gram  # noqa: E402
+from polygeom.learning.kernels.random_features import FourierFeatures  # noqa: E402
 
 POWERS = {r: RandomFeatures(Monomial(r)) for r in (1, 2, 3, 4)}
 RELU = RandomFeatures(LeakyReLU())
@@ -138,7 +137,7 @@ def test_the_fit_against_numpy(features, width, rng) -> None:
     np.testing.assert_allclose(
         model.predict(z), features(z, directions, biases).numpy() @ weights, rtol=1e-5, atol=1e-7
     )
-    torch.testing.assert_close(model.predict(z, memory_budget=3 * 40 * 16 * 2), model.predict(z))
+    torch.testing.assert_close(model.predict(z, memory=3 * 40 * 16 * 2), model.predict(z))
 
 
 def test_the_cutoff_is_relative(rng) -> None:

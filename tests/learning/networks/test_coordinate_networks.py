@@ -13,7 +13,8 @@ from torch import nn
 from polygeom.errors import PolygeomError
 from polygeom.learning.functions.spectra import amplitude_ratios, learned_by_band, psnr
 from polygeom.learning.networks.coordinate import MODELS, GaborNetwork, coordinate_network, relu_network, siren
-from polygeom.learning.regions import activation_patterns, gradient_products, sign_patterns
+from polygeom.learning.regions import activation_patterns, sign_patterns
+from polygeom.learning.regions.confusion import gradient_products
 
 torch.set_num_threads(1)
 

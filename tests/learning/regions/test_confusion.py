@@ -11,7 +11,8 @@ import numpy as np
 from torch import nn
 
 from polygeom.errors import PolygeomError
-from polygeom.learning.regions import gradient_confusion, gradient_products
+from polygeom.learning.regions import gradient_confusion
+from polygeom.learning.regions.confusion import gradient_products
 from polygeom.network import ccp, convolutional, lightning_attention, mlp, ncp, product_network
 
 torch.set_num_threads(1)

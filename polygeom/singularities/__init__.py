@@ -1,0 +1,9 @@
+"""How singular: learning coefficients (real log canonical thresholds) of networks at given weights, exactly.
+
+Its main function is ``polygeom.learning_coefficient("[3,2,1] r=2", at="dead 2")``.
+"""
+
+from polygeom.singularities.coefficient import learning_coefficient
+from polygeom.singularities.result import LearningCoefficient
+
+__all__ = ["LearningCoefficient", "learning_coefficient"]
