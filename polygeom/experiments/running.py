@@ -298,11 +298,13 @@ def usable_device(study: Study[Any], device: str) -> str:
     PolygeomError
         When there is no such device, or the study computes on the CPU alone.
     """
+    if device == "cpu":
+        return device
     import torch
 
     if device == "auto":
         return "cuda" if study.any_device and torch.cuda.is_available() else "cpu"
-    if device != "cpu" and not study.any_device:
+    if not study.any_device:
         raise PolygeomError(f"this study computes on the CPU alone, got device {device!r}; write device='cpu'")
     try:
         torch.empty(0, device=device)

@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,15 @@ from polygeom.ideal.search.elimination import eliminate
 CASES = ["[3,2,1] r=2", "[2,2,2] r=3", "[4,2,1] r=2", "[2,1,2] r=2 bias"]
 
 
+@cache
 def ideal(text: str) -> IdealResult:
     return Neurovariety(text).ideal(max_degree=3)
+
+
+@cache
+def modulo(text: str) -> IdealResult:
+    """By elimination over the field of 101 elements."""
+    return eliminate(text, modulus=101)
 
 
 def polynomials(result: IdealResult) -> list[object]:
@@ -41,7 +49,7 @@ def test_every_language_is_read_back(language: str, text: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_prime_fields_are_read_back(language: str) -> None:
-    result = eliminate("[2,2,1] r=4", modulus=101)
+    result = modulo("[2,2,1] r=4")
     back = read_ideal(export(result, language), "[2,2,1] r=4")
     assert back.characteristic == 101
     assert [{m: int(c) % 101 for m, c in f.items()} for f in back.polynomials] == [
@@ -77,7 +85,7 @@ def test_mrdi_has_the_form_of_oscar() -> None:
 
 
 def test_mrdi_of_a_prime_field_has_canonical_residues() -> None:
-    document = json.loads(export(eliminate("[2,1,1] r=2", modulus=101), "mrdi"))
+    document = json.loads(export(modulo("[2,1,1] r=2"), "mrdi"))
     (ring,) = document["_refs"].values()
     assert ring["_type"]["params"] == {"_type": {"name": "FiniteField", "_instance": "fpField"}, "data": "101"}
     square, product = (
@@ -97,7 +105,7 @@ def test_negative_numbers_are_residues_as_well() -> None:
 
 def test_rings_have_identifiers_of_their_own() -> None:
     texts = [export(ideal("[3,2,1] r=2"), "mrdi"), export(ideal("[4,2,1] r=2"), "mrdi")]
-    texts.append(export(eliminate("[3,2,1] r=2", modulus=101), "mrdi"))
+    texts.append(export(modulo("[3,2,1] r=2"), "mrdi"))
     assert len({json.loads(text)["_type"]["params"] for text in texts}) == 3
     assert export(ideal("[3,2,1] r=2"), "mrdi") == texts[0]
 

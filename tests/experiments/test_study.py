@@ -18,6 +18,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
 from experiments import tiny_study
+from experiments.here import in_this_process
 
 from polygeom import experiments
 from polygeom.cli import run as command
@@ -62,10 +63,14 @@ def test_one_failing_case_is_told_and_all_failing_raise() -> None:
     assert result.table["power"].tolist() == [1, 3]
     (failure,) = result.failures
     assert (failure["status"], failure["message"]) == ("invalid", "power 2 was told to fail")
-    with pytest.raises(PolygeomError, match="every case failed; the first: power 2 was told to fail"):
+    with (
+        in_this_process(),
+        pytest.raises(PolygeomError, match="every case failed; the first: power 2 was told to fail"),
+    ):
         run(TINY, config=tiny_study.Config(powers=(2,), fail=2))
 
 
+@pytest.mark.usefixtures("here")
 def test_a_finished_study_measures_nothing_again(tmp_path: Path) -> None:
     log = tmp_path / "log"
     config = tiny_study.Config(log=str(log))
@@ -142,6 +147,7 @@ def test_the_command_writes_configuration_table_and_figure(tmp_path: Path, capsy
 
 
 @pytest.mark.usefixtures("registered")
+@pytest.mark.usefixtures("here")
 def test_the_command_tells_failures(tmp_path: Path, capsys: Capture) -> None:
     assert command(["study", "tiny", "--fail", "2", "--out", str(tmp_path), "-q"]) == 1
     out, err = capsys.readouterr()
@@ -223,6 +229,7 @@ def test_every_study_keeps_the_contract(name: str) -> None:
 
 
 @pytest.mark.usefixtures("registered")
+@pytest.mark.usefixtures("here")
 def test_results_of_other_options_are_not_overwritten_in_silence(tmp_path: Path, capsys: Capture) -> None:
     out = ["--out", str(tmp_path / "out"), "-q"]
     assert command(["study", "tiny", "--base", "3", *out]) == 0
@@ -251,6 +258,7 @@ def test_a_folder_with_files_of_unknown_origin_is_left_alone(tmp_path: Path) -> 
     assert (tmp_path / "tiny.csv").read_text() == "precious"
 
 
+@pytest.mark.usefixtures("here")
 def test_a_run_is_repeated_from_its_configuration(tmp_path: Path) -> None:
     first = run(TINY, "published", out=tmp_path / "one", base=3.0, shift=True, seed=4)
     again = run(TINY, config=tmp_path / "one" / "config.json", out=tmp_path / "two")

@@ -193,6 +193,7 @@ def test_figures_have_what_they_promise(images: pandas.DataFrame) -> None:
     plt.close("all")
 
 
+@pytest.mark.usefixtures("here")
 def test_the_command_writes_table_arrays_and_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = {name: value for name, value in SMALL.items() if not isinstance(value, tuple) and name != "features"}
     small = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]

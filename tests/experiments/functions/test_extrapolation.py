@@ -63,6 +63,7 @@ def test_every_target_and_model_can_be_chosen(target: str, model: str) -> None:
     assert found["ray R2 1"] <= 1
 
 
+@pytest.mark.usefixtures("here")
 def test_a_diverging_run_says_so() -> None:
     config = configured(extrapolation.STUDY, "quick", models=("ccp",), optimiser="sgd", learning_rate=10.0, train=50)
     with pytest.raises(PolygeomError, match=r"every case failed; the first: training diverged.*lower learning_rate"):

@@ -18,7 +18,6 @@ pytest.importorskip("matplotlib")
 
 from polygeom.cli import run as run_command  # noqa: E402
 from polygeom.errors import BudgetError, FormatError, PolygeomError  # noqa: E402
-from polygeom.experiments import running  # noqa: E402
 from polygeom.experiments.tangent import (  # noqa: E402
     anisotropy,
     artefacts,
@@ -326,14 +325,9 @@ LEARNED = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("here")
 def test_every_command_in_place_of_a_published_script_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process and smaller still, one after the other, as later ones take what earlier ones have kept."""
-
-    def in_this_process(module: Any, work: list[dict[str, Any]], *_: Any) -> list[dict[str, Any]]:
-        rows = [module.measure(json.loads(json.dumps(case))) for case in work]
-        return [{"outcome": {"status": "ok", "result": {"rows": one}}} for one in rows]
-
-    monkeypatch.setattr(running, "_records", in_this_process)
+    """Smaller still, one after the other, as later ones take what earlier ones have kept."""
     monkeypatch.chdir(tmp_path)
     assert len(COMMANDS) == 9
     kept: dict[str, float] = {}

@@ -14,6 +14,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
 from experiments.configured import configured  # noqa: E402
+from experiments.here import in_this_process  # noqa: E402
 
 from polygeom import dimension  # noqa: E402
 from polygeom.datasets import normalise, train_and_test  # noqa: E402
@@ -54,10 +55,11 @@ STUDIES = {
 
 @pytest.fixture(scope="module")
 def tables() -> dict[str, pandas.DataFrame]:
-    return {
-        name: run(module.STUDY, config=configured(module.STUDY, **small)).table
-        for name, (module, small) in STUDIES.items()
-    }
+    with in_this_process():
+        return {
+            name: run(module.STUDY, config=configured(module.STUDY, **small)).table
+            for name, (module, small) in STUDIES.items()
+        }
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -76,6 +78,7 @@ def test_a_study_measures_draws_and_sums_up(name: str, tables: dict[str, pandas.
 
 
 @pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.usefixtures("here")
 def test_the_rank_of_the_tangent_kernel_on_images(bias: bool) -> None:
     """Two hidden units cannot fit 200 values; the rank is that at other weights, and at most the dimension.
 
@@ -149,6 +152,7 @@ RESIDUAL = {
         for n in RESIDUAL
     ],
 )
+@pytest.mark.usefixtures("here")
 def test_residual_networks_in_every_study(name: str) -> None:
     module, small = RESIDUAL[name]
     table = run(module.STUDY, config=configured(module.STUDY, **small)).table
@@ -283,6 +287,7 @@ def test_bad_options_are_explained(call, message: str) -> None:
         call()
 
 
+@pytest.mark.usefixtures("here")
 def test_missing_files_are_named_before_anything_runs(tmp_path: Path) -> None:
     folder = tmp_path / ("a_folder_of_some_length_" * 6)
     folder.mkdir()

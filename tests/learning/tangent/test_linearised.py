@@ -71,13 +71,13 @@ def test_alignments_on_parts_of_the_points_whatever_the_memory(name: str, count:
     parts = {"train": slice(0, 3), "test": slice(3, None), "all": slice(None)}
     for budget in (2**30, 2**18):
         found = split_alignment(module, x, targets, 3, memory_budget=budget)
-        assert list(found) == list(parts)
+        shares = split_alignment(module, x, targets, 3, per_trace=True, memory_budget=budget)
+        assert list(found) == list(shares) == list(parts)
         for part, rows in parts.items():
             flat, y = j[rows].flatten(end_dim=1), targets[:, rows].flatten(start_dim=1)
             expected = rayleigh(flat @ flat.T, y.T)
             torch.testing.assert_close(found[part], expected, rtol=1e-10, atol=0)
-            share = split_alignment(module, x, targets, 3, per_trace=True, memory_budget=budget)[part]
-            torch.testing.assert_close(share, expected / flat.square().sum(), rtol=1e-10, atol=0)
+            torch.testing.assert_close(shares[part], expected / flat.square().sum(), rtol=1e-10, atol=0)
 
 
 def test_alignment_of_an_eigenvector_is_its_eigenvalue() -> None:
