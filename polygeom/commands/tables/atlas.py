@@ -16,6 +16,7 @@ SHOWN = ("network", "ambient_dimension", "expected_dimension", "dimension", "def
 
 @click.command()
 @click.option("--where", multiple=True, metavar="CONDITION", help='Keep rows with, for example, "defect > 0".')
+@click.option("--columns", metavar="NAME,…", help="Print these columns, such as network,learning_coefficient.")
 @click.option("--limit", default=20, show_default=True, help="Print at most this many of the rows kept.")
 @click.option("--out", metavar="FILE", help="With --rebuild: the file to write. Else: write the rows kept as CSV.")
 @click.option("--check", type=int, metavar="N", help="Compute N random rows again and compare.")
@@ -23,7 +24,14 @@ SHOWN = ("network", "ambient_dimension", "expected_dimension", "dimension", "def
 @click.option("--workers", default=1, show_default=True, help="Processes that compute, for --rebuild.")
 @click.option("--seed", default=0, show_default=True, help="Which rows --check draws.")
 def atlas(
-    where: tuple[str, ...], limit: int, out: str | None, check: int | None, rebuild: bool, workers: int, seed: int
+    where: tuple[str, ...],
+    columns: str | None,
+    limit: int,
+    out: str | None,
+    check: int | None,
+    rebuild: bool,
+    workers: int,
+    seed: int,
 ) -> int:
     """Dimension, defect, filling and identifiability of all small multilayer perceptrons.
 
@@ -33,6 +41,7 @@ def atlas(
       polygeom atlas --check 200
       polygeom atlas --rebuild --workers 2 --out atlas.csv.gz
     """
+    from polygeom.commands.printing import print_columns
     from polygeom.tables import select
     from polygeom.tables.atlas import load_atlas
 
@@ -41,13 +50,15 @@ def atlas(
     table = load_atlas()
     if check is not None:
         return _check(table, check, seed)
-    if not where:
+    if not where and columns is None:
         click.echo(summary(table))
         return 0
     for condition in where:
         table = table[select(table, condition)]
     if out is not None:
         _save(table, out)
+    elif columns is not None:
+        print_columns(table, columns, limit)
     else:
         _print(table.head(limit))
     click.echo(summary(table))

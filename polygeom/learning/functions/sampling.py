@@ -25,6 +25,9 @@ _WANTED = {"hmc": 0.7, "mala": 0.55}
 _SGLD_SHARE = 0.3
 """SGLD takes this share of the step at which the exact Langevin sampler accepts as it should."""
 
+_ANNEALED = 0.75
+"""The share of the warm-up in which chains cool from the prior, so that they start far apart."""
+
 Energy = Callable[[Tensor], Tensor]
 """From weights ``(B, P)`` to ``K``, shape ``(B,)``."""
 
@@ -77,6 +80,26 @@ class SamplerSettings:
                 raise PolygeomError('batch has an effect on sampler="sgld" alone; leave it out')
 
 
+_Slopes = Callable[..., tuple[Tensor, Tensor]]
+"""From weights ``(G, L, C, P)``, and another energy if wanted, to energies ``(G, L, C)`` and slopes."""
+
+
+@dataclass(frozen=True)
+class _Prior:
+    """A Gaussian around ``centre``, ``(G, L, C, P)``, of ``precision`` ``(G, 1, 1)``."""
+
+    centre: Tensor
+    precision: Tensor
+
+    def energy(self, weights: Tensor) -> Tensor:
+        """Minus the logarithm of its density up to a constant."""
+        return self.precision / 2 * (weights - self.centre).square().sum(-1)
+
+    def slope(self, weights: Tensor) -> Tensor:
+        """The gradient of that."""
+        return self.precision[..., None] * (weights - self.centre)
+
+
 @dataclass
 class _Chains:
     """The state of all chains: weights ``(G, L, C, P)``, energies and slopes, and running counts."""
@@ -91,7 +114,13 @@ class _Chains:
 
 
 def sample_energies(
-    energy: Energy, centres: Tensor, settings: SamplerSettings, *, rng: int = 0, noisy: Energy | None = None
+    energy: Energy,
+    centres: Tensor,
+    settings: SamplerSettings,
+    *,
+    rng: int = 0,
+    noisy: Energy | None = None,
+    spreads: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Traces of ``K`` along chains around several centres at once.
 
@@ -100,13 +129,15 @@ def sample_energies(
     energy:
         ``K`` at weights ``(G · L · C, P)``: groups, levels, chains, in this order.
     centres:
-        ``(G, P)``, where the prior of each group sits and its chains start.
+        ``(G, P)``, where the prior of each group sits; chains start there at high temperature and are cooled.
     settings:
         See `SamplerSettings`.
     rng:
         Seed.
     noisy:
         For SGLD: an estimate of ``K`` from a minibatch, whose slope is used; ``energy`` if None.
+    spreads:
+        ``(G,)``: standard deviations of the priors, in place of that of the settings.
 
     Returns
     -------
@@ -117,6 +148,8 @@ def sample_energies(
     betas = torch.tensor(list(settings.betas), dtype=torch.float64)
     shape = (groups, len(betas), settings.chains)
     centre = centres[:, None, None, :].expand(*shape, size)
+    spread = torch.full((groups,), settings.spread, dtype=torch.float64) if spreads is None else spreads
+    prior = _Prior(centre, spread[:, None, None].square().reciprocal())
     beta = betas[None, :, None].expand(shape)
 
     def at(weights: Tensor, function: Energy = energy) -> tuple[Tensor, Tensor]:
@@ -125,27 +158,28 @@ def sample_energies(
         (slope,) = torch.autograd.grad(value.sum(), flat)
         return value.detach().reshape(shape), slope.reshape(weights.shape)
 
-    start = centre + 0.1 * settings.spread * beta[..., None] ** -0.5 * _normal(centre.shape, generator)
+    start = centre + 0.3 * spread[:, None, None, None] * _normal(centre.shape, generator)
     value, slope = at(start)
     zero = torch.zeros(groups, len(betas), dtype=torch.float64)
-    steps = settings.spread * 0.3 * betas.rsqrt().expand(groups, -1).clone()
+    steps = 0.3 * spread[:, None].expand(groups, len(betas)).clone()
     chains = _Chains(start, value, slope, steps, zero.clone(), zero.clone())
     sgld = settings.sampler == "sgld"
     for number in range(settings.warmup + settings.draws):
         warm = number < settings.warmup
+        now = beta ** min(1.0, (number + 1) / max(_ANNEALED * settings.warmup, 1))
         if number == settings.warmup:
             chains.accepted.zero_()
             chains.swapped.zero_()
             if sgld:
                 chains.steps *= _SGLD_SHARE**0.5
         if sgld and not warm:
-            _langevin(chains, at, beta, centre, settings, generator, noisy)
+            _langevin(chains, at, now, prior, generator, noisy)
         else:
-            share = _metropolis(chains, at, beta, centre, settings, generator)
+            share = _metropolis(chains, at, now, prior, settings, generator)
             if warm:
                 wanted = _WANTED.get(settings.sampler, _WANTED["mala"])
                 chains.steps *= torch.exp((share - wanted) * 1.5 / (1 + number) ** 0.5)
-        _swap(chains, beta, number, generator)
+        _swap(chains, now, number, generator)
         if not warm:
             chains.trace.append(chains.energy.clone())
     moves = max(settings.draws, 1)
@@ -157,23 +191,24 @@ def _normal(shape: Sequence[int], generator: torch.Generator) -> Tensor:
 
 
 def _metropolis(
-    chains: _Chains, at: Callable[..., tuple[Tensor, Tensor]], beta: Tensor, centre: Tensor,
-    settings: SamplerSettings, generator: torch.Generator,
-) -> Tensor:  # fmt: skip
+    chains: _Chains, at: _Slopes, beta: Tensor, prior: _Prior, settings: SamplerSettings, generator: torch.Generator
+) -> Tensor:
     """One move of every chain by leapfrog steps (one of them: MALA); returns the mean acceptance ``(G, L)``."""
     count = 1 if settings.sampler != "hmc" else int(torch.randint(1, settings.leapfrog + 1, (), generator=generator))
-    step = chains.steps[:, :, None] * (0.8 + 0.4 * torch.rand(beta.shape, generator=generator, dtype=torch.float64))
+    step = (
+        chains.steps[:, :, None]
+        * beta.rsqrt()
+        * (0.8 + 0.4 * torch.rand(beta.shape, generator=generator, dtype=torch.float64))
+    )
     momentum = _normal(chains.weights.shape, generator)
-    precision = settings.spread**-2
-    before = beta * chains.energy + precision / 2 * (chains.weights - centre).square().sum(-1)
-    before = before + momentum.square().sum(-1) / 2
+    before = beta * chains.energy + prior.energy(chains.weights) + momentum.square().sum(-1) / 2
     weights, value, slope, e = chains.weights, chains.energy, chains.slope, step[..., None]
     for _ in range(count):
-        momentum = momentum - e / 2 * (beta[..., None] * slope + precision * (weights - centre))
+        momentum = momentum - e / 2 * (beta[..., None] * slope + prior.slope(weights))
         weights = weights + e * momentum
         value, slope = at(weights)
-        momentum = momentum - e / 2 * (beta[..., None] * slope + precision * (weights - centre))
-    after = beta * value + precision / 2 * (weights - centre).square().sum(-1) + momentum.square().sum(-1) / 2
+        momentum = momentum - e / 2 * (beta[..., None] * slope + prior.slope(weights))
+    after = beta * value + prior.energy(weights) + momentum.square().sum(-1) / 2
     chance = torch.nan_to_num((before - after).clamp(max=0), nan=-math.inf).exp()
     taken = torch.rand(beta.shape, generator=generator, dtype=torch.float64) < chance
     chains.weights = torch.where(taken[..., None], weights, chains.weights)
@@ -185,13 +220,12 @@ def _metropolis(
 
 
 def _langevin(
-    chains: _Chains, at: Callable[..., tuple[Tensor, Tensor]], beta: Tensor, centre: Tensor,
-    settings: SamplerSettings, generator: torch.Generator, noisy: Energy | None,
-) -> None:  # fmt: skip
+    chains: _Chains, at: _Slopes, beta: Tensor, prior: _Prior, generator: torch.Generator, noisy: Energy | None
+) -> None:
     """One step of SGLD, never refused."""
     _, slope = (None, chains.slope) if noisy is None else at(chains.weights, noisy)
-    e = chains.steps[:, :, None, None]
-    drift = beta[..., None] * slope + (chains.weights - centre) / settings.spread**2
+    e = chains.steps[:, :, None, None] * beta[..., None].rsqrt()
+    drift = beta[..., None] * slope + prior.slope(chains.weights)
     chains.weights = chains.weights - e.square() / 2 * drift + e * _normal(chains.weights.shape, generator)
     chains.energy, chains.slope = at(chains.weights)
     chains.accepted += 1
