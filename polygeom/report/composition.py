@@ -20,6 +20,7 @@ from polygeom.report.algebra import (
     identifiability_section,
     network_section,
 )
+from polygeom.report.generalisation import generalisation_section
 from polygeom.report.page import Section
 
 MOST_TRAINED = 400
@@ -113,10 +114,12 @@ def portrait(network: Network | str, *, training: bool | None = None, seconds: f
         identifiability_section(network),
         equations_section(network, result, seconds / 4),
     ]
-    if training or (training is None and installed and network.parameter_count <= MOST_TRAINED):
+    trained = training or (training is None and installed and network.parameter_count <= MOST_TRAINED)
+    if trained:
         from polygeom.report.experiments import interpolation_section, kernel_section, recovery_section
 
         sections.append(kernel_section(network, result, rng))
         sections.append(interpolation_section(network, result, rng, start + 0.6 * seconds))
         sections.append(recovery_section(network, result, rng, start + seconds))
+    sections.append(generalisation_section(network, result, rng, time.monotonic() + 0.2 * seconds if trained else None))
     return Portrait(network.text, tuple(sections), rng, time.monotonic() - start)

@@ -16,17 +16,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polygeom.experiments.study import Case, Row, Study, option
-from polygeom.network import Network, parse
+from polygeom.network import Network, mlp, parse
 
 if TYPE_CHECKING:
     import pandas
     from torch import Tensor
 
+    from polygeom.learning.functions.sampling import Energy
+
 STRATA = ("generic", "dead 1", "silent 1", "deaf 1", "duplicate 1=2", "cancel 1=2")
 CLOSED = ("dead", "rank")
 """Strata that are the most singular weights of their function: their prior need not be local, and has spread 1."""
-DRAWS = 30
-APART = 1.15
+DRAWS = 8
+TOGETHER = 64
+"""Strata in one batch."""
+APART = 1.2
 """R-hat beyond which a stratum is sampled again, longer; rows where it stays above are told apart."""
 SMALL = ("[3,2,1] r=2", "[2,2,1] r=3", "[3,3,1] r=2", "[2,3,1] r=2", "[2,2,2] r=2", "[2,2,2] r=1", "[2,2,2,1] r=2")
 _SHALLOW = tuple(
@@ -55,10 +59,10 @@ class Config:
     networks: tuple[str, ...] = option(SMALL, "Networks, perceptrons without biases.")
     strata: tuple[str, ...] = option(STRATA, "Subnetworks; linear networks have all ranks instead.")
     sampler: str = option("hmc", "How chains move.", choices=("hmc", "mala", "sgld"))
-    chains: int = option(8, "Replicas of the ladder of temperatures.")
-    draws: int = option(150, "Moves that count.")
+    chains: int = option(6, "Replicas of the ladder of temperatures.")
+    draws: int = option(120, "Moves that count.")
     warmup: int = option(100, "Moves in which steps are tuned.")
-    leapfrog: int = option(6, "Largest number of leapfrog steps of a move.")
+    leapfrog: int = option(5, "Largest number of leapfrog steps of a move.")
     spread: float = option(0.2, "Standard deviation of the prior around weights near more singular ones.")
 
 
@@ -66,9 +70,16 @@ PRESETS = {"quick": Config(), "published": Config(networks=_SHALLOW + _DEEP + _L
 
 
 def cases(config: Config) -> list[Case]:
-    """One case for each network, with all its strata."""
+    """Networks of equal depth and degrees together, `TOGETHER` strata a case: they are one batch of chains."""
     settings = {name: getattr(config, name) for name in ("sampler", "chains", "draws", "warmup", "leapfrog", "spread")}
-    return [{"network": text, "strata": strata(parse(text), config.strata), **settings} for text in config.networks]
+    alike: dict[tuple[int, tuple[int, ...]], list[tuple[str, str]]] = {}
+    for text in config.networks:
+        network = parse(text)
+        assert network.widths is not None
+        key = len(network.widths), network.activation_degrees or ()
+        alike.setdefault(key, []).extend((network.text, at) for at in strata(network, config.strata))
+    chunks = [group[k : k + TOGETHER] for group in alike.values() for k in range(0, len(group), TOGETHER)]
+    return [{"networks": [n for n, _ in chunk], "at": [at for _, at in chunk], **settings} for chunk in chunks]
 
 
 def strata(network: Network, kinds: tuple[str, ...]) -> list[str]:
@@ -106,7 +117,7 @@ def conditioned(network: Network, at: str, rank: int, seed: int) -> Tensor:
     sizes = [int(np.prod(shape)) for shape in shapes.values()]
 
     def outputs(flat: Tensor) -> Tensor:
-        pieces = (piece.reshape(shape) for piece, shape in zip(flat.split(sizes), shapes.values(), strict=True))
+        pieces = (piece.reshape(shape) for piece, shape in zip(torch.split(flat, sizes), shapes.values(), strict=True))
         value: Tensor = network.evaluate(TorchEngine(), dict(zip(shapes, pieces, strict=True)), x)
         return value.flatten()
 
@@ -124,78 +135,123 @@ def _normalised(weights: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def measure(case: Mapping[str, Any]) -> list[Row]:
-    """A row for each stratum of a network: exact value or bounds, and estimate."""
+    """A row for each network and stratum of a case: exact value or bounds, and estimate."""
     import time
 
     import torch
 
-    from polygeom.learning.functions.posterior import CoefficientEstimate, perceptron_energy, summarise
+    from polygeom.learning.functions.posterior import CoefficientEstimate, summarise
     from polygeom.learning.functions.sampling import SamplerSettings, sample_energies
     from polygeom.singularities import learning_coefficient
 
-    network, seed = parse(case["network"]), case["seed"]
-    known = [learning_coefficient(network, None if at == "generic" else at, rng=seed) for at in case["strata"]]
-    pairs = list(zip(case["strata"], known, strict=True))
-    centres = torch.stack([conditioned(network, at, exact.rank, seed) for at, exact in pairs])
-    spreads = torch.tensor([1.0 if at.split()[0] in CLOSED else case["spread"] for at in case["strata"]]).double()
-    settings = SamplerSettings(
-        sampler=case["sampler"],
-        chains=case["chains"],
-        draws=case["draws"],
-        warmup=case["warmup"],
-        leapfrog=case["leapfrog"],
-        spread=case["spread"],
-    )
-    x = points(network, seed)
+    seed, pairs = case["seed"], list(zip(map(parse, case["networks"]), case["at"], strict=True))
+    known = [learning_coefficient(network, None if at == "generic" else at, rng=seed) for network, at in pairs]
+    weights = [conditioned(network, at, one.rank, seed) for (network, at), one in zip(pairs, known, strict=True)]
+    batch = Batch.of([network for network, _ in pairs], weights, seed)
+    spreads = torch.tensor([1.0 if at.split()[0] in CLOSED else case["spread"] for _, at in pairs]).double()
+    names = ("sampler", "chains", "draws", "warmup", "leapfrog", "spread")
+    settings = SamplerSettings(**{name: case[name] for name in names})
 
     def sampled(chosen: list[int], settings: SamplerSettings, rng: int) -> list[CoefficientEstimate]:
-        started = time.process_time()
-        some = centres[chosen]
-        energy = perceptron_energy(network, some, x)
-        trace, acceptance, swaps = sample_energies(energy, some, settings, rng=rng, spreads=spreads[chosen])
+        started, some = time.process_time(), batch.part(chosen)
+        trace, accepted, swaps = sample_energies(
+            some.energy(), some.centres, settings, rng=rng, spreads=spreads[chosen]
+        )
         elapsed = (time.process_time() - started) / len(chosen)
+        orders = [known[one].multiplicity or 1 for one in chosen]
         return [
-            summarise(
-                trace[:, k], acceptance[k], swaps[k], settings,
-                multiplicity=known[one].multiplicity or 1, rng=rng, elapsed=elapsed,
-            )
-            for k, one in enumerate(chosen)
-        ]  # fmt: skip
+            summarise(trace[:, k], accepted[k], swaps[k], settings, multiplicity=order, rng=rng, elapsed=elapsed)
+            for k, order in enumerate(orders)
+        ]
 
     estimates = dict(enumerate(sampled(list(range(len(known))), settings, seed)))
     if late := [k for k, found in estimates.items() if found.rhat.max() > APART]:
         longer = replace(settings, warmup=3 * settings.warmup)
         estimates |= dict(zip(late, sampled(late, longer, seed + 1), strict=True))
-    rows = []
-    for k, (at, exact) in enumerate(pairs):
-        found = estimates[k]
-        rows.append(
-            {
-                "network": network.text,
-                "at": at,
-                "parameters": network.parameter_count,
-                "rank": exact.rank,
-                "exact": "" if exact.value is None else str(exact.value),
-                "multiplicity": exact.multiplicity,
-                "lower": float(exact.lower),
-                "upper": float(exact.upper),
-                "sampler": case["sampler"],
-                "value": found.value,
-                "error": found.error,
-                "coldest": float(found.levels[-1]),
-                "effective": float(found.effective.sum()),
-                "rhat": float(found.rhat.max()),
-                "cpu_seconds": found.seconds,
-            }
+    return [
+        {
+            "network": network.text,
+            "at": at,
+            "parameters": network.parameter_count,
+            "rank": exact.rank,
+            "exact": "" if exact.value is None else str(exact.value),
+            "multiplicity": exact.multiplicity,
+            "lower": float(exact.lower),
+            "upper": float(exact.upper),
+            "sampler": case["sampler"],
+            "value": estimates[k].value,
+            "error": estimates[k].error,
+            "coldest": float(estimates[k].levels[-1]),
+            "effective": float(estimates[k].effective.sum()),
+            "rhat": float(estimates[k].rhat.max()),
+            "cpu_seconds": estimates[k].seconds,
+        }
+        for k, ((network, at), exact) in enumerate(zip(pairs, known, strict=True))
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Perceptrons of equal depth and degrees in the widest of their shapes; weights that are not theirs are masked.
+
+    Attributes
+    ----------
+    network:
+        With the largest of all widths.
+    centres, masks:
+        ``(G, P)``.
+    x:
+        Inputs ``(N, d_0)`` that tell all functions apart.
+    """
+
+    network: Network
+    centres: Tensor
+    masks: Tensor
+    x: Tensor
+
+    @classmethod
+    def of(cls, networks: list[Network], weights: list[Tensor], seed: int) -> Batch:
+        """From networks and flat weights of each."""
+        import torch
+
+        widths = [max(column) for column in zip(*(network.widths or () for network in networks), strict=True)]
+        degrees = networks[0].activation_degrees or ()
+        wide = mlp(widths, list(degrees) if len(set(degrees)) > 1 else degrees[0])
+        centres, masks = [], []
+        for network, flat in zip(networks, weights, strict=True):
+            shapes = list(network.parameters.values())
+            pieces = torch.split(flat, [int(np.prod(shape)) for shape in shapes])
+            rows = []
+            for piece, shape, full in zip(pieces, shapes, wide.parameters.values(), strict=True):
+                for value in (piece.reshape(shape), torch.ones(shape, dtype=torch.float64)):
+                    padded = torch.zeros(full, dtype=torch.float64)
+                    padded[: shape[0], : shape[1]] = value
+                    rows.append(padded.flatten())
+            centres.append(torch.cat(rows[0::2]))
+            masks.append(torch.cat(rows[1::2]))
+        count = max(len(points(network, seed)) for network in networks)
+        x = torch.randn((count, widths[0]), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        return cls(wide, torch.stack(centres), torch.stack(masks), x)
+
+    def part(self, chosen: list[int]) -> Batch:
+        """Some of them."""
+        return Batch(self.network, self.centres[chosen], self.masks[chosen], self.x)
+
+    def energy(self) -> Energy:
+        """``K`` at weights ``(G · n, P)``."""
+        from polygeom.learning.functions.posterior import perceptron_energy
+
+        full, groups = perceptron_energy(self.network, self.centres, self.x), len(self.centres)
+        return lambda weights: full(
+            (weights.reshape(groups, -1, weights.shape[-1]) * self.masks[:, None]).flatten(0, 1)
         )
-    return rows
 
 
 def points(network: Network, seed: int) -> Tensor:
     """Inputs that tell all functions of a network apart: a few more normal points than there are coefficients."""
     import torch
 
-    count = min((network.ambient_dimension or 40) // network.output_dimension + 3, 40)
+    count = min((network.ambient_dimension or 40) // network.output_dimension + 1, 40)
     return torch.randn(
         (count, network.input_dimension), generator=torch.Generator().manual_seed(seed + 1), dtype=torch.float64
     )

@@ -135,7 +135,7 @@ def module_energy(
     measure = _half_square if loss is None else loss
 
     def one(flat: Tensor, rows: Tensor | None = None) -> Tensor:
-        pieces = (piece.reshape(s) for piece, s in zip(flat.split(sizes), shapes, strict=True))
+        pieces = (piece.reshape(s) for piece, s in zip(torch.split(flat, sizes), shapes, strict=True))
         weights = dict(zip(names, pieces, strict=True))
         some, wanted = (x, y) if rows is None else (x[rows], y[rows])
         return measure(torch.func.functional_call(double, weights, (some,)), wanted)
@@ -161,6 +161,17 @@ def _of_perceptron(module: NetworkModule, x: Tensor) -> tuple[Energy, Callable[[
     return chosen(None), chosen, centre
 
 
+def perceptron_outputs(network: Network, weights: Tensor, x: Tensor) -> Tensor:
+    """Outputs ``(B, c, N)`` of a perceptron at weights ``(B, P)`` and points ``(N, d_0)`` or ``(B, N, d_0)``."""
+    shapes, degrees = list(network.parameters.values()), (*(network.activation_degrees or ()), 1)
+    value = x.transpose(-1, -2).expand(len(weights), -1, -1)
+    pieces = torch.split(weights, [math.prod(shape) for shape in shapes], dim=1)
+    for piece, shape, degree in zip(pieces, shapes, degrees, strict=True):
+        value = torch.bmm(piece.reshape(-1, *shape), value)
+        value = value * value if degree == 2 else value**degree if degree > 1 else value
+    return value
+
+
 def perceptron_energy(network: Network, centres: Tensor, x: Tensor) -> Energy:
     """Half the mean squared difference of a perceptron to itself at centres, ``(G · n, P)`` → ``(G · n,)``.
 
@@ -173,23 +184,10 @@ def perceptron_energy(network: Network, centres: Tensor, x: Tensor) -> Energy:
     x:
         Inputs ``(N, d_0)``.
     """
-    shapes, degrees = list(network.parameters.values()), (*(network.activation_degrees or ()), 1)
-    sizes = [math.prod(shape) for shape in shapes]
-
-    def outputs(weights: Tensor) -> Tensor:
-        value = x.T.expand(len(weights), -1, -1)
-        for piece, shape, degree in zip(weights.split(sizes, dim=1), shapes, degrees, strict=True):
-            value = torch.bmm(piece.reshape(-1, *shape), value)
-            for _ in range(degree.bit_length() - 1 if degree & (degree - 1) == 0 else 0):
-                value = value * value
-            if degree & (degree - 1):
-                value = value**degree
-        return value
-
-    wanted = outputs(centres).detach()
+    wanted = perceptron_outputs(network, centres, x).detach()
 
     def energy(weights: Tensor) -> Tensor:
-        found = outputs(weights).reshape(len(centres), -1, *wanted.shape[1:])
+        found = perceptron_outputs(network, weights, x).reshape(len(centres), -1, *wanted.shape[1:])
         return (found - wanted[:, None]).square().sum(dim=(2, 3)).flatten() / (2 * len(x))
 
     return energy

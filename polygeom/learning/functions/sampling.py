@@ -121,6 +121,7 @@ def sample_energies(
     rng: int = 0,
     noisy: Energy | None = None,
     spreads: Tensor | None = None,
+    observe: Callable[[Tensor], None] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Traces of ``K`` along chains around several centres at once.
 
@@ -138,6 +139,8 @@ def sample_energies(
         For SGLD: an estimate of ``K`` from a minibatch, whose slope is used; ``energy`` if None.
     spreads:
         ``(G,)``: standard deviations of the priors, in place of that of the settings.
+    observe:
+        Called with the weights ``(G, L, C, P)`` after every move that counts.
 
     Returns
     -------
@@ -182,6 +185,8 @@ def sample_energies(
         _swap(chains, now, number, generator)
         if not warm:
             chains.trace.append(chains.energy.clone())
+            if observe is not None:
+                observe(chains.weights)
     moves = max(settings.draws, 1)
     return torch.stack(chains.trace), chains.accepted / moves, chains.swapped * 2 / moves
 

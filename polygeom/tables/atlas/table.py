@@ -74,9 +74,9 @@ def load_atlas(path: str | os.PathLike[str] | None = None) -> pandas.DataFrame:
 
     Returns
     -------
-    A frame with the columns ``network``, `COLUMNS`, and ``learning_coefficient`` (half the dimension, see
-    `polygeom.learning_coefficient`, so that it takes no place in the file). All multilayer perceptrons with widths up to ``BOX[depth]`` and
-    activation degrees `DEGREES`.
+    A frame with the columns ``network``, `COLUMNS`, and ``learning_coefficient`` at generic weights, which is half the
+    dimension (`polygeom.learning_coefficient`) and takes no place in the file. All
+    multilayer perceptrons with widths up to ``BOX[depth]`` and activation degrees `DEGREES`.
 
     Raises
     ------
