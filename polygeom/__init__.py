@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from polygeom.dimensions.frontier.search import frontier
     from polygeom.dimensions.identifiability import identifiability, threshold
     from polygeom.errors import PolygeomError
+    from polygeom.exchange.onnx_models import from_onnx
     from polygeom.exchange.torch_models import from_torch
     from polygeom.ideal import Neurovariety, degree, ed_degree, fibre, learning_degree
     from polygeom.network import Network, parse
@@ -52,6 +53,7 @@ _HOMES = {
     "fibre": "polygeom.ideal",
     "learning_coefficient": "polygeom.singularities",
     "from_torch": "polygeom.exchange.torch_models",
+    "from_onnx": "polygeom.exchange.onnx_models",
     "sweep": "polygeom.tables.dimensions",
     "portrait": "polygeom.report",
     "PolygeomError": "polygeom.errors",
@@ -77,6 +79,7 @@ __all__ = [
     "learning_degree",
     "fibre",
     "learning_coefficient",
+    "from_onnx",
     "from_torch",
     "sweep",
     "portrait",

@@ -5,7 +5,14 @@ Each message names the argument, the constraint, what came, and what to write in
 
 from __future__ import annotations
 
-EXTRAS = {"torch": "learn", "sklearn": "learn", "matplotlib": "plot", "PIL": "plot", "distributed": "cluster"}
+EXTRAS = {
+    "torch": "learn",
+    "sklearn": "learn",
+    "matplotlib": "plot",
+    "PIL": "plot",
+    "distributed": "cluster",
+    "onnx": "onnx",
+}
 """For each package that is imported when it is used alone, the extra of polygeom that brings it."""
 
 

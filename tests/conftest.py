@@ -6,9 +6,12 @@ import os
 
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # before numpy is imported: its thread pool is created then
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a hundred processes import the package: they share what is compiled
 
+import gc
 import re
 import signal
+import sys
 import tempfile
 import zlib
 from collections.abc import Generator, Iterator
@@ -18,10 +21,12 @@ from typing import TypeVar
 import hypothesis
 import numpy as np
 import pytest
+from here import in_this_process
 from leaks import Footprint
 
 from polygeom.errors import EXTRAS
 
+sys.dont_write_bytecode = False
 MULTIPLIER = "POLYGEOM_TEST_MULTIPLIER"
 Report = TypeVar("Report", pytest.CollectReport, pytest.TestReport)
 
@@ -72,10 +77,23 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return _name_the_extra((yield))
 
 
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: later collections of garbage need not walk it."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def multiplier() -> int:
     """How many times as many random cases as usual a test should try."""
     return int(os.environ.get(MULTIPLIER, "1"))
+
+
+@pytest.fixture
+def here() -> Iterator[None]:
+    """For a test that is not about processes: studies, sweeps and eliminations do their work in this one."""
+    with in_this_process():
+        yield
 
 
 @pytest.fixture

@@ -105,11 +105,26 @@ def _open_files() -> list[str]:
 
 
 def _held_by_another_process(path: Path) -> bool:
-    """Whether a process other than this one has the file open: then it is that program's, not a leak of ours."""
+    """Whether a process other than this one has the file open or mapped: then it is that program's, not a leak of ours.
+
+    Semaphores of multiprocessing are mapped under another name and no longer open, so the inode decides.
+    """
+    try:
+        inode = str(path.stat().st_ino)
+    except FileNotFoundError:  # gone meanwhile
+        return True
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and any(opened.path == str(path) for opened in process.open_files()):
+            if process.pid != os.getpid() and (
+                any(opened.path == str(path) for opened in process.open_files()) or inode in _mapped(process.pid)
+            ):
                 return True
-        except psutil.Error:
+        except (psutil.Error, OSError):
             continue
     return False
+
+
+def _mapped(pid: int) -> set[str]:
+    """Inodes of the shared memory that a process has mapped."""
+    lines = Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines()
+    return {line.split()[4] for line in lines if str(SHARED_MEMORY) in line}

@@ -20,6 +20,8 @@ ANSWERS: dict[str, Callable[[], Answer]] = {
     "degree": lambda: polygeom.degree("[2,2,1] r=4", rng=3),
     "fibre": lambda: polygeom.fibre("[2,2,1] r=4", rng=3),
     "ideal": lambda: polygeom.Neurovariety("[3,2,1] r=2", rng=3).ideal(),
+    "identifiability": lambda: polygeom.identifiability("[2,2,1] r=4", rng=3),
+    "inclusion": lambda: polygeom.Neurovariety("[2,1,1] r=2", rng=3).contains("x1^2"),
     "comparison": lambda: compare(
         read_ideal("c1x200", "[3,2,1] r=2"), polygeom.Neurovariety("[3,2,1] r=2").search(), rng=3
     ),
@@ -37,14 +39,15 @@ def test_plain_data_says_what_was_asked_and_what_reproduces_it(answer: Answer) -
     assert "[" in data["network"] or "(" in data["network"]
     assert data["seed"] == 3
     assert data["version"] == polygeom.__version__
-    assert data.get("standing", data["status"]) in STATUSES
+    assert data["status"] in STATUSES
 
 
 def test_print_gives_a_few_lines(answer: Answer) -> None:
     lines = str(answer).splitlines()
     assert 1 <= len(lines) <= 20
     assert max(map(len, lines)) <= 300
-    assert str(answer.as_dict()["network"]) in lines[0] or "(2,2,4,1)" in lines[0]
+    yes_or_no = lines[0].startswith(("yes ", "no ", "unknown"))
+    assert str(answer.as_dict()["network"]) in lines[0] or "(2,2,4,1)" in lines[0] or yes_or_no
 
 
 def test_a_notebook_shows_a_table(answer: Answer) -> None:
@@ -52,6 +55,19 @@ def test_a_notebook_shows_a_table(answer: Answer) -> None:
     assert page.startswith("<p><b>")
     assert page.count("<tr>") == page.count("</tr>") >= 4
     assert "<script" not in page
+
+
+def test_a_verification_is_an_answer_that_draws_nothing() -> None:
+    found = polygeom.verify(polygeom.dimensions.certify("[2,2,1] r=2"))
+    assert isinstance(found, Answer)
+    data = json.loads(json.dumps(found.as_dict()))
+    assert (data["network"], data["version"], data["seed"]) == ("[2,2,1] r=2", polygeom.__version__, None)
+    assert (data["status"], data["valid"]) == ("proved", True)
+    assert str(found).startswith("valid: the dimension of [2,2,1] r=2 is 3\n  ok: ")
+    assert found._repr_html_().count("<tr>") >= 5
+    false = polygeom.dimensions.certify("[2,2,1] r=2")
+    false["claim"]["dimension"] = 2
+    assert (polygeom.verify(false).status, polygeom.verify(false).valid) == ("unknown", False)
 
 
 def test_equations_show_as_formulas() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -32,7 +33,7 @@ def test_the_first_two_commands_of_the_readme_start_from_nothing() -> None:
     assert ".venv/bin/polygeom sweep" in first
     assert ".venv/bin/polygeom ideal" in first
     assert second.startswith("python3 -m venv .venv && ")
-    assert second.endswith("pytest -q")
+    assert second.endswith("pytest -q -n auto --dist loadfile")
     assert "-r oracles.txt" in second
     assert second in read("CONTRIBUTING.md")
 
@@ -57,6 +58,17 @@ def test_continuous_integration_is_executable_and_strict() -> None:
 def test_the_version_has_one_source() -> None:
     assert PROJECT["dynamic"] == ["version"]
     assert f"version: {polygeom.__version__}\n" in read("CITATION.cff")
+    assert json.loads(read(".zenodo.json"))["version"] == polygeom.__version__
+
+
+def test_the_paper_cites_what_its_bibliography_has() -> None:
+    """And its figures are those that its script makes."""
+    paper = read("paper/paper.md")
+    cited = set(re.findall(r"@([a-z0-9]+)", paper))
+    assert cited == set(re.findall(r"^@\w+\{([a-z0-9]+),", read("paper/paper.bib"), re.MULTILINE))
+    figures = re.findall(r"\]\(([a-z]+\.png)\)", paper)
+    assert len(figures) == 2
+    assert [one for one in figures if one not in read("paper/figures.sh")] == []
 
 
 def test_the_guide_names_files_that_exist() -> None:

@@ -22,7 +22,13 @@ DISTRIBUTION = PROJECT["name"]
 KNOWN = set(PROJECT["optional-dependencies"])
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
 SOURCES = [*(ROOT / "polygeom").rglob("*.py")]
-BRINGS = {"torch": "torch", "sklearn": "scikit-learn", "matplotlib": "matplotlib", "distributed": "distributed"}
+BRINGS = {
+    "torch": "torch",
+    "sklearn": "scikit-learn",
+    "matplotlib": "matplotlib",
+    "distributed": "distributed",
+    "onnx": "onnx",
+}
 """The distribution that a package is imported from. Pillow, that is PIL, comes with matplotlib."""
 
 
@@ -114,8 +120,8 @@ def test_the_oracles_are_those_of_the_extra_at_the_tested_versions() -> None:
 
 def test_the_command_of_the_messages_is_understood_by_pip() -> None:
     assert install("learn", "plot") == 'pip install ".[learn,plot]"'
-    assert list(hints(str(MissingPackageError("it", *EXTRAS)))) == [[".[learn,plot,cluster]"]]
-    assert is_right(".[learn,plot,cluster]")
+    assert list(hints(str(MissingPackageError("it", *EXTRAS)))) == [[".[learn,plot,cluster,onnx]"]]
+    assert is_right(".[learn,plot,cluster,onnx]")
     assert not is_right("polygeom[learn]")
     assert not is_right(".[lern]")
 

@@ -71,5 +71,20 @@ def test_what_is_left_is_named_and_then_gone(kind) -> None:
     assert before.wait_for_return(seconds=2) == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").is_file(), reason="needs /proc")
+def test_shared_memory_of_another_program_is_no_leak_of_ours() -> None:
+    code = "from multiprocessing import get_context; held = get_context('spawn').Lock(); print(flush=True); input()"
+    before = set(SHARED_MEMORY.iterdir())
+    footprint = Footprint.now(Path(tempfile.gettempdir()))
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        new = {path.name for path in set(SHARED_MEMORY.iterdir()) - before}
+        left = footprint.wait_for_return(seconds=0)
+        other.communicate(b"\n")
+    assert new
+    assert not [line for line in left if line.startswith("shared memory")]
+
+
 def test_temporary_files_of_tests_have_a_folder_of_their_own() -> None:
     assert Path(tempfile.gettempdir()).name.startswith("temporary")

@@ -16,28 +16,35 @@ MOST_LINE = 100_000
 
 
 def takes_maps(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a command with the argument ``network`` or ``networks`` take ``--map FILE`` instead: a map given by formulas.
+    """Let a command with the argument ``network`` or ``networks`` take ``--map FILE`` or ``--onnx FILE`` instead.
 
-    The texts of the maps are appended to ``networks``, or are the ``network``; other arguments move up by one place.
+    The texts of these are appended to ``networks``, or are the ``network``; other arguments move up by one place.
     """
 
     @functools.wraps(command)
-    def wrapped(maps: tuple[str, ...], **arguments: Any) -> Any:
+    def wrapped(maps: tuple[str, ...], models: tuple[str, ...], **arguments: Any) -> Any:
         if "networks" in arguments:
-            arguments["networks"] = tuple(_with_maps(arguments["networks"], maps))
+            arguments["networks"] = tuple(_with_files(arguments["networks"], maps, models))
         else:
             positions = [name for name in ("network", "function") if name in arguments]
-            texts = [*_with_maps((), maps)] if maps else []
+            texts = [*_with_files((), maps, models)] if maps or models else []
             texts += [arguments[name] for name in positions if arguments[name] is not None]
             if len(texts) != len(positions):
                 wanted = " and ".join(name.upper() for name in positions)
                 raise PolygeomError(
                     f"this command takes {wanted}, got {len(texts)} of {len(positions)}; write a network such as "
-                    '"[3,3,3] r=2", or --map FILE in its place'
+                    '"[3,3,3] r=2", or --map FILE or --onnx FILE in its place'
                 )
             arguments.update(zip(positions, texts, strict=True))
         return command(**arguments)
 
+    wrapped = click.option(
+        "--onnx",
+        "models",
+        multiple=True,
+        metavar="FILE",
+        help="A model of polynomial layers in an ONNX FILE instead of a network.",
+    )(wrapped)
     return click.option(
         "--map",
         "maps",
@@ -47,20 +54,29 @@ def takes_maps(command: Callable[..., Any]) -> Callable[..., Any]:
     )(wrapped)
 
 
-def _with_maps(networks: Sequence[str], files: Sequence[str]) -> list[str]:
+def _with_files(networks: Sequence[str], maps: Sequence[str], models: Sequence[str]) -> list[str]:
     texts = [*networks]
-    if files:
+    if maps:
         from polygeom.maps import read_map
 
-        texts += [read_map(file).text for file in files]
+        texts += [read_map(file).text for file in maps]
+    if models:
+        from polygeom.exchange.onnx_models import from_onnx
+
+        texts += [from_onnx(file).network.text for file in models]
     if not texts:
-        raise PolygeomError('there is no network; write "[3,3,3] r=2", or --map FILE for a map given by formulas')
+        raise PolygeomError(
+            'there is no network; write "[3,3,3] r=2", or --map FILE for a map given by formulas, or --onnx FILE for a '
+            "model"
+        )
     return texts
 
 
 def network_texts(texts: Sequence[str], files: Sequence[str] = ()) -> Iterator[str]:
     """Network texts from arguments, ``-`` for standard input, and files: one a line, ``#`` begins a comment."""
     for text in texts:
+        if text == "-" and sys.stdin is None:
+            raise PolygeomError("-: standard input is closed; write networks as arguments, or - < FILE")
         if text == "-":
             yield from _lines(sys.stdin, "standard input")
         else:

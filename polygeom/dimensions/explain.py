@@ -8,7 +8,7 @@ from typing import Any
 
 from polygeom._version import __version__
 from polygeom.answers import PROBABLE, PROVED, Answer
-from polygeom.dimensions.bounds.bound import RULES, Bound
+from polygeom.dimensions.bounds.bound import RULES, Bound, subject
 from polygeom.dimensions.bounds.search import proved_bound
 from polygeom.dimensions.compute import dimension
 from polygeom.dimensions.result import DimensionResult
@@ -36,6 +36,8 @@ class Step:
         The architecture that is bounded; empty for networks that are not plain perceptrons.
     value:
         The bound.
+    network:
+        The text of a part that is no plain perceptron; empty elsewhere.
     """
 
     level: int
@@ -45,6 +47,7 @@ class Step:
     widths: tuple[int, ...]
     degrees: tuple[int, ...]
     value: int
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +108,9 @@ class Explanation(Answer):
 
 
 def _tell(step: Step) -> str:
-    place = f" at layer {step.layer}" if step.layer else ""
-    subject = f"({','.join(map(str, step.widths))}) " if step.level and step.widths else ""
-    return f"{subject}≤ {step.value} by {step.rule}{place} ({step.meaning})"
+    place = f" at {'layer' if step.widths else 'node'} {step.layer}" if step.layer else ""
+    part = f"{subject(step.widths, step.network)} " if step.level else ""
+    return f"{part}≤ {step.value} by {step.rule}{place} ({step.meaning})"
 
 
 def explain(network: Network | str | DimensionResult, *, error: float = 1e-9, rng: int = 0) -> Explanation:
@@ -157,6 +160,7 @@ def explain_known(network: Network, found: int, expected: int, seed: int = 0) ->
 
 def steps(bound: Bound, level: int = 0) -> Iterator[Step]:
     """The steps of a bound, each before those it rests on."""
-    yield Step(level, bound.rule, bound.layer, RULES[bound.rule].meaning, bound.widths, bound.degrees, bound.value)
+    meaning = RULES[bound.rule].meaning
+    yield Step(level, bound.rule, bound.layer, meaning, bound.widths, bound.degrees, bound.value, bound.network)
     for part in bound.parts:
         yield from steps(part, level + 1)

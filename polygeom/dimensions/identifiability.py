@@ -32,7 +32,7 @@ from polygeom.network.builder import as_network
 
 
 @dataclass(frozen=True, slots=True)
-class Identifiability:
+class Identifiability(Answer):
     """Whether a network is globally, finitely or not identifiable, and why.
 
     Attributes
@@ -53,6 +53,8 @@ class Identifiability:
         dimension is this number.
     fibre, fibre_reason:
         How many weights, up to scalings and permutations, give a generic function, where a theorem says so.
+    seed, version:
+        What reproduces it.
     """
 
     network: str
@@ -63,6 +65,13 @@ class Identifiability:
     free: int
     fibre: int | None = None
     fibre_reason: str = ""
+    seed: int = 0
+    version: str = __version__
+
+    @property
+    def status(self) -> str:
+        """``"proved"`` or ``"probable"``."""
+        return PROVED if self.proved else PROBABLE
 
     @property
     def level(self) -> str:
@@ -74,15 +83,14 @@ class Identifiability:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON and tables."""
-        return asdict(self) | {"level": self.level}
+        return asdict(self) | {"status": self.status, "level": self.level}
 
     def __str__(self) -> str:
         """One line for a reader."""
         word = "not finitely identifiable" if self.level == "not" else f"{self.level} identifiable"
-        sure = PROVED if self.proved else PROBABLE
         counts = f"dimension {self.dimension}, {self.free} weights up to symmetries"
         theorem = f"; {self.fibre} up to scalings and permutations: {self.fibre_reason}" if self.fibre_reason else ""
-        return f"{self.network}: {word} ({sure}): {self.reason}; {counts}{theorem}"
+        return f"{self.network}: {word} ({self.status}): {self.reason}; {counts}{theorem}"
 
 
 def identifiability(network: Network | str, *, error: float = 1e-9, rng: int = 0) -> Identifiability:
@@ -117,12 +125,12 @@ def identifiability(network: Network | str, *, error: float = 1e-9, rng: int = 0
         widths, degrees = network.widths, network.activation_degrees
         coefficients = widths[-1] * capped_monomials(widths[0], output_degree(degrees), free)
         if free <= coefficients and (theorem := next(identifying_theorems(widths, degrees), None)):
-            return Identifiability(network.text, True, True, theorem, free, free, *_fibre(network))
+            return Identifiability(network.text, True, True, theorem, free, free, *_fibre(network), seed=rng)
     result = dimension(network, error=error, rng=rng)
     if result.identifiable:
-        return Identifiability(network.text, True, True, "rank", result.dimension, free, *_fibre(network))
+        return Identifiability(network.text, True, True, "rank", result.dimension, free, *_fibre(network), seed=rng)
     reason = result.bound if result.identifiable is False else "no rank reaches the number of weights"
-    return Identifiability(network.text, False, result.identifiable is False, reason, result.dimension, free)
+    return Identifiability(network.text, False, result.identifiable is False, reason, result.dimension, free, seed=rng)
 
 
 def _fibre(network: Network) -> tuple[int | None, str]:
@@ -205,15 +213,15 @@ class Threshold(Answer):
     def __str__(self) -> str:
         """One line for a reader."""
         head = f"({','.join(map(str, self.widths))}): "
-        sure = PROVED if self.proved else PROBABLE
         some = f"defective for r = {', '.join(map(str, self.defective))}" if self.defective else ""
         if self.defective_from is not None:
             every = f"defective for every r ≥ {self.defective_from}"
-            return (
-                f"{head}no activation degree threshold ({sure}): {some + ' and ' if some else ''}{every}, {self.reason}"
-            )
+            some = f"{some} and " if some else ""
+            return f"{head}no activation degree threshold ({self.status}): {some}{every}, {self.reason}"
         fine = f"of expected dimension for every {'other ' if some else ''}r ≥ 2"
-        return f"{head}activation degree threshold {self.threshold} ({sure}): {some + ', ' if some else ''}{fine}"
+        return (
+            f"{head}activation degree threshold {self.threshold} ({self.status}): {some + ', ' if some else ''}{fine}"
+        )
 
 
 def threshold(widths: Sequence[int], *, error: float = 1e-9, rng: int = 0) -> Threshold:

@@ -4,57 +4,21 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from polygeom.errors import MissingPackageError, PolygeomError
-from polygeom.exchange.torch_operations import INSTEAD, OPERATIONS
+from polygeom.exchange.imported import Imported
+from polygeom.exchange.operations import unknown
+from polygeom.exchange.torch_operations import OPERATIONS
 from polygeom.exchange.tracing import Constant, Link, Tracer, Value, Weights
 from polygeom.network import Network
 
 if TYPE_CHECKING:
     import torch
-
-
-@dataclass(frozen=True, eq=False)
-class Imported:
-    """A model as a network with its weights; unpacks as ``network, weights``.
-
-    Attributes
-    ----------
-    network:
-        What the model computes at one point.
-    weights:
-        Arrays for every name in ``network.parameters``: ``network.to_torch()`` with them has the outputs of the model.
-    links:
-        How these and the parameters of the model determine each other.
-    state:
-        The parameters of the model by name.
-    """
-
-    network: Network
-    weights: Mapping[str, np.ndarray]
-    links: Mapping[tuple[str, ...], Link]
-    state: Mapping[str, np.ndarray]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self.network, self.weights))
-
-    def parameters(self, weights: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
-        """The model's parameters for weights of the network; those that do not enter keep their values."""
-        given = self.weights if weights is None else weights
-        if set(given) != set(self.network.parameters):
-            raise PolygeomError(f"weights must name exactly {', '.join(self.network.parameters)}, got {sorted(given)}")
-        state = {name: np.array(value, dtype=np.float64) for name, value in self.state.items()}
-        for names, link in self.links.items():
-            for name, (positions, values) in link.backward([np.asarray(given[n]) for n in names], state).items():
-                flat = state[name].reshape(-1)
-                flat[positions] = values
-        return state
 
 
 def from_torch(module: torch.nn.Module, example_input: torch.Tensor) -> Imported:
@@ -199,8 +163,7 @@ class _Reader:
         named = {k: self._argument(v) for k, v in node.kwargs.items()}
         try:
             if operation is None:
-                hint = next((text for part, text in INSTEAD.items() if part in word), "write it with sums and products")
-                raise PolygeomError(f"the operation {word} is not polynomial, or not known; {hint}")
+                unknown(word)
             return operation(self.tracer, *arguments, **named)
         except PolygeomError as error:
             raise PolygeomError(f"module: {error}{_line(node)}") from None

@@ -37,6 +37,7 @@ from polygeom.network.layers import (
     Sum,
 )
 from polygeom.network.layers.formula import formulas
+from polygeom.network.limits import LARGEST_COEFFICIENT
 from polygeom.network.nodes import Wiring
 
 Array = np.ndarray
@@ -105,7 +106,7 @@ class Tracer:
     def __post_init__(self) -> None:
         self._wiring = Wiring(self.shape)
         self._shapes: list[Shape] = [self.shape]
-        self._used: dict[str, list[tuple[Array, int]]] = {}
+        self._used: dict[str, list[tuple[Array, int, str]]] = {}
         self.input = Value(0, np.arange(math.prod(self.shape)).reshape(1, *self.shape))
 
     def add(self, layer: Layer, *nodes: int, shares: int | None = None) -> int:
@@ -141,7 +142,7 @@ class Tracer:
         zeros = self.add(Gather((-1,) * size), 0)
         if isinstance(tensor, Constant):
             numbers = [exact(float(c)) for c in tensor.array.ravel()]
-            node = self.add(formulas((), [f"x{k}+{c}" for k, c in enumerate(numbers, 1)]), zeros)
+            node = self.add(formulas((), [f"x{k}+({c})" for k, c in enumerate(numbers, 1)]), zeros)
             return self.value(node, tensor.array.shape)
         positions, back = np.unique(tensor.index, return_inverse=True)
         owner = self._claim(Weights(tensor.name, positions), "b", (len(positions),))
@@ -152,10 +153,10 @@ class Tracer:
             self._own(node, "b", Weights(tensor.name, positions), (len(positions),))
         return Value(node, back.reshape(tensor.index.shape))
 
-    def _claim(self, weights: Weights, kind: str, shape: Shape) -> int | None:
+    def _claim(self, weights: Weights, local: str, shape: Shape) -> int | None:
         """The node that already owns these entries as such a weight, None if they are new."""
-        for index, node in self._used.get(weights.name, []):
-            if index.size == weights.index.size and np.array_equal(index.ravel(), weights.index.ravel()):
+        for index, node, kind in self._used.get(weights.name, []):
+            if kind == f"{local} {shape}" and np.array_equal(index, weights.index.ravel()):
                 return node
             if np.intersect1d(index, weights.index).size:
                 raise PolygeomError(
@@ -165,7 +166,7 @@ class Tracer:
 
     def _own(self, node: int, local: str, weights: Weights, shape: Shape) -> None:
         name, index = weights.name, weights.index.ravel()
-        self._used.setdefault(name, []).append((index, node))
+        self._used.setdefault(name, []).append((index, node, f"{local} {shape}"))
 
         def forward(state: State) -> list[Array]:
             return [state[name].ravel()[index].reshape(shape)]
@@ -177,6 +178,10 @@ class Tracer:
 
     def linear(self, x: Value, w: Weights, bias: Tensor | None = None) -> Value:
         """``x wᵀ + bias`` on the last axis, ``w`` of shape ``(m, n)``."""
+        if w.index.shape[1] != x.index.shape[-1]:
+            raise PolygeomError(
+                f"a matrix for {w.index.shape[1]} of {x.index.shape[-1]} features; write one of that size"
+            )
         if np.unique(w.index).size != w.index.size:
             return self.plus(self.matmul(x, self.transposed(w, -1, -2)), bias)
         source = self.rows(x)
@@ -304,6 +309,15 @@ class Tracer:
         out = tuple(1 if a in axes else n for a, n in enumerate(x.index.shape)) if keep else shape
         return self.value(node, out)
 
+    def fixed(self, x: Value, matrix: Array) -> Value:
+        """``x matrixᵀ`` on the last axis, with a matrix of numbers that are no weights."""
+        if x.index.shape[-1] != matrix.shape[1]:
+            raise PolygeomError(
+                f"a matrix of {matrix.shape[1]} columns for {x.index.shape[-1]} features; write its own"
+            )
+        rows = tuple(tuple(exact(float(c)) for c in row) for row in matrix)
+        return self.value(self.add(Fixed(rows), self.rows(x)), (*x.index.shape[:-1], len(matrix)))
+
     def convolution(self, x: Value, w: Weights, bias: Tensor | None, stride: int, padding: int, groups: int) -> Value:
         """A convolution of images ``(1, c, height, width)`` with filters ``(o, c / groups, k, m)``."""
         shape = x.index.shape
@@ -320,6 +334,12 @@ class Tracer:
 
     def normalised(self, x: Value, gamma: Weights, beta: Weights, mean: Array, spread: Array) -> Value:
         """Batch normalisation in evaluation: ``(x - mean) / spread · γ + β`` on axis 1."""
+        for weights in (gamma, beta):
+            if weights.name in self._used:
+                raise PolygeomError(
+                    f"the parameter {weights.name} is used in two normalisations; write parameters of their own"
+                )
+            self._used[weights.name] = [(weights.index.ravel(), -1, "")]
         last = Value(x.node, np.moveaxis(x.index, 1, -1))
         node = self.rows(last)
         node = self.add(Scale(), node)
@@ -369,14 +389,12 @@ def reindexed(x: Any, change: Callable[[Array], Array]) -> Any:
 
 
 def exact(c: float) -> Fraction:
-    """A rational number next to a float, within a few units of its last place.
-
-    Raises
-    ------
-    PolygeomError
-        When there is none of bearable size.
-    """
+    """A rational number next to a float, within a few units of its last place; refused where there is no short one."""
+    if not math.isfinite(c):
+        raise PolygeomError(f"the constant {c!r} is no number; write another")
     value = Fraction(c).limit_denominator(10**9)
     if abs(float(value) - c) > 1e-15 * abs(c):
+        value = Fraction(c)  # numbers of single precision have a power of two below
+    if abs(value.numerator) > LARGEST_COEFFICIENT or value.denominator > LARGEST_COEFFICIENT:
         raise PolygeomError(f"the constant {c!r} is no fraction of bearable size; make it a parameter")
     return value

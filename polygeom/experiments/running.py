@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from polygeom._version import __version__
 from polygeom.errors import PolygeomError
 from polygeom.experiments.folders import CONFIG, claim_folder, draw_all, folder, read_config, write_table
-from polygeom.experiments.study import Study, check, load
+from polygeom.experiments.study import Case, Study, check, load, plain
 from polygeom.experiments.weights import FOLDER, keeping
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Run:
         Of torch.
     """
 
-    study: Study[Any]
+    study: Study[Any, Any]
     preset: str
     config: Any
     repeats: int
@@ -47,7 +48,7 @@ class Run:
     @classmethod
     def of(
         cls,
-        study: Study[Any] | str,
+        study: Study[Any, Any] | str,
         preset: str | None = None,
         config: Any = None,
         *,
@@ -65,7 +66,7 @@ class Run:
                 raise PolygeomError(f"config: {os.fspath(config)} is of the study {told['study']}, not {found.name}")
         preset = told.get("preset", "quick") if preset is None else preset
         if told:
-            config = found.configuration(preset, **_entries(found, told["config"]))
+            config = found.configuration(preset, **_options(found, told["config"]))
             config = dataclasses.replace(config, **options)
         elif config is None:
             config = found.configuration(preset, **options)
@@ -79,10 +80,10 @@ class Run:
         device = usable_device(found, told.get("device", "cpu") if device is None else device)
         return cls(found, preset, config, repeats, seed, device)
 
-    def cases(self) -> list[dict[str, Any]]:
+    def cases(self) -> list[Case]:
         """The cases of all seeds in their order, each with its seed and the device."""
         return [
-            {"device": self.device, "seed": self.seed + i} | case
+            dataclasses.replace(case, seed=self.seed + i, device=self.device)
             for i in range(self.repeats)
             for case in self.study.cases(self.config)
         ]
@@ -94,7 +95,7 @@ class Run:
         return {
             "study": self.study.name,
             "preset": self.preset,
-            "config": json.loads(json.dumps(dataclasses.asdict(self.config))),
+            "config": plain(self.config),
             "repeats": self.repeats,
             "seed": self.seed,
             "device": self.device,
@@ -113,7 +114,7 @@ class StudyResult:
     table:
         The rows of all cases in their order, each with its ``seed`` first.
     failures:
-        The cases that failed: each a dict with ``case``, ``status`` and ``message``.
+        The cases that failed: each a dict with the `polygeom.experiments.study.Case`, ``status`` and ``message``.
     folder, files:
         Where it was written, and what; None and empty without ``out``.
     """
@@ -134,7 +135,7 @@ class StudyResult:
 
 
 def run(
-    study: Study[Any] | str,
+    study: Study[Any, Any] | str,
     preset: str | None = None,
     *,
     config: Any = None,
@@ -229,7 +230,7 @@ def measure_all(
     for case, record in zip(work, records, strict=False):
         outcome = record["outcome"]
         if outcome["status"] == "ok":
-            rows += [{"seed": case["seed"], **row} for row in outcome["result"]["rows"]]
+            rows += [{"seed": case.seed, **row} for row in outcome["result"]["rows"]]
         else:
             failures.append({"case": case, "status": outcome["status"], "message": outcome["message"]})
     if failures and not rows:
@@ -238,8 +239,8 @@ def measure_all(
 
 
 def _records(
-    study: Study[Any],
-    work: list[dict[str, Any]],
+    study: Study[Any, Any],
+    work: list[Case],
     workers: int,
     out: Path | None,
     timeout: float | None,
@@ -256,9 +257,9 @@ def _records(
 
     def plans() -> Iterator[Plan]:
         for case in work:
-            argument = {"study": study.module, "version": __version__, "case": case}
+            argument = {"study": study.module, "version": __version__, "case": plain(case)}
             argument |= {} if kept is None else {"weights": kept}
-            yield Plan(Task(_TARGET, argument, case["seed"], study.algorithm), {})
+            yield Plan(Task(_TARGET, argument, case.seed, study.algorithm), {})
 
     board = Board(len(work), progress, name="study")
     limits = Limits(parse_timeout(timeout))
@@ -277,7 +278,8 @@ def prepare() -> None:
 def perform(task: Mapping[str, Any]) -> dict[str, Any]:
     """One case in a worker: the target of the study's tasks."""
     argument = task["argument"]
-    study, case = load(argument["study"]), argument["case"]
+    study = load(argument["study"])
+    case = msgspec.convert(argument["case"], study.case)
     with keeping(argument.get("weights"), study.name, case):
         rows = study.measure(case)
     return {"rows": [{name: _plain(value) for name, value in row.items()} for row in rows]}
@@ -290,7 +292,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def usable_device(study: Study[Any], device: str) -> str:
+def usable_device(study: Study[Any, Any], device: str) -> str:
     """What a study computes on: the device asked for, and for ``"auto"`` the best that it can use.
 
     Raises
@@ -314,15 +316,14 @@ def usable_device(study: Study[Any], device: str) -> str:
     return device
 
 
-def _entries(study: Study[Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a configuration from JSON: lists become the tuples they were."""
-    start = next(iter(study.presets.values()))
-    known = {one.name for one in dataclasses.fields(study.config)}
-    unknown = sorted(set(config) - known)
+def _options(study: Study[Any, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a configuration from JSON, each of its field's type."""
+    known = [one.name for one in dataclasses.fields(study.config)]
+    unknown = sorted(set(told) - set(known))
     if unknown:
         raise PolygeomError(f"config: {', '.join(unknown)} is no option of this study; it has {', '.join(known)}")
-
-    def value(name: str, found: Any) -> Any:
-        return tuple(found) if isinstance(found, list) or isinstance(getattr(start, name), tuple) else found
-
-    return {name: value(name, found) for name, found in config.items()}
+    try:
+        found = msgspec.convert(told, study.config)
+    except msgspec.ValidationError as error:
+        raise PolygeomError(f"config: {error}") from None
+    return {name: getattr(found, name) for name in told}

@@ -1,5 +1,15 @@
 """What a study is: a value that says what is measured, in which cases, and how it is told and drawn.
 
+Its options are a frozen dataclass, and so are its cases: what is read from the command line, from ``config.json`` or
+from a journal has the types of their fields. Options that several studies have, or that a case takes over, are written
+once, in a dataclass that those are made from::
+
+    class Options:          steps: int = option(100, "Steps of a fit.")
+    class Config(Options):  widths: tuple[int, ...] = option((2, 4), "Widths.")
+    class Fit(Options, Case):  width: int
+
+Then ``Fit.of(config, width=4)`` is the case of one width, and an option that is added to ``Options`` is in both.
+
 A study is one module that ends with ``STUDY = Study("its-name", …)``; `polygeom.experiments.STUDIES` finds it there.
 `polygeom.experiments.running` runs it.
 """
@@ -13,7 +23,9 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+import msgspec
 
 from polygeom.checks import choice
 from polygeom.errors import MissingPackageError, PolygeomError
@@ -24,16 +36,59 @@ if TYPE_CHECKING:
 
 _NEEDED = ("torch", "sklearn", "matplotlib")
 
-Case = dict[str, Any]
-"""An independent piece of work, as plain data; ``"seed"`` and ``"device"`` are added before it is measured."""
 Row = dict[str, Any]
 """A row of the table, as plain data."""
-C = TypeVar("C")
 
 
 @dataclass(frozen=True)
-class Study(Generic[C]):
-    """A study: typed by its configuration, run by `polygeom.experiments.run`.
+class Case:
+    """An independent piece of work: base of the cases of every study, which add what they depend on, and no more.
+
+    Attributes
+    ----------
+    seed, device:
+        Of the repeat, and of torch; a run puts them in.
+    """
+
+    seed: int = 0
+    device: str = "cpu"
+
+    @classmethod
+    def of(cls, config: Any, *without: str, **own: Any) -> Self:
+        """A case with some fields of its own; the others are the options of the same names.
+
+        Parameters
+        ----------
+        config:
+            The configuration.
+        without:
+            Fields that have no effect on this case: they keep their defaults, whatever the options are.
+        own:
+            Fields by name.
+
+        Examples
+        --------
+        >>> @dataclass(frozen=True, kw_only=True)
+        ... class Fit(Case):
+        ...     width: int
+        ...     steps: int = 1
+        >>> @dataclass(frozen=True)
+        ... class Config:
+        ...     steps: int = option(100, "Steps.")
+        >>> Fit.of(Config(), width=4)
+        Fit(seed=0, device='cpu', width=4, steps=100)
+        """
+        names = {one.name for one in dataclasses.fields(cls)} & {one.name for one in dataclasses.fields(config)}
+        return cls(**{name: getattr(config, name) for name in names - {*without, *own}} | own)
+
+
+C = TypeVar("C")
+K = TypeVar("K", bound=Case)
+
+
+@dataclass(frozen=True)
+class Study(Generic[C, K]):
+    """A study: typed by its configuration and its cases, run by `polygeom.experiments.run`.
 
     Parameters
     ----------
@@ -41,6 +96,8 @@ class Study(Generic[C]):
         Its name on the command line and of its files.
     config:
         A frozen dataclass whose fields are made with `option`, each with a default and a line of help.
+    case:
+        What is measured at once: a frozen dataclass above `Case`.
     presets:
         Configurations by name, ``"quick"`` and ``"published"`` among them.
     cases:
@@ -54,7 +111,7 @@ class Study(Generic[C]):
     repeats:
         How often a preset is repeated by default, if not once.
     any_device:
-        Whether ``measure`` computes on ``case["device"]``; otherwise it is the CPU.
+        Whether ``measure`` computes on ``case.device``; otherwise it is the CPU.
     trains:
         Whether ``measure`` hands trained networks to `polygeom.experiments.weights.keep_weights`.
     algorithm:
@@ -67,9 +124,10 @@ class Study(Generic[C]):
 
     name: str
     config: type[C]
+    case: type[K]
     presets: Mapping[str, C]
-    cases: Callable[[C], list[Case]]
-    measure: Callable[[Case], list[Row]]
+    cases: Callable[[C], list[K]]
+    measure: Callable[[K], list[Row]]
     plot: Callable[[pandas.DataFrame], Any]
     summarise: Callable[[pandas.DataFrame], str]
     repeats: Mapping[str, int] = field(default_factory=dict)
@@ -228,6 +286,24 @@ def option(
     return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "needs": conditions})
 
 
+def like(group: type, name: str, default: Any, **changes: Any) -> Any:
+    """The option ``name`` of a group of options, with another default, and perhaps other ``choices`` or ``needs``.
+
+    Examples
+    --------
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Options:
+    ...     steps: int = option(100, "Steps.")
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Config(Options):
+    ...     steps: int = like(Options, "steps", 400)
+    >>> Config().steps
+    400
+    """
+    (found,) = (one for one in dataclasses.fields(group) if one.name == name)
+    return option(default, **{**found.metadata, **changes})
+
+
 FILES = Needs("dataset", ("mnist", "cifar10"))
 """For options of images that are read from files."""
 SGD = Needs("optimiser", ("sgd",))
@@ -244,7 +320,7 @@ def check(config: Any) -> None:
                 )
 
 
-def load(name: str) -> Study[Any]:
+def load(name: str) -> Study[Any, Any]:
     """The study called ``name``: one of `polygeom.experiments.STUDIES`, or ``STUDY`` in any module by its full name.
 
     Raises
@@ -270,6 +346,17 @@ def load(name: str) -> Study[Any]:
     if not isinstance(study, Study):
         raise PolygeomError(f"study: the module {name!r} has no STUDY; end it with STUDY = Study(…)")
     return study
+
+
+def plain(value: Any) -> Any:
+    """A configuration or a case as JSON has it: dicts, lists, texts and numbers; ``msgspec.convert`` takes it back.
+
+    Examples
+    --------
+    >>> plain(Case(seed=3))
+    {'seed': 3, 'device': 'cpu'}
+    """
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def mean_and_deviation(table: pandas.DataFrame, by: Sequence[str], values: Sequence[str]) -> pandas.DataFrame:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from polygeom._version import __version__
 from polygeom.errors import PolygeomError
 from polygeom.experiments.folders import folder
+from polygeom.experiments.study import Case, plain
 from polygeom.storage.arrays import read_archive, write_archive
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ FOLDER = "weights"
 class _Keeper:
     target: Path
     study: str
-    case: Mapping[str, Any]
+    case: Case | Mapping[str, Any]
     count: int = 0
 
 
@@ -43,7 +44,7 @@ _keeper: ContextVar[_Keeper | None] = ContextVar("keeper", default=None)
 
 
 @contextmanager
-def keeping(target: str | None, study: str, case: Mapping[str, Any]) -> Iterator[None]:
+def keeping(target: str | None, study: str, case: Case | Mapping[str, Any]) -> Iterator[None]:
     """While a case of a study is measured: networks that are handed over go to a folder, nowhere if it is None."""
     token = _keeper.set(None if target is None else _Keeper(folder(target), study, case))
     try:
@@ -61,7 +62,7 @@ def keep_weights(module: nn.Module, name: str = "trained") -> None:
     network = getattr(module, "network", None) if type(module).__name__ == "NetworkModule" else None
     record = {
         "study": keeper.study,
-        "case": json.loads(json.dumps(dict(keeper.case))),
+        "case": plain(keeper.case),
         "name": name,
         "number": keeper.count,
         "module": type(module).__name__,
@@ -82,7 +83,7 @@ class KeptWeights:
     path:
         The file.
     study, case, name, number:
-        In which case of which study it was trained; which of the networks of that case it is.
+        In which case of which study it was trained, as plain data; which of the networks of that case it is.
     module:
         Name of its class.
     network:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polygeom._version import __version__
+from polygeom.answers import PROBABLE, PROVED, UNKNOWN, Answer
 from polygeom.engines.exact import ExactEngine
 from polygeom.engines.jets import JetEngine
 from polygeom.engines.symbolic import coefficient_map
@@ -27,7 +29,6 @@ from polygeom.network.text.maps import map_formula
 if TYPE_CHECKING:
     from polygeom.ideal.result import IdealResult
 
-PROVED, PROBABLE, UNKNOWN = "proved", "probable", "unknown"
 SMALL = 1e-9
 """Relative residual below which weights are taken to give the function."""
 STARTS = 12
@@ -36,7 +37,7 @@ _MOST_POLES = 64
 
 
 @dataclass(frozen=True)
-class Inclusion:
+class Inclusion(Answer):
     """The answer to "is F in the neurovariety?".
 
     Attributes
@@ -49,12 +50,21 @@ class Inclusion:
         What the answer rests on.
     residual:
         Relative distance of F to the closest function found by adjusting complex weights; None if that was not tried.
+    network, seed, version:
+        Whose neurovariety, and what reproduces the answer.
     """
 
     answer: bool | None
     status: str
     reason: str
     residual: float | None = None
+    network: str = ""
+    seed: int = 0
+    version: str = __version__
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
 
     def __str__(self) -> str:
         word = {True: "yes", False: "no", None: "unknown"}[self.answer]
@@ -73,6 +83,11 @@ def contains(function: Any, result: IdealResult, rng: int = 0) -> Inclusion:
     rng:
         Seed of the weights from which the function is sought.
     """
+    found = _contains(function, result, rng)
+    return replace(found, network=result.network, seed=rng)
+
+
+def _contains(function: Any, result: IdealResult, rng: int) -> Inclusion:
     coordinates = result.coordinates
     values = read_function(function, coordinates)
     exact = all(isinstance(c, Fraction) for c in values)

@@ -13,10 +13,11 @@ from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.points import Points
 from polygeom.ideal.inclusion import Inclusion, contains, integer_point
 from polygeom.ideal.proofs.certificate import certify
-from polygeom.ideal.result import TIMEOUT, IdealResult
+from polygeom.ideal.result import IdealResult
 from polygeom.ideal.search.search import Search
 from polygeom.ideal.workspace import Workspace
 from polygeom.network.text.maps import map_formula
+from polygeom.supervision import Status
 
 if TYPE_CHECKING:
     from sympy.polys.rings import PolyElement
@@ -203,8 +204,8 @@ class Neurovariety(Workspace):
     def _unfinished(self, search: Search) -> Exception:
         from polygeom.errors import BudgetError
 
-        status = search.result.status
-        limit = "timeout=" if status == TIMEOUT else "memory="
+        ended = search.result.ended
+        limit = "timeout=" if ended == Status.TIMEOUT else "memory="
         return BudgetError(
-            f"the search reached degree {search.interpolation.degree} ({status}); raise {limit} to go further"
+            f"the search reached degree {search.interpolation.degree} ({ended}); raise {limit} to go further"
         )

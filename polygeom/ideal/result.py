@@ -9,15 +9,10 @@ from typing import TYPE_CHECKING, Any
 from polygeom._version import __version__
 from polygeom.answers import PROVED, UNKNOWN, Answer
 from polygeom.ideal.grading.coordinates import Coordinates
+from polygeom.supervision import Status
 
 if TYPE_CHECKING:
     from sympy.polys.rings import PolyElement
-
-FINISHED = "finished"
-TIMEOUT = "timeout"
-MEMORY = "memory"
-CANCELLED = "cancelled"
-STATUSES = (FINISHED, TIMEOUT, MEMORY, CANCELLED)
 
 _SHOWN = 12
 _WIDTH = 100
@@ -66,8 +61,9 @@ class IdealResult(Answer):
         why there is no such statement.
     method:
         ``"interpolation"`` or ``"elimination"``, with its variant.
-    status:
-        ``"finished"``, ``"timeout"``, ``"memory"`` or ``"cancelled"``; what is listed was found before.
+    ended:
+        What became of the computation, a `polygeom.supervision.Status`: ``"ok"``, ``"timeout"``, ``"memory"`` or
+        ``"cancelled"``; what is listed was found before.
     hilbert_function:
         Dimension of degree 0, 1, … of the coordinate ring, as far as computed; empty if not.
     counts:
@@ -79,7 +75,7 @@ class IdealResult(Answer):
     elapsed:
         Seconds of wall time.
     message:
-        For a status other than finished: what stopped the computation and what to do.
+        For a computation that did not end with ok: what stopped it and what to do.
     version:
         polygeom's version.
     """
@@ -89,7 +85,7 @@ class IdealResult(Answer):
     complete_to: int
     completeness: str
     method: str
-    status: str = FINISHED
+    ended: str = Status.OK
     hilbert_function: tuple[int, ...] = ()
     counts: tuple[tuple[int, int], ...] = ()
     characteristic: int = 0
@@ -116,7 +112,7 @@ class IdealResult(Answer):
         return next(iter(self.seeds), None)
 
     @property
-    def standing(self) -> str:
+    def status(self) -> str:
         """``"proved"`` when the generators are proved to be the whole ideal, else ``"unknown"``."""
         return PROVED if self.complete and all(g.proved_member for g in self.generators) else UNKNOWN
 
@@ -131,7 +127,7 @@ class IdealResult(Answer):
             "network": self.network,
             "seed": self.seed,
             "version": self.version,
-            "standing": self.standing,
+            "status": self.status,
             "coordinates": list(self.coordinates.names),
             "generators": [
                 {
@@ -146,7 +142,7 @@ class IdealResult(Answer):
             "complete_to": self.complete_to,
             "completeness": self.completeness,
             "method": self.method,
-            "status": self.status,
+            "ended": str(self.ended),
             "hilbert_function": list(self.hilbert_function),
             "counts": {str(degree): number for degree, number in self.degrees.items()},
             "characteristic": self.characteristic,
@@ -161,8 +157,8 @@ class IdealResult(Answer):
         kinds = ", ".join(f"{number} of degree {degree}" for degree, number in self.degrees.items()) or "no equation"
         over = f" modulo {self.characteristic}" if self.characteristic else ""
         lines = [f"{self.network}: {kinds}{over}; {self.completeness}"]
-        if self.status != FINISHED:
-            lines.append(f"  {self.status}: {self.message}")
+        if self.ended != Status.OK:
+            lines.append(f"  {self.ended}: {self.message}")
         for generator in self.generators[:_SHOWN]:
             text = str(generator.polynomial)
             lines.append(

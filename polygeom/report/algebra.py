@@ -79,7 +79,7 @@ def _proof(result: DimensionResult) -> str:
 def explanation_section(result: DimensionResult) -> Section:
     """The chain of bounds behind a defect."""
     found = explain(result)
-    if found.status == NO_DEFECT:
+    if found.verdict == NO_DEFECT:
         lead = "Nothing is missing: the dimension is the expected one."
         return Section("Why this size?", lead)
     if found.verdict != EXPLAINED:

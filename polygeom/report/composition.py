@@ -73,7 +73,7 @@ class Portrait:
 _SUBTITLE = "Portrait of a polynomial network: how big, which equations, what it learns."
 
 
-def portrait(network: Network | str, *, training: bool | None = None, seconds: float = 40.0, rng: int = 0) -> Portrait:
+def portrait(network: Network | str, *, training: bool | None = None, timeout: float = 40.0, rng: int = 0) -> Portrait:
     """Everything polygeom can say quickly about one network.
 
     Parameters
@@ -82,7 +82,7 @@ def portrait(network: Network | str, *, training: bool | None = None, seconds: f
         A `Network` or its text.
     training:
         Whether to train it; None: if torch is installed and the network has at most `MOST_TRAINED` weights.
-    seconds:
+    timeout:
         About how long equations and training may take together.
     rng:
         Seed.
@@ -92,7 +92,7 @@ def portrait(network: Network | str, *, training: bool | None = None, seconds: f
     FormatError
         If the text is not a network.
     PolygeomError
-        If training is asked for without torch, or ``seconds`` is not positive.
+        If training is asked for without torch, or ``timeout`` is not positive.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def portrait(network: Network | str, *, training: bool | None = None, seconds: f
     """
     start = time.monotonic()
     network = as_network(network)
-    seconds = checks.seconds(seconds, "seconds")
+    timeout = checks.seconds(timeout)
     installed = find_spec("torch") is not None
     if training and not installed:
         raise MissingPackageError("training (unless training=False)", "torch")
@@ -112,14 +112,20 @@ def portrait(network: Network | str, *, training: bool | None = None, seconds: f
         dimension_section(network, result),
         explanation_section(result),
         identifiability_section(network),
-        equations_section(network, result, seconds / 4),
+        equations_section(network, result, timeout / 4),
     ]
     trained = training or (training is None and installed and network.parameter_count <= MOST_TRAINED)
     if trained:
         from polygeom.report.experiments import interpolation_section, kernel_section, recovery_section
 
         sections.append(kernel_section(network, result, rng))
-        sections.append(interpolation_section(network, result, rng, start + 0.6 * seconds))
-        sections.append(recovery_section(network, result, rng, start + seconds))
-    sections.append(generalisation_section(network, result, rng, time.monotonic() + 0.2 * seconds if trained else None))
+        sections.append(interpolation_section(network, result, rng, start + 0.6 * timeout))
+        sections.append(recovery_section(network, result, rng, start + timeout))
+    later = time.monotonic() + 0.2 * timeout if trained else None
+    sections.append(generalisation_section(network, result, rng, later))
+    from polygeom.report.surprises import surprises_section
+
+    surprising = surprises_section(network)
+    if surprising is not None:
+        sections.append(surprising)
     return Portrait(network.text, tuple(sections), rng, time.monotonic() - start)

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from polygeom.dimensions.frontier.result import Frontier
 
 
+_LIGHT = 0.6
+"""Where viridis is light enough for black letters."""
+
+
 def plot_defects(table: pandas.DataFrame, by: str = "activation", *, ax: Any = None) -> Any:
     """Bars: how many architectures have which positive defect, one group of bars for each value of ``by``.
 
@@ -64,12 +68,13 @@ def plot_map(table: pandas.DataFrame, pattern: str, degree: int | str, value: st
     axes = _axes(ax)
     cells = width_map(table, pattern, degree, value)
     numbers = cells.astype("Float64").to_numpy(dtype=float, na_value=float("nan"))
-    axes.imshow(numbers, origin="lower", aspect="auto", cmap="viridis")
+    image = axes.imshow(numbers, origin="lower", aspect="auto", cmap="viridis")
     axes.set_xticks(range(len(cells.columns)), cells.columns)
     axes.set_yticks(range(len(cells.index)), cells.index)
     for i, row in enumerate(cells.to_numpy()):
         for j, cell in enumerate(row):
-            axes.text(j, i, _label(cell), ha="center", va="center", color="white")
+            light = image.norm(numbers[i, j]) > _LIGHT
+            axes.text(j, i, _label(cell), ha="center", va="center", color="black" if light else "white")
     axes.set_xlabel(str(cells.columns.name))
     axes.set_ylabel(str(cells.index.name))
     axes.set_title(f"{value} of {pattern} r={degree}")

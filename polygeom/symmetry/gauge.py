@@ -21,17 +21,21 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
 from polygeom.network.graph import Network
-from polygeom.network.layers import Bias, Dense
+from polygeom.network.layers import Bias, Dense, Input, Polynomial, Power, Product, Sum
 from polygeom.network.text.maps import map_formula
 from polygeom.symmetry.exponents import Form, LinearSystem, combine, numbered_weights, weight_exponents
 from polygeom.symmetry.formulas import linear_rank
+from polygeom.symmetry.mixings import mixings, shifts
 
+MOST_LISTED = 2000
+"""Largest number of weights whose exponents are listed one by one where one for each layer would do."""
 MOST_ENTRIES = 1_000_000
 """Largest matrix of vector fields whose rank is computed; beyond it mixings are left out, and the bound stays valid."""
 
@@ -72,6 +76,7 @@ def scalings(network: Network) -> np.ndarray:
     return np.array(rows, dtype=object if large else np.int64).reshape(len(rows), network.parameter_count)
 
 
+@lru_cache(maxsize=4096)
 def torus_rank(network: Network) -> int:
     """Dimension of the torus of scalings; for a multilayer perceptron the number of hidden neurons, at no cost."""
     if network.widths is not None:
@@ -110,6 +115,8 @@ def gauge(network: Network) -> int:
         return _chain_gauge(network.parameter_count, network.widths, network.activation_degrees)
     if network.parameter_count == 0:
         return 0
+    if network.parameter_count > MOST_LISTED and (torus := layered_torus(network)) is not None:
+        return torus
     forms, free = weight_exponents(network)
     formula = map_formula(network)
     if formula is not None:
@@ -131,6 +138,55 @@ def _chain_gauge(parameters: int, widths: Sequence[int], degrees: Sequence[int])
             dimension += least * (first + width - least) - width
             first = least = width
     return parameters - (dimension + widths[-1])
+
+
+def layered_torus(network: Network) -> int | None:
+    """The dimension of the torus of scalings by one unknown for each layer, in time linear in the layers.
+
+    Full matrices of their own take up any scaling of what they read and make, and all other layers act on every feature
+    alike, so that the exponents of the i-th features satisfy the same equations for all i. None for other layers, and
+    where matrices can be mixed or biases shifted, unless there are too many of them.
+
+    >>> from polygeom.network import parse
+    >>> layered_torus(parse("[1000,1000,10] r=2 bias"))
+    1000
+    """
+    if len(network.input_shape) != 1 or any(node.shares is not None for node in network.nodes):
+        return None
+    system, forms, widths = LinearSystem(), list[Form](), list[int]()
+    for number, node in enumerate(network.nodes):
+        read = [forms[i] for i in node.inputs]
+        match node.layer:
+            case Input():
+                forms.append({})
+            case Dense(pattern=None):
+                forms.append({len(widths): 1})
+                widths.append(network.shapes[number][-1])
+            case Bias():
+                forms.append(read[0])
+            case Power(degree):
+                forms.append(combine({}, degree, read[0]))
+            case Polynomial(coefficients):
+                exponents = [k for k, c in enumerate(coefficients) if c]
+                for k in exponents[1:]:
+                    system.require(combine({}, k - exponents[0], read[0]))
+                forms.append(combine({}, exponents[0], read[0]))
+            case Sum():
+                for form in read[1:]:
+                    system.require(combine(form, -1, read[0]))
+                forms.append(read[0])
+            case Product():
+                total: Form = {}
+                for form in read:
+                    total = combine(total, 1, form)
+                forms.append(total)
+            case _:
+                return None
+    system.require(forms[-1])
+    mixed = sum(m * m for m, _, _ in mixings(network)) + sum(len(before) for before, _ in shifts(network))
+    if 0 < mixed * network.parameter_count <= MOST_ENTRIES:
+        return None
+    return sum(width for k, width in enumerate(widths) if not system.solves(k))
 
 
 def _rank(forms: Sequence[Form], most: int) -> int:
@@ -214,12 +270,12 @@ def _torus_fields(forms: Sequence[Form], values: np.ndarray) -> np.ndarray:
 
 def _fields(network: Network, most: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Random weights modulo the prime and at most ``most`` fields of mixings and shifts there; None without any."""
-    shifts = list(_shifts(network))
-    most -= sum(len(before) for before, _ in shifts)
-    groups = sorted(_mixings(network), key=lambda group: group[0])
+    moved = list(shifts(network))
+    most -= sum(len(before) for before, _ in moved)
+    groups = sorted(mixings(network), key=lambda group: group[0])
     while groups and sum(m * m for m, _, _ in groups) > most:
         groups.pop()
-    if most < 0 or not (groups or shifts):
+    if most < 0 or not (groups or moved):
         return None
     rng = random.Random(network.parameter_count)
     values = np.array([rng.randrange(1, _PRIME) for _ in range(network.parameter_count)], dtype=np.int64)
@@ -233,108 +289,10 @@ def _fields(network: Network, most: int) -> tuple[np.ndarray, np.ndarray] | None
                 for w in read:
                     mixing[i, j, w[:, j]] -= values[w[:, i]]
         rows.append(mixing.reshape(m * m, -1))
-    for before, after in shifts:
+    for before, after in moved:
         shift = np.zeros((len(before), len(values)), dtype=np.int64)
         shift[np.arange(len(before)), before] = 1
         for w, bias in after:
             shift[:, bias] -= values[w].T
         rows.append(shift)
     return values, np.concatenate(rows)
-
-
-def _mixings(network: Network) -> Iterator[tuple[int, list[np.ndarray], list[np.ndarray]]]:
-    """Values on which GL(m), m > 1, acts: m, the numbers of the weights before, ``(m, …)``, and after, ``(…, m)``."""
-    group, readers = _linear_groups(network), _readers(network)
-    weights = _FreeWeights(network)
-    members: dict[int, list[int]] = {}
-    for number, root in enumerate(group):
-        members.setdefault(root, []).append(number)
-    for root, numbers in members.items():
-        m = network.shapes[root][-1]
-        if m == 1 or root in (group[0], group[-1]):
-            continue
-        outside = dict.fromkeys(
-            n for number in numbers for n in readers[number] if not network.nodes[n].layer.mixes_through
-        )
-        made, read = [weights.before(n) for n in numbers], [weights.after(n) for n in outside]
-        if None not in made and None not in read:
-            yield m, [w for ws in made for w in ws or ()], [w for ws in read for w in ws or ()]
-
-
-def _linear_groups(network: Network) -> list[int]:
-    """For every node the first node whose features are mixed together with its own, across sums and biases."""
-    parent = list(range(len(network.nodes)))
-
-    def root(number: int) -> int:
-        while parent[number] != number:
-            parent[number] = parent[parent[number]]
-            number = parent[number]
-        return number
-
-    for number, node in enumerate(network.nodes):
-        if node.layer.mixes_through:
-            joined = [root(i) for i in (*node.inputs, number)]
-            for i in joined:
-                parent[i] = min(joined)
-    return [root(number) for number in range(len(parent))]
-
-
-def _readers(network: Network) -> list[list[int]]:
-    """For every node the nodes that read it."""
-    readers: list[list[int]] = [[] for _ in network.nodes]
-    for number, node in enumerate(network.nodes):
-        for i in dict.fromkeys(node.inputs):
-            readers[i].append(number)
-    return readers
-
-
-class _FreeWeights:
-    """Numbers of the weights of nodes whose matrices are full and serve one node only."""
-
-    def __init__(self, network: Network) -> None:
-        self._network, self._numbers = network, numbered_weights(network)
-        self._tied = {n for i, node in enumerate(network.nodes) if node.shares is not None for n in (i, node.shares)}
-
-    def of(self, number: int, local: str) -> np.ndarray:
-        """Numbers of one weight of the node."""
-        return self._numbers[self._network.weight_names[number][local]]
-
-    def own(self, number: int) -> bool:
-        """Whether the node shares its weights with no other."""
-        return number not in self._tied
-
-    def before(self, number: int) -> list[np.ndarray] | None:
-        """Weights whose rows make the features of the node, ``(m, …)``, None when these cannot be mixed."""
-        names = self._network.nodes[number].layer.rows(*self._input_shapes(number))
-        if names is None or (names and not self.own(number)):
-            return None
-        return [self.of(number, name).reshape(self._network.shapes[number][-1], -1) for name in names]
-
-    def after(self, number: int) -> list[np.ndarray] | None:
-        """Weights whose columns read the features that the node takes in, ``(…, m)``, None when it reads otherwise."""
-        shapes = self._input_shapes(number)
-        names = self._network.nodes[number].layer.columns(*shapes)
-        if names is None or not self.own(number):
-            return None
-        return [self.of(number, name).reshape(-1, shapes[0][-1]) for name in names]
-
-    def _input_shapes(self, number: int) -> list[tuple[int, ...]]:
-        return [self._network.shapes[i] for i in self._network.nodes[number].inputs]
-
-
-def _shifts(network: Network) -> Iterator[tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]]:
-    """Biases read by dense layers with biases of their own: ``b ↦ b + v`` and, after each ``W``, ``b′ ↦ b′ - W v``."""
-    weights, readers = _FreeWeights(network), _readers(network)
-
-    def bias(number: int) -> bool:
-        return isinstance(network.nodes[number].layer, Bias) and weights.own(number)
-
-    for number in range(len(network.nodes) - 1):
-        if not bias(number):
-            continue
-        pairs = [(n, readers[n]) for n in readers[number]]
-        if all(weights.after(n) and isinstance(network.nodes[n].layer, Dense) for n, _ in pairs) and all(
-            len(next_) == 1 and bias(next_[0]) for _, next_ in pairs
-        ):
-            after = [(weights.of(n, "W"), weights.of(next_[0], "b")) for n, next_ in pairs]
-            yield weights.of(number, "b"), after

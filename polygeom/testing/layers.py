@@ -9,8 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.compute import dimension
-from polygeom.dimensions.proofs.certificate import certify, plain_text
+from polygeom.dimensions.proofs.certificate import certify
 from polygeom.dimensions.proofs.jacobians import jacobian as recorded
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.programs import read

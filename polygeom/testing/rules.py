@@ -11,14 +11,13 @@ from msgspec import convert
 from polygeom.dimensions.bounds.architecture import parameters_bound
 from polygeom.dimensions.bounds.bound import RULES, Bound, Case, Instance, Rule
 from polygeom.dimensions.bounds.catalogue import catalogue
-from polygeom.dimensions.bounds.search import check_for, reductions, upper_bound
-from polygeom.dimensions.counts import Degrees, Widths
+from polygeom.dimensions.bounds.graphs import plain_text
+from polygeom.dimensions.bounds.search import check_for, part_bound, reductions
 from polygeom.dimensions.explain import steps
-from polygeom.dimensions.proofs.certificate import plain_text
+from polygeom.dimensions.proofs.graphs.bounds import bound_holds
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.programs import read
 from polygeom.dimensions.proofs.rules import Step
-from polygeom.dimensions.proofs.symmetries import bound_holds
 from polygeom.engines.symbolic import jacobian_rank
 from polygeom.network import Network, mlp, parse
 
@@ -65,12 +64,12 @@ def _instances(rule: Rule, case: Case | str) -> tuple[Network, list[Instance]]:
 
 
 def _check_instance(rule: Rule, network: Network, instance: Instance) -> None:
-    truth, said = jacobian_rank(network), instance.constant + sum(_dimension(*part) for part in instance.parts)
+    truth, said = jacobian_rank(network), instance.constant + sum(map(_dimension, instance.parts))
     where = f"{rule.name} at layer {instance.layer}" if instance.layer else rule.name
     assert said >= truth, f"{where} says dim ≤ {said}, but it is {truth}: {network}"
     assert said == truth or not rule.equality, f"{where} is called an equality, but {said} is not {truth}: {network}"
     widths, degrees = (network.widths or (), network.activation_degrees or ())
-    parts = tuple(upper_bound(*part) for part in instance.parts)
+    parts = tuple(part_bound(part, True) for part in instance.parts)
     value = instance.constant + sum(part.value for part in parts)
     bound = Bound(value, rule.name, widths, degrees, instance.layer, parts)
     assert next(steps(bound)).meaning == rule.meaning
@@ -85,5 +84,8 @@ def _check_instance(rule: Rule, network: Network, instance: Instance) -> None:
     assert bound_holds(read(plain_text(network)), claim, Budget(60, 2**30)), f"certificates do not accept {bound}"
 
 
-def _dimension(widths: Widths, degrees: Degrees) -> int:
+def _dimension(part: Case | Network) -> int:
+    if isinstance(part, Network):
+        return jacobian_rank(part)
+    widths, degrees = part
     return jacobian_rank(mlp(widths, degrees)) if len(widths) > 2 else widths[0] * widths[1]

@@ -76,8 +76,10 @@ def honest() -> tuple[Data, ...]:
 
 @lru_cache(maxsize=1)
 def _written() -> tuple[str, ...]:
-    """The same as text: reading one is the fastest copy."""
-    return tuple(map(json.dumps, honest()))
+    """The same as text, which is copied fastest; the one that takes longest to check comes up a third as often."""
+    longest = max(map(len, map(json.dumps, honest())))
+    texts = [text for text in map(json.dumps, honest()) for _ in range(1 if len(text) == longest else 3)]
+    return tuple(texts)
 
 
 # --- one change

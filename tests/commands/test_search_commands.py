@@ -37,8 +37,8 @@ def test_frontier_prints_the_list_and_a_certificate_that_verifies(tmp_path: Path
 
 
 def test_frontier_stops_in_time_and_goes_on_from_its_state(tmp_path: Path, capsys: Capture) -> None:
-    command = ["frontier", "2", "2", "-r", "2", "-L", "6", "--state", str(tmp_path / "state.jsonl"), "-q"]
-    assert run([*command, "--seconds", "1e-9"]) == 1
+    command = ["frontier", "2", "2", "-r", "2", "-L", "6", "--journal", str(tmp_path / "state.jsonl"), "-q"]
+    assert run([*command, "--timeout", "1e-9"]) == 1
     assert "undecided" in capsys.readouterr().out
     assert run([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["claim"] == {"complete": True, "count": 4}
@@ -49,14 +49,14 @@ def test_an_interrupted_frontier_says_how_to_go_on(monkeypatch: pytest.MonkeyPat
         raise KeyboardInterrupt
 
     monkeypatch.setattr("polygeom.dimensions.frontier.search.frontier", interrupt)
-    assert run(["frontier", "2", "1", "-r", "2", "-L", "6", "--state", "x.jsonl"]) == 130
+    assert run(["frontier", "2", "1", "-r", "2", "-L", "6", "--journal", "x.jsonl"]) == 130
     assert "go on from x.jsonl" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_process_leaves_a_state_to_go_on_from(sign: signal.Signals, tmp_path: Path, capsys: Capture) -> None:
     state = tmp_path / "state.jsonl"
-    options = ["frontier", "2", "2", "-r", "2", "-L", "7", "--state", str(state), "--json"]
+    options = ["frontier", "2", "2", "-r", "2", "-L", "7", "--journal", str(state), "--json"]
     process = subprocess.Popen([sys.executable, "-m", "polygeom", *options], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and (not state.exists() or state.stat().st_size < 400):

@@ -90,6 +90,17 @@ class Learned(nn.Module):
         return torch.cat([(x * self.s).unsqueeze(1) * self.mask, x.unsqueeze(1) + self.c], dim=1).mean(dim=-1)
 
 
+class Shifted(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(3, 2, bias=False)
+        self.register_buffer("shift", torch.tensor([-1.0, 0.25, 1e-3]))
+        self.register_buffer("mix", torch.tensor([[0.0, -1.5, 1.0], [2.0, 0.0, 0.5], [1.0, 1.0, 1.0]]))
+
+    def forward(self, x: Any) -> Any:
+        return self.last((x @ self.mix + self.shift) ** 2)
+
+
 MODELS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "sequential": (nn.Sequential(nn.Linear(3, 4), Square(), nn.Linear(4, 1)), (3,)),
     "functional": (Functional(), (3,)),
@@ -99,6 +110,7 @@ MODELS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "heads": (Heads(), (3, 4)),
     "einsum": (Quadratic(), (3,)),
     "parameters": (Learned(), (3,)),
+    "constants": (Shifted(), (3,)),
     "batch norm": (nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), (3,)),
     "rational": (nn.Sequential(nn.Linear(3, 2, bias=False), type("R", (nn.Module,), {"forward": lambda _, x: 1 / x})()),
                  (3,)),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ from polygeom.experiments import STUDIES, load_weights, run  # noqa: E402
 from polygeom.experiments.algebra import descent_in_dimension  # noqa: E402
 from polygeom.experiments.coordinate.dynamics import Model  # noqa: E402
 from polygeom.experiments.running import Run, measure_all  # noqa: E402
-from polygeom.experiments.study import load  # noqa: E402
+from polygeom.experiments.study import load, plain  # noqa: E402
 from polygeom.experiments.weights import KeptWeights, keep_weights, keeping  # noqa: E402
 from polygeom.network import parse  # noqa: E402
 
@@ -26,20 +28,21 @@ from polygeom.network import parse  # noqa: E402
 def test_kept_weights_are_those_that_gave_the_rows(tmp_path: Path) -> None:
     """A network of polygeom comes back by itself."""
     config = descent_in_dimension.Config(families=("product",), restarts=1, steps=4, test_points=10)
-    case = descent_in_dimension.cases(config)[1] | {"seed": 3, "device": "cpu"}
-    (plain,) = descent_in_dimension.measure(case)
+    case = replace(descent_in_dimension.cases(config)[1], seed=3)
+    (before,) = descent_in_dimension.measure(case)
     with keeping(str(tmp_path / "weights"), "descent-in-dimension", case):
         (row,) = descent_in_dimension.measure(case)
-    assert row == plain
+    assert row == before
     (one,) = load_weights(tmp_path)
-    assert (one.study, one.case, one.network) == ("descent-in-dimension", case, row["network"])
+    assert (one.study, one.case, one.network) == ("descent-in-dimension", plain(case), row["network"])
     family, network = descent_in_dimension.FAMILIES["product"], parse(row["network"])
     x, y, *_ = descent_in_dimension.labels(
-        network.input_dimension, network.output_dimension, family.samples, 10, case["label_noise"], 3
+        network.input_dimension, network.output_dimension, family.samples, 10, case.label_noise, 3
     )
     assert float((one.to_torch()(x) - y).square().mean().detach()) == pytest.approx(row["train"], rel=1e-9)
 
 
+@pytest.mark.usefixtures("here")
 def test_a_run_keeps_weights_once_and_other_modules_take_them_back(tmp_path: Path) -> None:
     flags = ("visualize_regions", "hyperplanes", "boundary", "param_norms")
     options = {"images": ("random",), "size": 8, "models": ("relu:raw",), "neurons": 5, "epochs": 2, "inradius": 0}
@@ -50,9 +53,10 @@ def test_a_run_keeps_weights_once_and_other_modules_take_them_back(tmp_path: Pat
         stamp = one.path.stat().st_mtime_ns
     assert (one.path.stat().st_mtime_ns, failures) == (stamp, ())
     assert (one.study, one.network) == ("coordinate", None)
-    model = Model.parse(one.case["model"])
-    inputs = model.encode((8, 8), one.case, one.case["seed"])
-    module = one.load_into(model.build(inputs.shape[1], 3, one.case, 99))
+    case = msgspec.convert(one.case, plan.study.case)
+    model = Model.parse(case.model)
+    inputs = model.encode((8, 8), case)
+    module = one.load_into(model.build(inputs.shape[1], 3, replace(case, seed=99)))
     (drawn,) = table[table["array"] == "image"]["data"]
     np.testing.assert_allclose(module(inputs).detach().reshape(8, 8, 3).numpy(), drawn, atol=1e-4)
     with pytest.raises(PolygeomError, match="no network of polygeom"):

@@ -38,7 +38,7 @@ def test_affine_and_constant_outputs(text: str) -> None:
     degree, h_vector = EDGES[text]
     variety = Neurovariety(text)
     result = variety.ideal(timeout=60)
-    assert (result.status, result.complete) == ("finished", True)
+    assert (result.ended, result.complete) == ("ok", True)
     assert variety.h_vector == h_vector
     point = variety.random_point()
     assert variety.contains(point).answer is True
@@ -56,7 +56,7 @@ def test_a_fixed_linear_part_is_told_apart() -> None:
     variety = Neurovariety(PARABOLA)
     assert variety.contains("x1^2 + x1").answer is True
     assert variety.contains("x1^2 + 2*x1").answer is False
-    assert portrait(PARABOLA, training=False, seconds=20).as_dict()
+    assert portrait(PARABOLA, training=False, timeout=20).as_dict()
 
 
 def test_every_arrangement_once_and_at_once() -> None:
@@ -111,7 +111,7 @@ def test_searches_end_in_time_with_what_they_have(text: str) -> None:
     search = interpolate(text, timeout=4)
     assert time.monotonic() - started < 4 + 2
     result = search.result
-    assert result.status in ("finished", "timeout")
+    assert result.ended in ("ok", "timeout")
     assert result.degrees == ({3: 15730} if text.startswith("[12") else {2: 276})
     if len(result.generators) < sum(result.degrees.values()):
         assert "equations were written out" in result.message

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 
@@ -112,9 +115,14 @@ BY_LAYERS = {
 POINTWISE = {"custom": (lambda: seeded(Custom), (3,))}
 
 
+@cache
+def _made(name: str) -> nn.Module:
+    return {**BY_LAYERS, **POINTWISE}[name][0]()
+
+
 def case(name: str, count: int = 7) -> tuple[nn.Module, Tensor]:
-    make, shape = {**BY_LAYERS, **POINTWISE}[name]
-    module = make()
+    """A module of one's own, and points."""
+    module, shape = copy.deepcopy(_made(name)), {**BY_LAYERS, **POINTWISE}[name][1]
     shape = module.network.input_shape if shape is None else shape
     return module, torch.randn((count, *shape), generator=torch.Generator().manual_seed(5), dtype=torch.float64)
 

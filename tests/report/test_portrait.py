@@ -35,7 +35,7 @@ def algebra() -> Portrait:
 
 @pytest.fixture(scope="module")
 def trained() -> Portrait:
-    return portrait("[2,2,3] r=2", seconds=20)
+    return portrait("[2,2,3] r=2", timeout=20)
 
 
 def test_the_facts_are_those_of_the_dimension_engine(algebra: Portrait) -> None:
@@ -117,7 +117,7 @@ def test_the_truth_is_found_from_enough_samples_on(trained: Portrait) -> None:
 
 @needs_torch
 def test_the_same_seed_gives_the_same_page() -> None:
-    one, other = (portrait("[2,2,1] r=2", seconds=30, rng=3).as_dict() for _ in range(2))
+    one, other = (portrait("[2,2,1] r=2", timeout=30, rng=3).as_dict() for _ in range(2))
     assert one == other
 
 
@@ -195,7 +195,7 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     [
         (["[3,2,1 r=2"], "[3,2,1 r=2"),
         (["[3,2,1] r=2", "--html", "/nonexistent/page.html"], "--html: no folder"),
-        (["[3,2,1] r=2", "--seconds", "0"], "seconds must be a positive number"),
+        (["[3,2,1] r=2", "--timeout", "0"], "timeout must be a positive number"),
         (["[3,2,1] r=2", "--no-training", "--html", "/"], "--html: cannot write"),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -36,14 +35,15 @@ def contains(
     """
     check_timeout(timeout)
     answer = _answer(network, function, max_degree, timeout, seed)
-    click.echo(json.dumps(asdict(answer)) if as_json else str(answer))
+    click.echo(json.dumps(answer.as_dict()) if as_json else str(answer))
     return EXIT[answer.answer]
 
 
 def _answer(network: str, function: str, max_degree: int | None, timeout: float | None, seed: int) -> Inclusion:
+    from polygeom.answers import UNKNOWN
     from polygeom.ideal import Neurovariety
     from polygeom.ideal.grading.coordinates import Coordinates
-    from polygeom.ideal.inclusion import UNKNOWN, Inclusion
+    from polygeom.ideal.inclusion import Inclusion
     from polygeom.ideal.reading import read_function
 
     with ticking("looking for equations", shows_progress()):
@@ -59,4 +59,5 @@ def _answer(network: str, function: str, max_degree: int | None, timeout: float 
             "seed": seed,
         }
         found = within("polygeom.ideal.task:contains", argument, timeout)
-    return Inclusion(None, UNKNOWN, f"stopped after {timeout:g} s") if found is None else Inclusion(**found)
+    stopped = Inclusion(None, UNKNOWN, f"stopped after {timeout:g} s", network=network, seed=seed)
+    return stopped if found is None else Inclusion(**found)

@@ -12,6 +12,7 @@ import click
 from polygeom.commands.inputs import network_texts, takes_maps
 from polygeom.commands.limits import check_timeout, shows_progress, ticking, within
 from polygeom.errors import PolygeomError
+from polygeom.storage.durable import output_file
 
 if TYPE_CHECKING:
     from polygeom.dimensions import DimensionResult
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--memory", metavar="SIZE", help="Most memory for one Jacobian, such as 2GB.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Stop each network after so many seconds.")
 @click.option("--certificate", metavar="FILE", help="Write a certificate that polygeom verify checks (one network).")
+@click.option("--at", metavar="FILE", help="Exact rank at the weights in FILE, or at dead, equal, dead:2, … neurons.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
 @takes_maps
 def dim(
@@ -37,6 +39,7 @@ def dim(
     memory: str | None,
     timeout: float | None,
     certificate: str | None,
+    at: str | None,
     quiet: bool,
 ) -> int:
     """Affine dimension of the neurovariety of each NETWORK, with proved bounds.
@@ -51,8 +54,18 @@ def dim(
     The answer is proved when the rank of an integer Jacobian meets a theorem's upper bound; otherwise it is
     probable, with a proved bound for the probability of error. A network that is not finished within --timeout is
     said so, with the bounds that are proved; the exit status is then 1.
+
+    With --at the rank of the derivative at given weights is computed instead, over the rational numbers: how many
+    dimensions small changes of these weights reach. FILE is JSON, {"W1": [[1, 2], [3, "1/2"]], "W2": [[1, 1]]}, or an
+    .npz archive with one array for each weight.
     """
     check_timeout(timeout)
+    if at is not None:
+        if (certificate, timeout, memory, method, error) != (None, None, None, "auto", 1e-9):
+            raise PolygeomError(
+                "--at: the rank at given weights has no other options than --seed and --json; leave them out"
+            )
+        return _ranks_at(networks, at, seed, as_json)
     if certificate is not None:
         _check_certificate(networks, certificate)
     limit = None if memory is None else _bytes(memory)
@@ -76,6 +89,17 @@ def dim(
     if certificate is not None and result is not None:
         _certify(result, seed, ends, certificate)
     return 1 if failed else 0
+
+
+def _ranks_at(networks: tuple[str, ...], at: str, seed: int, as_json: bool) -> int:
+    from polygeom.dimensions.special import SPECIAL, rank_at, read_weights, special_weights
+
+    for text in network_texts(networks):
+        special = at.partition(":")[0] in SPECIAL and not Path(at).exists()
+        weights = special_weights(text, at, rng=seed) if special else read_weights(at)
+        found = rank_at(text, weights, rng=seed)
+        click.echo(json.dumps(found.as_dict()) if as_json else str(found))
+    return 0
 
 
 def _certify(result: DimensionResult, seed: int, ends: float | None, path: str) -> None:
@@ -128,8 +152,7 @@ def _check_certificate(networks: tuple[str, ...], path: str) -> None:
         raise PolygeomError(
             f"--certificate is for one network, got {len(networks)}; write polygeom dim NETWORK --certificate FILE"
         )
-    if not Path(path).resolve().parent.is_dir():
-        raise PolygeomError(f"--certificate: no folder {Path(path).parent}; write a path in a folder that exists")
+    output_file(path, "--certificate")
 
 
 def _bytes(memory: str) -> int | None:

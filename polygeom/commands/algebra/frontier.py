@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from polygeom.errors import PolygeomError
+from polygeom.storage.durable import output_file
 
 if TYPE_CHECKING:
     from polygeom.dimensions.frontier.result import Frontier
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 @click.argument("outputs", type=int)
 @click.option("--degree", "-r", required=True, metavar="R|R1,R2,…", help="Activation degree, or one for each layer.")
 @click.option("--depth", "-L", required=True, type=int, help="Number of weight matrices, at least 2.")
-@click.option("--state", metavar="FILE", help="Keep every fact in FILE; the same command goes on where it stopped.")
-@click.option("--seconds", type=float, help="Stop after this time and say what is undecided.")
+@click.option("--journal", metavar="FILE", help="Keep every fact in FILE; the same command goes on where it stopped.")
+@click.option("--timeout", type=float, help="Stop after this time and say what is undecided.")
 @click.option("--certificate", metavar="FILE", help="Write the proof, which polygeom verify checks.")
 @click.option("--excluded", is_flag=True, help="Also print what excludes all other architectures.")
 @click.option("--json", "as_json", is_flag=True, help="The certificate as JSON on standard output instead of text.")
@@ -33,8 +33,8 @@ def frontier(
     outputs: int,
     degree: str,
     depth: int,
-    state: str | None,
-    seconds: float | None,
+    journal: str | None,
+    timeout: float | None,
     certificate: str | None,
     excluded: bool,
     as_json: bool,
@@ -53,13 +53,19 @@ def frontier(
     """
     from polygeom.dimensions.frontier.search import frontier as search
 
+    if certificate is not None:
+        output_file(certificate, "--certificate")
     board = _Board(quiet)
     degrees = _degrees(degree)
     try:
-        found = search(inputs, outputs, degrees, depth, state=state, seconds=seconds, progress=board.tell, rng=seed)
+        found = search(inputs, outputs, degrees, depth, journal=journal, timeout=timeout, progress=board.tell, rng=seed)
     except KeyboardInterrupt:
         board.close()
-        kept = f"run the same command again to go on from {state}" if state else "use --state FILE to be able to go on"
+        kept = (
+            f"run the same command again to go on from {journal}"
+            if journal
+            else "use --journal FILE to be able to go on"
+        )
         click.echo(f"polygeom: interrupted; {kept}", err=True)
         raise
     board.close()
@@ -91,10 +97,9 @@ def _report(found: Frontier, *, excluded: bool, as_json: bool) -> None:
 
 
 def _write(found: Frontier, path: str) -> None:
-    try:
-        Path(path).write_text(json.dumps(found.certificate(), separators=(",", ":")) + "\n", encoding="ascii")
-    except OSError as error:
-        raise PolygeomError(f"--certificate: cannot write {path}: {error.strerror}; name a file in a folder") from error
+    from polygeom.dimensions.proofs.certificate import write_certificate
+
+    write_certificate(found.certificate(), path)
     click.echo(f"certificate written to {path}; check it with polygeom verify {path}", err=True)
 
 

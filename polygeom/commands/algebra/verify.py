@@ -48,7 +48,5 @@ def verify(files: tuple[str, ...], timeout: float, memory: str, quiet: bool, sta
             continue
         statuses.append(VALID if outcome.valid else NOT_VALID)
         if not quiet:
-            click.echo(f"{file}: {'valid' if outcome.valid else 'NOT VALID'}: {outcome.claim}")
-            for line in outcome.checks:
-                click.echo(f"  {line}")
+            click.echo(f"{file}: {outcome}")
     return max(statuses)

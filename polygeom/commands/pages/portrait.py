@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from importlib.util import find_spec
-from pathlib import Path
 
 import click
 
-from polygeom.errors import MissingPackageError, PolygeomError
+from polygeom.errors import MissingPackageError
+from polygeom.storage.durable import output_file, write_file
 
 
 @click.command()
@@ -16,9 +16,9 @@ from polygeom.errors import MissingPackageError, PolygeomError
 @click.option("--html", "html_file", metavar="FILE", help="Also write the page, with figures, as one HTML file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the page as JSON.")
 @click.option("--no-training", is_flag=True, help="Leave out what is measured by training.")
-@click.option("--seconds", default=40.0, show_default=True, help="About how long equations and training may take.")
+@click.option("--timeout", default=40.0, show_default=True, help="About how long equations and training may take.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
-def portrait(network: str, html_file: str | None, as_json: bool, no_training: bool, seconds: float, seed: int) -> None:
+def portrait(network: str, html_file: str | None, as_json: bool, no_training: bool, timeout: float, seed: int) -> None:
     """One page about NETWORK: its dimension with proof, defect, identifiability, equations, the spectrum of its tangent
     kernel, and two small training experiments.
 
@@ -28,15 +28,11 @@ def portrait(network: str, html_file: str | None, as_json: bool, no_training: bo
 
     if html_file is not None and find_spec("matplotlib") is None:
         raise MissingPackageError("--html", "matplotlib")
-    if html_file is not None and not Path(html_file).resolve().parent.is_dir():
-        raise PolygeomError(f"--html: no folder {Path(html_file).parent}; write a path in a folder that exists")
-    page = compute(network, training=False if no_training else None, seconds=seconds, rng=seed)
     if html_file is not None:
-        text = page.to_html()
-        try:
-            Path(html_file).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise PolygeomError(f"--html: cannot write {html_file}: {error.strerror}; write another path") from error
+        output_file(html_file, "--html")
+    page = compute(network, training=False if no_training else None, timeout=timeout, rng=seed)
+    if html_file is not None:
+        write_file(html_file, page.to_html().encode(), "--html")
     click.echo(json.dumps(page.as_dict()) if as_json else page.to_text(), nl=as_json)
     if html_file is not None:
         click.echo(f"written to {html_file}", err=True)

@@ -155,7 +155,7 @@ def _metavar(hint: Any) -> str:
 
 
 def _run(
-    study: Study[Any],
+    study: Study[Any, Any],
     changes: dict[str, Any],
     config_file: str | None,
     device: str | None,
@@ -179,7 +179,7 @@ def _run(
         click.echo(str(result))
         click.echo(f"written to {result.folder}: {', '.join(result.files)}", err=True)
     for failure in result.failures[:10]:
-        case = ", ".join(f"{key}={value}" for key, value in failure["case"].items() if not isinstance(value, dict))
+        case = ", ".join(f"{key}={value}" for key, value in dataclasses.asdict(failure["case"]).items())
         click.echo(f"polygeom: {failure['status']}: {failure['message']} ({case})", err=True)
     if result.failures:
         click.echo(f"polygeom: {len(result.failures)} cases failed and are not in the table", err=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from polygeom.errors import PolygeomError
+from polygeom.storage.durable import output_file, write_file
 
 if TYPE_CHECKING:
     import pandas
@@ -22,6 +23,7 @@ SHOWN = ("network", "ambient_dimension", "expected_dimension", "dimension", "def
 @click.option("--check", type=int, metavar="N", help="Compute N random rows again and compare.")
 @click.option("--rebuild", is_flag=True, help="Compute the whole atlas again and write it to --out.")
 @click.option("--workers", default=1, show_default=True, help="Processes that compute, for --rebuild.")
+@click.option("--html", metavar="FILE", help="Write the rows kept as a page to explore: one file that loads no other.")
 @click.option("--seed", default=0, show_default=True, help="Which rows --check draws.")
 def atlas(
     where: tuple[str, ...],
@@ -31,6 +33,7 @@ def atlas(
     check: int | None,
     rebuild: bool,
     workers: int,
+    html: str | None,
     seed: int,
 ) -> int:
     """Dimension, defect, filling and identifiability of all small multilayer perceptrons.
@@ -38,6 +41,7 @@ def atlas(
     \b
     Without options: what the atlas contains, and the share of rows that are proved.
       polygeom atlas --where "defect > 3" --where "depth = 3"
+      polygeom atlas --html atlas.html
       polygeom atlas --check 200
       polygeom atlas --rebuild --workers 2 --out atlas.csv.gz
     """
@@ -50,11 +54,13 @@ def atlas(
     table = load_atlas()
     if check is not None:
         return _check(table, check, seed)
-    if not where and columns is None:
-        click.echo(summary(table))
-        return 0
     for condition in where:
         table = table[select(table, condition)]
+    if html is not None:
+        _explore(table, html)
+    if (not where and columns is None) or html is not None:
+        click.echo(summary(table))
+        return 0
     if out is not None:
         _save(table, out)
     elif columns is not None:
@@ -66,10 +72,15 @@ def atlas(
 
 
 def _save(table: pandas.DataFrame, path: str) -> None:
-    try:
-        table.to_csv(path, index=False)
-    except OSError as error:
-        raise PolygeomError(f"--out: cannot write {path}: {error}; name a file in a folder that exists") from error
+    write_file(path, table.to_csv(index=False).encode(), "--out")
+
+
+def _explore(table: pandas.DataFrame, path: str) -> None:
+
+    from polygeom.report.explorer import explorer_page
+
+    write_file(path, explorer_page(table).encode(), "--html")
+    click.echo(f"{len(table)} networks written to {path}: open it in a browser", err=True)
 
 
 def summary(table: pandas.DataFrame) -> str:
@@ -110,10 +121,8 @@ def _rebuild(out: str | None, workers: int) -> int:
             shown = done * 20 // total
             click.echo(f"atlas: {done} of {total} rows", err=True)
 
-    try:
-        count = write_atlas(build_atlas(workers=workers, progress=progress), out)
-    except OSError as error:
-        raise PolygeomError(f"--out: cannot write {out}: {error.strerror}; name a file in a folder") from error
+    output_file(out, "--out")
+    count = write_atlas(build_atlas(workers=workers, progress=progress), out)
     from polygeom.tables.atlas import load_atlas
 
     click.echo(f"{count} rows written to {out}", err=True)

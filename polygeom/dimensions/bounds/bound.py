@@ -16,6 +16,7 @@ from polygeom.errors import PolygeomError
 from polygeom.network import Network
 
 _LONGEST_TEXT = 300
+_LONGEST_SUBJECT = 60
 
 Case = tuple[Widths, Degrees]
 """A perceptron without biases: its widths and activation degrees."""
@@ -34,9 +35,11 @@ class Bound:
     widths, degrees:
         The architecture that is bounded; empty for networks that are not plain perceptrons.
     layer:
-        The hidden layer at which the rule is applied; 0 where it has none.
+        The hidden layer, or the node of a network of another kind, at which the rule is applied; 0 where it has none.
     parts:
-        Bounds of the smaller architectures that the rule uses, in the order of its statement.
+        Bounds of the smaller networks that the rule uses, in the order of its statement.
+    network:
+        The text of a part that is no plain perceptron; empty for perceptrons and for the network that is asked about.
     """
 
     value: int
@@ -45,15 +48,20 @@ class Bound:
     degrees: Degrees
     layer: int = 0
     parts: tuple[Bound, ...] = ()
+    network: str = ""
 
     def __str__(self) -> str:
         """One line of at most a few hundred characters: ``rotations, from (4,5,3) ≤ 29 [Segre–Veronese]``."""
-        text = f"{self.rule} at layer {self.layer}" if self.layer else self.rule
+        place = "layer" if self.widths else "node"
+        text = f"{self.rule} at {place} {self.layer}" if self.layer else self.rule
         if self.parts:
-            text += ", from " + " and ".join(
-                f"({','.join(map(str, part.widths))}) ≤ {part.value} [{part}]" for part in self.parts
-            )
+            text += ", from " + " and ".join(f"{part.subject} ≤ {part.value} [{part}]" for part in self.parts)
         return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+
+    @property
+    def subject(self) -> str:
+        """What is bounded, in a few characters: ``(4,5,3)``, a text, or the first and the last layers of a program."""
+        return subject(self.widths, self.network)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `bound_from_dict` reads it back."""
@@ -64,7 +72,15 @@ class Bound:
             "degrees": list(self.degrees),
             "layer": self.layer,
             "parts": [part.as_dict() for part in self.parts],
+            **({"network": self.network} if self.network else {}),
         }
+
+
+def subject(widths: Widths, network: str) -> str:
+    """A perceptron by its widths, another network by its text, the middle of which is left out where it is long."""
+    if not network:
+        return f"({','.join(map(str, widths))})"
+    return network if len(network) <= _LONGEST_SUBJECT else f"{network[: _LONGEST_SUBJECT // 2]}…{network[-20:]}"
 
 
 def bound_from_dict(data: dict[str, Any]) -> Bound:
@@ -76,6 +92,7 @@ def bound_from_dict(data: dict[str, Any]) -> Bound:
         tuple(map(int, data["degrees"])),
         int(data["layer"]),
         tuple(bound_from_dict(part) for part in data["parts"]),
+        str(data.get("network", "")),
     )
 
 
@@ -83,7 +100,7 @@ class Instance(NamedTuple):
     """One inequality ``dim V ≤ constant + Σ dim V(part)``, applied at a hidden layer (0 where it has none)."""
 
     constant: int
-    parts: tuple[Case, ...] = ()
+    parts: tuple[Case | Network, ...] = ()
     layer: int = 0
 
 

@@ -39,8 +39,8 @@ def frontier(
     degree: int | Sequence[int],
     depth: int,
     *,
-    state: str | os.PathLike[str] | None = None,
-    seconds: float | None = None,
+    journal: str | os.PathLike[str] | None = None,
+    timeout: float | None = None,
     progress: Progress | None = None,
     error: float = 1e-9,
     rng: int = 0,
@@ -56,10 +56,10 @@ def frontier(
         The activation degree, or one for each of the ``depth - 1`` hidden layers.
     depth:
         Number of weight matrices ``L``, at least 2.
-    state:
+    journal:
         A file in which every fact found is kept, one line each, on the disk before the search goes on. The same
         call with the same file goes on where it was interrupted and gives the same result.
-    seconds:
+    timeout:
         Stop after about this time; what is undecided is then listed in the result.
     progress:
         Called after each decision with the numbers of architectures found, boxes excluded, architectures undecided.
@@ -76,7 +76,7 @@ def frontier(
     BudgetError
         If the ambient dimension is above 20,000.
     PolygeomError
-        If an argument is out of its range, or the state file cannot be used.
+        If an argument is out of its range, or the journal cannot be used.
 
     Notes
     -----
@@ -89,21 +89,21 @@ def frontier(
     (2,*,*,*,*,1) r=2: 1 minimal filling architecture of dimension 17, complete (4 boxes excluded by bounds)
       (2,3,3,3,2,1)
     """
-    degrees = _checked(inputs, outputs, degree, depth, seconds)
+    degrees = _checked(inputs, outputs, degree, depth, timeout)
     search = _Search(inputs, outputs, degrees, error=error, rng=rng, memory=memory)
     started = time.monotonic()
-    deadline = None if seconds is None else started + seconds
-    if state is None:
+    deadline = None if timeout is None else started + timeout
+    if journal is None:
         search.run(deadline, progress, None)
     else:
-        with FactFile(state, search.question) as file:
+        with FactFile(journal, search.question) as file:
             for fact in file.facts:
                 search.recall(fact, str(file.path))
             search.run(deadline, progress, file)
     return search.result(time.monotonic() - started)
 
 
-def _checked(inputs: int, outputs: int, degree: int | Sequence[int], depth: int, seconds: float | None) -> Degrees:
+def _checked(inputs: int, outputs: int, degree: int | Sequence[int], depth: int, timeout: float | None) -> Degrees:
     for name, value, least in (("inputs", inputs, 1), ("outputs", outputs, 1), ("depth", depth, 2)):
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise PolygeomError(
@@ -114,8 +114,8 @@ def _checked(inputs: int, outputs: int, degree: int | Sequence[int], depth: int,
         raise PolygeomError(
             f"degree must be a positive integer, or one for each of the {depth - 1} hidden layers, got {degree!r}"
         )
-    if seconds is not None:
-        checks.seconds(seconds, "seconds")
+    if timeout is not None:
+        checks.seconds(timeout)
     bits = sum(r.bit_length() for r in degrees)
     if bits > 40 or ambient_dimension((inputs, outputs), degrees) > LARGEST_AMBIENT:
         raise BudgetError(
@@ -215,7 +215,7 @@ class _Search:
         except (KeyError, TypeError, ValueError):
             fits = False
         if not fits or ("filling" in fact and point not in self._open.points):
-            raise PolygeomError(f"state: {path} holds a line that does not belong to this search; name another file")
+            raise PolygeomError(f"journal: {path} holds a line that does not belong to this search; name another file")
         self._learn(fact)
 
     def _learn(self, fact: dict[str, object]) -> None:

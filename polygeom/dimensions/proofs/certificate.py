@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from polygeom._version import __version__
+from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.bounds.search import proved_bound
 from polygeom.dimensions.compute import dimension
 from polygeom.dimensions.counts import without_idle_layers
@@ -38,8 +39,8 @@ from polygeom.errors import BudgetError, CertificateError, PolygeomError
 from polygeom.modular import PrimeField, rank
 from polygeom.network import Network
 from polygeom.network.builder import as_network
-from polygeom.network.text import programs
 from polygeom.network.text.maps import map_formula
+from polygeom.storage.durable import write_file
 
 Array = np.ndarray
 
@@ -115,22 +116,7 @@ def write_certificate(certificate: Mapping[str, Any], path: str | Path) -> None:
     PolygeomError
         If the file cannot be written.
     """
-    try:
-        Path(path).write_text(json.dumps(certificate, separators=(",", ":")) + "\n", encoding="ascii")
-    except OSError as error:
-        raise PolygeomError(
-            f"certificate: cannot write {path}: {error.strerror}; write a path in a folder that exists"
-        ) from error
-
-
-def plain_text(network: Network) -> str:
-    """The text of a perceptron or a map, or the program of another network: each says what it computes.
-
-    >>> from polygeom.network import parse
-    >>> plain_text(parse("ccp(2,rank=1,degree=2)"))
-    'x0=input(2); x1=dense(x0,1); x2=dense(x0,1); x3=product(x1,x2); x4=sum(x3,x1); dense(x4,1)'
-    """
-    return network.text if network.text.startswith(("[", "map(")) else programs.write(network.nodes)
+    write_file(path, (json.dumps(certificate, separators=(",", ":")) + "\n").encode("ascii"), "certificate")
 
 
 def _check_readable(network: Network, foreign: list[str]) -> None:

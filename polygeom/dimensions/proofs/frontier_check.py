@@ -123,6 +123,8 @@ def check(certificate: FrontierCertificate, budget: Budget, rng: int = 0) -> Ver
             ),
             (lambda: all(claims.fills(point, rng) for point in claims.filling), f"{count} architectures fill"),
         ],
+        certificate.network,
+        certificate.version,
     )
 
 

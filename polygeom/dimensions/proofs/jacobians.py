@@ -63,9 +63,9 @@ def jacobian(program: Program, p: int, weights: Array, points: Array, budget: Bu
         budget.step("the Jacobian")
         part = slice(first, first + step)
         x = points[part].reshape(-1, *program.shapes[0])
-        forward = _forward(program, p, weights, x)
+        values_there = forward(program, p, weights, x)
         for output in range(outputs):
-            rows[output, part] = _backward(program, p, weights, forward, output)
+            rows[output, part] = _backward(program, p, weights, values_there, output)
     return rows.reshape(outputs * count, -1)
 
 
@@ -105,7 +105,8 @@ def _matrix(step: Step, weights: Array) -> Array:
     return matrix
 
 
-def _forward(program: Program, p: int, weights: Array, x: Array) -> list[Array]:
+def forward(program: Program, p: int, weights: Array, x: Array) -> list[Array]:
+    """All values of a program at points ``x``, residues ``(N, …)``."""
     values = [x]
     for step in program.steps:
         a, *b = (values[i] for i in step.reads)

@@ -14,13 +14,18 @@ Monomials = dict[tuple[int, ...], bool]
 
 def coefficients_that_vary(program: Program, budget: Budget) -> int:
     """At most how many coefficients of the outputs depend on the weights."""
+    return sum(sum(entry.values()) for entry in occurring(program, budget))
+
+
+def occurring(program: Program, budget: Budget) -> list[Monomials]:
+    """The monomials that each output may have."""
     n = program.inputs
     unit = [tuple(int(i == j) for j in range(n)) for i in range(n)]
     entries: list[list[Monomials]] = [[{unit[j]: False} for j in range(n)]]
     for step, shape in zip(program.steps, program.shapes[1:], strict=True):
         parts = [entries[i] for i in step.reads]
         entries.append(_monomials(step, shape, parts, n, program, budget))
-    return sum(sum(entry.values()) for entry in entries[-1])
+    return entries[-1]
 
 
 def _union(parts: Iterable[Monomials]) -> Monomials:

@@ -138,6 +138,11 @@ def read(text: str) -> Program:
     return program
 
 
+def from_lines(lines: list[Statement]) -> Program:
+    """The program of a list of statements; raises `ValueError` or one of its kind where they are none."""
+    return _Reader(lines).program
+
+
 def _of_map(text: str) -> Program:
     formulas = read_map(text)
     program = Program(formulas=formulas, weights=len(formulas.parameters), shapes=[(1,), (len(formulas.names),)])

@@ -15,7 +15,7 @@ from typing import Annotated
 import numpy as np
 from msgspec import Meta
 
-from polygeom.dimensions.proofs.decoding import LARGEST, Natural, Positive, Record
+from polygeom.dimensions.proofs.decoding import LARGEST, MOST_TEXT, Natural, Positive, Record
 from polygeom.dimensions.proofs.jacobians import is_odd_prime, rank
 from polygeom.dimensions.proofs.limits import Budget
 
@@ -27,18 +27,23 @@ MOST_LAYERS = 20_000
 MOST_STEPS = 10_000
 """Largest number of steps of one proof."""
 
+MOST_PARTS = 64
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z –-]{0,40}\Z")]
 
 
 class Step(Record, frozen=True):
-    """One step of a proof of an upper bound: what it bounds, by which rule, from which parts."""
+    """One step of a proof of an upper bound: what it bounds, by which rule, from which parts.
+
+    A part that is no plain perceptron has the text of its ``network`` in place of widths and degrees.
+    """
 
     value: Natural
     rule: Name
     widths: Annotated[list[Positive], Meta(max_length=MOST_LAYERS)]
     degrees: Annotated[list[Positive], Meta(max_length=MOST_LAYERS)]
     layer: Natural
-    parts: Annotated[list[Step], Meta(max_length=2)]
+    parts: Annotated[list[Step], Meta(max_length=MOST_PARTS)]
+    network: Annotated[str, Meta(max_length=MOST_TEXT, pattern=r"^[ -~]*\Z")] = ""
 
     @property
     def case(self) -> Case:
@@ -67,7 +72,7 @@ def holds(step: Step, budget: Budget) -> bool:
 
 def _well_formed(step: Step) -> bool:
     length = len(step.widths)
-    return length == len(step.degrees) + 2 and step.layer < max(1, length - 1)
+    return not step.network and length == len(step.degrees) + 2 and step.layer < max(1, length - 1)
 
 
 def _instance(step: Step, budget: Budget) -> bool:
@@ -85,31 +90,6 @@ def _believed(step: Step) -> bool:
     parts, least = tuple(part.case for part in step.parts), step.value - sum(part.value for part in step.parts)
     instances = rule.perceptrons(*step.case, step.value + 1)
     return any((one.constant, one.parts, one.layer) == (least, parts, step.layer) for one in instances)
-
-
-def believed_for(text: str, step: Step, budget: Budget) -> bool:
-    """The same for a rule about networks of any kind, of which ``text`` is one."""
-    from polygeom.dimensions.bounds.bound import RULES
-    from polygeom.network import parse
-
-    rule = RULES.get(step.rule)
-    if rule is None or rule.networks is None:
-        return False
-    parts, least = tuple(part.case for part in step.parts), step.value - sum(part.value for part in step.parts)
-    instances = rule.networks(parse(text))
-    return any((one.constant, one.parts) == (least, parts) for one in instances) and all(
-        holds(part, budget) for part in step.parts
-    )
-
-
-def added(step: Step) -> list[str]:
-    """Names of the rules that this module does not know and believes, if they are there."""
-    pending, names = [step], set()
-    while pending:
-        one = pending.pop()
-        names.add(one.rule)
-        pending += one.parts
-    return sorted(names - _RULES.keys() - FOR_PROGRAMS)
 
 
 def monomials(variables: int, degree: int) -> int:
@@ -395,5 +375,5 @@ _RULES: dict[str, Callable[[Step, Budget], bool]] = {
     "span": _span,
     "pencil": _pencil,
 }
-FOR_PROGRAMS = {"ambient", "symmetries", "one token", "homogenised"}
-"""Rules of `polygeom.dimensions.proofs.symmetries`."""
+NAMES = _RULES.keys()
+"""Rules about perceptrons."""

@@ -24,51 +24,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from polygeom.dimensions.proofs import maps, rules
+from polygeom.dimensions.proofs import rules
 from polygeom.dimensions.proofs.jacobians import Array, rank
 from polygeom.dimensions.proofs.limits import Budget
-from polygeom.dimensions.proofs.monomials import coefficients_that_vary
 from polygeom.dimensions.proofs.programs import Layer, Program, Step
 
 PRIME = 33554393
 MOST_DEGREES = 20_000
-
-
-def bound_holds(program: Program, claim: rules.Step, budget: Budget) -> bool:
-    """Whether an upper bound for the dimension of the neurovariety of a program is proved by its steps.
-
-    Raises
-    ------
-    BudgetError
-        If the check does not fit into the budget.
-    """
-    if claim.widths:
-        return claim.case == (program.widths, program.degrees) and rules.holds(claim, budget)
-    if claim.degrees or claim.layer:
-        return False
-    if claim.rule not in rules.FOR_PROGRAMS:
-        return rules.believed_for(program.text, claim, budget)
-    if claim.rule == "homogenised":
-        larger = homogenised(program)
-        (part,) = claim.parts or (None,)
-        return part is not None and larger == part.case and claim.value == part.value and rules.holds(part, budget)
-    if claim.parts:
-        return False
-    if program.formulas is not None:
-        return _bound_of_map(program.formulas, claim, budget)
-    if claim.rule == "ambient":
-        every = program.outputs * sum(rules.monomials(program.inputs, d) for d in degree_set(program, budget))
-        return claim.value == every or (claim.value < every and claim.value >= coefficients_that_vary(program, budget))
-    if claim.rule == "one token":
-        return claim.value == one_token(program)
-    return claim.rule == "symmetries" and claim.value >= program.weights - gauge(program, budget)
-
-
-def _bound_of_map(formulas: maps.Map, claim: rules.Step, budget: Budget) -> bool:
-    if claim.rule == "ambient":
-        return claim.value >= formulas.varying
-    weights = len(formulas.parameters)
-    return claim.rule == "symmetries" and claim.value >= weights - maps.gauge(formulas, weights - claim.value, budget)
 
 
 def degree_set(program: Program, budget: Budget) -> list[int]:
@@ -150,6 +112,16 @@ def homogenised(program: Program) -> rules.Case | None:
     if not biased or len(widths) != len(degrees) + 2:
         return None
     return (*widths[:-1], widths[-1] - 1), tuple(degrees)
+
+
+def torus(program: Program, budget: Budget) -> int:
+    """The dimension of the torus of scalings of the weights that leave the outputs unchanged."""
+    if not program.weights:
+        return 0
+    values = np.random.default_rng(program.weights).integers(1, PRIME, size=program.weights)
+    table = _scalings(program, values, budget)
+    budget.rank("the rank of the scalings", *table.shape)
+    return rank(table, PRIME)
 
 
 def gauge(program: Program, budget: Budget) -> int:
@@ -318,7 +290,8 @@ def _fields(program: Program, values: Array) -> Iterator[Array]:
         yield rows.reshape(m * m, -1)
 
 
-def _passes(layer: Layer) -> bool:
+def passes(layer: Layer) -> bool:
+    """Whether a linear map of the last axis of what a layer reads is the same map of its value, up to biases."""
     return layer.word in ("sum", "bias") or (layer.word == "power" and layer.degree == 1)
 
 
@@ -327,22 +300,23 @@ def _mixings(program: Program) -> Iterator[tuple[int, list[Array], list[Array]]]
     layers = {layer.value: layer for layer in program.layers}
     root = {value: value for value in layers}
     for layer in program.layers:
-        if _passes(layer):
+        if passes(layer):
             joined = {root[v] for v in (*layer.reads, layer.value)}
             root = {v: min(joined) if r in joined else r for v, r in root.items()}
     for group in {r: [v for v in root if root[v] == r] for r in root.values()}.values():
         m = program.shapes[group[0]][-1]
         if m == 1 or 0 in group or program.layers[-1].value in group:
             continue
-        outside = [x for x in program.layers if not _passes(x) and not set(x.reads).isdisjoint(group)]
-        made, read = [_rows(layers[v], program) for v in group], [_columns(layer, program) for layer in outside]
+        outside = [x for x in program.layers if not passes(x) and not set(x.reads).isdisjoint(group)]
+        made, read = [rows_of(layers[v], program) for v in group], [columns_of(layer, program) for layer in outside]
         if None not in made and None not in read:
             yield m, [w for ws in made for w in ws or ()], [w for ws in read for w in ws or ()]
 
 
-def _rows(layer: Layer, program: Program) -> list[Array] | None:
+def rows_of(layer: Layer, program: Program) -> list[Array] | None:
+    """The weights whose rows make the features of a layer; None where a matrix is not absorbed."""
     if layer.word == "sum" or layer.word == "power":
-        return [] if _passes(layer) else None
+        return [] if passes(layer) else None
     if not layer.own:
         return None
     if layer.word == "bias":
@@ -353,7 +327,8 @@ def _rows(layer: Layer, program: Program) -> list[Array] | None:
     return None if letter is None else [layer.weights[letter]]
 
 
-def _columns(layer: Layer, program: Program) -> list[Array] | None:
+def columns_of(layer: Layer, program: Program) -> list[Array] | None:
+    """The weights whose columns read the features that a layer takes in; None where a matrix is not absorbed."""
     shape = program.shapes[layer.reads[0]]
     if not layer.own:
         return None

@@ -12,13 +12,13 @@ import numpy as np
 from msgspec import Meta
 
 from polygeom.dimensions.proofs.decoding import Natural, Record, Text, Version, decode
+from polygeom.dimensions.proofs.graphs.bounds import added, bound_holds
 from polygeom.dimensions.proofs.jacobians import LARGEST_PRIME, is_odd_prime, jacobian, rank
 from polygeom.dimensions.proofs.limits import MEMORY, SECONDS, Budget
 from polygeom.dimensions.proofs.maps import slopes
 from polygeom.dimensions.proofs.outcome import Verification, run
 from polygeom.dimensions.proofs.programs import MOST_ENTRIES, Program, read
-from polygeom.dimensions.proofs.rules import Step, added
-from polygeom.dimensions.proofs.symmetries import bound_holds
+from polygeom.dimensions.proofs.rules import Step
 from polygeom.errors import CertificateError
 
 FORMAT = 2
@@ -111,6 +111,8 @@ def check(certificate: DimensionCertificate, budget: Budget) -> Verification:
                 f"the Jacobian mod {lower.prime} has at least the rank {lower.rank}",
             ),
         ],
+        certificate.network,
+        certificate.version,
     )
 
 

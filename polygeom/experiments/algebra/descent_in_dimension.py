@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from polygeom.experiments.study import Study, option
+from polygeom.experiments.study import Case, Study, option
 from polygeom.experiments.weights import keep_weights
 from polygeom.network import parse
 
@@ -43,29 +43,37 @@ FAMILIES: Mapping[str, Family] = {
 
 
 @dataclass(frozen=True)
-class Config:
-    """Options of the study."""
+class Options:
+    """Options of a case."""
 
-    families: tuple[str, ...] = option(tuple(FAMILIES), "Families of networks.", choices=tuple(FAMILIES))
     label_noise: float = option(0.2, "Share of the training labels that are drawn anew.")
     test_points: int = option(1000, "Points of the test set, with clean labels.")
     restarts: int = option(2, "Starts; the fit with the least training error counts.")
     steps: int = option(250, "Levenberg–Marquardt steps of a fit.")
 
 
+@dataclass(frozen=True)
+class Config(Options):
+    """Options of the study."""
+
+    families: tuple[str, ...] = option(tuple(FAMILIES), "Families of networks.", choices=tuple(FAMILIES))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, Case):
+    """A family at one width."""
+
+    family: str
+    width: int
+
+
 PRESETS = {"quick": Config(), "published": Config(restarts=4, steps=600)}
 REPEATS = {"quick": 1, "published": 5}
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One case for each family and width."""
-    options = {
-        "label_noise": config.label_noise,
-        "test_points": config.test_points,
-        "restarts": config.restarts,
-        "steps": config.steps,
-    }
-    return [{"family": name, "width": width, **options} for name in config.families for width in FAMILIES[name].widths]
+    return [Piece.of(config, family=name, width=width) for name in config.families for width in FAMILIES[name].widths]
 
 
 def labels(
@@ -88,26 +96,24 @@ def labels(
     return x[:samples], torch.where(noisy, drawn, clean[:samples]), x[samples:], clean[samples:]
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """One row: the errors of the best fit, with the counts of the network."""
     from polygeom.dimensions.evaluation import evaluation_ranks
     from polygeom.engines.torch_module import NetworkModule
     from polygeom.learning.training.fleet import fit_fleet, random_starts
 
-    family = FAMILIES[case["family"]]
-    network = parse(family.text.format(k=case["width"]))
+    family = FAMILIES[case.family]
+    network = parse(family.text.format(k=case.width))
     exact = evaluation_ranks(network)
-    outputs, restarts = network.output_dimension, case["restarts"]
-    data = labels(
-        network.input_dimension, outputs, family.samples, case["test_points"], case["label_noise"], case["seed"]
-    )
+    outputs, restarts = network.output_dimension, case.restarts
+    data = labels(network.input_dimension, outputs, family.samples, case.test_points, case.label_noise, case.seed)
     x, y, test_x, test_y = data
     fleet = fit_fleet(
         network,
         x.expand(restarts, *x.shape),
         y.expand(restarts, *y.shape),
-        random_starts(network, restarts, rng=case["seed"]),
-        steps=case["steps"],
+        random_starts(network, restarts, rng=case.seed),
+        steps=case.steps,
         tolerance=1e-22,
     )
     best = int(fleet.losses.argmin())
@@ -117,9 +123,9 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     test = float((fleet.outputs(test_x)[best] - test_y).square().mean())
     return [
         {
-            "family": case["family"],
+            "family": case.family,
             "network": network.text,
-            "width": case["width"],
+            "width": case.width,
             "labels": family.samples * outputs,
             "parameters": network.parameter_count,
             "free_parameters": network.parameter_count - network.gauge,
@@ -188,6 +194,7 @@ def _first(part: pandas.DataFrame, where: pandas.Series[bool]) -> str:
 STUDY = Study(
     "descent-in-dimension",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

@@ -9,13 +9,13 @@ weights; positive output weights show this at its worst.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polygeom.experiments.study import Study, option
+from polygeom.experiments.study import Case, Study, option
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -75,16 +75,30 @@ WEIGHTS = ("real", "complex", "positive")
 
 
 @dataclass(frozen=True)
-class Config:
+class Options:
+    """Options of a case."""
+
+    draws: int = option(6, "Data sets for each number of samples.")
+    restarts: int = option(6, "Starts for each data set.")
+    steps: int = option(200, "Levenberg–Marquardt steps of a fit.")
+
+
+@dataclass(frozen=True)
+class Config(Options):
     """Options of the study."""
 
     networks: str = option(";".join(QUICK), "Networks, separated by semicolons.")
     weights: tuple[str, ...] = option(
         WEIGHTS, "Numbers the weights are; positive: output weights one, for sums of even powers.", choices=WEIGHTS
     )
-    draws: int = option(6, "Data sets for each number of samples.")
-    restarts: int = option(6, "Starts for each data set.")
-    steps: int = option(200, "Levenberg–Marquardt steps of a fit.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, Case):
+    """A network with one kind of weights."""
+
+    network: str
+    weights: str
 
 
 PRESETS = {
@@ -93,12 +107,11 @@ PRESETS = {
 }
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One case for each network and kind of weights; positive ones only where they make sense."""
     networks = [parse(text.strip()) for text in config.networks.split(";") if text.strip()]
-    options = {"draws": config.draws, "restarts": config.restarts, "steps": config.steps}
     return [
-        {"network": network.text, "weights": weights, **options}
+        Piece.of(config, network=network.text, weights=weights)
         for network in networks
         for weights in config.weights
         if weights != "positive" or _sums_of_even_powers(network)
@@ -110,27 +123,27 @@ def _sums_of_even_powers(network: Network) -> bool:
     return degrees is not None and len(degrees) == 1 and degrees[0] % 2 == 0 and network.output_dimension == 1
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """One row for each number of samples that was tried."""
     import torch
 
     from polygeom.learning.thresholds.interpolation import interpolation_threshold
 
-    network = parse(case["network"])
-    positive = case["weights"] == "positive"
+    network = parse(case.network)
+    positive = case.weights == "positive"
     last = list(network.parameters)[-1]
     found = interpolation_threshold(
         network,
-        draws=case["draws"],
-        restarts=case["restarts"],
-        steps=case["steps"],
-        field="real" if positive else case["weights"],
+        draws=case.draws,
+        restarts=case.restarts,
+        steps=case.steps,
+        field="real" if positive else case.weights,
         fixed={last: torch.ones(network.parameters[last], dtype=torch.float64)} if positive else None,
-        rng=case["seed"],
+        rng=case.seed,
     )
     shared = {
         "network": found.network,
-        "weights": case["weights"],
+        "weights": case.weights,
         "outputs": found.outputs,
         "parameters": found.parameters,
         "free_parameters": found.parameters - found.gauge,
@@ -283,6 +296,7 @@ def summarise(table: pandas.DataFrame) -> str:
 STUDY = Study(
     "interpolation-threshold",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

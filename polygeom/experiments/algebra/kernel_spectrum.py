@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polygeom.experiments.study import Study, option
+from polygeom.experiments.study import Case, Study, option
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -31,16 +31,30 @@ _NODES = 200
 
 
 @dataclass(frozen=True)
-class Config:
-    """Options of the study."""
+class Options:
+    """Options of a case."""
 
     inputs: int = option(4, "Number of input variables.")
     degree: int = option(4, "Degree of the monomial activation.")
     depth: int = option(1, "Number of hidden layers; the degree of the network is degree ** depth.")
-    widths: tuple[int, ...] = option((2, 4, 8, 16, 64, 256), "Hidden widths of the spectra.")
-    trained: tuple[int, ...] = option((2, 8, 64, 256), "Hidden widths of the networks that are trained.")
     steps: int = option(1000, "Steps of gradient descent.")
     rate: float = option(0.5, "Step size, in units of one over the largest eigenvalue of the initial kernel.")
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    """Options of the study."""
+
+    widths: tuple[int, ...] = option((2, 4, 8, 16, 64, 256), "Hidden widths of the spectra.")
+    trained: tuple[int, ...] = option((2, 8, 64, 256), "Hidden widths of the networks that are trained.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, Case):
+    """A spectrum, or a training."""
+
+    part: str
+    width: int
 
 
 PRESETS = {
@@ -50,18 +64,16 @@ PRESETS = {
 REPEATS = {"quick": 2, "published": 5}
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """The spectrum of each width, and the training of some."""
-    shared = {"inputs": config.inputs, "degree": config.degree, "depth": config.depth}
-    spectra = [{"part": "spectrum", "width": width, **shared} for width in config.widths]
-    options = {"steps": config.steps, "rate": config.rate}
-    return spectra + [{"part": "training", "width": width, **shared, **options} for width in config.trained]
+    spectra = [Piece.of(config, "steps", "rate", part="spectrum", width=width) for width in config.widths]
+    return spectra + [Piece.of(config, part="training", width=width) for width in config.trained]
 
 
-def architecture(case: Mapping[str, Any]) -> Network:
+def architecture(case: Piece) -> Network:
     """The network of one case."""
-    hidden = ",".join([str(case["width"])] * case["depth"])
-    return parse(f"[{case['inputs']},{hidden},1] r={case['degree']}")
+    hidden = ",".join([str(case.width)] * case.depth)
+    return parse(f"[{case.inputs},{hidden},1] r={case.degree}")
 
 
 def standard_weights(network: Network, seed: int) -> tuple[dict[str, Tensor], dict[str, float]]:
@@ -95,29 +107,29 @@ def limit(inputs: int, degree: int, depth: int) -> dict[int, float]:
     return {k: float(values[k]) / total for k in range(top % 2, top + 1, 2)}
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """Rows of one spectrum, or of one training run."""
     from polygeom.dimensions import dimension
 
     network = architecture(case)
     shared = {
-        "part": case["part"],
+        "part": case.part,
         "network": network.text,
-        "width": case["width"],
+        "width": case.width,
         "dimension": dimension(network).dimension,
         "monomials": network.ambient_dimension,
     }
-    rows = _spectrum(network, case) if case["part"] == "spectrum" else _training(network, case)
+    rows = _spectrum(network, case) if case.part == "spectrum" else _training(network, case)
     return [shared | row for row in rows]
 
 
-def _spectrum(network: Network, case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _spectrum(network: Network, case: Piece) -> list[dict[str, Any]]:
     from polygeom.learning.functions.harmonics import tangent_spectrum
 
-    weights, rates = standard_weights(network, case["seed"])
+    weights, rates = standard_weights(network, case.seed)
     found = tangent_spectrum(network, weights, rates=rates)
-    ideal = limit(case["inputs"], case["degree"], case["depth"])
-    ordered = sorted(_expanded(ideal, case["inputs"]), reverse=True)
+    ideal = limit(case.inputs, case.degree, case.depth)
+    ordered = sorted(_expanded(ideal, case.inputs), reverse=True)
     rows = []
     total = float(found.eigenvalues.sum())
     for index, (value, share) in enumerate(zip(found.eigenvalues / total, found.shares, strict=True)):
@@ -142,7 +154,7 @@ def _expanded(values: Mapping[int, float], inputs: int) -> list[float]:
     return [value for k, value in values.items() for _ in range(int(counts[k]))]
 
 
-def _training(network: Network, case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _training(network: Network, case: Piece) -> list[dict[str, Any]]:
     """Gradient descent on the mean square over the sphere; a step that raises the loss is taken back and halved.
 
     The target is the initial function plus one unit of energy in every degree, so that all degrees start at one.
@@ -152,14 +164,14 @@ def _training(network: Network, case: Mapping[str, Any]) -> list[dict[str, Any]]
     from polygeom.learning.functions.harmonics import harmonic_basis, tangent_spectrum
 
     basis = harmonic_basis(network)
-    weights, rates = standard_weights(network, case["seed"])
-    target = basis.components(weights) + _unit_energies(basis, case["seed"])
+    weights, rates = standard_weights(network, case.seed)
+    target = basis.components(weights) + _unit_energies(basis, case.seed)
     top = float(tangent_spectrum(network, weights, rates=rates).eigenvalues[0])
-    step_size, elapsed, before = case["rate"] / top, 0.0, math.inf
+    step_size, elapsed, before = case.rate / top, 0.0, math.inf
     previous, gradients = weights, dict.fromkeys(weights, torch.zeros(()))
-    marks = {round(mark) for mark in np.geomspace(1, case["steps"], 60).tolist()} | {0}
+    marks = {round(mark) for mark in np.geomspace(1, case.steps, 60).tolist()} | {0}
     rows: list[dict[str, Any]] = []
-    for step in range(case["steps"] + 1):
+    for step in range(case.steps + 1):
         leaves = {name: w.detach().requires_grad_() for name, w in weights.items()}
         residual = basis.components(leaves) - target
         loss = residual.square().sum() / 2
@@ -296,6 +308,7 @@ def summarise(table: pandas.DataFrame) -> str:
 STUDY = Study(
     "kernel-spectrum",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

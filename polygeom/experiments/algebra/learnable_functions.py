@@ -10,7 +10,7 @@ Source: Kubjas, Li, Wiesmann, "Geometry of polynomial neural networks", arXiv 24
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from polygeom.dimensions import dimension
-from polygeom.experiments.study import Needs, Study, option
+from polygeom.experiments.study import Case, Needs, Study, option
 from polygeom.ideal.counting.invariants import learning_degree
 from polygeom.learning.functions.critical_functions import (
     attained,
@@ -56,13 +56,9 @@ _TEACHER = 7919
 
 
 @dataclass(frozen=True)
-class Config:
-    """Which networks learn what; every pair of network and kind of target is one case."""
+class Options:
+    """Options of a case."""
 
-    networks: tuple[str, ...] = option((WORKED, "[2,1,1] r=2", "[2,1,2] r=2", "[3,2,1] r=2"), "Networks.")
-    targets: tuple[str, ...] = option(
-        TARGETS, "Labels: of a network with random weights, noise, noise on few samples.", choices=TARGETS
-    )
     runs: int = option(40, "Initial weights for each data set.")
     samples: int = option(
         40, "Samples, with standard normal inputs; few targets have too few.", needs=Needs("targets", TARGETS[:2])
@@ -73,20 +69,33 @@ class Config:
     surveyed: int = option(1000, f"Noise data sets of {WORKED} for which the discriminant alone is computed.")
 
 
+@dataclass(frozen=True)
+class Config(Options):
+    """Which networks learn what; every pair of network and kind of target is one case."""
+
+    networks: tuple[str, ...] = option((WORKED, "[2,1,1] r=2", "[2,1,2] r=2", "[3,2,1] r=2"), "Networks.")
+    targets: tuple[str, ...] = option(
+        TARGETS, "Labels: of a network with random weights, noise, noise on few samples.", choices=TARGETS
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, Case):
+    """A network and a kind of target, or the survey."""
+
+    network: str
+    target: str
+
+
+TABLE = (
+    WORKED, "[2,1,1] r=2", "[2,1,1] r=3", "[2,1,2] r=2",
+    "[3,1,1] r=2", "[3,2,1] r=2", "[2,2,1] r=3", "[2,2,2,1] r=2",
+)  # fmt: skip
 PRESETS = {
     "quick": Config(),
     "published": Config(networks=(WORKED,), runs=100, steps=400, polish=200),
     "table": Config(
-        networks=(
-            WORKED,
-            "[2,1,1] r=2",
-            "[2,1,1] r=3",
-            "[2,1,2] r=2",
-            "[3,1,1] r=2",
-            "[3,2,1] r=2",
-            "[2,2,1] r=3",
-            "[2,2,2,1] r=2",
-        ),
+        networks=TABLE,
         targets=("noise",),
         runs=100,
         steps=400,
@@ -96,17 +105,15 @@ PRESETS = {
 REPEATS = {"quick": 3, "published": 5, "table": 3}
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One for each network and kind of target, and one for the survey."""
-    names = ("runs", "samples", "optimiser", "steps", "polish")
-    common = {name: getattr(config, name) for name in names}
-    found = [{"network": n, "target": t, **common} for n in config.networks for t in config.targets]
+    found = [Piece.of(config, "surveyed", network=n, target=t) for n in config.networks for t in config.targets]
     if WORKED in config.networks and "noise" in config.targets and config.surveyed:
-        found.append({"network": WORKED, "target": SURVEY, "samples": config.samples, "surveyed": config.surveyed})
+        found.append(Piece.of(config, "runs", "optimiser", "steps", "polish", network=WORKED, target=SURVEY))
     return found
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """One row for each function on the data; ``source`` says where it comes from, ``count`` how many runs reached it.
 
     ``"training"``: reached by descents; ``functions`` counts different coefficients with these values on the data, more
@@ -115,24 +122,16 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     learning degree, and the number of surveyed data sets whose best function real weights reach. ``error`` is the
     distance to the nearest critical function, for boundaries to the nearest minimum there, relative to the target.
     """
-    network = parse(case["network"])
-    if case["target"] == SURVEY:
-        return [_row(case, SURVEY, label=str(case["surveyed"]), count=_survey(case))]
-    inputs, targets = _data(network, case["target"], case["samples"], case["seed"])
+    network = parse(case.network)
+    if case.target == SURVEY:
+        return [_row(case, SURVEY, label=str(case.surveyed), count=_survey(case))]
+    inputs, targets = _data(network, case.target, case.samples, case.seed)
     loss = FunctionLoss.of(network, inputs, targets)
-    ends = label(
-        loss,
-        descend(
-            loss,
-            initial_weights(network, case["runs"], rng=case["seed"]),
-            steps=case["steps"],
-            polish=case["polish"],
-            optimiser=case["optimiser"],
-        ),
-    )
+    starts = initial_weights(network, case.runs, rng=case.seed)
+    ends = label(loss, descend(loss, starts, steps=case.steps, polish=case.polish, optimiser=case.optimiser))
     exact: list[dict[str, Any]] = []
     known: dict[str, np.ndarray] = {}
-    if case["target"] == "noise":
+    if case.target == "noise":
         known, exact = _critical(case, loss, inputs)
     size = float(loss.target.norm())
     rows = []
@@ -153,9 +152,9 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [*rows, *exact]
 
 
-def _row(case: Mapping[str, Any], source: str, **values: Any) -> dict[str, Any]:
+def _row(case: Piece, source: str, **values: Any) -> dict[str, Any]:
     empty = dict.fromkeys(_COLUMNS)
-    return {"network": case["network"], "target": case["target"], "source": source, **empty, **values}
+    return {"network": case.network, "target": case.target, "source": source, **empty, **values}
 
 
 def _data(network: Network, target: str, samples: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -171,15 +170,13 @@ def _data(network: Network, target: str, samples: int, seed: int) -> tuple[Tenso
     return inputs, torch.randn(shape, generator=generator, dtype=torch.float64)
 
 
-def _critical(
-    case: Mapping[str, Any], loss: FunctionLoss, inputs: Tensor
-) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
+def _critical(case: Piece, loss: FunctionLoss, inputs: Tensor) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
     """Whitened critical functions and minima on the boundary, and a row for each."""
-    found = complex_critical_functions(loss, rng=case["seed"])
-    degree = learning_degree(loss.network, inputs.numpy(), rng=case["seed"])
+    found = complex_critical_functions(loss, rng=case.seed)
+    degree = learning_degree(loss.network, inputs.numpy(), rng=case.seed)
     rows = [_row(case, DEGREE, label=degree.status, count=degree.value)]
     real = np.ascontiguousarray(found.functions[found.real].real)
-    reached, index = attained(loss, real, rng=case["seed"])
+    reached, index = attained(loss, real, rng=case.seed)
     for function, there, down in zip(real, reached, index, strict=True):
         known = down if there else None
         rows.append(_row(case, COMPLEX, loss=_value(loss, function), real=True, attained=there, index=known, count=1))
@@ -220,12 +217,12 @@ def _nearest(known: np.ndarray | None, point: np.ndarray, size: float) -> float 
     return float(np.linalg.norm(known - point, axis=1).min()) / size
 
 
-def _survey(case: Mapping[str, Any]) -> int:
+def _survey(case: Piece) -> int:
     """Of how many noise data sets the best matrix of rank two is two real squares."""
     network = parse(WORKED)
     best = []
-    for k in range(case["surveyed"]):
-        data = _data(network, "noise", case["samples"], case["seed"] * case["surveyed"] + k)
+    for k in range(case.surveyed):
+        data = _data(network, "noise", case.samples, case.seed * case.surveyed + k)
         best.append(eckart_young(FunctionLoss.of(network, *data), 2)[0])
     return int(two_real_squares(np.array(best)).sum())
 
@@ -390,6 +387,7 @@ def _agreement(table: pandas.DataFrame) -> Iterator[str]:
 STUDY = Study(
     "learnable-functions",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

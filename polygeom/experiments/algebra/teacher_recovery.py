@@ -9,11 +9,10 @@ in some input directions only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from polygeom.experiments.study import Study, option
+from polygeom.experiments.study import Case, Study, option
 from polygeom.network import Network, mlp, parse
 
 if TYPE_CHECKING:
@@ -59,7 +58,16 @@ SITUATIONS = ("same", "outside", "filling", "directions")
 
 
 @dataclass(frozen=True)
-class Config:
+class Options:
+    """Options of a case."""
+
+    teachers: int = option(5, "Teachers for each number of samples.")
+    restarts: int = option(10, "Students for each teacher.")
+    steps: int = option(200, "Levenberg–Marquardt steps of a fit.")
+
+
+@dataclass(frozen=True)
+class Config(Options):
     """Options of the study."""
 
     situations: tuple[str, ...] = option(
@@ -69,9 +77,16 @@ class Config:
         choices=SITUATIONS,
     )
     networks: str = option(";".join(QUICK), "Networks of the first situation, separated by semicolons.")
-    teachers: int = option(5, "Teachers for each number of samples.")
-    restarts: int = option(10, "Students for each teacher.")
-    steps: int = option(200, "Levenberg–Marquardt steps of a fit.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, Case):
+    """A network in one situation."""
+
+    situation: str
+    network: str
+    directions: int | None = None
+    teacher: str | None = None
 
 
 PRESETS = {
@@ -80,45 +95,44 @@ PRESETS = {
 }
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One case for each network of each situation."""
     texts = [text.strip() for text in config.networks.split(";") if text.strip()]
-    work: list[dict[str, Any]] = []
+    work: list[Piece] = []
     for situation in config.situations:
         if situation == "same":
-            work += [{"situation": situation, "network": parse(text).text} for text in texts]
+            work += [Piece.of(config, situation=situation, network=parse(text).text) for text in texts]
         elif situation == "directions":
-            work += [{"situation": situation, "network": text, "directions": m} for text, m in DIRECTIONS]
+            work += [Piece.of(config, situation=situation, network=text, directions=m) for text, m in DIRECTIONS]
         else:
             pairs = OUTSIDE if situation == "outside" else FILLING
-            work += [{"situation": situation, "network": text, "teacher": teacher} for text, teacher in pairs]
-    options = {"teachers": config.teachers, "restarts": config.restarts, "steps": config.steps}
-    return [case | options for case in work]
+            work += [Piece.of(config, situation=situation, network=text, teacher=other) for text, other in pairs]
+    return work
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """One row for each number of samples that was tried."""
     from polygeom.dimensions.evaluation import evaluation_ranks
     from polygeom.learning.thresholds.recovery import recover_teachers, recovery_threshold
 
-    network = parse(case["network"])
-    names = ("teachers", "restarts", "steps")
-    options: dict[str, Any] = {name: case[name] for name in names} | {"rng": case["seed"]}
-    if case["situation"] == "same":
+    network = parse(case.network)
+    options: dict[str, Any] = {"teachers": case.teachers, "restarts": case.restarts, "steps": case.steps}
+    options["rng"] = case.seed
+    if case.situation == "same":
         found = recovery_threshold(network, **options)
         determining, counts = found.determining, found.counts
     else:
-        exact = evaluation_ranks(restricted(network, case.get("directions")))
+        exact = evaluation_ranks(restricted(network, case.directions))
         determining = exact.determining
-        extra: dict[str, Any] = {"teacher": case.get("teacher"), "directions": case.get("directions")}
+        extra: dict[str, Any] = {"teacher": case.teacher, "directions": case.directions}
         sizes = range(max(1, determining - 3), determining + 4)
         counts = tuple(recover_teachers(network, n, **extra, **options) for n in sizes)
     exact = evaluation_ranks(network)
     shared = {
-        "situation": case["situation"],
+        "situation": case.situation,
         "network": network.text,
-        "teacher": case.get("teacher"),
-        "directions": case.get("directions"),
+        "teacher": case.teacher,
+        "directions": case.directions,
         "outputs": exact.outputs,
         "parameters": network.parameter_count,
         "dimension": exact.dimension,
@@ -258,6 +272,7 @@ def summarise(table: pandas.DataFrame) -> str:
 STUDY = Study(
     "teacher-recovery",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

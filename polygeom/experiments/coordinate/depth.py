@@ -6,7 +6,6 @@ two patterns is counted layer by layer, and relative to the number of units (Laz
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,45 +15,43 @@ from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import (
-    COORDINATES,
-    ENCODED,
-    RATED,
-    RAW,
-    UNNUMBERED,
+    Coordinates,
     Model,
+    NetworkCase,
     Probe,
-    chosen,
+    Reading,
+    Selection,
+    Training,
     fit,
-    settings_for,
-    shared,
     told_losses,
 )
-from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
+from polygeom.experiments.study import Study, like, mean_and_deviation, option
 from polygeom.learning.functions.spectra import psnr
 from polygeom.learning.regions.pairs import patch_pairs, quadrant_pairs, random_pairs
 
 
 @dataclass(frozen=True)
-class Config:
-    """The options."""
+class Options(Coordinates, Training):
+    """Options of a case."""
 
     image: str = option("random", "random, scene, clouds, or the path of an image file.")
     size: int = option(32, "The image has size × size pixels.")
-    shapes: tuple[str, ...] = option(("2x64", "4x64", "6x64", "2x128"), "Hidden layers × units of each.")
-    models: tuple[str, ...] = option(("relu:raw", "relu:sin_cos5"), "Family and what it reads.")
-    train_encoding: bool = option(True, "Train the networks that read an encoding.", needs=ENCODED)
-    train_coordinates: bool = option(True, "Train the networks that read coordinates.", needs=COORDINATES)
-    negative: bool = option(False, "Raw coordinates on [-1, 1) instead of [0, 1).", needs=RAW)
-    L: int = option(5, "Frequencies of a sin_cos encoding that does not say how many.", needs=UNNUMBERED)
-    epochs: int = option(100, "Passes over the pixels.")
-    batch_size: int | None = option(256, "Pixels of one step; none for all.")
-    learning_rate: float = option(1e-3, "Of Adam.", needs=RATED)
-    order: str = option(
-        "fixed", "Order of the pixels; fixed: shuffled once.", choices=("fixed", "reshuffle"), needs=Needs("batch_size")
-    )
-    every: int = option(20, "Epochs between two marks.")
+    L: int = like(Reading, "L", 5)
     pairs: int = option(50_000, "Uniformly random pairs.")
-    print_loss: bool = option(False, "Print the loss at every mark.")
+
+
+@dataclass(frozen=True)
+class Config(Selection, Options):
+    """The options."""
+
+    shapes: tuple[str, ...] = option(("2x64", "4x64", "6x64", "2x128"), "Hidden layers × units of each.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, NetworkCase):
+    """A network of one shape."""
+
+    shape: str
 
 
 PRESETS = {
@@ -64,13 +61,14 @@ PRESETS = {
 ARRAYS = ("image", "model", "array")
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One for each network and shape."""
-    common = shared(config, "models", "shapes")
-    names = chosen(config.models, config)
-    for shape in config.shapes:
-        _layers_and_units(shape)
-    return [common | {"model": name, "shape": shape} for name in names for shape in config.shapes]
+    sizes = {shape: _layers_and_units(shape) for shape in config.shapes}
+    return [
+        Piece.of(config, model=name, shape=shape, layers=layers, neurons=neurons)
+        for name in config.chosen()
+        for shape, (layers, neurons) in sizes.items()
+    ]
 
 
 def _layers_and_units(shape: str) -> tuple[int, int]:
@@ -80,27 +78,25 @@ def _layers_and_units(shape: str) -> tuple[int, int]:
     return int(layers), int(units)
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """Rows of the marks: Hamming distances of local, distant and random pairs, in total and in every layer."""
-    model, size, seed = Model.parse(case["model"]), case["size"], case["seed"]
-    layers, units = _layers_and_units(case["shape"])
-    image = make_image(case["image"], size, rng=seed).reshape(size * size, 3)
-    inputs = model.encode((size, size), case, seed).to(case["device"])
+    model, size, seed = Model.parse(case.model), case.size, case.seed
+    image = make_image(case.image, size, rng=seed).reshape(size * size, 3)
+    inputs = model.encode((size, size), case)
     targets = torch.as_tensor(image, dtype=inputs.dtype, device=inputs.device)
-    network = model.build(inputs.shape[1], 3, {**case, "layers": layers, "neurons": units}, seed)
+    network = model.build(inputs.shape[1], 3, case)
     pairs = {
         "local": patch_pairs(size, size, rng=seed),
         "global": quadrant_pairs(size, size, rng=seed),
-        "random": random_pairs(size * size, case["pairs"], rng=seed),
+        "random": random_pairs(size * size, case.pairs, rng=seed),
     }
 
     def quality(module: torch.nn.Module) -> dict[str, float]:
         return {"psnr": psnr(module(inputs).detach().double().cpu().numpy(), image)}
 
     probe = Probe(inputs, targets, pairs, what=frozenset({"act_patterns", "dead_neurons"}), extra=quality)
-    settings, steps = settings_for(case, size * size, model.rate)
-    marks = fit(network, inputs, targets, settings, probe, steps_per_epoch=steps, seed=seed, tell=case["print_loss"])
-    names = {"image": case["image"], "model": f"{case['model']} {case['shape']}"}
+    marks = fit(network, inputs, targets, case, probe, model.rate)
+    names = {"image": case.image, "model": f"{case.model} {case.shape}"}
     relative = [{f"relative_{name}": row[f"hamming_{name}"] / row["units"] for name in pairs} for row in marks]
     return [names | row | more for row, more in zip(marks, relative, strict=True)]
 
@@ -144,6 +140,7 @@ def summarise(table: Any) -> str:
 STUDY = Study(
     "coordinate-depth",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import Needs
+from polygeom.experiments.study import Case, Either, Needs, option
 from polygeom.experiments.weights import keep_weights
 from polygeom.learning.networks.coordinate import MODELS, GaborNetwork, coordinate_network
 from polygeom.learning.networks.encodings import ENCODINGS, encode
@@ -83,54 +83,134 @@ class Model:
         """Degree of a polynomial network, or of its activations."""
         return 3 if self.number is None else self.number
 
-    def encode(self, shape: Sequence[int], options: Mapping[str, Any], seed: int) -> Tensor:
-        """What it reads at all samples of a signal or image; ``negative``, ``extent``, … are in the options."""
-        centred = self.encoding == "centred" or (self.encoding == "raw" and options.get("negative", False))
-        extent = float(options.get("extent", 1.0))
+    def encode(self, shape: Sequence[int], case: NetworkCase) -> Tensor:
+        """What it reads at all samples of a signal or image."""
+        centred = self.encoding == "centred" or (self.encoding == "raw" and case.negative)
         return encode(
             self.encoding,
             shape,
-            frequencies=options.get("L", 5) if self.scale is None else self.scale,
-            features=options.get("features", 256),
-            scale=options.get("scale", 14.0) if self.scale is None else self.scale,
-            rng=seed,
-            low=-extent if centred else None,
-            high=extent if centred else None,
-        )
+            frequencies=case.L if self.scale is None else self.scale,
+            features=case.features,
+            scale=case.scale if self.scale is None else self.scale,
+            rng=case.seed,
+            low=-case.extent if centred else None,
+            high=case.extent if centred else None,
+        ).to(case.device)
 
-    def build(
-        self, inputs: int, outputs: int, options: Mapping[str, Any], seed: int, output: str = "linear"
-    ) -> nn.Module:
+    def build(self, inputs: int, outputs: int, case: NetworkCase, output: str = "linear") -> nn.Module:
         """The network with its initial weights."""
         return coordinate_network(
             self.family,
             inputs,
             outputs,
-            hidden=options["layers"],
-            width=options["neurons"],
+            hidden=case.layers,
+            width=case.neurons,
             degree=self.degree,
             frequency=None if self.number is None else float(self.number),
             output=output,
-            rng=seed,
-        ).to(options["device"])
+            rng=case.seed,
+        ).to(case.device)
 
 
-def chosen(names: Sequence[str], config: Any) -> list[str]:
-    """The names of a configuration that are to be trained: with encodings, on coordinates, or both; all are checked."""
-    kept = []
-    for name in names:
-        encoded = Model.parse(name).encoding in ("sin_cos", "fourier")
-        if config.train_encoding if encoded else config.train_coordinates:
-            kept.append(name)
-    if not kept:
-        raise PolygeomError("models: none is left to train; leave out no-train-encoding or no-train-coordinates")
-    return kept
+@dataclass(frozen=True)
+class Training:
+    """How networks are trained."""
+
+    epochs: int = option(100, "Passes over the samples.")
+    batch_size: int | None = option(256, "Samples of one step; none for all.")
+    learning_rate: float = option(1e-3, "Of Adam.", needs=RATED)
+    order: str = option(
+        "fixed", "Order of the samples; fixed: shuffled once.", choices=("fixed", "reshuffle"),
+        needs=Needs("batch_size"),
+    )  # fmt: skip
+    every: int = option(20, "Epochs between two marks.")
+    print_loss: bool = option(False, "Print the loss at every mark.")
+
+    def settings(self, samples: int, rate: float | None = None) -> tuple[TrainingSettings, int]:
+        """Settings of a training by epochs, and the number of steps in an epoch; ``rate`` is of the network itself."""
+        whole = self.batch_size is None or self.batch_size >= samples
+        steps_per_epoch = 1 if self.batch_size is None or whole else -(-samples // self.batch_size)
+        settings = TrainingSettings(
+            steps=self.epochs * steps_per_epoch,
+            learning_rate=self.learning_rate if rate is None else rate,
+            batch_size=None if whole else self.batch_size,
+            order=self.order,
+            record_every=max(1, self.every) * steps_per_epoch,
+        )
+        return settings, steps_per_epoch
 
 
-def shared(config: Any, *without: str) -> dict[str, Any]:
-    """The options of a configuration as plain data, but for those that cases do not share."""
-    values = {one.name: getattr(config, one.name) for one in fields(config) if one.name not in without}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+@dataclass(frozen=True)
+class Sizes:
+    """How large networks are."""
+
+    neurons: int = option(128, "Units of a hidden layer; rank of a ccp network.")
+    layers: int = option(2, "Hidden layers.", needs=DEEP)
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """What networks read that read coordinates."""
+
+    negative: bool = option(False, "Raw coordinates on [-1, 1) instead of [0, 1).", needs=RAW)
+
+
+@dataclass(frozen=True)
+class Reading(Coordinates):
+    """What networks read, encodings included."""
+
+    extent: float = option(
+        1.0,
+        "Centred coordinates lie on [-extent, extent).",
+        needs=Either(
+            Needs("models", pattern=r":centred", words="a network that reads centred coordinates"), Needs("negative")
+        ),
+    )
+    L: int = option(5, "Frequencies of a sin_cos encoding that does not say how many.", needs=UNNUMBERED)
+    features: int = option(
+        256,
+        "Rows of the matrix of random Fourier features.",
+        needs=Needs("models", pattern=r":fourier", words="a network that reads random Fourier features"),
+    )
+    scale: float = option(
+        14.0,
+        "Deviation of the frequencies of random Fourier features.",
+        needs=Needs("models", pattern=r":fourier(@|$)", words="fourier without a number"),
+    )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which networks are trained."""
+
+    models: tuple[str, ...] = option(
+        ("relu:raw", "relu:sin_cos5"), "Family and what it reads: relu:sin_cos5, ccp6:centred, siren:centred@1e-4."
+    )
+    train_encoding: bool = option(True, "Train the networks that read an encoding.", needs=ENCODED)
+    train_coordinates: bool = option(True, "Train the networks that read coordinates.", needs=COORDINATES)
+
+    def chosen(self) -> list[str]:
+        """The names that are to be trained: with encodings, on coordinates, or both; all are checked."""
+        kept = []
+        for name in self.models:
+            encoded = Model.parse(name).encoding in ("sin_cos", "fourier")
+            if self.train_encoding if encoded else self.train_coordinates:
+                kept.append(name)
+        if not kept:
+            raise PolygeomError("models: none is left to train; leave out no-train-encoding or no-train-coordinates")
+        return kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingCase(Training, Case):
+    """The training of one network."""
+
+    model: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkCase(Reading, Sizes, TrainingCase):
+    """The training of one coordinate network."""
 
 
 @dataclass
@@ -241,21 +321,19 @@ def density(values: np.ndarray, grid: np.ndarray = GRID) -> list[float]:
 
 
 def fit(
-    module: nn.Module,
-    inputs: Tensor,
-    targets: Tensor,
-    settings: TrainingSettings,
-    probe: Probe,
-    *,
-    steps_per_epoch: int,
-    seed: int,
-    tell: bool = False,
+    module: nn.Module, inputs: Tensor, targets: Tensor, case: TrainingCase, probe: Probe, rate: float | None = None
 ) -> list[dict[str, Any]]:
     """Train and measure: one row for each mark, with ``epoch``, ``loss``, ``status`` and what the probe says.
 
-    A network that diverges keeps the rows it had and has the status ``"diverged"``. With ``tell`` rows are marked for
-    `told_losses`.
+    A network that diverges keeps the rows it had and has the status ``"diverged"``. With ``print_loss`` rows are marked
+    for `told_losses`. ``rate`` is a learning rate of its own.
+
+    Raises
+    ------
+    PolygeomError
+        When it diverges before the first mark.
     """
+    settings, steps_per_epoch = case.settings(len(inputs), rate)
     status, losses = "finished", []
 
     def listen(row: Mapping[str, float]) -> bool:
@@ -263,31 +341,18 @@ def fit(
         return False
 
     try:
-        train(module, inputs, targets, settings, loss=probe.loss, metrics={"probe": probe}, stop=listen, rng=seed)
+        train(module, inputs, targets, settings, loss=probe.loss, metrics={"probe": probe}, stop=listen, rng=case.seed)
     except DivergenceError as error:
         module.load_state_dict(error.state)
         status = "diverged"
     keep_weights(module)
-    marks = zip(losses, probe.rows, strict=False)
-    told = {"told": True} if tell else {}
+    if not losses:
+        raise PolygeomError(f"{case.model} diverged at once; write a lower learning_rate, or {case.model}@1e-4")
+    told = {"told": True} if case.print_loss else {}
     return [
-        {"epoch": step / steps_per_epoch, "loss": loss, "status": status} | told | row for (step, loss), row in marks
+        {"epoch": step / steps_per_epoch, "loss": loss, "status": status} | told | row
+        for (step, loss), row in zip(losses, probe.rows, strict=False)
     ]
-
-
-def settings_for(options: Mapping[str, Any], samples: int, rate: float | None = None) -> tuple[TrainingSettings, int]:
-    """Settings of a training by epochs, and the number of steps in an epoch."""
-    batch = options["batch_size"]
-    whole = batch is None or batch >= samples
-    steps_per_epoch = 1 if whole else -(-samples // batch)
-    settings = TrainingSettings(
-        steps=options["epochs"] * steps_per_epoch,
-        learning_rate=options["learning_rate"] if rate is None else rate,
-        batch_size=None if whole else batch,
-        order=options.get("order", "fixed"),
-        record_every=max(1, options["every"]) * steps_per_epoch,
-    )
-    return settings, steps_per_epoch
 
 
 def told_losses(table: Any) -> list[str]:

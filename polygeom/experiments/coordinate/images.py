@@ -9,7 +9,6 @@ Liu, arXiv 2301.05816). For polynomial networks and SIREN, regions are sign regi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,22 +20,18 @@ from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import (
-    COORDINATES,
-    DEEP,
-    ENCODED,
-    RATED,
-    RAW,
-    UNNUMBERED,
     Model,
+    NetworkCase,
     Probe,
-    chosen,
+    Reading,
+    Selection,
+    Sizes,
+    Training,
     fit,
     has_regions,
-    settings_for,
-    shared,
     told_losses,
 )
-from polygeom.experiments.study import Either, Needs, Study, mean_and_deviation, option
+from polygeom.experiments.study import Either, Needs, Study, like, mean_and_deviation, option
 from polygeom.learning.functions.spectra import OCTAVES, learned_by_band, psnr
 from polygeom.learning.networks.encodings import grid
 from polygeom.learning.regions.hyperplanes import cell_inradii, hyperplane_cosines, mean_off_diagonal, weight_matrices
@@ -68,45 +63,13 @@ _SLICED = (Needs("models", pattern=r":sin_cos", words="a network that reads sin_
 
 
 @dataclass(frozen=True)
-class Config:
-    """The options; their names follow the published scripts where these have one."""
+class Options(Reading, Sizes, Training):
+    """Options of a case; their names follow the published scripts where these have one."""
 
-    images: tuple[str, ...] = option(("random", "scene"), "random, scene, clouds, or paths of image files.")
     size: int = option(32, "Images are size × size pixels.")
     held_out: float = option(0.1, "Share of the pixels, at random, that are not trained.")
-    models: tuple[str, ...] = option(
-        EVERYTHING, "Family and what it reads: relu:sin_cos5, ccp6:centred, siren:centred@1e-4."
-    )
-    train_encoding: bool = option(True, "Train the networks that read an encoding.", needs=ENCODED)
-    train_coordinates: bool = option(True, "Train the networks that read coordinates.", needs=COORDINATES)
-    negative: bool = option(False, "Raw coordinates on [-1, 1) instead of [0, 1).", needs=RAW)
-    extent: float = option(
-        1.0,
-        "Centred coordinates lie on [-extent, extent).",
-        needs=Either(
-            Needs("models", pattern=r":centred", words="a network that reads centred coordinates"), Needs("negative")
-        ),
-    )
-    L: int = option(5, "Frequencies of a sin_cos encoding that does not say how many.", needs=UNNUMBERED)
-    features: int = option(
-        256,
-        "Rows of the matrix of random Fourier features.",
-        needs=Needs("models", pattern=r":fourier", words="a network that reads random Fourier features"),
-    )
-    scale: float = option(
-        14.0,
-        "Deviation of the frequencies of random Fourier features.",
-        needs=Needs("models", pattern=r":fourier(@|$)", words="fourier without a number"),
-    )
-    neurons: int = option(128, "Units of a hidden layer; rank of a ccp network.")
-    layers: int = option(2, "Hidden layers.", needs=DEEP)
-    epochs: int = option(150, "Passes over the pixels.")
-    batch_size: int | None = option(256, "Pixels of one step; none for all.")
-    learning_rate: float = option(1e-3, "Of Adam.", needs=RATED)
-    order: str = option(
-        "fixed", "Order of the pixels; fixed: shuffled once.", choices=("fixed", "reshuffle"), needs=Needs("batch_size")
-    )
-    every: int = option(25, "Epochs between two marks.")
+    epochs: int = like(Training, "epochs", 150)
+    every: int = like(Training, "every", 25)
     patches: int = option(100, "Random patches for local pairs.", needs=_LOCAL)
     patch_size: int = option(3, "Side of a patch in pixels.", needs=_LOCAL)
     patch_pairs: int | None = option(None, "Random pairs of a patch; none for all.", needs=_LOCAL)
@@ -137,7 +100,21 @@ class Config:
         "Random points whose first-layer cells are measured; 0 for none.",
         needs=Needs("models", pattern=r"^relu", words="a rectified network"),
     )
-    print_loss: bool = option(False, "Print the loss at every mark.")
+
+
+@dataclass(frozen=True)
+class Config(Selection, Options):
+    """The options."""
+
+    images: tuple[str, ...] = option(("random", "scene"), "random, scene, clouds, or paths of image files.")
+    models: tuple[str, ...] = like(Selection, "models", EVERYTHING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, NetworkCase):
+    """A network on an image."""
+
+    image: str
 
 
 _PUBLISHED = Config(
@@ -152,44 +129,30 @@ REPEATS = {"comparison": 3}
 ARRAYS = ("image", "model", "array")
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One for each image and network."""
     if not 0 <= config.held_out < 1:
         raise PolygeomError(f"held_out must be at least 0 and less than 1, got {config.held_out}; write held_out=0.1")
-    common = shared(config, "images", "models")
-    names = chosen(config.models, config)
-    return [common | {"image": image, "model": name} for image in config.images for name in names]
+    return [Piece.of(config, image=image, model=name) for image in config.images for name in config.chosen()]
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """Rows of the marks, then rows with arrays: densities, maps, cross-sections."""
-    model, size, seed, device = Model.parse(case["model"]), case["size"], case["seed"], case["device"]
-    image = make_image(case["image"], size, rng=seed)
-    inputs = model.encode((size, size), case, seed).to(device)
+    model, size, seed, device = Model.parse(case.model), case.size, case.seed, case.device
+    image = make_image(case.image, size, rng=seed)
+    inputs = model.encode((size, size), case)
     targets = torch.as_tensor(image.reshape(size * size, 3), dtype=inputs.dtype, device=device)
-    trained = np.random.default_rng(seed).permutation(size * size)[round(case["held_out"] * size * size) :]
+    trained = np.random.default_rng(seed).permutation(size * size)[round(case.held_out * size * size) :]
     held = np.setdiff1d(np.arange(size * size), trained)
-    network = model.build(inputs.shape[1], 3, case, seed)
-    settings, steps = settings_for(case, len(trained), model.rate)
+    network = model.build(inputs.shape[1], 3, case)
     probe = _probe(case, inputs, targets, _quality(inputs, image, trained, held))
-    start = {"angles": _angles(network)} if case["hyperplanes"] else {}
+    start = {"angles": _angles(network)} if case.hyperplanes else {}
     pixels = torch.as_tensor(trained, device=device)
-    marks = fit(
-        network,
-        inputs[pixels],
-        targets[pixels],
-        settings,
-        probe,
-        steps_per_epoch=steps,
-        seed=seed,
-        tell=case["print_loss"],
-    )
-    if not marks:
-        raise PolygeomError(f"{case['model']} diverged at once; lower its learning rate: {case['model']}@1e-4")
+    marks = fit(network, inputs[pixels], targets[pixels], case, probe, model.rate)
     marks[0] |= start
     marks[-1] |= _final(case, model, network, inputs)
     marks[-1]["psnr_best_polynomial"] = _best_polynomial(model, inputs, image, held)
-    names = {"image": case["image"], "model": case["model"]}
+    names = {"image": case.image, "model": case.model}
     kind = "activation" if has_regions(network) else "sign"
     arrays = _arrays(case, model, network, probe, image)
     return [names | {"kind": kind} | row for row in marks] + [
@@ -197,17 +160,16 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _probe(case: Mapping[str, Any], inputs: Tensor, targets: Tensor, extra: Any) -> Probe:
-    size, seed = case["size"], case["seed"]
-    patches = {"patches": case["patches"], "size": case["patch_size"], "pairs": case["patch_pairs"]}
+def _probe(case: Piece, inputs: Tensor, targets: Tensor, extra: Any) -> Probe:
+    size, seed = case.size, case.seed
     pairs = {
-        "local": patch_pairs(size, size, **patches, rng=seed),
-        "global": quadrant_pairs(size, size, case["pairs"], rng=seed),
+        "local": patch_pairs(size, size, patches=case.patches, size=case.patch_size, pairs=case.patch_pairs, rng=seed),
+        "global": quadrant_pairs(size, size, case.pairs, rng=seed),
     }
     where = {"local": "in_region", "global": "between_region"}
-    hamming = {name: found for name, found in pairs.items() if case[f"mean_hamming_{where[name]}"]}
-    confusion = {name: found for name, found in pairs.items() if case[f"confusion_{where[name]}"]}
-    return Probe(inputs, targets, hamming, confusion, frozenset(f for f in _FLAGS if case[f]), extra=extra)
+    hamming = {name: found for name, found in pairs.items() if getattr(case, f"mean_hamming_{where[name]}")}
+    confusion = {name: found for name, found in pairs.items() if getattr(case, f"confusion_{where[name]}")}
+    return Probe(inputs, targets, hamming, confusion, frozenset(f for f in _FLAGS if getattr(case, f)), extra=extra)
 
 
 def _quality(inputs: Tensor, image: np.ndarray, trained: np.ndarray, held: np.ndarray) -> Any:
@@ -234,14 +196,14 @@ def _angles(network: nn.Module) -> float:
     return mean_off_diagonal(cosines[block, block])
 
 
-def _final(case: Mapping[str, Any], model: Model, network: nn.Module, inputs: Tensor) -> dict[str, float]:
+def _final(case: Piece, model: Model, network: nn.Module, inputs: Tensor) -> dict[str, float]:
     """What is measured once, at the end."""
     row: dict[str, float] = {}
-    if case["hyperplanes"]:
+    if case.hyperplanes:
         row["angles"] = _angles(network)
-    if case["inradius"] and has_regions(network):
-        generator = np.random.default_rng(case["seed"])
-        points = generator.uniform(-1, 1, (case["inradius"], inputs.shape[1]))
+    if case.inradius and has_regions(network):
+        generator = np.random.default_rng(case.seed)
+        points = generator.uniform(-1, 1, (case.inradius, inputs.shape[1]))
         radii = cell_inradii(network, torch.as_tensor(points, dtype=inputs.dtype, device=inputs.device))
         row["inradius"] = float(radii.mean())
     for name, section in _sections(case, model, network, inputs).items():
@@ -249,15 +211,15 @@ def _final(case: Mapping[str, Any], model: Model, network: nn.Module, inputs: Te
     return row
 
 
-def _sections(case: Mapping[str, Any], model: Model, network: nn.Module, inputs: Tensor) -> dict[str, Any]:
+def _sections(case: Piece, model: Model, network: nn.Module, inputs: Tensor) -> dict[str, Any]:
     """Planes of the two lowest and of the two highest components of an encoding."""
     if model.encoding != "sin_cos" or inputs.shape[1] < 4:
         return {}
-    origin, layers = torch.zeros_like(inputs[0]), [0] if case["first_layer"] else None
+    origin, layers = torch.zeros_like(inputs[0]), [0] if case.first_layer else None
     axes = {"low": (0, 1), "high": (-2, -1)}
     return {
-        f"section_{name}": cross_section(network, origin, axes[name], resolution=case["resolution"], layers=layers)
-        for name in case["frequency_slice"]
+        f"section_{name}": cross_section(network, origin, axes[name], resolution=case.resolution, layers=layers)
+        for name in case.frequency_slice
     }
 
 
@@ -276,20 +238,18 @@ def _best_polynomial(model: Model, inputs: Tensor, image: np.ndarray, held: np.n
     return psnr(basis[trained] @ best, flat[trained])
 
 
-def _arrays(
-    case: Mapping[str, Any], model: Model, network: nn.Module, probe: Probe, image: np.ndarray
-) -> dict[str, Any]:
+def _arrays(case: Piece, model: Model, network: nn.Module, probe: Probe, image: np.ndarray) -> dict[str, Any]:
     """Densities, maps and cross-sections of the trained network, and what it draws."""
     arrays: dict[str, Any] = dict(probe.densities(network))
     shape = image.shape[:2]
     with torch.no_grad():
         arrays["image"] = network(probe.inputs).reshape(image.shape).double().cpu().numpy().round(4)
     arrays["target"] = image.round(4)
-    if case["visualize_regions"]:
+    if case.visualize_regions:
         patterns = sign_patterns(network, probe.inputs)
         arrays["regions"] = patterns.regions.reshape(shape)
         bits = np.concatenate([patterns.layer(i) for i in range(len(patterns.widths))], axis=1)
-        for unit in case["neuron_maps"]:
+        for unit in case.neuron_maps:
             if unit < bits.shape[1]:
                 arrays[f"unit_{unit}"] = bits[:, unit].reshape(shape).astype(int)
     sections = _sections(case, model, network, probe.inputs)
@@ -351,6 +311,7 @@ def _cell(value: float) -> str:
 STUDY = Study(
     "coordinate",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

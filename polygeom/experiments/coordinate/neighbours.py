@@ -8,7 +8,6 @@ MNIST and CIFAR-10 are read from a local folder.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +17,8 @@ from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures
-from polygeom.experiments.coordinate.dynamics import Probe, fit, settings_for, shared, told_losses
-from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
+from polygeom.experiments.coordinate.dynamics import Probe, Training, TrainingCase, fit, told_losses
+from polygeom.experiments.study import Needs, Study, like, mean_and_deviation, option
 from polygeom.learning.networks.coordinate import coordinate_network
 from polygeom.learning.regions.pairs import class_pairs
 
@@ -30,14 +29,12 @@ _FILES = Needs("datasets", ("mnist", "cifar10"))
 
 
 @dataclass(frozen=True)
-class Config:
-    """The options."""
+class Options(Training):
+    """Options of a case."""
 
-    datasets: tuple[str, ...] = option(("digits",), "What to learn.", choices=DATASETS)
     data_root: str | None = option(None, "Folder of MNIST or CIFAR-10.", needs=_FILES)
     split: str = option("train", "Which part of MNIST or CIFAR-10.", choices=("train", "test"), needs=_FILES)
     limit: int | None = option(None, "Only this many samples.")
-    models: tuple[str, ...] = option(("mlp", "cnn", "ccp"), "Networks.", choices=("mlp", "cnn", "ccp"))
     neurons: int = option(
         128,
         "Units of a hidden layer of the mlp; rank of the ccp network.",
@@ -45,21 +42,29 @@ class Config:
     )
     layers: int = option(4, "Hidden layers of the mlp.", needs=Needs("models", ("mlp",)))
     degree: int = option(3, "Of the ccp network.", needs=Needs("models", ("ccp",)))
-    epochs: int = option(25, "Passes over the samples.")
-    batch_size: int | None = option(64, "Samples of one step; none for all.")
-    learning_rate: float = option(1e-3, "Of Adam.")
-    order: str = option(
-        "reshuffle",
-        "Order of the samples; fixed: shuffled once.",
-        choices=("fixed", "reshuffle"),
-        needs=Needs("batch_size"),
-    )
-    every: int = option(5, "Epochs between two marks.")
+    epochs: int = like(Training, "epochs", 25)
+    batch_size: int | None = like(Training, "batch_size", 64)
+    order: str = like(Training, "order", "reshuffle")
+    every: int = like(Training, "every", 5)
     anchors: int = option(500, "Samples whose partners are sought.")
     neighbours: int = option(25, "Partners of each.")
     hamming: bool = option(True, "Hamming distances at every mark.")
     confusion: bool = option(True, "Gradient confusion at every mark.")
-    print_loss: bool = option(False, "Print the loss at every mark.")
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    """The options."""
+
+    datasets: tuple[str, ...] = option(("digits",), "What to learn.", choices=DATASETS)
+    models: tuple[str, ...] = option(("mlp", "cnn", "ccp"), "Networks.", choices=("mlp", "cnn", "ccp"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, TrainingCase):
+    """A network on a data set."""
+
+    dataset: str
 
 
 _PUBLISHED = Config(
@@ -69,28 +74,27 @@ PRESETS = {"quick": Config(), "published": _PUBLISHED}
 ARRAYS = ("image", "model", "array")
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One for each data set and network."""
-    common = shared(config, "datasets", "models")
-    return [common | {"dataset": data, "model": model} for data in config.datasets for model in config.models]
+    return [Piece.of(config, dataset=data, model=model) for data in config.datasets for model in config.models]
 
 
-def samples(case: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def samples(case: Piece) -> tuple[np.ndarray, np.ndarray]:
     """Images ``(N, channels, height, width)`` from -1 to 1, and their classes."""
     from polygeom.datasets.bundled import digits
     from polygeom.datasets.files import cifar10, mnist
 
-    if case["dataset"] == "digits":
+    if case.dataset == "digits":
         data = digits()
         images = data.inputs[:, None] / data.inputs.max()
     else:
-        if case["data_root"] is None:
-            raise PolygeomError(f"data_root: {case['dataset']} is read from a folder; write --data-root FOLDER")
-        reader = mnist if case["dataset"] == "mnist" else cifar10
-        data = reader(case["data_root"], case["split"], limit=case["limit"])
+        if case.data_root is None:
+            raise PolygeomError(f"data_root: {case.dataset} is read from a folder; write --data-root FOLDER")
+        reader = mnist if case.dataset == "mnist" else cifar10
+        data = reader(case.data_root, case.split, limit=case.limit)
         images = data.inputs.astype(np.float64) / 255
         images = images[:, None] if images.ndim == 3 else images
-    limit = case["limit"]
+    limit = case.limit
     return 2 * images[:limit] - 1, data.labels[:limit]
 
 
@@ -113,26 +117,26 @@ class ConvolutionalNetwork(nn.Module):
         return logits
 
 
-def _network(case: Mapping[str, Any], shape: tuple[int, ...], classes: int) -> nn.Module:
-    seed = case["seed"]
-    if case["model"] == "cnn":
+def _network(case: Piece, shape: tuple[int, ...], classes: int) -> nn.Module:
+    seed = case.seed
+    if case.model == "cnn":
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return ConvolutionalNetwork(shape, classes)
-    family = "relu" if case["model"] == "mlp" else "ccp"
-    width, layers = case["neurons"], case["layers"]
+    family = "relu" if case.model == "mlp" else "ccp"
+    width, layers = case.neurons, case.layers
     inputs = int(np.prod(shape))
-    return coordinate_network(family, inputs, classes, hidden=layers, width=width, degree=case["degree"], rng=seed)
+    return coordinate_network(family, inputs, classes, hidden=layers, width=width, degree=case.degree, rng=seed)
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """Rows of the marks: accuracy, Hamming distances and confusion of near and far pairs; rows with densities."""
     images, labels = samples(case)
     flat = images.reshape(len(images), -1)
-    x = torch.as_tensor(images if case["model"] == "cnn" else flat, dtype=torch.float32, device=case["device"])
+    x = torch.as_tensor(images if case.model == "cnn" else flat, dtype=torch.float32, device=case.device)
     y = torch.as_tensor(labels, device=x.device)
     network = _network(case, images.shape[1:], int(labels.max()) + 1).to(x.device)
-    wanted = {"anchors": case["anchors"], "neighbours": case["neighbours"], "rng": case["seed"]}
+    wanted = {"anchors": case.anchors, "neighbours": case.neighbours, "rng": case.seed}
     pairs = {name: class_pairs(flat, labels, far=name == "far", **wanted) for name in ("near", "far")}
 
     def accuracy(module: nn.Module) -> dict[str, float]:
@@ -140,14 +144,11 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
         right = sum(int((module(part).argmax(dim=1) == true).sum()) for part, true in chunks)
         return {"accuracy": right / len(y)}
 
-    hamming, confusion = (pairs if case[name] else {} for name in ("hamming", "confusion"))
+    hamming, confusion = (pairs if getattr(case, name) else {} for name in ("hamming", "confusion"))
     probe = Probe(x, y, hamming, confusion, loss="cross_entropy", extra=accuracy)
-    settings, steps = settings_for(case, len(y))
-    marks = fit(network, x, y, settings, probe, steps_per_epoch=steps, seed=case["seed"], tell=case["print_loss"])
-    if not marks:
-        raise PolygeomError(f"{case['model']} diverged at once; write a lower learning_rate")
+    marks = fit(network, x, y, case, probe)
     distances = {f"distance_{name}": _mean_distance(flat, found) for name, found in pairs.items()}
-    names = {"image": case["dataset"], "model": case["model"]}
+    names = {"image": case.dataset, "model": case.model}
     return [names | row | distances for row in marks] + [
         names | {"array": name, "data": data} for name, data in probe.densities(network).items()
     ]
@@ -202,6 +203,7 @@ def summarise(table: Any) -> str:
 STUDY = Study(
     "coordinate-neighbours",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

@@ -6,7 +6,6 @@ how far depends on what the network reads (Lazzari, Liu, arXiv 2301.05816; Raham
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,23 +13,19 @@ import numpy as np
 import torch
 
 from polygeom.datasets.waves import phased_waves
-from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import (
-    COORDINATES,
-    DEEP,
-    ENCODED,
-    RATED,
-    RAW,
+    Coordinates,
     Model,
+    NetworkCase,
     Probe,
-    chosen,
+    Selection,
+    Sizes,
+    Training,
     fit,
-    settings_for,
-    shared,
     told_losses,
 )
-from polygeom.experiments.study import Either, Needs, Study, mean_and_deviation, option
+from polygeom.experiments.study import Either, Needs, Study, like, mean_and_deviation, option
 from polygeom.learning.functions.spectra import amplitude_ratios
 from polygeom.learning.regions.pairs import end_pairs, window_pairs
 
@@ -38,12 +33,29 @@ _PAIRS = Either(Needs("hamming"), Needs("confusion"))
 
 
 @dataclass(frozen=True)
-class Config:
-    """The options."""
+class Options(Coordinates, Sizes, Training):
+    """Options of a case."""
 
     length: int = option(1024, "Samples of the signal.")
     frequencies: tuple[int, ...] = option(tuple(range(5, 75, 5)), "Waves in one unit of time.")
-    models: tuple[str, ...] = option(
+    layers: int = like(Sizes, "layers", 4)
+    epochs: int = like(Training, "epochs", 200)
+    batch_size: int | None = like(Training, "batch_size", None)
+    windows: int = option(100, "Random windows for local pairs.", needs=_PAIRS)
+    window_size: int = option(50, "Samples of a window.", needs=_PAIRS)
+    window_pairs: int = option(25, "Random pairs of a window.", needs=_PAIRS)
+    pairs: int = option(5000, "Random pairs from the two ends.", needs=_PAIRS)
+    hamming: bool = option(True, "Hamming distances, regions and dead units.")
+    confusion: bool = option(True, "Gradient confusion.")
+
+
+@dataclass(frozen=True)
+class Config(Selection, Options):
+    """The options."""
+
+    models: tuple[str, ...] = like(
+        Selection,
+        "models",
         (
             "relu:raw",
             "relu:centred",
@@ -53,30 +65,12 @@ class Config:
             "ccp9:centred",
             "ccp3:sin_cos7",
         ),
-        "Family and what it reads: relu:sin_cos4 reads l = 0, …, 3.",
     )
-    train_encoding: bool = option(True, "Train the networks that read an encoding.", needs=ENCODED)
-    train_coordinates: bool = option(True, "Train the networks that read coordinates.", needs=COORDINATES)
-    negative: bool = option(False, "Raw coordinates on [-1, 1) instead of [0, 1).", needs=RAW)
-    neurons: int = option(128, "Units of a hidden layer; rank of a ccp network.")
-    layers: int = option(4, "Hidden layers.", needs=DEEP)
-    epochs: int = option(200, "Passes over the signal.")
-    batch_size: int | None = option(None, "Samples of one step; none for all.")
-    learning_rate: float = option(1e-3, "Of Adam.", needs=RATED)
-    order: str = option(
-        "fixed",
-        "Order of the samples; fixed: shuffled once.",
-        choices=("fixed", "reshuffle"),
-        needs=Needs("batch_size"),
-    )
-    every: int = option(20, "Epochs between two marks.")
-    windows: int = option(100, "Random windows for local pairs.", needs=_PAIRS)
-    window_size: int = option(50, "Samples of a window.", needs=_PAIRS)
-    window_pairs: int = option(25, "Random pairs of a window.", needs=_PAIRS)
-    pairs: int = option(5000, "Random pairs from the two ends.", needs=_PAIRS)
-    hamming: bool = option(True, "Hamming distances, regions and dead units.")
-    confusion: bool = option(True, "Gradient confusion.")
-    print_loss: bool = option(False, "Print the loss at every mark.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, NetworkCase):
+    """A network."""
 
 
 _PUBLISHED = Config(
@@ -87,42 +81,38 @@ REPEATS = {"published": 5}
 ARRAYS = ("image", "model", "array")
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One for each network."""
-    common = shared(config, "models")
-    return [common | {"model": name} for name in chosen(config.models, config)]
+    return [Piece.of(config, model=name) for name in config.chosen()]
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """Rows of the marks, each with the ratio of amplitudes of every frequency, and rows with densities and signals."""
-    model, seed = Model.parse(case["model"]), case["seed"]
-    _, y = phased_waves(case["length"], case["frequencies"], rng=seed)
-    inputs = model.encode((case["length"],), case, seed).to(case["device"])
+    model, seed = Model.parse(case.model), case.seed
+    _, y = phased_waves(case.length, case.frequencies, rng=seed)
+    inputs = model.encode((case.length,), case)
     targets = torch.as_tensor(y[:, None], dtype=inputs.dtype, device=inputs.device)
-    network = model.build(inputs.shape[1], 1, case, seed)
+    network = model.build(inputs.shape[1], 1, case)
 
     def spectrum(module: torch.nn.Module) -> dict[str, float]:
         values = module(inputs).detach().double().cpu().numpy()[:, 0]
-        ratios = amplitude_ratios(values, y, case["frequencies"])
-        names = [f"amplitude_{frequency}" for frequency in case["frequencies"]]
+        ratios = amplitude_ratios(values, y, case.frequencies)
+        names = [f"amplitude_{frequency}" for frequency in case.frequencies]
         return {"error": float(np.square(values - y).mean()), **dict(zip(names, map(float, ratios), strict=True))}
 
-    windows = {"windows": case["windows"], "size": case["window_size"], "pairs": case["window_pairs"]}
+    windows = {"windows": case.windows, "size": case.window_size, "pairs": case.window_pairs}
     pairs = {
-        "local": window_pairs(case["length"], **windows, rng=seed),
-        "global": end_pairs(case["length"], case["pairs"], rng=seed),
+        "local": window_pairs(case.length, **windows, rng=seed),
+        "global": end_pairs(case.length, case.pairs, rng=seed),
     }
-    what = frozenset({"act_patterns", "dead_neurons"} if case["hamming"] else ())
-    hamming, confusion = (pairs if case[name] else {} for name in ("hamming", "confusion"))
+    what = frozenset({"act_patterns", "dead_neurons"} if case.hamming else ())
+    hamming, confusion = (pairs if getattr(case, name) else {} for name in ("hamming", "confusion"))
     probe = Probe(inputs, targets, hamming, confusion, what, extra=spectrum)
-    settings, steps = settings_for(case, case["length"], model.rate)
-    marks = fit(network, inputs, targets, settings, probe, steps_per_epoch=steps, seed=seed, tell=case["print_loss"])
-    if not marks:
-        raise PolygeomError(f"{case['model']} diverged at once; lower its learning rate: {case['model']}@1e-4")
+    marks = fit(network, inputs, targets, case, probe, model.rate)
     with torch.no_grad():
         learned = network(inputs)[:, 0].double().cpu().numpy().round(4)
     arrays = {**probe.densities(network), "target": y.round(4), "learned": learned}
-    names = {"image": "waves", "model": case["model"]}
+    names = {"image": "waves", "model": case.model}
     return [names | row for row in marks] + [
         names | {"array": name, "data": np.asarray(data).tolist()} for name, data in arrays.items()
     ]
@@ -173,6 +163,7 @@ def summarise(table: Any) -> str:
 STUDY = Study(
     "coordinate-waves",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from polygeom.errors import PolygeomError
-from polygeom.experiments.study import SGD, Needs, Study, mean_and_deviation, option
+from polygeom.experiments.images import DigitOptions
+from polygeom.experiments.study import SGD, Case, Needs, Study, mean_and_deviation, option
 from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
@@ -23,25 +22,13 @@ _POOLED = Needs("models", ("pooled", "pooled-relu"))
 
 
 @dataclass(frozen=True)
-class Config:
-    """Which images, which networks, how they are trained."""
+class Options(DigitOptions):
+    """Which images, and how networks are trained."""
 
-    source: str = option("digits", "Images: of scikit-learn, or MNIST.", choices=("digits", "mnist"))
-    data_root: str | None = option(None, "Folder with the files of MNIST.", needs=_MNIST)
-    split: str = option(
-        "train", "Official part of MNIST that all images come from.", choices=("train", "test"), needs=_MNIST
-    )
     images: int | None = option(None, "Take only the first so many images; none for all.")
     train: int = option(10_000, "Training samples.")
     test: int = option(2_000, "Test samples of seen, and of unseen pairs.")
     unseen: int = option(10, "Ordered pairs of digits, of 100, kept for the test.")
-    models: tuple[str, ...] = option(("mlp", "pooled-relu", "ccp"), "Networks.", choices=MODELS)
-    degrees: tuple[int, ...] = option(
-        (2, 3),
-        "Degrees of CCP and NCP networks.",
-        needs=Needs("models", ("ccp", "ccp-relu", "ncp")),
-    )
-    pooled_degree: int = option(4, "Degree of the networks with pooled skips.", needs=_POOLED)
     mlp_layers: int = option(5, "Affine maps of the perceptron.", needs=Needs("models", ("mlp",)))
     width: int = option(128, "Hidden width.")
     inner_bias: bool = option(True, "Biases of the hidden maps of pooled networks.", needs=_POOLED)
@@ -61,6 +48,27 @@ class Config:
     schedule: str = option("linear", "Schedule of the learning rate.", choices=("constant", "linear"))
 
 
+@dataclass(frozen=True)
+class Config(Options):
+    """Which networks, on which images, and how they are trained."""
+
+    models: tuple[str, ...] = option(("mlp", "pooled-relu", "ccp"), "Networks.", choices=MODELS)
+    degrees: tuple[int, ...] = option(
+        (2, 3),
+        "Degrees of CCP and NCP networks.",
+        needs=Needs("models", ("ccp", "ccp-relu", "ncp")),
+    )
+    pooled_degree: int = option(4, "Degree of the networks with pooled skips.", needs=_POOLED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, Case):
+    """A network of one degree."""
+
+    model: str
+    degree: int
+
+
 PRESETS = {
     "quick": Config(),
     "published": Config(
@@ -72,12 +80,11 @@ PRESETS["mnist"] = replace(PRESETS["quick"], source="mnist", images=10_000)
 REPEATS = {"quick": 3, "published": 3, "mnist": 3}
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One for each network and degree."""
     degrees = {"mlp": (0,), "pooled": (config.pooled_degree,), "pooled-relu": (config.pooled_degree,)}
-    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(config).items()}
     return [
-        {"model": model, "degree": degree, "config": plain}
+        Piece.of(config, model=model, degree=degree)
         for model in config.models
         for degree in degrees.get(model, config.degrees)
     ]
@@ -104,7 +111,7 @@ def accuracies(prediction: numpy.ndarray, sums: numpy.ndarray) -> dict[str, floa
     return {rule: float(100 * hit.mean()) for rule, hit in zip(RULES, hits, strict=True)}
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """Train one network; its accuracies on seen and unseen pairs, and those of the median sum."""
     import numpy as np
     import torch
@@ -113,14 +120,16 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     from polygeom.learning.training.loop import train
     from polygeom.learning.training.settings import TrainingSettings
 
-    config, seed = Config(**case["config"]), case["seed"]
-    data = digit_pairs(_images(config), train=config.train, test=config.test, unseen=config.unseen, rng=seed)
-    kind = {"dtype": torch.float32, "device": case["device"]}
-    module = _model(case["model"], case["degree"], data["train"].inputs.shape[1], config, seed).to(**kind)
+    seed = case.seed
+    images = case.digits()
+    images = images if case.images is None else images.take(slice(case.images))
+    data = digit_pairs(images, train=case.train, test=case.test, unseen=case.unseen, rng=seed)
+    kind: dict[str, Any] = {"dtype": torch.float32, "device": case.device}
+    module = _model(case, data["train"].inputs.shape[1]).to(**kind)
     settings = TrainingSettings(
-        config.steps, optimiser=config.optimiser, learning_rate=config.learning_rate, momentum=config.momentum,
-        nesterov=config.nesterov, weight_decay=config.weight_decay, batch_size=config.batch_size,
-        schedule=config.schedule, record_every=max(config.steps // 10, 1),
+        case.steps, optimiser=case.optimiser, learning_rate=case.learning_rate, momentum=case.momentum,
+        nesterov=case.nesterov, weight_decay=case.weight_decay, batch_size=case.batch_size,
+        schedule=case.schedule, record_every=max(case.steps // 10, 1),
     )  # fmt: skip
     # Centred sums keep the first steps of networks of high degree small; the mean is added to the predictions.
     mean = float(data["train"].sums.mean())
@@ -135,40 +144,27 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
         found = accuracies(prediction, data[pairs].sums)
         constant = accuracies(np.full_like(prediction, np.median(data["train"].sums)), data[pairs].sums)
         for rule in RULES:
-            own = {"model": case["model"], "degree": case["degree"], "pairs": pairs, "rule": rule}
+            own = {"model": case.model, "degree": case.degree, "pairs": pairs, "rule": rule}
             rows.append({**own, "accuracy": found[rule], "constant": constant[rule]})
     return rows
 
 
-def _images(config: Config) -> Any:
-    from polygeom.datasets.bundled import digits
-    from polygeom.datasets.files import mnist
-
-    if config.source == "digits":
-        data = digits()
-    elif config.data_root is None:
-        raise PolygeomError("data_root must name the folder with the files of MNIST; write --data-root FOLDER")
-    else:
-        data = mnist(config.data_root, config.split)
-    return data if config.images is None else data.take(slice(config.images))
-
-
-def _model(model: str, degree: int, inputs: int, config: Config, seed: int) -> Any:
+def _model(case: Piece, inputs: int) -> Any:
     from polygeom.learning.networks.hadamard import Perceptron, PooledHadamardNetwork, hadamard_network
     from polygeom.learning.networks.initialisation import initialise
 
-    kind, _, activation = model.partition("-")
+    kind, _, activation = case.model.partition("-")
     if kind == "mlp":
         return initialise(
-            Perceptron(inputs, config.width, config.mlp_layers, batch_norm=config.batch_norm), "uniform", seed
+            Perceptron(inputs, case.width, case.mlp_layers, batch_norm=case.batch_norm), "uniform", case.seed
         )
     if kind == "pooled":
         pooled = PooledHadamardNetwork(
-            inputs, config.width, degree, activation=activation or "identity", inner_bias=config.inner_bias,
-            last_bias=config.last_bias, batch_norm=config.batch_norm,
+            inputs, case.width, case.degree, activation=activation or "identity", inner_bias=case.inner_bias,
+            last_bias=case.last_bias, batch_norm=case.batch_norm,
         )  # fmt: skip
-        return initialise(pooled, "uniform", seed)
-    return hadamard_network(kind, inputs, config.width, degree, activation=activation or "identity", rng=seed)
+        return initialise(pooled, "uniform", case.seed)
+    return hadamard_network(kind, inputs, case.width, case.degree, activation=activation or "identity", rng=case.seed)
 
 
 def summarise(table: pandas.DataFrame) -> str:
@@ -219,6 +215,7 @@ def plot(table: pandas.DataFrame) -> Any:
 STUDY = Study(
     "digit-pairs",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from polygeom.datasets.functions import TARGETS
 from polygeom.datasets.regions import SHAPES, SIGNS
-from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
+from polygeom.experiments.study import Case, Needs, Study, mean_and_deviation, option
 from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ _PERCEPTRON = Needs("models", pattern=r"^mlp", words="a perceptron")
 
 
 @dataclass(frozen=True)
-class Config:
-    """A target, where it is seen and where it is asked for, and the networks that learn it."""
+class Options:
+    """A target, where it is seen and where it is asked for, and how networks learn it."""
 
     target: str = option("cubic", "Function to learn.", choices=TARGETS)
     inputs: int = option(1, "Number of input coordinates.")
@@ -64,8 +64,6 @@ class Config:
         needs=Needs("sign", pattern=r"^(?!no$)", words="a restriction"),
     )
     noise: float = option(0.0, "Variance of the noise on training labels.")
-    models: tuple[str, ...] = option(("ccp", "ncp", "ccp-relu", "mlp"), "Networks.", choices=MODELS)
-    degrees: tuple[int, ...] = option((3,), "Degrees of the networks with products.", needs=_PRODUCTS)
     width: int = option(16, "Hidden width of the networks with products.", needs=_PRODUCTS)
     bias: bool = option(
         True,
@@ -91,6 +89,22 @@ class Config:
     ray_degrees: tuple[int, ...] = option(
         (1, 2, 3), "Degrees of the polynomials fitted along rays.", needs=Needs("directions")
     )
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    """A target, where it is seen and where it is asked for, and the networks that learn it."""
+
+    models: tuple[str, ...] = option(("ccp", "ncp", "ccp-relu", "mlp"), "Networks.", choices=MODELS)
+    degrees: tuple[int, ...] = option((3,), "Degrees of the networks with products.", needs=_PRODUCTS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, Case):
+    """A network of one degree."""
+
+    model: str
+    degree: int
 
 
 _PUBLISHED = Config(
@@ -127,20 +141,16 @@ PRESETS = {
 REPEATS = {"quick": 3, "published": 1}
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One for each network, and for each degree of those that have one."""
     return [
-        {"model": model, "degree": degree, "config": asdict(config, dict_factory=_lists)}
+        Piece.of(config, model=model, degree=degree)
         for model in config.models
         for degree in (config.degrees if not model.startswith("mlp") else (0,))
     ]
 
 
-def _lists(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in items}
-
-
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """Train one network and compare it with the target: rows with ``quantity``, ``at`` and ``value``."""
     import torch
 
@@ -148,22 +158,22 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     from polygeom.learning.training.loop import train
     from polygeom.learning.training.settings import TrainingSettings
 
-    config, seed, device = Config(**case["config"]), case["seed"], case["device"]
+    seed, device = case.seed, case.device
     names = ("target", "inputs", "terms", "coefficient_range", "offset_range", "train_shape", "test_shape",
              "train_radius", "test_radius", "train", "test", "sign", "fixed", "noise")  # fmt: skip
-    data = function_data(FunctionSettings(**{name: getattr(config, name) for name in names}, seed=seed))
-    perceptron = case["model"].startswith("mlp")
+    data = function_data(FunctionSettings(**{name: getattr(case, name) for name in names}, seed=seed))
+    perceptron = case.model.startswith("mlp")
     outputs = data.labels["train"].shape[1]
-    module = make_model(case["model"], case["degree"], config, outputs, seed).to(device)
+    module = make_model(case, outputs).to(device)
     settings = TrainingSettings(
-        config.steps,
-        optimiser=config.optimiser,
-        learning_rate=config.mlp_learning_rate if perceptron else config.learning_rate,
-        weight_decay=config.weight_decay,
-        batch_size=config.mlp_batch_size if perceptron else config.batch_size,
-        schedule=config.schedule,
-        step_size=config.step_size,
-        record_every=max(config.steps // 10, 1),
+        case.steps,
+        optimiser=case.optimiser,
+        learning_rate=case.mlp_learning_rate if perceptron else case.learning_rate,
+        weight_decay=case.weight_decay,
+        batch_size=case.mlp_batch_size if perceptron else case.batch_size,
+        schedule=case.schedule,
+        step_size=case.step_size,
+        record_every=max(case.steps // 10, 1),
     )
     inputs, labels = (torch.tensor(part["train"], device=device) for part in (data.inputs, data.labels))
     result = train(module, inputs, labels, settings, rng=seed)
@@ -175,38 +185,38 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
         return value
 
     module.eval()
-    own = {"model": case["model"], "degree": case["degree"], "parameters": sum(p.numel() for p in module.parameters())}
-    found = [("loss", None, result.loss), *_errors(predict, data), *_rays(predict, config, seed)]
+    own = {"model": case.model, "degree": case.degree, "parameters": sum(p.numel() for p in module.parameters())}
+    found = [("loss", None, result.loss), *_errors(predict, data), *_rays(predict, case)]
     return [{**own, "quantity": quantity, "at": at, "value": value} for quantity, at, value in found]
 
 
-def make_model(model: str, degree: int, config: Config, outputs: int = 1, seed: int = 0) -> nn.Module:
-    """A network of the study by its name, in float64."""
+def make_model(case: Piece, outputs: int = 1) -> nn.Module:
+    """The network of a case, in float64."""
     from polygeom.learning.networks.hadamard import Perceptron, PooledHadamardNetwork, hadamard_network
     from polygeom.learning.networks.initialisation import initialise
 
-    kind, _, activation = model.partition("-")
+    kind, _, activation = case.model.partition("-")
     if kind == "mlp":
         module: nn.Module = Perceptron(
-            config.inputs,
-            config.mlp_width,
-            config.mlp_layers,
+            case.inputs,
+            case.mlp_width,
+            case.mlp_layers,
             outputs,
             activation=activation or "relu",
-            bias=config.mlp_bias,
-            hidden_scale=config.mlp_width**-0.5 if config.initialisation == "variance2" else 1.0,
+            bias=case.mlp_bias,
+            hidden_scale=case.mlp_width**-0.5 if case.initialisation == "variance2" else 1.0,
         )
         return initialise(
-            module.double(), "uniform" if config.initialisation == "unit" else config.initialisation, seed
+            module.double(), "uniform" if case.initialisation == "unit" else case.initialisation, case.seed
         )
     if kind == "pooled":
         module = PooledHadamardNetwork(
-            config.inputs, config.width, degree, outputs, activation=activation or "identity"
+            case.inputs, case.width, case.degree, outputs, activation=activation or "identity"
         )
-        return initialise(module.double(), _general(config.initialisation), seed)
+        return initialise(module.double(), _general(case.initialisation), case.seed)
     return hadamard_network(
-        kind, config.inputs, config.width, degree, outputs, activation=activation or "identity", bias=config.bias,
-        initialisation=_general(config.initialisation) if activation else config.initialisation, rng=seed,
+        kind, case.inputs, case.width, case.degree, outputs, activation=activation or "identity", bias=case.bias,
+        initialisation=_general(case.initialisation) if activation else case.initialisation, rng=case.seed,
     )  # fmt: skip
 
 
@@ -247,26 +257,26 @@ def _errors(predict: Any, data: FunctionData) -> list[_Found]:
     return found
 
 
-def _rays(predict: Any, config: Config, seed: int) -> list[_Found]:
+def _rays(predict: Any, case: Piece) -> list[_Found]:
     """The median R² of polynomials fitted along rays outside the region of the training data."""
-    if not config.directions:
+    if not case.directions:
         return []
     import numpy as np
 
     from polygeom.learning.functions.extrapolation import directional_r2
 
-    sector = config.train_shape == "sector"
+    sector = case.train_shape == "sector"
     r2 = directional_r2(
         lambda x: predict(x)[:, 0],
-        config.inputs,
-        degrees=config.ray_degrees,
-        radius=config.train_radius**0.5 if sector else config.train_radius,
-        shape="cube" if config.train_shape == "cube" else "ball",
-        length=10 * config.test_radius if not sector else 10.0,
-        directions=config.directions,
-        rng=seed,
+        case.inputs,
+        degrees=case.ray_degrees,
+        radius=case.train_radius**0.5 if sector else case.train_radius,
+        shape="cube" if case.train_shape == "cube" else "ball",
+        length=10 * case.test_radius if not sector else 10.0,
+        directions=case.directions,
+        rng=case.seed,
     )
-    return [("ray R2", float(d), float(np.median(row))) for d, row in zip(config.ray_degrees, r2, strict=True)]
+    return [("ray R2", float(d), float(np.median(row))) for d, row in zip(case.ray_degrees, r2, strict=True)]
 
 
 def summarise(table: pandas.DataFrame) -> str:
@@ -338,6 +348,7 @@ def _draw_errors(ax: Any, errors: pandas.DataFrame, colours: dict[Any, str], *, 
 STUDY = Study(
     "extrapolation",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

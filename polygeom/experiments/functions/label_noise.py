@@ -10,7 +10,7 @@ arXiv 1806.06144.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from polygeom.datasets.labelled import Labelled, corrupt, normalise, one_hot
-from polygeom.datasets.selection import NAMES, train_and_test
-from polygeom.experiments.study import FILES, Needs, Study, option
+from polygeom.experiments.images import SomeImageOptions
+from polygeom.experiments.study import Case, Needs, Study, like, option
 from polygeom.learning.kernels.algebra import Kernel
 from polygeom.learning.kernels.duals import LeakyReLU, Monomial
 from polygeom.learning.kernels.infinite_width import InfiniteWidth
@@ -43,25 +43,13 @@ _EIGENPRO = Needs("solvers", ("eigenpro", "eigenpro-legacy"))
 
 
 @dataclass(frozen=True)
-class Config:
-    """What to interpolate; every combination of kernel, solver and scheme is one case."""
+class Options(SomeImageOptions):
+    """What to interpolate, and how."""
 
-    dataset: str = option("digits", "What to learn.", choices=NAMES)
-    train: int = option(1000, "Training images.")
-    test: int = option(797, "Test images.")
-    data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.", needs=FILES)
-    train_from: str = option("train", "Official split to train on.", choices=("train", "test"), needs=FILES)
-    first: bool = option(False, "Train on the first images of each class instead of random ones.")
+    test: int = like(SomeImageOptions, "test", 797)
     two_classes: bool = option(False, "Distinguish the first half of the classes from the second.")
     centre: bool = option(False, "Subtract the mean training image.")
     noise: tuple[float, ...] = option(tuple(i / 10 for i in range(10)), "Shares p of labels to replace.")
-    schemes: tuple[str, ...] = option(
-        ("nested",),
-        "What is replaced for growing p: more and more of the same random choice; a new choice each time; a new choice "
-        "on top of what was replaced before.",
-        choices=SCHEMES,
-    )
-    kernels: tuple[str, ...] = option(("laplacian", "polynomial", "ntk-relu"), "Kernels.", choices=KERNELS)
     bandwidth: float = option(
         1.0,
         "Of the Laplacian, Gaussian and dispersal kernels; images have length one.",
@@ -76,7 +64,6 @@ class Config:
     depth: int = option(1, "Hidden layers of the networks.", needs=_NETWORK_KERNELS)
     offset: float = option(1.0, "Of the polynomial kernel.", needs=Needs("kernels", ("polynomial",)))
     ridge: float = option(0.0, "Added to the diagonal; zero interpolates.", needs=Needs("solvers", ("exact",)))
-    solvers: tuple[str, ...] = option(("exact", "eigenpro"), "How to solve.", choices=SOLVERS)
     epochs: int = option(60, "Of EigenPro.", needs=_EIGENPRO)
     subsample: int | None = option(
         None, "Rows that EigenPro takes eigenvectors from; none for all up to 2000.", needs=_EIGENPRO
@@ -87,6 +74,29 @@ class Config:
     batch_size: int | None = option(None, "Of EigenPro; none for the critical one.", needs=_EIGENPRO)
     memory: float = option(1.0, "GiB for kernel values.")
     dtype: str = option("float64", "Precision.", choices=DTYPES)
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    """What to interpolate; every combination of kernel, solver and scheme is one case."""
+
+    schemes: tuple[str, ...] = option(
+        ("nested",),
+        "What is replaced for growing p: more and more of the same random choice; a new choice each time; a new choice "
+        "on top of what was replaced before.",
+        choices=SCHEMES,
+    )
+    kernels: tuple[str, ...] = option(("laplacian", "polynomial", "ntk-relu"), "Kernels.", choices=KERNELS)
+    solvers: tuple[str, ...] = option(("exact", "eigenpro"), "How to solve.", choices=SOLVERS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, Case):
+    """A kernel, a solver and a scheme."""
+
+    kernel: str
+    solver: str
+    scheme: str
 
 
 PRESETS = {
@@ -104,24 +114,19 @@ PRESETS = {
         dtype="float32",
     ),
 }
-_SPLIT = ("schemes", "kernels", "solvers")
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One for each kernel, solver and scheme; all shares of noise are solved at once."""
-    from dataclasses import asdict
-
-    shared = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(config).items()}
-    shared = {name: value for name, value in shared.items() if name not in _SPLIT}
     return [
-        {"kernel": kernel, "solver": solver, "scheme": scheme, **shared}
+        Piece.of(config, kernel=kernel, solver=solver, scheme=scheme)
         for kernel in config.kernels
         for solver in config.solvers
         for scheme in config.schemes
     ]
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """Interpolate the labels of all shares of noise; the same weights solve for all of them.
 
     Returns
@@ -132,21 +137,23 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     solution.
     """
     train, test = _data(case)
-    precision = getattr(torch, case["dtype"])
-    rows = normalise(train.rows(), test.rows(), centre=case["centre"])
-    x, x_test = (torch.from_numpy(part).to(case["device"], precision) for part in rows)
+    precision = getattr(torch, case.dtype)
+    rows = normalise(train.rows(), test.rows(), centre=case.centre)
+    x, x_test = (torch.from_numpy(part).to(case.device, precision) for part in rows)
     classes = len(train.classes)
-    labels = noisy_labels(train.labels, classes, case["noise"], case["scheme"], case["seed"])
+    labels = noisy_labels(train.labels, classes, case.noise, case.scheme, case.seed)
     targets = torch.from_numpy(np.hstack([one_hot(own, classes) for own, _ in labels])).to(x)
     machine = _solve(case, x, targets)
     fitted, predicted = machine.predict(x).cpu(), machine.predict(x_test).cpu()
     found = []
-    for number, (share, (own, replaced)) in enumerate(zip(case["noise"], labels, strict=True)):
+    for number, (share, (own, replaced)) in enumerate(zip(case.noise, labels, strict=True)):
         columns = slice(number * classes, (number + 1) * classes)
-        noisy = corrupt(test.labels, classes, share, rng=_TEST_SEED + case["seed"])[0]
+        noisy = corrupt(test.labels, classes, share, rng=_TEST_SEED + case.seed)[0]
         found.append(
             {
-                **{name: case[name] for name in ("kernel", "solver", "scheme")},
+                "kernel": case.kernel,
+                "solver": case.solver,
+                "scheme": case.scheme,
                 "noise": share,
                 "corrupted": int(replaced.sum()),
                 "train_error": _error(fitted[:, columns], own),
@@ -161,7 +168,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def noisy_labels(
-    labels: np.ndarray, classes: int, shares: list[float], scheme: str, seed: int
+    labels: np.ndarray, classes: int, shares: Sequence[float], scheme: str, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each share, the labels and which of them were replaced; see `SCHEMES`.
 
@@ -180,51 +187,43 @@ def noisy_labels(
     return drawn
 
 
-def kernel_of(case: Mapping[str, Any]) -> Kernel:
+def kernel_of(case: Piece) -> Kernel:
     """The kernel that a case names."""
-    power = Monomial(case["degree"])
+    power = Monomial(case.degree)
     made: dict[str, Kernel] = {
-        "laplacian": Laplacian(case["bandwidth"]),
-        "gaussian": Gaussian(case["bandwidth"]),
-        "dispersal": Dispersal(case["exponent"], case["bandwidth"]),
-        "polynomial": Polynomial(case["degree"], case["offset"]),
-        "nngp-relu": InfiniteWidth(LeakyReLU(), case["depth"], "nngp"),
-        "ntk-relu": InfiniteWidth(LeakyReLU(), case["depth"], "ntk"),
-        "nngp-power": InfiniteWidth(power, case["depth"], "nngp"),
-        "ntk-power": InfiniteWidth(power, case["depth"], "ntk"),
+        "laplacian": Laplacian(case.bandwidth),
+        "gaussian": Gaussian(case.bandwidth),
+        "dispersal": Dispersal(case.exponent, case.bandwidth),
+        "polynomial": Polynomial(case.degree, case.offset),
+        "nngp-relu": InfiniteWidth(LeakyReLU(), case.depth, "nngp"),
+        "ntk-relu": InfiniteWidth(LeakyReLU(), case.depth, "ntk"),
+        "nngp-power": InfiniteWidth(power, case.depth, "nngp"),
+        "ntk-power": InfiniteWidth(power, case.depth, "ntk"),
     }
-    return made[case["kernel"]]
+    return made[case.kernel]
 
 
-def _data(case: Mapping[str, Any]) -> tuple[Labelled, Labelled]:
-    train, test = train_and_test(
-        case["dataset"],
-        case["train"],
-        case["test"],
-        data_root=case["data_root"],
-        train_from=case["train_from"],
-        first=case["first"],
-        rng=case["seed"],
-    )
-    return (train.two_classes(), test.two_classes()) if case["two_classes"] else (train, test)
+def _data(case: Piece) -> tuple[Labelled, Labelled]:
+    train, test = case.read(case.seed, first=case.first)
+    return (train.two_classes(), test.two_classes()) if case.two_classes else (train, test)
 
 
-def _solve(case: Mapping[str, Any], x: Tensor, targets: Tensor) -> KernelMachine:
-    kernel, budget = kernel_of(case), int(case["memory"] * 2**30)
-    if case["solver"] == "exact":
-        return solve(kernel, x, targets, ridge=case["ridge"], memory_budget=budget)
+def _solve(case: Piece, x: Tensor, targets: Tensor) -> KernelMachine:
+    kernel, budget = kernel_of(case), int(case.memory * 2**30)
+    if case.solver == "exact":
+        return solve(kernel, x, targets, ridge=case.ridge, memory=budget)
     return eigenpro(
         kernel,
         x,
         targets,
-        epochs=case["epochs"],
-        subsample=case["subsample"],
-        top=case["top"],
-        batch_size=case["batch_size"],
-        legacy_step=case["solver"] == "eigenpro-legacy",
-        record_every=case["epochs"],
-        memory_budget=budget,
-        rng=case["seed"],
+        epochs=case.epochs,
+        subsample=case.subsample,
+        top=case.top,
+        batch_size=case.batch_size,
+        legacy_step=case.solver == "eigenpro-legacy",
+        record_every=case.epochs,
+        memory=budget,
+        rng=case.seed,
     )
 
 
@@ -278,6 +277,7 @@ def summarise(table: pandas.DataFrame) -> str:
 STUDY = Study(
     "label-noise",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

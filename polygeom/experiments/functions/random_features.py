@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,8 @@ from torch import Tensor
 from polygeom.datasets.labelled import corrupt, normalise, one_hot
 from polygeom.datasets.published import make_dataset
 from polygeom.datasets.selection import NAMES, train_and_test
-from polygeom.experiments.study import Needs, Study, option
+from polygeom.experiments.images import SomeImageOptions
+from polygeom.experiments.study import Case, Needs, Study, like, option
 from polygeom.learning.kernels.algebra import Kernel
 from polygeom.learning.kernels.duals import Activation, Erf, LeakyReLU, Monomial, PolynomialActivation
 from polygeom.learning.kernels.kernels import Laplacian, gram
@@ -36,8 +37,6 @@ ACTIVATIONS: dict[str, Activation] = {"relu": LeakyReLU(), "erf": Erf()}
 ACTIVATIONS |= {f"x^{power}": Monomial(power) for power in range(1, 6)}
 KINDS = ("fourier", *ACTIVATIONS)
 LINE = "line"
-_COMMON = ("samples", "dimension", "noise_deviation", "data_seed", "fourier_seed", "other_seed")
-_REAL = ("train", "test", "label_noise", "bandwidth", "centre", "unit_rows", "data_root", "train_from", "first")
 _CUTOFF, _PUBLISHED_CUTOFF = 1e-12, 1e-15
 REPEATS = {"images": 3}
 
@@ -47,14 +46,9 @@ _FOURIER = Needs("features", ("fourier",))
 
 
 @dataclass(frozen=True)
-class Config:
-    """What to fit; every pair of a data set and a kind of features is one case."""
+class LineOptions:
+    """Data on a line."""
 
-    datasets: tuple[str, ...] = option((LINE, "digits"), "What to learn.", choices=(LINE, *NAMES))
-    features: tuple[str, ...] = option(("fourier", "relu", "x^2"), "Kinds of features.", choices=KINDS)
-    line_widths: tuple[int, ...] = option(
-        (1, 5, 10, 50, 100, 500, 1000, 5000, 10_000), "Numbers k of features on the line."
-    )
     samples: int = option(10, "Training samples of the line.")
     dimension: int = option(1, "Dimension of the line's inputs, a divisor of 1000.")
     noise_deviation: float = option(0.5, "Standard deviation of the noise of the line's values.")
@@ -67,19 +61,45 @@ class Config:
         "Seed of the other features of the line; the repeat's seed is added.",
         needs=Needs("features", pattern=r"^(?!fourier$)", words="another kind than fourier"),
     )
-    widths: tuple[int, ...] = option(
-        (50, 100, 200, 260, 280, 290, 300, 310, 320, 350, 400, 600, 1000, 3000, 10_000),
-        "Numbers k of features on images.",
-    )
+
+
+@dataclass(frozen=True)
+class RowOptions:
+    """Images as rows."""
+
     train: int = option(300, "Training images.")
     test: int = option(1000, "Test images.")
     label_noise: tuple[float, ...] = option((0.0, 0.2), "Shares of training labels to replace by random ones.")
     bandwidth: float = option(1.0, "Of Fourier features on images.", needs=_FOURIER)
     centre: bool = option(True, "Subtract the mean training image; features are nearly collinear otherwise.")
     unit_rows: bool = option(True, "Scale images to length one.")
-    data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.", needs=_FILES)
-    train_from: str = option("train", "Official split to train on.", choices=("train", "test"), needs=_FILES)
-    first: bool = option(False, "Train on the first images of each class instead of random ones.")
+    data_root: str | None = like(SomeImageOptions, "data_root", None, needs=_FILES)
+    train_from: str = like(SomeImageOptions, "train_from", "train", needs=_FILES)
+    first: bool = like(SomeImageOptions, "first", False)
+
+
+@dataclass(frozen=True)
+class Config(RowOptions, LineOptions):
+    """What to fit; every pair of a data set and a kind of features is one case."""
+
+    datasets: tuple[str, ...] = option((LINE, "digits"), "What to learn.", choices=(LINE, *NAMES))
+    features: tuple[str, ...] = option(("fourier", "relu", "x^2"), "Kinds of features.", choices=KINDS)
+    line_widths: tuple[int, ...] = option(
+        (1, 5, 10, 50, 100, 500, 1000, 5000, 10_000), "Numbers k of features on the line."
+    )
+    widths: tuple[int, ...] = option(
+        (50, 100, 200, 260, 280, 290, 300, 310, 320, 350, 400, 600, 1000, 3000, 10_000),
+        "Numbers k of features on images.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(RowOptions, LineOptions, Case):
+    """A data set and a kind of features."""
+
+    dataset: str
+    features: str
+    widths: tuple[int, ...]
 
 
 PRESETS = {
@@ -93,20 +113,19 @@ PRESETS = {
 }
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One for each data set and kind of features."""
     pairs = [(dataset, kind) for dataset in config.datasets for kind in config.features]
     return [_case(config, dataset, kind) for dataset, kind in pairs]
 
 
-def _case(config: Config, dataset: str, kind: str) -> dict[str, Any]:
-    names = _COMMON if dataset == LINE else _REAL
+def _case(config: Config, dataset: str, kind: str) -> Piece:
     widths = config.line_widths if dataset == LINE else config.widths
-    own = {name: list(value) if isinstance(value := getattr(config, name), tuple) else value for name in names}
-    return {"dataset": dataset, "features": kind, "widths": list(widths), **own}
+    without = [one.name for one in fields(RowOptions if dataset == LINE else LineOptions)]
+    return Piece.of(config, *without, dataset=dataset, features=kind, widths=widths)
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """Fits of all widths and of their limits.
 
     Returns
@@ -117,14 +136,14 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     ``distance`` (of the kernel matrix of the training rows to its limit, relative Frobenius norm), ``rank`` of the
     features, ``condition`` of the limit's kernel matrix.
     """
-    problem = _line(case) if case["dataset"] == LINE else _images(case)
-    problem = {name: value.to(case["device"]) for name, value in problem.items()}
+    problem = _line(case) if case.dataset == LINE else _images(case)
+    problem = {name: value.to(case.device) for name, value in problem.items()}
     features = _features(case)
     limit = gram(features.limit(), problem["x"])
     rows = []
     for width, (directions, biases) in _draws(case, features, problem["x"].shape[1]):
         directions, biases = directions.to(problem["x"]), None if biases is None else biases.to(problem["x"])
-        cutoff = _PUBLISHED_CUTOFF if case["dataset"] == LINE and case["features"] == "fourier" else _CUTOFF
+        cutoff = _PUBLISHED_CUTOFF if case.dataset == LINE and case.features == "fourier" else _CUTOFF
         model = fit_random_features(features, problem["x"], problem["y"], directions, biases, cutoff=cutoff)
         values = features(problem["x"], directions, biases)
         apart = torch.linalg.norm(values @ values.mH - limit) / torch.linalg.norm(limit)
@@ -139,17 +158,17 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _features(case: Mapping[str, Any]) -> RandomFeatures | FourierFeatures:
+def _features(case: Piece) -> RandomFeatures | FourierFeatures:
     """The features that a case names; with biases on the line."""
-    if case["features"] == "fourier":
-        return FourierFeatures(case.get("bandwidth", 1.0))
-    return RandomFeatures(ACTIVATIONS[case["features"]], bias=case["dataset"] == LINE)
+    if case.features == "fourier":
+        return FourierFeatures(case.bandwidth)
+    return RandomFeatures(ACTIVATIONS[case.features], bias=case.dataset == LINE)
 
 
-def _limits(case: Mapping[str, Any], features: RandomFeatures | FourierFeatures) -> dict[str, Kernel]:
+def _limits(case: Piece, features: RandomFeatures | FourierFeatures) -> dict[str, Kernel]:
     if isinstance(features, RandomFeatures):
         return {"limit": features.limit(), "tangent": features.limit(tangent=True)}
-    return {"limit": features.limit()} | ({"laplacian": Laplacian(2.0)} if case["dataset"] == LINE else {})
+    return {"limit": features.limit()} | ({"laplacian": Laplacian(2.0)} if case.dataset == LINE else {})
 
 
 def _regular(features: RandomFeatures | FourierFeatures, x: Tensor) -> bool:
@@ -160,28 +179,26 @@ def _regular(features: RandomFeatures | FourierFeatures, x: Tensor) -> bool:
     return math.comb(x.shape[1] - 1 + features.bias + power, power) >= len(x)
 
 
-def _line(case: Mapping[str, Any]) -> dict[str, Tensor]:
-    data = make_dataset(
-        case["samples"], case["dimension"], case["noise_deviation"], seed=case["data_seed"] + case["seed"]
-    )
+def _line(case: Piece) -> dict[str, Tensor]:
+    data = make_dataset(case.samples, case.dimension, case.noise_deviation, seed=case.data_seed + case.seed)
     names = ("x", "y", "x_test", "y_test")
     return {name: torch.from_numpy(np.ascontiguousarray(getattr(data, name))) for name in names}
 
 
-def _images(case: Mapping[str, Any]) -> dict[str, Tensor]:
+def _images(case: Piece) -> dict[str, Tensor]:
     """Rows and one-hot targets; the columns of ``y`` are those of all shares of label noise, one after the other."""
     train, test = train_and_test(
-        case["dataset"],
-        case["train"],
-        case["test"],
-        data_root=case["data_root"],
-        train_from=case["train_from"],
-        first=case["first"],
-        rng=case["seed"],
+        case.dataset,
+        case.train,
+        case.test,
+        data_root=case.data_root,
+        train_from=case.train_from,
+        first=case.first,
+        rng=case.seed,
     )
-    rows = normalise(train.rows(), test.rows(), centre=case["centre"], unit_rows=case["unit_rows"])
+    rows = normalise(train.rows(), test.rows(), centre=case.centre, unit_rows=case.unit_rows)
     classes = len(train.classes)
-    labels = [corrupt(train.labels, classes, share, rng=case["seed"])[0] for share in case["label_noise"]]
+    labels = [corrupt(train.labels, classes, share, rng=case.seed)[0] for share in case.label_noise]
     targets = np.hstack([one_hot(own, classes) for own in labels])
     arrays: dict[str, np.ndarray] = {"x": rows[0], "x_test": rows[1], "y": targets}
     arrays |= {"y_test": test.one_hot(), "labels_test": test.labels}
@@ -189,34 +206,33 @@ def _images(case: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _draws(
-    case: Mapping[str, Any], features: RandomFeatures | FourierFeatures, dimension: int
+    case: Piece, features: RandomFeatures | FourierFeatures, dimension: int
 ) -> Iterator[tuple[int, tuple[Tensor, Tensor | None]]]:
     """Widths with directions and biases; on the line from the legacy generator, one width after the other."""
-    if case["dataset"] == LINE:
-        legacy = np.random.RandomState(
-            case["fourier_seed" if case["features"] == "fourier" else "other_seed"] + case["seed"]
-        )
-        for width in case["widths"]:
+    if case.dataset == LINE:
+        first = case.fourier_seed if case.features == "fourier" else case.other_seed
+        legacy = np.random.RandomState(first + case.seed)
+        for width in case.widths:
             directions = torch.from_numpy(legacy.randn(width, dimension))
             biases = torch.from_numpy(legacy.randn(width, 1)[:, 0]) if features.bias else None
             yield width, (directions, biases)
         return
-    generator = torch.Generator().manual_seed(case["seed"])
-    for width in case["widths"]:
+    generator = torch.Generator().manual_seed(case.seed)
+    for width in case.widths:
         yield width, (torch.randn((width, dimension), generator=generator, dtype=torch.float64), None)
 
 
 def _rows(
-    case: Mapping[str, Any], problem: Mapping[str, Tensor], about: dict[str, Any], fitted: Tensor, predicted: Tensor
+    case: Piece, problem: Mapping[str, Tensor], about: dict[str, Any], fitted: Tensor, predicted: Tensor
 ) -> list[dict[str, Any]]:
     """One row for each share of label noise."""
     columns = problem["y_test"].shape[1]
     rows = []
-    for number, share in enumerate(case.get("label_noise", [0.0])):
+    for number, share in enumerate((0.0,) if case.dataset == LINE else case.label_noise):
         own, guess, given = (
             values[:, number * columns : (number + 1) * columns] for values in (fitted, predicted, problem["y"])
         )
-        row = {"dataset": case["dataset"], "features": case["features"], "noise": share, **about}
+        row = {"dataset": case.dataset, "features": case.features, "noise": share, **about}
         row |= {"samples": len(problem["x"]), "train_mse": _mse(own, given), "test_mse": _mse(guess, problem["y_test"])}
         if "labels_test" in problem:
             guesses = (guess.real if guess.is_complex() else guess).argmax(1)
@@ -305,6 +321,7 @@ def summarise(table: pandas.DataFrame) -> str:
 STUDY = Study(
     "random-features",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import Needs, Study, option
+from polygeom.experiments.images import DigitOptions
+from polygeom.experiments.study import Case, Needs, Study, option
 from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
@@ -24,20 +24,15 @@ _MNIST = Needs("source", ("mnist",))
 
 
 @dataclass(frozen=True)
-class Config:
-    """The target, the networks, and whether the limit of infinite width or a real network learns it."""
+class Options(DigitOptions):
+    """The target, and how it is learned."""
 
     source: str = option("sphere", "Inputs: uniform, or images on a sphere.", choices=("sphere", "digits", "mnist"))
-    data_root: str | None = option(None, "Folder with the files of MNIST.", needs=_MNIST)
-    split: str = option("train", "Official part of MNIST.", choices=("train", "test"), needs=_MNIST)
     samples: int = option(1000, "Number of inputs.")
     dimension: int = option(3, "The inputs are on the unit sphere of this many dimensions.")
     frequencies: tuple[int, ...] = option((1, 3, 4), "Degrees of the harmonics.")
     amplitude: float = option(1.0, "Root mean square of each harmonic in the target (for images, beside labels +-1).")
     model: str = option("ccp", "Kind of network; all have ReLU and no biases.", choices=MODELS)
-    degrees: tuple[int, ...] = option((1, 3, 6), "Degrees; 1 is the plain network with one hidden layer.")
-    flow: bool = option(True, "The limit of infinite width: gradient flow with the tangent kernel.")
-    network: bool = option(True, "Real networks, by gradient descent.")
     width: int = option(512, "Hidden width of the real networks.", needs=Needs("network"))
     steps: int = option(400, "Steps of gradient descent.", needs=Needs("network"))
     horizon: float = option(1e6, "Last moment of gradient flow, in steps.", needs=Needs("flow"))
@@ -45,6 +40,23 @@ class Config:
     published_variant: bool = option(
         False, "Harmonics of order (d-1)/2, not normalised; the learning rate is --rate itself; f(0) is not subtracted."
     )
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    """The target, the networks, and whether the limit of infinite width or a real network learns it."""
+
+    degrees: tuple[int, ...] = option((1, 3, 6), "Degrees; 1 is the plain network with one hidden layer.")
+    flow: bool = option(True, "The limit of infinite width: gradient flow with the tangent kernel.")
+    network: bool = option(True, "Real networks, by gradient descent.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, Case):
+    """A degree, in the limit or by a real network."""
+
+    way: str
+    degree: int
 
 
 PRESETS = {
@@ -61,13 +73,13 @@ PRESETS = {
 REPEATS = {"quick": 1, "flow": 3, "digits": 3, "mnist": 3}
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One for each degree, in the limit and for real networks."""
-    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(config).items()}
     ways = [way for way in ("flow", "network") if getattr(config, way)]
     if not ways:
         raise PolygeomError("flow and network are both off; write --flow or --network")
-    return [{"way": way, "degree": degree, "config": plain} for way in ways for degree in config.degrees]
+    without = {"flow": ("width", "steps"), "network": ("horizon",)}
+    return [Piece.of(config, *without[way], way=way, degree=degree) for way in ways for degree in config.degrees]
 
 
 def harmonic(t: numpy.ndarray, degree: int, dimension: int, *, published: bool = False) -> numpy.ndarray:
@@ -96,7 +108,7 @@ def harmonic(t: numpy.ndarray, degree: int, dimension: int, *, published: bool =
     return size * eval_gegenbauer(degree, order, t)  # type: ignore[no-any-return]
 
 
-def problem(config: Config, seed: int) -> tuple[numpy.ndarray, numpy.ndarray, dict[str, numpy.ndarray]]:
+def problem(config: Options, seed: int) -> tuple[numpy.ndarray, numpy.ndarray, dict[str, numpy.ndarray]]:
     """Inputs ``(N, d)`` on the sphere, the target ``(N,)``, and its parts by name: labels, and one per frequency."""
     import numpy as np
 
@@ -116,19 +128,11 @@ def problem(config: Config, seed: int) -> tuple[numpy.ndarray, numpy.ndarray, di
     return x, sum(components.values(), np.zeros(len(x))), components
 
 
-def _images(config: Config, generator: numpy.random.Generator) -> tuple[numpy.ndarray, numpy.ndarray]:
+def _images(config: Options, generator: numpy.random.Generator) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Leading principal components of images, and labels: 1 for digits up to 4, otherwise -1."""
     import numpy as np
 
-    from polygeom.datasets.bundled import digits
-    from polygeom.datasets.files import mnist
-
-    if config.source == "digits":
-        data = digits()
-    elif config.data_root is None:
-        raise PolygeomError("data_root must name the folder with the files of MNIST; write --data-root FOLDER")
-    else:
-        data = mnist(config.data_root, config.split)
+    data = config.digits()
     if config.samples > len(data.labels):
         raise PolygeomError(f"samples must be at most {len(data.labels)}, the number of images, got {config.samples}")
     chosen = generator.permutation(len(data.labels))[: config.samples]
@@ -138,24 +142,23 @@ def _images(config: Config, generator: numpy.random.Generator) -> tuple[numpy.nd
     return scores, np.where(data.labels[chosen] <= 4, 1.0, -1.0)
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """How much of each component is left at which moment, and when half of it is."""
     import numpy as np
     import torch
 
     from polygeom.learning.kernels.product_kernels import CoupledKernel, ProductKernel
 
-    config, degree = Config(**case["config"]), case["degree"]
-    x, target, components = problem(config, case["seed"])
-    kernel = (CoupledKernel if config.model == "ccp" else ProductKernel)(degree)
-    one = torch.eye(config.dimension, dtype=torch.float64)[:1]
-    height = 1.0 if config.published_variant else kernel(one, one).item()
+    x, target, components = problem(case, case.seed)
+    kernel = (CoupledKernel if case.model == "ccp" else ProductKernel)(case.degree)
+    one = torch.eye(case.dimension, dtype=torch.float64)[:1]
+    height = 1.0 if case.published_variant else kernel(one, one).item()
     projector = np.linalg.pinv(np.stack(list(components.values()), axis=1))
-    if case["way"] == "flow":
-        found = _flow(config, kernel, height, x, target, projector)
+    if case.way == "flow":
+        found = _flow(case, kernel, height, x, target, projector)
     else:
-        found = _descent(config, degree, height, x, target, projector, case)
-    own = {"way": case["way"], "degree": degree}
+        found = _descent(case, height, x, target, projector)
+    own = {"way": case.way, "degree": case.degree}
     rows = [
         {**own, "component": name, "quantity": "left", "at": float(t), "value": float(value)}
         for t, left in zip(*found, strict=True)
@@ -185,7 +188,7 @@ def half_times(moments: numpy.ndarray, left: numpy.ndarray) -> list[float]:
 
 
 def _flow(
-    config: Config, kernel: Kernel, height: float, x: numpy.ndarray, target: numpy.ndarray, projector: Any
+    case: Piece, kernel: Kernel, height: float, x: numpy.ndarray, target: numpy.ndarray, projector: Any
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Gradient flow ``r(t) = exp(-c K t / n) r(0)``, in the time of gradient descent on the mean squared error."""
     import numpy as np
@@ -194,15 +197,13 @@ def _flow(
     points = torch.tensor(x)
     values, vectors = np.linalg.eigh(kernel(points, points).numpy())
     start = vectors.T @ target
-    moments = np.concatenate([[0.0], np.geomspace(0.1, config.horizon, 1000)])
-    speed = 2 * config.rate / (height * len(x))
+    moments = np.concatenate([[0.0], np.geomspace(0.1, case.horizon, 1000)])
+    speed = 2 * case.rate / (height * len(x))
     decay = np.exp(-np.outer(moments, np.maximum(values, 0)) * speed)
     return moments, (decay * start) @ (projector @ vectors).T
 
 
-def _descent(
-    config: Config, degree: int, height: float, x: Any, target: Any, projector: Any, case: Mapping[str, Any]
-) -> tuple[numpy.ndarray, numpy.ndarray]:
+def _descent(case: Piece, height: float, x: Any, target: Any, projector: Any) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Gradient descent on a real network; the table of a training, with the coefficients of the residual."""
     import numpy as np
     import torch
@@ -211,13 +212,13 @@ def _descent(
     from polygeom.learning.training.loop import train
     from polygeom.learning.training.settings import TrainingSettings
 
-    kind = {"dtype": torch.float32, "device": case["device"]}
+    kind: dict[str, Any] = {"dtype": torch.float32, "device": case.device}
     module = hadamard_network(
-        config.model, config.dimension, config.width, degree, activation="relu", bias=False, initialisation="standard",
-        rng=case["seed"], **kind,
+        case.model, case.dimension, case.width, case.degree, activation="relu", bias=False, initialisation="standard",
+        rng=case.seed, **kind,
     )  # fmt: skip
     points, wanted = torch.tensor(x, **kind), torch.tensor(target[:, None], **kind)
-    if not config.published_variant:
+    if not case.published_variant:
         with torch.no_grad():
             wanted = wanted + module(points)  # the residual is then that of f - f(0)
     back = torch.tensor(projector, **kind)
@@ -228,7 +229,7 @@ def _descent(
         return 0.0
 
     settings = TrainingSettings(
-        config.steps, optimiser="sgd", learning_rate=config.rate / height, record_every=max(config.steps // 100, 1)
+        case.steps, optimiser="sgd", learning_rate=case.rate / height, record_every=max(case.steps // 100, 1)
     )
     table = train(module, points, wanted, settings, metrics={"noted": note}).table
     keep_weights(module)
@@ -282,6 +283,7 @@ def plot(table: pandas.DataFrame) -> Any:
 STUDY = Study(
     "spectral-bias",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

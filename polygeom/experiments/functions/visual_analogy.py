@@ -10,7 +10,6 @@ with Hadamard product: a polynomial net study", arXiv 2209.07736.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.datasets import vaec
-from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.study import Case, Study, mean_and_deviation, option
 from polygeom.experiments.weights import keep_weights
 from polygeom.learning.networks.analogy import (
     ENCODERS,
@@ -44,14 +43,10 @@ _TOGETHER = 640
 
 
 @dataclass(frozen=True)
-class Config:
-    """What to train and how; every combination of encoder and normalisation is one case."""
+class Options:
+    """What to train and how."""
 
     regimes: tuple[str, ...] = option(vaec.REGIMES, "How the regions to test in differ.", choices=vaec.REGIMES)
-    encoders: tuple[str, ...] = option(("plain", "polynomial"), "Kinds of encoder.", choices=ENCODERS)
-    normalisations: tuple[str, ...] = option(
-        ("context",), "Kinds of normalisation of the codes.", choices=(*KINDS, RECURRENT)
-    )
     resolution: int = option(32, "Side of the images in pixels, a multiple of 16.")
     maps: int = option(16, "Channels of every convolution.")
     features: int = option(96, "Size of the code of an image, and of the dense layers.")
@@ -60,6 +55,24 @@ class Config:
     batch_size: int = option(32, "Problems of one update, and of one batch when statistics of batches are used.")
     learning_rate: float = option(1e-3, "Of Adam.")
     tested: int = option(3000, "Problems of each region to test on, of 19 040 in random order.")
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    """What to train and how; every combination of encoder and normalisation is one case."""
+
+    encoders: tuple[str, ...] = option(("plain", "polynomial"), "Kinds of encoder.", choices=ENCODERS)
+    normalisations: tuple[str, ...] = option(
+        ("context",), "Kinds of normalisation of the codes.", choices=(*KINDS, RECURRENT)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, Case):
+    """An encoder with a normalisation."""
+
+    normalisation: str
+    encoder: str
 
 
 PRESETS = {
@@ -71,18 +84,16 @@ PRESETS = {
 }
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One for each normalisation and encoder."""
-    names = ("regimes", "resolution", "maps", "features", "hidden", "steps", "batch_size", "learning_rate", "tested")
-    common = {name: getattr(config, name) for name in names} | {"regimes": list(config.regimes)}
     return [
-        {"normalisation": normalisation, "encoder": encoder, **common}
+        Piece.of(config, normalisation=normalisation, encoder=encoder)
         for normalisation in config.normalisations
         for encoder in config.encoders
     ]
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """Train on region 0, which both regimes have in common; one row for each regime and region.
 
     Returns
@@ -90,41 +101,41 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
     Rows with the per cent of right choices: ``accuracy``, and by the feature that varies ``x``, ``y``, ``size``,
     ``brightness``; and ``loss``, the mean of the last tenth of the training.
     """
-    seed, device = case["seed"], case["device"]
-    problems = vaec.analogies(case["regimes"][0], 0, rng=seed)
-    solver = _Solver(_network(case).initialise(seed), case["resolution"]).to(device)
+    seed, device = case.seed, case.device
+    problems = vaec.analogies(case.regimes[0], 0, rng=seed)
+    solver = _Solver(_network(case).initialise(seed), case.resolution).to(device)
     solver.show(problems)
     settings = TrainingSettings(
-        steps=case["steps"],
-        learning_rate=case["learning_rate"],
-        batch_size=case["batch_size"],
-        record_every=max(1, case["steps"] // 10),
+        steps=case.steps,
+        learning_rate=case.learning_rate,
+        batch_size=case.batch_size,
+        record_every=max(1, case.steps // 10),
     )
     numbers = _numbers(problems).to(device)
     targets = torch.zeros(len(numbers), dtype=torch.long, device=device)
     torch.manual_seed(seed)  # for dropout
     trained = train(solver, numbers, targets, settings, loss="cross_entropy", rng=seed)
     keep_weights(solver)
-    tests = [vaec.analogies(name, region, rng=seed) for name in case["regimes"] for region in range(vaec.REGIONS)]
-    return [_row(case, test, trained.loss, solver.correct(test, case["tested"], case["batch_size"])) for test in tests]
+    tests = [vaec.analogies(name, region, rng=seed) for name in case.regimes for region in range(vaec.REGIONS)]
+    return [_row(case, test, trained.loss, solver.correct(test, case.tested, case.batch_size)) for test in tests]
 
 
-def _row(case: Mapping[str, Any], test: vaec.Analogies, loss: float, correct: np.ndarray) -> dict[str, Any]:
-    row = {"regime": test.regime, "normalisation": case["normalisation"], "encoder": case["encoder"]}
+def _row(case: Piece, test: vaec.Analogies, loss: float, correct: np.ndarray) -> dict[str, Any]:
+    row: dict[str, Any] = {"regime": test.regime, "normalisation": case.normalisation, "encoder": case.encoder}
     row |= {"region": test.region, "accuracy": 100 * correct.mean()}
     shown = test.feature[: len(correct)]
     row |= {name: 100 * correct[shown == k].mean() for k, name in enumerate(vaec.FEATURES) if (shown == k).any()}
     return row | {"loss": loss}
 
 
-def _network(case: Mapping[str, Any]) -> AnalogyNetwork:
-    features, recurrent = case["features"], case["normalisation"] == RECURRENT
-    kind = "none" if recurrent else case["normalisation"]
+def _network(case: Piece) -> AnalogyNetwork:
+    features, recurrent = case.features, case.normalisation == RECURRENT
+    kind = "none" if recurrent else case.normalisation
     shape = (_CANDIDATES, 4) if kind == "running" else None
     return AnalogyNetwork(
-        ConvolutionalEncoder(case["encoder"], case["resolution"], maps=case["maps"], features=features),
+        ConvolutionalEncoder(case.encoder, case.resolution, maps=case.maps, features=features),
         Normalisation(kind, features, shape=shape),
-        SequenceScorer(features, case["hidden"], layer_norm=recurrent),
+        SequenceScorer(features, case.hidden, layer_norm=recurrent),
     )
 
 
@@ -218,6 +229,7 @@ def summarise(table: pandas.DataFrame) -> str:
 STUDY = Study(
     "visual-analogy",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

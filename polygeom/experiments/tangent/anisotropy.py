@@ -9,7 +9,6 @@ networks have none by symmetry, and are reported so. (Ortiz-Jiménez and others,
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Either, Needs, Study, mean_and_deviation, option
 from polygeom.experiments.tangent.artefacts import recall, set_weights, weight_arrays
 from polygeom.experiments.tangent.networks import Model
-from polygeom.experiments.tangent.options import TrainingOptions
+from polygeom.experiments.tangent.options import TrainingCase, TrainingOptions, for_each_model
 from polygeom.experiments.tangent.tasks import ends, fit_labels, linear_problem, precision
 from polygeom.learning.tangent.anisotropy import METHODS, VanishingError, anisotropy_directions, separable_along
 from polygeom.learning.training.loop import DivergenceError
@@ -34,13 +33,9 @@ _TRAINED = Either(Needs("networks"), Needs("linearised"))
 
 
 @dataclass(frozen=True)
-class Config(TrainingOptions):
-    """Networks and directions; every network is one case."""
+class Options(TrainingOptions):
+    """Options of a case."""
 
-    models: tuple[str, ...] = option(
-        ("lenet:gelu", "lenet:x+x^2@0.02", "mlp2:60"),
-        "Networks: lenet:gelu, lenet:x+x^2@0.02, resnet18:gelu:8, mlp2:60.",
-    )
     side: int = option(12, "Inputs are side x side images.")
     channels: int = option(1, "Channels of the images.")
     directions: tuple[int, ...] = option(
@@ -59,6 +54,21 @@ class Config(TrainingOptions):
     epochs: int = option(10, "Passes over the training samples.", needs=_TRAINED)
 
 
+@dataclass(frozen=True)
+class Config(Options):
+    """Networks and directions; every network is one case."""
+
+    models: tuple[str, ...] = option(
+        ("lenet:gelu", "lenet:x+x^2@0.02", "mlp2:60"),
+        "Networks: lenet:gelu, lenet:x+x^2@0.02, resnet18:gelu:8, mlp2:60.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, TrainingCase):
+    """One network."""
+
+
 PRESETS = {
     "quick": Config(),
     "small": Config(models=("lenet:gelu",), side=8, directions=(0, 10), train=500, test=500, epochs=5),
@@ -68,19 +78,19 @@ PRESETS = {
 }
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One for each network."""
     if config.side < 4 or min(config.directions) < 0:
         raise PolygeomError(f"side must be at least 4 and directions not negative, got {config.side}")
     if config.channels < 1:
         raise PolygeomError(f"channels must be at least 1, got {config.channels}; write channels=1")
-    return config.cases()
+    return for_each_model(config, Piece)
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """Singular values of all directions; accuracies along some of them."""
-    model = Model.parse(case["model"])
-    fresh = model.build(_shape(case), case["seed"])
+    model = Model.parse(case.model)
+    fresh = model.build(_shape(case), case.seed)
     try:
         directions, values = _directions(case, model, fresh)
     except VanishingError as error:
@@ -89,50 +99,53 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
         {"model": model.name, "what": "direction", "index": i, "singular_value": float(value)}
         for i, value in enumerate(values)
     ]
-    if case["networks"] or case["linearised"]:
-        for index in dict.fromkeys(min(i, len(directions) - 1) for i in case["directions"]):
+    if case.networks or case.linearised:
+        for index in dict.fromkeys(min(i, len(directions) - 1) for i in case.directions):
             row = {"model": model.name, "what": "accuracy", "index": index, "singular_value": float(values[index])}
             rows.append(row | _learn(case, model, fresh, directions[index]))
     return rows
 
 
-def _shape(case: Mapping[str, Any]) -> tuple[int, ...]:
-    return (case["side"],) * 2 if case["channels"] == 1 else (case["channels"], case["side"], case["side"])
+def _shape(case: Piece) -> tuple[int, ...]:
+    return (case.side,) * 2 if case.channels == 1 else (case.channels, case.side, case.side)
 
 
-def _directions(case: Mapping[str, Any], model: Model, fresh: nn.Module) -> tuple[np.ndarray, np.ndarray]:
+def _directions(case: Piece, model: Model, fresh: nn.Module) -> tuple[np.ndarray, np.ndarray]:
     """Directions ``(k, D)`` and singular values of a network before training, which gets its weights back as well."""
 
     def make() -> dict[str, np.ndarray]:
         found = anisotropy_directions(
-            fresh, _shape(case), sigma=case["sigma_inputs"], samples=case["samples"], paired=case["paired"],
-            method=case["method"], rng=case["seed"],
+            fresh, _shape(case), sigma=case.sigma_inputs, samples=case.samples, paired=case.paired,
+            method=case.method, rng=case.seed,
         )  # fmt: skip
         return {
             "directions": found.directions, "singular_values": found.singular_values, **weight_arrays(fresh)
         }  # fmt: skip
 
-    request = {name: case[name] for name in ("seed", "side", "channels", "sigma_inputs", "samples", "paired", "method")}
-    name = f"directions-{model.name}-seed{case['seed']}"
-    arrays = recall(case["artefacts"], name, "polygeom directions", request | {"model": model.name}, make)
+    request = {
+        name: getattr(case, name)
+        for name in ("seed", "side", "channels", "sigma_inputs", "samples", "paired", "method")
+    }
+    name = f"directions-{model.name}-seed{case.seed}"
+    arrays = recall(case.artefacts, name, "polygeom directions", request | {"model": model.name}, make)
     set_weights(fresh, arrays)
     return arrays["directions"], arrays["singular_values"]
 
 
-def _learn(case: Mapping[str, Any], model: Model, fresh: nn.Module, direction: np.ndarray) -> dict[str, Any]:
-    count = case["train"]
+def _learn(case: Piece, model: Model, fresh: nn.Module, direction: np.ndarray) -> dict[str, Any]:
+    count = case.train
     inputs, labels = separable_along(
-        direction, count + case["test"], epsilon=case["epsilon"], sigma=case["sigma"], rng=case["seed"]
+        direction, count + case.test, epsilon=case.epsilon, sigma=case.sigma, rng=case.seed
     )
     x = torch.as_tensor(inputs.reshape(-1, *_shape(case)))
     y = torch.as_tensor(labels, dtype=torch.float64)
     row: dict[str, Any] = {}
-    for name in (learner for learner in ("networks", "linearised") if case[learner]):
+    for name in (learner for learner in ("networks", "linearised") if getattr(case, learner)):
         module, data = copy.deepcopy(fresh), x
         if name == "linearised":
             module, data = linear_problem(module, x, bias=True, dtype=precision(case))
         try:
-            done = fit_labels(module, data, y, count, case, model.rate, every=case["epochs"])
+            done = fit_labels(module, data, y, count, case, model.rate, every=case.epochs)
         except DivergenceError as error:
             row[f"{name}_diverged"] = error.step
             continue
@@ -204,6 +217,7 @@ def _lines(model: str, rows: pandas.DataFrame) -> list[str]:
 STUDY = Study(
     "anisotropy",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

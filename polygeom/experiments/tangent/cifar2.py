@@ -10,7 +10,6 @@ weights too. (Ortiz-Jiménez, Moosavi-Dezfooli, Frossard, arXiv 2106.06770.)
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
 from polygeom.experiments.tangent.networks import Model
-from polygeom.experiments.tangent.options import KernelOptions
+from polygeom.experiments.tangent.options import KernelCase, KernelOptions, for_each_model
 from polygeom.experiments.tangent.snapshot import initial
 from polygeom.experiments.tangent.tasks import TWO_CLASSES, Images, fit_labels, linear_problem, precision
 from polygeom.learning.tangent.functional import reset_statistics
@@ -42,12 +41,9 @@ _EIGENFUNCTION = Needs("target", pattern=rf"^(?!{TWO_CLASSES}$)", words="an eige
 
 
 @dataclass(frozen=True)
-class Config(KernelOptions):
-    """Networks, learners and images; every network is one case."""
+class Options(KernelOptions):
+    """Options of a case."""
 
-    models: tuple[str, ...] = option(
-        ("relu:100-100", "x^2:100@0.01"), "Networks: relu:100-100, x^2:100@0.01, lenet:gelu, resnet18:relu:8, ccp3:32."
-    )
     learners: tuple[str, ...] = option(
         LEARNERS, "network; linearised at the start; the same, unbiased; unbiased at the trained weights.",
         choices=LEARNERS,
@@ -66,6 +62,20 @@ class Config(KernelOptions):
     target: str = option(TWO_CLASSES, "classes, or the index of an eigenfunction of the kernel at the start.")
 
 
+@dataclass(frozen=True)
+class Config(Options):
+    """Networks, learners and images; every network is one case."""
+
+    models: tuple[str, ...] = option(
+        ("relu:100-100", "x^2:100@0.01"), "Networks: relu:100-100, x^2:100@0.01, lenet:gelu, resnet18:relu:8, ccp3:32."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, KernelCase):
+    """One network."""
+
+
 PRESETS = {
     "quick": Config(),
     "small": Config(models=("relu:100-100",), train=500, test=300, epochs=20),
@@ -75,30 +85,30 @@ PRESETS = {
 }
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One for each network."""
     if config.target != TWO_CLASSES and not config.target.isdecimal():
         raise PolygeomError(f"target must be {TWO_CLASSES} or an index, got {config.target!r}; write {TWO_CLASSES}")
     if config.artefacts is not None and config.target == TWO_CLASSES:
         raise PolygeomError("artefacts are eigenfunctions; write target=10 to train on one, or leave artefacts out")
-    return config.cases()
+    return for_each_model(config, Piece)
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """Accuracies of every learner after every epoch."""
-    images, model = Images.load(case), Model.parse(case["model"])
-    fresh, labels = model.build(tuple(images.x.shape[1:]), case["seed"]), images.labels
-    if case["target"] != TWO_CLASSES:
-        start, system = initial(case, model, images, int(case["target"]) + 1)
+    images, model = Images.load(case), Model.parse(case.model)
+    fresh, labels = model.build(tuple(images.x.shape[1:]), case.seed), images.labels
+    if case.target != TWO_CLASSES:
+        start, system = initial(case, model, images, int(case.target) + 1)
         fresh, labels = start.module, torch.as_tensor(system.vectors[:, -1] > 0).double()
     rows: list[dict[str, Any]] = []
     network = copy.deepcopy(fresh)
-    if {"network", "pretrained"} & set(case["learners"]):
+    if {"network", "pretrained"} & set(case.learners):
         found = _learn(model, "network", network, images.x, labels, images.train, case)
-        rows += found if "network" in case["learners"] else []
-    if case["statistics"] == "start":
+        rows += found if "network" in case.learners else []
+    if case.statistics == "start":
         reset_statistics(network)
-    for learner in (name for name in case["learners"] if name != "network"):
+    for learner in (name for name in case.learners if name != "network"):
         base = network if learner == "pretrained" else fresh
         module, inputs = linear_problem(base, images.x, bias=learner == "linearised", dtype=precision(case))
         rows += _learn(model, learner, module, inputs, labels, images.train, case)
@@ -106,7 +116,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _learn(
-    model: Model, learner: str, module: nn.Module, inputs: Tensor, labels: Tensor, count: int, case: Mapping[str, Any]
+    model: Model, learner: str, module: nn.Module, inputs: Tensor, labels: Tensor, count: int, case: Piece
 ) -> list[dict[str, Any]]:
     """A row for every epoch, or one that says that training diverged."""
     names = {"model": model.name, "learner": learner}
@@ -159,6 +169,7 @@ def summarise(table: pandas.DataFrame) -> str:
 STUDY = Study(
     "cifar2",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

@@ -10,15 +10,14 @@ error. (Deep learning theory tutorial that accompanies Belkin, arXiv 2105.14368;
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from polygeom.datasets.published import linear_on_sphere
 from polygeom.errors import PolygeomError
-from polygeom.experiments.study import Study, mean_and_deviation, option
+from polygeom.experiments.study import Case, Study, mean_and_deviation, option
 from polygeom.experiments.weights import keep_weights
 from polygeom.learning.kernels.duals import Activation, Erf, LeakyReLU, Monomial
 from polygeom.learning.kernels.infinite_width import InfiniteWidth, WidePerceptron
@@ -39,11 +38,9 @@ _CURVES = {
 
 
 @dataclass(frozen=True)
-class Config:
-    """Data, networks and training; every pair of an activation and a width is one case."""
+class Options:
+    """Data and training."""
 
-    widths: tuple[int, ...] = option((250, 1000, 4000), "Hidden units.")
-    activations: tuple[str, ...] = option(("relu", "x^2", "x^3"), "relu, erf or x^r.")
     samples: int = option(32, "Training samples.")
     dimension: int = option(100, "Dimension of the sphere's space.")
     test: int = option(100, "Test samples.")
@@ -54,6 +51,22 @@ class Config:
     steps: int = option(20_000, "Stop after this many steps at the latest.")
 
 
+@dataclass(frozen=True)
+class Config(Options):
+    """Data, networks and training; every pair of an activation and a width is one case."""
+
+    widths: tuple[int, ...] = option((250, 1000, 4000), "Hidden units.")
+    activations: tuple[str, ...] = option(("relu", "x^2", "x^3"), "relu, erf or x^r.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, Case):
+    """A network."""
+
+    activation: str
+    width: int
+
+
 PRESETS = {
     "quick": Config(),
     "published": Config(widths=(16_000,), activations=("relu",), learning_rate=1e-2),
@@ -61,13 +74,11 @@ PRESETS = {
 }
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One for each activation and width."""
-    common = asdict(config)
-    del common["widths"], common["activations"]
     for name in config.activations:
         activation(name)
-    return [common | {"activation": name, "width": width} for name in config.activations for width in config.widths]
+    return [Piece.of(config, activation=name, width=width) for name in config.activations for width in config.widths]
 
 
 def activation(name: str) -> Activation:
@@ -80,24 +91,24 @@ def activation(name: str) -> Activation:
     return known[name]
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """One row: distances between the trained network and both predictions, and between kernels."""
-    data = linear_on_sphere(case["samples"], case["dimension"], case["test"], seed=case["data_seed"] + case["seed"])
+    data = linear_on_sphere(case.samples, case.dimension, case.test, seed=case.data_seed + case.seed)
     x, y, z, truth = (torch.as_tensor(part) for part in (data.x, data.y, data.x_test, data.y_test))
-    sigma = activation(case["activation"])
-    biases = (float(case["bias"]), 0.0)
-    module = WidePerceptron((x.shape[1], case["width"], 1), sigma, biases=biases, rng=case["seed"])
+    sigma = activation(case.activation)
+    biases = (float(case.bias), 0.0)
+    module = WidePerceptron((x.shape[1], case.width, 1), sigma, biases=biases, rng=case.seed)
     points = torch.cat([x, z])
     before, start = empirical_ntk(module, points, outputs="trace"), module(points).detach()
     limit = InfiniteWidth(sigma, biases=biases)(points, points)
     n, largest = len(x), float(torch.linalg.eigvalsh(before[: len(x), : len(x)])[-1])
-    rate = 0.9 * n / largest if case["learning_rate"] is None else case["learning_rate"]
-    settings = TrainingSettings(steps=case["steps"], optimiser="sgd", learning_rate=rate, record_every=10)
-    done = train(module, x, y, settings, stop=lambda row: row["loss"] < case["tolerance"], rng=case["seed"])
+    rate = 0.9 * n / largest if case.learning_rate is None else case.learning_rate
+    settings = TrainingSettings(steps=case.steps, optimiser="sgd", learning_rate=rate, record_every=10)
+    done = train(module, x, y, settings, stop=lambda row: row["loss"] < case.tolerance, rng=case.seed)
     keep_weights(module)
     after, found = empirical_ntk(module, points, outputs="trace"), module(z).detach()
     row: dict[str, Any] = {
-        "activation": case["activation"], "width": case["width"], "steps": done.steps, "learning_rate": rate,
+        "activation": case.activation, "width": case.width, "steps": done.steps, "learning_rate": rate,
         "train_mse": done.loss, "test_mse": float((found - truth).square().mean()),
         "kernel_to_limit": float((before - limit).norm() / limit.norm()),
         "kernel_moved": float((after - before).norm() / before.norm()),
@@ -156,6 +167,7 @@ def summarise(table: pandas.DataFrame) -> str:
 STUDY = Study(
     "network-vs-ntk",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
 from polygeom.experiments.tangent.networks import Model
-from polygeom.experiments.tangent.options import KernelOptions
+from polygeom.experiments.tangent.options import KernelCase, KernelOptions, for_each_model
 from polygeom.experiments.tangent.snapshot import Snapshot, initial
 from polygeom.experiments.tangent.tasks import TWO_CLASSES, Images, ends, fit_labels, linear_problem, precision
 from polygeom.learning.tangent.target_alignment import split_alignment
@@ -30,12 +30,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Config(KernelOptions):
-    """Networks and targets; every network is one case."""
+class Options(KernelOptions):
+    """Options of a case."""
 
-    models: tuple[str, ...] = option(
-        ("relu:100-100", "x^2:100@0.01"), "Networks: relu:100-100, x^2:100@0.01, lenet:gelu, resnet18:relu:8, ccp3:32."
-    )
     targets: tuple[str, ...] = option(("1", "10", "100", TWO_CLASSES), "Indices of eigenfunctions, or classes.")
     networks: bool = option(True, "Train the networks themselves.")
     linearised: bool = option(True, "Train the linearised networks.")
@@ -44,6 +41,20 @@ class Config(KernelOptions):
     marks: int = option(
         20, "Epochs between two measurements of the alignment during training.", needs=Needs("networks")
     )
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    """Networks and targets; every network is one case."""
+
+    models: tuple[str, ...] = option(
+        ("relu:100-100", "x^2:100@0.01"), "Networks: relu:100-100, x^2:100@0.01, lenet:gelu, resnet18:relu:8, ccp3:32."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, KernelCase):
+    """One network."""
 
 
 PRESETS = {
@@ -63,30 +74,30 @@ PARTS = ("train", "test", "all")
 """Sets of images on which alignments are measured."""
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One for each network."""
     for target in config.targets:
         if target != TWO_CLASSES and not (target.isdecimal() and int(target) < config.eigenvectors):
             raise PolygeomError(
                 f"targets must be {TWO_CLASSES} or indices below eigenvectors = {config.eigenvectors}, got {target!r}"
             )
-    return config.cases()
+    return for_each_model(config, Piece)
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """Eigenvalues; for each target accuracies and alignments, the alignment in training and with all eigenvectors."""
-    images, model = Images.load(case), Model.parse(case["model"])
-    start, system = initial(case, model, images, case["eigenvectors"])
+    images, model = Images.load(case), Model.parse(case.model)
+    start, system = initial(case, model, images, case.eigenvectors)
     vectors = torch.as_tensor(system.vectors.copy())
-    before = start.alignments(vectors) if case["networks"] else {}
+    before = start.alignments(vectors) if case.networks else {}
     tangent = None
-    if case["linearised"]:
-        tangent = linear_problem(start.module, images.x, bias=case["bias"], dtype=precision(case))
+    if case.linearised:
+        tangent = linear_problem(start.module, images.x, bias=case.bias, dtype=precision(case))
     rows: list[dict[str, Any]] = [
         {"model": model.name, "what": "eigenvalue", "index": index, "eigenvalue": float(value)}
         for index, value in enumerate(system.values)
     ]
-    for target in case["targets"] if case["networks"] or case["linearised"] else ():
+    for target in case.targets if case.networks or case.linearised else ():
         labels = images.labels if target == TWO_CLASSES else (vectors[:, int(target)] > 0).double()
         names = {"model": model.name, "target": target}
         row: dict[str, Any] = {}
@@ -94,9 +105,9 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
             linear, inputs = tangent
             for parameter in linear.parameters():
                 nn.init.zeros_(parameter)
-            done = fit_labels(linear, inputs, labels, images.train, case, model.rate, every=case["epochs"])
+            done = fit_labels(linear, inputs, labels, images.train, case, model.rate, every=case.epochs)
             row |= {f"linear_{name}": value for name, value in ends(done).items()}
-        if case["networks"]:
+        if case.networks:
             found, during, end = _network(case, model, images, labels, start)
             row |= found
             rows += [names | {"what": "training"} | mark for mark in during]
@@ -106,7 +117,7 @@ def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _network(
-    case: Mapping[str, Any], model: Model, images: Images, labels: Tensor, start: Snapshot
+    case: Piece, model: Model, images: Images, labels: Tensor, start: Snapshot
 ) -> tuple[dict[str, float], list[dict[str, Any]], Snapshot]:
     """Train a network: what is said at the end, the alignment during training, the network at the end."""
     module, signs = copy.deepcopy(start.module), 2 * labels - 1
@@ -115,13 +126,13 @@ def _network(
     def align(own: nn.Module) -> float:
         with torch.enable_grad():
             shares = split_alignment(
-                own, images.x, signs, images.train, per_trace=True, memory_budget=int(case["memory"] * 2**30)
+                own, images.x, signs, images.train, per_trace=True, memory=int(case.memory * 2**30)
             )
         aligned.append({f"per_trace_{part}": float(value[0]) for part, value in shares.items()})
         return aligned[-1]["per_trace_all"]
 
     done = fit_labels(
-        module, images.x, labels, images.train, case, model.rate, every=case["marks"], metrics={"per_trace": align}
+        module, images.x, labels, images.train, case, model.rate, every=case.marks, metrics={"per_trace": align}
     )
     kept = ["epoch", "train", "test", "weight_norm", "gradient_norm"]
     during = [{**row, **shares} for row, shares in zip(done[kept].to_dict("records"), aligned, strict=True)]
@@ -267,6 +278,7 @@ FIGURES = {"alignment": plot_alignment}
 STUDY = Study(
     "ntk-eigenfunctions",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

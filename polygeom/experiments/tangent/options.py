@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
-from polygeom.datasets.selection import NAMES
-from polygeom.experiments.study import FILES, SGD, Needs, option
+from polygeom.experiments.images import ImageOptions
+from polygeom.experiments.study import SGD, Case, Needs, like, option
+
+K = TypeVar("K", bound=Case)
 
 SCHEDULES = ("linear", "constant", "cyclic", "piecewise")
 
@@ -45,28 +47,16 @@ class TrainingOptions:
         None, "Folder for what is computed before training; taken from there when it fits, bit for bit."
     )
 
-    def cases(self) -> list[dict[str, Any]]:
-        """One case of plain data for each of the ``models`` of a configuration."""
-        common = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-        if not (common.get("networks", True) or common.get("linearised", True)):  # nothing is trained
-            common = {name: value for name, value in common.items() if name not in _OF_TRAINING}
-        return [common | {"model": model} for model in common.pop("models")]
-
 
 _OF_TRAINING = {one.name for one in fields(TrainingOptions)} - {"artefacts"}
 
 
 @dataclass(frozen=True)
-class KernelOptions(TrainingOptions):
+class KernelOptions(ImageOptions, TrainingOptions):
     """Images, and the eigenvectors of the tangent kernel on them."""
 
-    dataset: str = option("digits", "Images.", choices=NAMES)
-    data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.", needs=FILES)
-    train_from: str = option(
-        "train", "Official split that training images come from.", choices=("train", "test"), needs=FILES
-    )
-    train: int = option(1200, "Training images.")
-    test: int = option(597, "Test images.")
+    train: int = like(ImageOptions, "train", 1200)
+    test: int = like(ImageOptions, "test", 597)
     normalise: bool = option(True, "Bring every channel to mean 0 and deviation 1, by the training images.")
     nystrom: int | None = option(
         None, "Images whose kernel columns Nyström's method takes; then no kernel is formed. none: exact eigenvectors."
@@ -75,3 +65,21 @@ class KernelOptions(TrainingOptions):
         False, "Take the first images for Nyström's method instead of random ones.", needs=Needs("nystrom")
     )
     memory: float = option(4.0, "Gibibytes for kernels and Jacobians.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingCase(TrainingOptions, Case):
+    """One network that is trained."""
+
+    model: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelCase(KernelOptions, TrainingCase):
+    """One network with its tangent kernel on images."""
+
+
+def for_each_model(config: Any, kind: type[K]) -> list[K]:
+    """One case for each of the ``models`` of a configuration; options of training only where something is trained."""
+    trained = getattr(config, "networks", True) or getattr(config, "linearised", True)
+    return [kind.of(config, *(() if trained else _OF_TRAINING), model=model) for model in config.models]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from polygeom.datasets.selection import train_and_test
+from polygeom.experiments.tangent.options import KernelCase, TrainingCase
 from polygeom.experiments.weights import keep_weights
 from polygeom.learning.tangent.linearised import linearize
 from polygeom.learning.tangent.tangent_kernel import jacobian
@@ -36,14 +36,11 @@ class Images:
     train: int
 
     @classmethod
-    def load(cls, case: Mapping[str, Any]) -> Images:
+    def load(cls, case: KernelCase) -> Images:
         """The images that a case asks for; normalised by channel with the statistics of the training images if so."""
-        first, second = train_and_test(
-            case["dataset"], case["train"], case["test"], data_root=case["data_root"], train_from=case["train_from"],
-            rng=case["seed"],
-        )  # fmt: skip
+        first, second = case.read(case.seed)
         inputs = np.concatenate([first.inputs, second.inputs]).astype(np.float64)
-        if case["normalise"]:
+        if case.normalise:
             axes = (0, 2, 3) if inputs.ndim == 4 else None
             own = inputs[: len(first)]
             inputs = (inputs - own.mean(axis=axes, keepdims=True)) / own.std(axis=axes, keepdims=True)
@@ -80,31 +77,31 @@ def linear_problem(
         return linearize(module, bias=bias, dtype=dtype), x.to(dtype)
     with torch.no_grad():
         start = logits(module, x)[:, None] if bias else torch.zeros(len(x), 1, dtype=x.dtype)
-    rows = torch.cat([jacobian(module, x, memory_budget=4 * _JACOBIAN_BYTES)[:, 0], start], dim=1)
+    rows = torch.cat([jacobian(module, x, memory=4 * _JACOBIAN_BYTES)[:, 0], start], dim=1)
     return TangentModel(size, dtype), rows.to(dtype)
 
 
-def precision(case: Mapping[str, Any]) -> torch.dtype:
+def precision(case: TrainingCase) -> torch.dtype:
     """The precision of training that a case asks for."""
-    return {"float32": torch.float32, "float64": torch.float64}[case["precision"]]
+    return {"float32": torch.float32, "float64": torch.float64}[case.precision]
 
 
-def _settings(case: Mapping[str, Any], count: int, rate: float | None, every: int) -> TrainingSettings:
+def _settings(case: TrainingCase, count: int, rate: float | None, every: int) -> TrainingSettings:
     """The settings of a case for ``count`` samples, with a row every so many epochs."""
-    batch = min(case["batch_size"], count)
+    batch = min(case.batch_size, count)
     steps = -(-count // batch)
     return TrainingSettings(
-        steps=case["epochs"] * steps, optimiser=case["optimiser"], batch_size=batch,
-        learning_rate=case["learning_rate"] if rate is None else rate,
-        momentum=case["momentum"] if case["optimiser"] == "sgd" else 0.0,
-        schedule=case["schedule"], warmup=case["warmup"], gamma=case["gamma"],
-        milestones=tuple(epoch * steps for epoch in case["milestones"]),
-        max_weight_norm=case["max_weight_norm"], record_every=every * steps,
+        steps=case.epochs * steps, optimiser=case.optimiser, batch_size=batch,
+        learning_rate=case.learning_rate if rate is None else rate,
+        momentum=case.momentum if case.optimiser == "sgd" else 0.0,
+        schedule=case.schedule, warmup=case.warmup, gamma=case.gamma,
+        milestones=tuple(epoch * steps for epoch in case.milestones),
+        max_weight_norm=case.max_weight_norm, record_every=every * steps,
     )  # fmt: skip
 
 
 def fit_labels(
-    module: nn.Module, inputs: Tensor, labels: Tensor, count: int, case: Mapping[str, Any], rate: float | None,
+    module: nn.Module, inputs: Tensor, labels: Tensor, count: int, case: TrainingCase, rate: float | None,
     *, every: int = 1, metrics: Mapping[str, Callable[[nn.Module], float]] | None = None,
 ) -> pandas.DataFrame:  # fmt: skip
     """Train one logit on the first ``count`` labels, in the precision that the case asks for.
@@ -125,7 +122,7 @@ def fit_labels(
     try:
         done = train(
             module, x[:count], y[:count, None], settings, metrics={**measured, **norms, **(metrics or {})},
-            loss=nn.functional.binary_cross_entropy_with_logits, rng=case["seed"],
+            loss=nn.functional.binary_cross_entropy_with_logits, rng=case.seed,
         )  # fmt: skip
         moved = squared_weight_distance(start, weights_of(module))
         keep_weights(module)

@@ -9,8 +9,7 @@ with a least squares method that does. (Deep learning theory tutorial that accom
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +17,9 @@ import torch
 from torch import nn
 
 from polygeom.datasets.labelled import Labelled, normalise
-from polygeom.datasets.selection import NAMES, train_and_test
 from polygeom.errors import BudgetError
-from polygeom.experiments.study import FILES, Needs, Study, mean_and_deviation, option
+from polygeom.experiments.images import SomeImageOptions
+from polygeom.experiments.study import Case, Needs, Study, like, mean_and_deviation, option
 from polygeom.experiments.tangent.network_vs_ntk import activation
 from polygeom.experiments.weights import keep_weights
 from polygeom.learning.kernels.infinite_width import InfiniteWidth, WidePerceptron
@@ -39,18 +38,11 @@ TARGETS = ("classes", "halves")
 
 
 @dataclass(frozen=True)
-class Config:
-    """Networks, images and training; every pair of an activation and a width is one case, and the limit one more."""
+class Options(SomeImageOptions):
+    """Images and training."""
 
-    widths: tuple[int, ...] = option((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 32), "Hidden units.")
-    activations: tuple[str, ...] = option(("relu", "x^2"), "relu, erf or x^r.")
-    dataset: str = option("digits", "Images.", choices=NAMES)
-    data_root: str | None = option(None, "Folder with the files of MNIST or CIFAR-10.", needs=FILES)
-    train_from: str = option("train", "Official split to train on.", choices=("train", "test"), needs=FILES)
-    first: bool = option(False, "Train on the first images of each class instead of random ones.")
+    train: int = like(SomeImageOptions, "train", 400)
     target: str = option("halves", "Classes as unit vectors, or halves of the classes as ±1.", choices=TARGETS)
-    train: int = option(400, "Training images.")
-    test: int = option(1000, "Test images.")
     bias: bool = option(True, "Biases of the hidden units.")
     centre: bool = option(True, "Subtract the mean training image.")
     method: str = option("least-squares", "How networks are trained.", choices=METHODS)
@@ -63,6 +55,22 @@ class Config:
     )
 
 
+@dataclass(frozen=True)
+class Config(Options):
+    """Networks, images and training; every pair of an activation and a width is one case, and the limit one more."""
+
+    widths: tuple[int, ...] = option((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 32), "Hidden units.")
+    activations: tuple[str, ...] = option(("relu", "x^2"), "relu, erf or x^r.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece(Options, Case):
+    """A network, or the limit of infinite width."""
+
+    activation: str
+    width: int | None
+
+
 PRESETS = {
     "quick": Config(),
     "published": Config(
@@ -73,34 +81,31 @@ PRESETS = {
 }  # fmt: skip
 
 
-def cases(config: Config) -> list[dict[str, Any]]:
+def cases(config: Config) -> list[Piece]:
     """One for each activation and width, None for the infinite one."""
-    common = asdict(config)
-    del common["widths"], common["activations"]
     for name in config.activations:
         activation(name)
     return [
-        common | {"activation": name, "width": width} for name in config.activations for width in (*config.widths, None)
+        Piece.of(config, activation=name, width=width)
+        for name in config.activations
+        for width in (*config.widths, None)
     ]
 
 
-def measure(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def measure(case: Piece) -> list[dict[str, Any]]:
     """One row."""
-    first, second = train_and_test(
-        case["dataset"], case["train"], case["test"], data_root=case["data_root"], train_from=case["train_from"],
-        first=case["first"], rng=case["seed"],
-    )  # fmt: skip
-    rows = normalise(first.rows(), second.rows(), centre=case["centre"])
+    first, second = case.read(case.seed, first=case.first)
+    rows = normalise(first.rows(), second.rows(), centre=case.centre)
     x, z = (torch.as_tensor(part) for part in rows)
-    y, truth = (_values(part, case["target"]) for part in (first, second))
-    sigma = activation(case["activation"])
-    biases = (float(case["bias"]), 0.0)
-    row: dict[str, Any] = {"activation": case["activation"], "width": case["width"], "values": y.numel()}
-    if case["width"] is None:
+    y, truth = (_values(part, case.target) for part in (first, second))
+    sigma = activation(case.activation)
+    biases = (float(case.bias), 0.0)
+    row: dict[str, Any] = {"activation": case.activation, "width": case.width, "values": y.numel()}
+    if case.width is None:
         machine = solve(InfiniteWidth(sigma, biases=biases), x, y)
         found, fitted = machine.predict(z), machine.predict(x)
     else:
-        module = WidePerceptron((x.shape[1], case["width"], y.shape[1]), sigma, biases=biases, rng=case["seed"])
+        module = WidePerceptron((x.shape[1], case.width, y.shape[1]), sigma, biases=biases, rng=case.seed)
         row["parameters"] = sum(p.numel() for p in module.parameters())
         row |= _rank(module, x)
         row["steps"] = _train(module, x, y, case)
@@ -139,15 +144,15 @@ def _error(found: torch.Tensor, truth: torch.Tensor) -> float:
     return float((found.argmax(1) != truth.argmax(1)).double().mean())
 
 
-def _train(module: nn.Module, x: torch.Tensor, y: torch.Tensor, case: Mapping[str, Any]) -> int:
-    if case["method"] == "least-squares":
-        return levenberg_marquardt(module, x, y, steps=case["steps"], tolerance=case["tolerance"]).steps
-    rate = case["learning_rate"]
+def _train(module: nn.Module, x: torch.Tensor, y: torch.Tensor, case: Piece) -> int:
+    if case.method == "least-squares":
+        return levenberg_marquardt(module, x, y, steps=case.steps, tolerance=case.tolerance).steps
+    rate = case.learning_rate
     if rate is None:
         kernel = empirical_ntk(module, x, outputs="trace")
         rate = 0.9 * y.numel() / float(torch.linalg.eigvalsh(kernel)[-1])
-    settings = TrainingSettings(steps=case["steps"], optimiser="sgd", learning_rate=rate, record_every=100)
-    return train(module, x, y, settings, stop=lambda row: row["loss"] <= case["tolerance"], rng=case["seed"]).steps
+    settings = TrainingSettings(steps=case.steps, optimiser="sgd", learning_rate=rate, record_every=100)
+    return train(module, x, y, settings, stop=lambda row: row["loss"] <= case.tolerance, rng=case.seed).steps
 
 
 def plot(table: pandas.DataFrame) -> Any:
@@ -212,6 +217,7 @@ def summarise(table: pandas.DataFrame) -> str:
 STUDY = Study(
     "trained-descent",
     config=Config,
+    case=Piece,
     presets=PRESETS,
     cases=cases,
     measure=measure,

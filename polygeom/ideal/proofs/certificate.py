@@ -33,8 +33,8 @@ from typing import Any
 import numpy as np
 
 from polygeom._version import __version__
+from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.proofs.certificate import certify as certify_dimension
-from polygeom.dimensions.proofs.certificate import plain_text
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates

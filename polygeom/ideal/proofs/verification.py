@@ -53,7 +53,7 @@ def verify(certificate: Mapping[str, Any], *, timeout: float = SECONDS, memory: 
 def check(certificate: IdealCertificate, budget: Budget) -> Verification:
     """Check a decoded certificate."""
     checker = _Checker(Claim(certificate, budget), budget)
-    return run(checker.statement(), checker.steps())
+    return run(checker.statement(), checker.steps(), certificate.network, certificate.version)
 
 
 class _Checker:

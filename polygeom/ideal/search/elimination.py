@@ -21,7 +21,7 @@ from polygeom.engines.symbolic import coefficient_map, weight_names
 from polygeom.errors import PolygeomError
 from polygeom.ideal.chart import chart
 from polygeom.ideal.grading.coordinates import Coordinates
-from polygeom.ideal.result import FINISHED, Generator, IdealResult
+from polygeom.ideal.result import Generator, IdealResult
 from polygeom.modular import is_prime
 from polygeom.network import Network, parse
 from polygeom.network.text.maps import map_formula
@@ -71,7 +71,7 @@ def eliminate(
     -------
     `IdealResult` in the plain coordinates. A finished result over the rationals is complete and its equations are
     proved; modulo a prime it is the elimination ideal over that field, which for all but finitely many primes has the
-    same degrees. A computation that ran out of time or memory has that status and no generators.
+    same degrees. A computation that ran out of time or memory says so in ``ended`` and has no generators.
 
     Raises
     ------
@@ -115,10 +115,10 @@ def _check(network: Network, options: Mapping[str, Any]) -> None:
 
 
 def _result(
-    coordinates: Coordinates, rows: Any, options: dict[str, Any], status: str, message: str, elapsed: float
+    coordinates: Coordinates, rows: Any, options: dict[str, Any], ended: str, message: str, elapsed: float
 ) -> IdealResult:
     ring, modulus = coordinates.ring, options["modulus"]
-    finished = status == "ok"
+    finished = ended == "ok"
     generators = []
     for row in rows:
         polynomial = ring.from_dict({tuple(exponents): ring.domain(int(c)) for exponents, c in row})
@@ -132,7 +132,7 @@ def _result(
         complete_to=max((g.degree for g in generators), default=0),
         completeness=f"complete because a Gröbner basis over {over} eliminates all weights" if finished else "unknown",
         method=f"elimination, {options['algorithm']}, {options['order']}",
-        status=FINISHED if finished else status,
+        ended=ended,
         characteristic=modulus or 0,
         primes=() if modulus is None else (modulus,),
         elapsed=elapsed,

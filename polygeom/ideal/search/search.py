@@ -16,7 +16,7 @@ from polygeom.ideal.grading.characters import highest_weights
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Weight
 from polygeom.ideal.grading.spaces import Spaces
-from polygeom.ideal.result import FINISHED, MEMORY, TIMEOUT, Generator, IdealResult
+from polygeom.ideal.result import Generator, IdealResult
 from polygeom.ideal.search.completeness import Completeness, prove_complete, series
 from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.interpolation import Interpolation
@@ -25,6 +25,7 @@ from polygeom.ideal.search.records import DegreeReport
 from polygeom.ideal.search.remote import dimension_until
 from polygeom.modular import P22
 from polygeom.network import Network
+from polygeom.supervision import Status
 
 DEFAULT_TIMEOUT = 60.0
 """Seconds after which a search without any limit of its own stops."""
@@ -164,8 +165,8 @@ def interpolate(
             _ = search.coordinates.ring  # loads sympy and makes all its variables, before the end and not after it
         size = dimension_until(search.coordinates.network, rng, deadline) if size is None else size
         runner = _Runner(search, size, deadline, progress)
-        status, message = runner.run(max_degree)
-    result = runner.result(status, message, time.monotonic() - started)
+        ended, message = runner.run(max_degree)
+    result = runner.result(ended, message, time.monotonic() - started)
     return Search(result, size, search, runner.completeness)
 
 
@@ -197,8 +198,8 @@ class _Runner:
                 self._try_to_complete()
         except BudgetError as error:
             late = self.deadline is not None and time.monotonic() > self.deadline
-            return (TIMEOUT if late else MEMORY), str(error)
-        return FINISHED, ""
+            return (Status.TIMEOUT if late else Status.MEMORY), str(error)
+        return Status.OK, ""
 
     def _further(self, max_degree: int | None) -> bool:
         """Whether another degree is to be looked at."""
@@ -235,7 +236,7 @@ class _Runner:
                 proper, spaces, dimension, search.ground.field, hilbert, search.seed, self.deadline
             )
 
-    def result(self, status: str, message: str, elapsed: float) -> IdealResult:
+    def result(self, ended: str, message: str, elapsed: float) -> IdealResult:
         """The findings as plain data."""
         search = self.search
         complete_to = proved_degree(search.reports)
@@ -247,7 +248,10 @@ class _Runner:
         generators = tuple(generators_of(search.coordinates, search, until))
         lifted = sum(search.grading.orbit_size(e.weight) for e in search.equations if e.integers is not None)
         if len(generators) < lifted:
-            status, cut = TIMEOUT, f"the time was over when {len(generators)} of {lifted} equations were written out"
+            ended, cut = (
+                Status.TIMEOUT,
+                f"the time was over when {len(generators)} of {lifted} equations were written out",
+            )
             message = f"{message}; {cut}" if message else f"{cut}; raise timeout="
         return IdealResult(
             coordinates=search.coordinates,
@@ -255,7 +259,7 @@ class _Runner:
             complete_to=complete_to,
             completeness=completeness,
             method="interpolation",
-            status=status,
+            ended=ended,
             hilbert_function=search.hilbert_function,
             counts=tuple((r.degree, r.new) for r in search.reports if r.new),
             seeds=(search.seed,),

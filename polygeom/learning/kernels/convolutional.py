@@ -58,7 +58,7 @@ class ConvolutionalKernel(Composable):
         ``"ntk"`` or ``"nngp"``.
     scale:
         The factor after every activation; None for the one that keeps unit variance (2 for the rectifier).
-    memory_budget:
+    memory:
         Bytes; pairs of images are computed in blocks that fit. Costs grow with the fourth power of the side.
 
     Raises
@@ -84,7 +84,7 @@ class ConvolutionalKernel(Composable):
     padding: str = "circular"
     kind: str = "ntk"
     scale: float | None = None
-    memory_budget: int = MEMORY_BUDGET
+    memory: int = MEMORY_BUDGET
 
     def __post_init__(self) -> None:
         choice("kind", self.kind, KINDS, "ntk")
@@ -107,11 +107,11 @@ class ConvolutionalKernel(Composable):
         """Values ``(N, N')`` for images as rows ``(N, CHW)`` and ``(N', CHW)``."""
         x, y = (self._images(rows, name) for rows, name in zip(checks.rows(x, y), "xy", strict=True))
         pixels = self.image[1] * self.image[2]
-        pairs = self.memory_budget // (_COPIES * pixels**2 * x.element_size())
+        pairs = self.memory // (_COPIES * pixels**2 * x.element_size())
         if pairs < 1:
             raise BudgetError(
-                f"one pair of images takes {_COPIES * pixels**2 * x.element_size()} bytes, memory_budget is "
-                f"{self.memory_budget}; raise it, or take smaller images"
+                f"one pair of images takes {_COPIES * pixels**2 * x.element_size()} bytes, memory is "
+                f"{self.memory}; raise it, or take smaller images"
             )
         columns = max(1, min(len(y), math.isqrt(pairs)))
         lines = max(1, pairs // columns)

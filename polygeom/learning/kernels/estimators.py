@@ -39,7 +39,7 @@ class _KernelEstimator(BaseEstimator):  # type: ignore[misc]
     """
 
     kernel: Kernel | None
-    memory_budget: int
+    memory: int
     _fewest_rows = 1
     _precisions: Any = numpy.float64
 
@@ -69,7 +69,7 @@ class _KernelEstimator(BaseEstimator):  # type: ignore[misc]
     def _values(self, x: Any) -> numpy.ndarray:
         check_is_fitted(self, "machine_")
         x = validate_data(self, x, dtype=self._precisions, reset=False)
-        found = self.machine_.predict(torch.from_numpy(x.copy()), memory_budget=self.memory_budget)
+        found = self.machine_.predict(torch.from_numpy(x.copy()), memory=self.memory)
         return found.numpy()
 
     @property
@@ -137,17 +137,15 @@ class _Classifier(ClassifierMixin, _KernelEstimator):  # type: ignore[misc]
 class _Exact:
     """`solve` with a ridge."""
 
-    def __init__(
-        self, kernel: Kernel | None = None, *, ridge: float = 1e-3, memory_budget: int = MEMORY_BUDGET
-    ) -> None:
-        self.kernel, self.ridge, self.memory_budget = kernel, ridge, memory_budget
+    def __init__(self, kernel: Kernel | None = None, *, ridge: float = 1e-3, memory: int = MEMORY_BUDGET) -> None:
+        self.kernel, self.ridge, self.memory = kernel, ridge, memory
 
     def fit(self: Any, X: Any, y: Any) -> Any:
         """Solve for the function; ``X`` has shape ``(N, D)``. The result is the estimator itself."""
         return self._fit(X, y)
 
     def _machine(self: Any, kernel: Kernel, x: Tensor, y: Tensor, _: Any) -> KernelMachine:
-        return solve(kernel, x, y, ridge=self.ridge, condition=False, memory_budget=self.memory_budget)
+        return solve(kernel, x, y, ridge=self.ridge, condition=False, memory=self.memory)
 
 
 class KernelRegressor(_Exact, _Regressor):
@@ -160,7 +158,7 @@ class KernelRegressor(_Exact, _Regressor):
         of bandwidth ``√D`` for rows of length ``D``, the distance of points with standardised columns up to a factor.
     ridge:
         At least 0; at 0 the function interpolates.
-    memory_budget:
+    memory:
         Bytes that kernel values may take.
 
     Attributes
@@ -221,11 +219,11 @@ class _EigenPro:
         tolerance: float = 0.0,
         validation_fraction: float = 0.0,
         patience: int | None = None,
-        memory_budget: int = MEMORY_BUDGET,
+        memory: int = MEMORY_BUDGET,
         random_state: Any = 0,
     ) -> None:
         self.kernel, self.epochs, self.subsample, self.top = kernel, epochs, subsample, top
-        self.batch_size, self.tolerance, self.memory_budget = batch_size, tolerance, memory_budget
+        self.batch_size, self.tolerance, self.memory = batch_size, tolerance, memory
         self.validation_fraction, self.patience, self.random_state = validation_fraction, patience, random_state
 
     _fewest_rows, _precisions = 3, (numpy.float64, numpy.float32)
@@ -263,7 +261,7 @@ class _EigenPro:
             tolerance=self.tolerance,
             metrics=None if validation is None else {self._metric: watch},
             stop=None if self.patience is None else watch.stop,
-            memory_budget=self.memory_budget,
+            memory=self.memory,
             rng=int(check_random_state(self.random_state).randint(2**31 - 1)),
         )
         self.history_ = machine.table
@@ -310,7 +308,7 @@ class EigenProRegressor(_EigenPro, _Regressor):
     patience:
         Stop after so many epochs without a better value on the rows held back, and keep the best machine; None for all
         epochs and the last machine.
-    memory_budget:
+    memory:
         Bytes that kernel values may take.
     random_state:
         Seed of the rows held back, the subsample and the order.

@@ -62,15 +62,15 @@ class KernelMachine:
     condition: float = math.nan
     table: pandas.DataFrame | None = None
 
-    def predict(self, x: Any, *, memory_budget: int = MEMORY_BUDGET) -> Tensor:
-        """Values at rows of shape ``(M, D)``, in blocks whose kernel values take at most ``memory_budget`` bytes.
+    def predict(self, x: Any, *, memory: int = MEMORY_BUDGET) -> Tensor:
+        """Values at rows of shape ``(M, D)``, in blocks whose kernel values take at most ``memory`` bytes.
 
         Returns
         -------
         Shape ``(M,)`` or ``(M, C)``, as the weights.
         """
         x = row_points(x, self.centres)
-        block = block_rows(len(self.centres), x.element_size(), memory_budget)
+        block = block_rows(len(self.centres), x.element_size(), memory)
         return torch.cat([self.kernel(rows, self.centres) @ self.weights for rows in blocks(x, block)])
 
     def error(self, x: Any, labels: Any, *, threshold: float | None = None) -> float:
@@ -131,7 +131,7 @@ def solve(
     ridge: float = 0.0,
     cutoff: float | None = None,
     condition: bool = True,
-    memory_budget: int = MEMORY_BUDGET,
+    memory: int = MEMORY_BUDGET,
 ) -> KernelMachine:
     """The least-norm function of the kernel's space with the values ``y`` at ``x``, by a direct method.
 
@@ -152,7 +152,7 @@ def solve(
     condition:
         Whether to compute the condition number exactly, which takes a few times longer than the solution; otherwise
         it is estimated from below.
-    memory_budget:
+    memory:
         Bytes that the matrix and its factor may take.
 
     Raises
@@ -172,10 +172,10 @@ def solve(
     """
     x, y = samples(x, y)
     need = 2 * len(x) ** 2 * x.element_size()
-    if need > memory_budget:
+    if need > memory:
         raise BudgetError(
-            f"solve: the kernel matrix of {len(x)} rows and its factor take {need} bytes, memory_budget is "
-            f"{memory_budget}; raise it, or use polygeom.learning.kernels.eigenpro"
+            f"solve: the kernel matrix of {len(x)} rows and its factor take {need} bytes, memory is "
+            f"{memory}; raise it, or use polygeom.learning.kernels.eigenpro"
         )
     if ridge < 0:
         raise PolygeomError(f"ridge must be at least 0, got {ridge}")
@@ -221,7 +221,7 @@ def row_points(x: Any, centres: Tensor, name: str = "x") -> Tensor:
     return found
 
 
-def block_rows(columns: int, element_size: int, memory_budget: int, copies: int = 3) -> int:
+def block_rows(columns: int, element_size: int, memory: int, copies: int = 3) -> int:
     """How many rows of kernel values fit: a kernel holds about ``copies`` arrays of their size while it computes.
 
     Raises
@@ -229,11 +229,11 @@ def block_rows(columns: int, element_size: int, memory_budget: int, copies: int 
     BudgetError
         When it is none.
     """
-    rows = memory_budget // (copies * max(1, columns) * element_size)
+    rows = memory // (copies * max(1, columns) * element_size)
     if rows < 1:
         raise BudgetError(
-            f"one row of {columns} kernel values takes {copies * columns * element_size} bytes, memory_budget is "
-            f"{memory_budget}; raise it"
+            f"one row of {columns} kernel values takes {copies * columns * element_size} bytes, memory is "
+            f"{memory}; raise it"
         )
     return int(rows)
 

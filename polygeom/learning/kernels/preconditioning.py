@@ -128,7 +128,7 @@ def precondition(
     alpha: float = 0.95,
     largest_batch: int | None = None,
     legacy_step: bool = False,
-    memory_budget: int = MEMORY_BUDGET,
+    memory: int = MEMORY_BUDGET,
     rng: int | torch.Generator = 0,
 ) -> Preconditioner:
     """The leading eigenpairs of a subsample and the steps they allow; arguments as for `eigenpro`.
@@ -163,7 +163,7 @@ def precondition(
     if legacy_step:
         beta = float((1 - made.vectors.square().sum(1)).max())
     else:
-        rows = blocks(x, block_rows(size, x.element_size(), memory_budget))
+        rows = blocks(x, block_rows(size, x.element_size(), memory))
         beta = max(float(made.damped_diagonal(block).max()) for block in rows)
     return replace(made, beta=beta)
 
@@ -184,7 +184,7 @@ def eigenpro(
     metrics: Mapping[str, Metric] | None = None,
     record_every: int = 1,
     stop: Callable[[Mapping[str, float]], bool] | None = None,
-    memory_budget: int = MEMORY_BUDGET,
+    memory: int = MEMORY_BUDGET,
     rng: int = 0,
 ) -> KernelMachine:
     """Kernel regression by EigenPro; in the limit of many epochs the same as `polygeom.learning.kernels.solve`.
@@ -218,7 +218,7 @@ def eigenpro(
         Epochs between rows of the table; the last has one in any case.
     stop:
         Called with each row of the table; True ends the descent there.
-    memory_budget:
+    memory:
         Bytes for kernel values. The whole matrix is kept when it fits, which saves computing it in every epoch.
     rng:
         Seed of subsample and order; a generator of its own, no global state.
@@ -256,7 +256,7 @@ def eigenpro(
             f"{step_factor}"
         )
     generator = torch.Generator().manual_seed(seed(rng))
-    source = _Values(kernel, x, memory_budget)
+    source = _Values(kernel, x, memory)
     damped = precondition(
         kernel,
         x,
@@ -265,7 +265,7 @@ def eigenpro(
         alpha=alpha,
         largest_batch=source.largest_batch,
         legacy_step=legacy_step,
-        memory_budget=memory_budget,
+        memory=memory,
         rng=generator,
     )
     batch = batch_size or min(damped.critical_batch, source.largest_batch, len(x))
@@ -290,11 +290,11 @@ def eigenpro(
 class _Values:
     """Rows of the kernel matrix: kept when all of them fit, computed again otherwise."""
 
-    def __init__(self, kernel: Kernel, x: Tensor, memory_budget: int) -> None:
+    def __init__(self, kernel: Kernel, x: Tensor, memory: int) -> None:
         self.kernel, self.x = kernel, x
         size = len(x) ** 2 * x.element_size()
-        self.kept = gram(kernel, x) if 3 * size <= memory_budget else None
-        self.largest_batch = min(len(x), block_rows(len(x), x.element_size(), memory_budget))
+        self.kept = gram(kernel, x) if 3 * size <= memory else None
+        self.largest_batch = min(len(x), block_rows(len(x), x.element_size(), memory))
 
     def __call__(self, batch: Tensor) -> Tensor:
         return self.kernel(self.x[batch], self.x) if self.kept is None else self.kept[batch]

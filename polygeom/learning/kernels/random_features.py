@@ -137,10 +137,10 @@ class RandomFeatureModel:
     weights: Tensor
     rank: int
 
-    def predict(self, x: Tensor, *, memory_budget: int = MEMORY_BUDGET) -> Tensor:
+    def predict(self, x: Tensor, *, memory: int = MEMORY_BUDGET) -> Tensor:
         """Values at rows ``(M, D)``, shape ``(M, C)``; in blocks that fit into memory."""
         x = row_points(x, self.directions)
-        rows = block_rows(len(self.directions), self.weights.element_size(), memory_budget)
+        rows = block_rows(len(self.directions), self.weights.element_size(), memory)
         parts = [self.features(block, self.directions, self.biases) @ self.weights for block in blocks(x, rows)]
         return torch.cat(parts)
 

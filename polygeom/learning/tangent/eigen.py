@@ -132,7 +132,7 @@ def nystrom_eigensystem(
     subsample: int,
     *,
     rng: int | None = 0,
-    memory_budget: int = MEMORY_BUDGET,
+    memory: int = MEMORY_BUDGET,
     record: Mapping[str, object] | None = None,
 ) -> Eigensystem:
     """Leading eigenpairs of the kernel matrix of all rows, from ``subsample`` of its columns (Nyström's method).
@@ -154,7 +154,7 @@ def nystrom_eigensystem(
         How many pairs, and columns; ``count <= subsample <= N``.
     rng:
         Seed of the choice of columns; None takes the first.
-    memory_budget:
+    memory:
         Bytes for two copies of the columns.
 
     Raises
@@ -177,10 +177,10 @@ def nystrom_eigensystem(
         raise PolygeomError(
             f"count and subsample must satisfy 1 <= count <= subsample <= {len(x)} rows, got {count} and {subsample}"
         )
-    if (need := 2 * len(x) * subsample * 8) > memory_budget:
+    if (need := 2 * len(x) * subsample * 8) > memory:
         raise BudgetError(
-            f"two copies of {subsample} kernel columns of {len(x)} rows take {need} bytes, memory_budget is "
-            f"{memory_budget}; raise it, or lower subsample"
+            f"two copies of {subsample} kernel columns of {len(x)} rows take {need} bytes, memory is "
+            f"{memory}; raise it, or lower subsample"
         )
     chosen = torch.arange(subsample) if rng is None else draw(len(x), subsample, rng)
     centres = x[chosen.to(x.device)]

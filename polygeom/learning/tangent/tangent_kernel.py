@@ -29,10 +29,9 @@ from polygeom.learning.tangent.layerwise import (
     generic,
     gram,
     gram_diagonal,
-    has_layerwise_rule,
     layerwise,
+    layerwise_trial,
     single,
-    working_memory,
 )
 
 METHODS = ("auto", "layerwise", "pointwise", "single")
@@ -43,7 +42,7 @@ def jacobian(
     module: nn.Module,
     x: Any,
     *,
-    memory_budget: int = DEFAULT_BUDGET,
+    memory: int = DEFAULT_BUDGET,
     dtype: torch.dtype | None = torch.float64,
     method: str = "auto",
 ) -> Tensor:
@@ -56,7 +55,7 @@ def jacobian(
         which is tried on two of them.
     x:
         Points ``(N, *input_shape)``, a tensor or an array; integers for modules that read integers.
-    memory_budget:
+    memory:
         Bytes for the result and everything on the way to it.
     dtype:
         Weights and points are brought to this precision first; float64 because ranks and eigenvalues are taken of the
@@ -89,15 +88,15 @@ def jacobian(
     features, per_point, size = _features(f, x, method)
     itemsize = next(iter(f.weights.values())).element_size()
     needed = len(x) * size * f.parameter_count * itemsize
-    if needed + 2 * per_point > memory_budget:
+    if needed + 2 * per_point > memory:
         raise BudgetError(
-            f"memory_budget must be at least {_bytes(needed + 2 * per_point)} for a Jacobian of {len(x)} × {size} × "
-            f"{f.parameter_count} numbers, got {_bytes(memory_budget)}; write a larger one, fewer points, or use "
+            f"memory must be at least {_bytes(needed + 2 * per_point)} for a Jacobian of {len(x)} × {size} × "
+            f"{f.parameter_count} numbers, got {_bytes(memory)}; write a larger one, fewer points, or use "
             "tangent_operator or empirical_ntk, which do not form it"
         )
     result = next(iter(f.weights.values())).new_zeros((len(x), size, f.parameter_count))
     starts = dict(zip(f.weights, _offsets(f), strict=True))
-    for block in _blocks(len(x), max(1, int((memory_budget - needed) / (2 * per_point)))):
+    for block in _blocks(len(x), max(1, int((memory - needed) / (2 * per_point)))):
         for factor in features(x[block]):
             first = starts[factor.name]
             result[block, :, first : first + f.weights[factor.name].numel()] = factor.jacobian().detach()
@@ -110,7 +109,7 @@ def empirical_ntk(
     y: Any = None,
     *,
     outputs: str = "full",
-    memory_budget: int = DEFAULT_BUDGET,
+    memory: int = DEFAULT_BUDGET,
     dtype: torch.dtype | None = torch.float64,
     method: str = "auto",
 ) -> Tensor:
@@ -126,7 +125,7 @@ def empirical_ntk(
         What to do with the ``C`` outputs; see the shapes below. ``"sum"`` is the kernel of the one function
         ``Σ_c f_c / √C``, an approximation at the price of one output that becomes exact at wide random
         initialisations (arXiv 2206.12543). It is exact, and equal to ``"trace"``, for ``C = 1``.
-    memory_budget:
+    memory:
         Bytes for the kernel and everything on the way to it; it decides how many points are taken at once.
 
     Returns
@@ -172,11 +171,11 @@ def empirical_ntk(
     tail = {"full": (size, size), "diagonal": (size,), "trace": (), "sum": ()}[outputs]
     entry = math.prod(tail) * like.element_size()
     needed = len(x) * len(other) * entry
-    step = _block_size(memory_budget - needed, per_point, entry)
+    step = _block_size(memory - needed, per_point, entry)
     if step < 1:
         least = needed + 2 * per_point + _OVERHEAD * entry
         raise BudgetError(
-            f"memory_budget must be at least {_bytes(least)} for this kernel, got {_bytes(memory_budget)}; write a "
+            f"memory must be at least {_bytes(least)} for this kernel, got {_bytes(memory)}; write a "
             'larger one, fewer points, outputs="trace", or use tangent_operator, which does not form it'
         )
     result = like.new_empty((len(x), len(other), *tail))
@@ -206,7 +205,7 @@ class TangentKernel(Composable):
         copied: the kernel, and what is made with it, stays that of the present weights.
     input_shape:
         The shape of one point; rows are brought to it. None for modules that take rows.
-    memory_budget, method:
+    memory, method:
         As for `empirical_ntk`. Values are computed in the precision of the rows.
 
     Notes
@@ -223,7 +222,7 @@ class TangentKernel(Composable):
 
     module: nn.Module
     input_shape: tuple[int, ...] | None = None
-    memory_budget: int = DEFAULT_BUDGET
+    memory: int = DEFAULT_BUDGET
     method: str = "auto"
 
     def __post_init__(self) -> None:
@@ -237,7 +236,7 @@ class TangentKernel(Composable):
             left,
             None if y is x else right,
             outputs="trace",
-            memory_budget=self.memory_budget,
+            memory=self.memory,
             dtype=left.dtype,
             method=self.method,
         )
@@ -277,7 +276,7 @@ def kernel_diagonal(
     module: nn.Module,
     x: Any,
     *,
-    memory_budget: int = DEFAULT_BUDGET,
+    memory: int = DEFAULT_BUDGET,
     dtype: torch.dtype | None = torch.float64,
     method: str = "auto",
 ) -> Tensor:
@@ -291,7 +290,7 @@ def kernel_diagonal(
     f = weight_function(module, dtype=dtype)
     x = f.prepare(x)
     features, per_point, _ = _features(f, x, method)
-    blocks = _blocks(len(x), max(1, memory_budget // (2 * per_point)))
+    blocks = _blocks(len(x), max(1, memory // (2 * per_point)))
     return torch.cat([gram_diagonal(features(x[block])).detach() for block in blocks])
 
 
@@ -300,19 +299,20 @@ def _features(
 ) -> tuple[Features, int, int]:
     """The way to derivatives, the bytes it takes for one point, and the number of outputs."""
     choice("method", method, METHODS)
-    by_layers = method in ("auto", "layerwise") and has_layerwise_rule(f, x)
-    if method == "layerwise" and not by_layers:
+    trial = layerwise_trial(f, x) if method in ("auto", "layerwise") else None
+    if method == "layerwise" and trial is None:
         raise PolygeomError(
             'method must be "pointwise" for this module: some weight acts other than by dense maps, convolutions, '
             'sums or batch normalisations, or points influence each other; write method="auto"'
         )
-    rule = layerwise if by_layers else single if method == "single" else generic(f, x)
-    features = rule(f, combinations)
+    if trial is not None:
+        if not trial.factors:
+            raise PolygeomError("module must use at least one of its weights; its outputs do not depend on any")
+        size = trial.outputs if combinations is None else len(combinations)
+        return layerwise(f, combinations), _OVERHEAD * trial.held(size) + trial.working_memory(size), size
+    features = (single if method == "single" else generic(f, x))(f, combinations)
     first = features(x[:1])
-    if not first:
-        raise PolygeomError("module must use at least one of its weights; its outputs do not depend on any")
-    held, size = sum(factor.nbytes for factor in first), _outputs(first)
-    return features, _OVERHEAD * held + (working_memory(f, x, size) if by_layers else 0), size
+    return features, _OVERHEAD * sum(factor.nbytes for factor in first), _outputs(first)
 
 
 def _outputs(factors: list[Factor]) -> int:

@@ -33,7 +33,7 @@ def alignment(
     per_trace: bool = False,
     batch: int = 256,
     dtype: torch.dtype | None = torch.float64,
-    memory_budget: int = DEFAULT_BUDGET,
+    memory: int = DEFAULT_BUDGET,
 ) -> Tensor:
     """``‖Jᵀ y‖² / ‖y‖²`` for every target ``y``, streamed over the points: neither ``J`` nor the kernel is formed.
 
@@ -46,7 +46,7 @@ def alignment(
         and ``(T, N)`` when the module has one output.
     per_trace:
         Whether to divide by the trace of the kernel, so that growth of the kernel as a whole does not count.
-    batch, memory_budget:
+    batch, memory:
         Points taken at once for ``Jᵀ y``, and bytes for the trace.
 
     Returns
@@ -66,7 +66,7 @@ def alignment(
     """
     operator = tangent_operator(module, x, batch=batch, dtype=dtype)
     stacked, one = _stacked(operator, targets)
-    found = _split(module, operator, stacked, len(operator.x), per_trace, memory_budget)["all"]
+    found = _split(module, operator, stacked, len(operator.x), per_trace, memory)["all"]
     return found[0] if one else found
 
 
@@ -79,13 +79,13 @@ def split_alignment(
     per_trace: bool = False,
     batch: int = 256,
     dtype: torch.dtype | None = torch.float64,
-    memory_budget: int = DEFAULT_BUDGET,
+    memory: int = DEFAULT_BUDGET,
 ) -> dict[str, Tensor]:
     """`alignment` on the first points, on the others, and on all of them, from one pass over the points.
 
     Parameters
     ----------
-    module, x, targets, per_trace, batch, dtype, memory_budget:
+    module, x, targets, per_trace, batch, dtype, memory:
         As for `alignment`. Many targets are taken at once, as many as the budget allows, by Jacobians of few points.
     first:
         How many points are the first part, those to train on for instance; all of them when there is only that part.
@@ -102,11 +102,11 @@ def split_alignment(
     [1.0, 4.0, 2.5]
     """
     operator = tangent_operator(module, x, batch=batch, dtype=dtype)
-    return _split(module, operator, _stacked(operator, targets)[0], first, per_trace, memory_budget)
+    return _split(module, operator, _stacked(operator, targets)[0], first, per_trace, memory)
 
 
 def _split(
-    module: nn.Module, operator: TangentOperator, stacked: Tensor, first: int, per_trace: bool, memory_budget: int
+    module: nn.Module, operator: TangentOperator, stacked: Tensor, first: int, per_trace: bool, memory: int
 ) -> dict[str, Tensor]:
     x = operator.x
     if not 1 <= first <= len(x):
@@ -115,10 +115,8 @@ def _split(
     squares: dict[str, list[Tensor]] = {name: [] for name in (*parts, "all")}
     # Three vectors of the size of the weights are held for every target of a block.
     weight_bytes = 3 * operator.shape[1] * stacked.element_size()
-    for block in torch.split(stacked, max(1, memory_budget // (2 * weight_bytes))):
-        pulled = {
-            name: _pull_back(module, operator, part, block[:, part], memory_budget // 2) for name, part in parts.items()
-        }
+    for block in torch.split(stacked, max(1, memory // (2 * weight_bytes))):
+        pulled = {name: _pull_back(module, operator, part, block[:, part], memory // 2) for name, part in parts.items()}
         pulled["all"] = torch.stack(list(pulled.values())).sum(dim=0)
         for name, vectors in pulled.items():
             squares[name].append(vectors.square().sum(dim=1))
@@ -127,7 +125,7 @@ def _split(
     found = {name: torch.cat(values) / lengths[name] for name, values in squares.items()}
     if not per_trace:
         return found
-    diagonal = kernel_diagonal(module, x, dtype=stacked.dtype, memory_budget=memory_budget)
+    diagonal = kernel_diagonal(module, x, dtype=stacked.dtype, memory=memory)
     return {name: values / diagonal[parts.get(name, slice(None))].sum() for name, values in found.items()}
 
 
@@ -157,7 +155,7 @@ def _pull_back(module: nn.Module, operator: TangentOperator, part: slice, target
     points = min(operator.batch, max(1, budget // (4 * operator.outputs * size * targets.element_size())))
     total = targets.new_zeros(len(targets), size)
     for some, values in zip(torch.split(x, points), torch.split(targets, points, dim=1), strict=True):
-        rows = jacobian(module, some, memory_budget=budget, dtype=targets.dtype)
+        rows = jacobian(module, some, memory=budget, dtype=targets.dtype)
         total.addmm_(values.flatten(start_dim=1), rows.flatten(end_dim=1))
     return total
 

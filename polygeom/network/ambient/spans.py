@@ -337,10 +337,10 @@ def ambient(network: Any) -> Ambient:
     groups = _groups(network)
     if groups is not None:
         try:
-            return _evaluated(network, Multidegrees(groups))
+            return evaluated(network, Multidegrees(groups))
         except BudgetError:
             pass
-    return _evaluated(network, TotalDegrees(network.input_dimension))
+    return evaluated(network, TotalDegrees(network.input_dimension))
 
 
 def _weights(network: Any) -> dict[str, np.ndarray]:
@@ -353,7 +353,8 @@ def _present(shape: tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(np.array(True), shape)
 
 
-def _evaluated(network: Any, degrees: Degrees) -> Ambient:
+def evaluated(network: Any, degrees: Degrees) -> Ambient:
+    """The space of the functions of a network in one of the arithmetics of degrees."""
     engine = _SpanEngine(degrees)
     shape = (1, *network.input_shape)
     if isinstance(degrees, TotalDegrees):

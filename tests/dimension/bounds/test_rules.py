@@ -31,6 +31,37 @@ CASES = {
     "one token": ["lightning_attention(tokens=1,features=2,rank=1,outputs=2)"],
     "homogenised": ["[2,2,1] r=2 bias"],
     "completed square": ["[2,2,2] p=0,1,1 bias", "[1,2,2] p=1,1,1/2 bias", "[1,2,1,1] p=1,1,1/2;0,0,0,1 bias"],
+    "monomials": ["x=input(2); x2=power(x,2); a=dense(x,1); b=dense(x2,1); s=sum(a,b); power(s,2)"],
+    "linear span": ["x=input(2,2); a=attention(x,1,1); b=attention(x,1,1); sum(a,b)"],
+    "graph cut": [
+        "[2,2,2,1] p=0,1,1",
+        "[2,2,1] r=2 bias",
+        "[2,2,2] r=1 bias",
+        "x=input(2); a=dense(x,2); b=power(a,2); c=sum(b,a); dense(c,1)",
+        "x=input(2); a=dense(x,2); b=dense(x,2); c=product(a,b); u=dense(c,2); v=dense(c,2); product(u,v)",
+    ],
+    "graph span": [
+        "x=input(2); a=dense(x,2); b=dense(x,2); c=product(a,b); u=dense(c,2); v=dense(c,2); product(u,v)",
+        "[2,2,2,1] r=2 bias",
+        "[2,1,2] p=1,1,1",
+    ],
+    "graph lift": [
+        "[2,3,1] p=0,1,1",
+        "[1,3,2,1] r=2 bias",
+        "x=input(1); a=dense(x,3); b=power(a,2); c=dense(b,2); scale(c)",
+    ],
+    "cells": [
+        "x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); sum(x,c)",
+        "x=input(2); a=dense(x,2); b=dense(a,2); c=dense(x,2); d=dense(c,2); product(b,d)",
+    ],
+    "one token at a time": ["x=input(2,2); a=dense(x,2); b=power(a,2); c=bias(b); sum(c,x)"],
+    "graph outputs": ["[1,1,3] r=2 bias", "x=input(2); a=dense(x,2); b=power(a,2); c=sum(b,a); dense(c,3)"],
+    "graph surplus": [
+        "[1,3,1] p=0,1,1",
+        "[1,4,1] r=2 bias",
+        "x=input(2); a=dense(x,4); b=power(a,2); c=dense(b,2); sum(x,c)",
+    ],
+    "shifted square": ["[2,2,1] p=1,1,1", "[2,1,2] p=0,1,2", "x=input(1); a=polynomial(x,[1,1,1]); dense(a,2)"],
 }
 TOO_LARGE = {"pencil", "identifications"}
 """The smallest networks to which these apply are too large for symbolic polynomials; `test_bounds` checks them."""

@@ -153,12 +153,12 @@ def test_an_interrupted_search_goes_on_and_ends_with_the_same_certificate(tmp_pa
     path = tmp_path / "search.jsonl"
     for _ in range(100):
         try:
-            found = frontier(2, 1, 2, 6, state=path, progress=interrupted_after(1))
+            found = frontier(2, 1, 2, 6, journal=path, progress=interrupted_after(1))
         except KeyboardInterrupt:
             continue
         break
     assert found.certificate() == whole
-    again = frontier(2, 1, 2, 6, state=path)
+    again = frontier(2, 1, 2, 6, journal=path)
     assert (again.certificate(), again.ranks) == (whole, 0)
 
 
@@ -169,33 +169,33 @@ def facts(path: Path) -> list[dict[str, Any]]:
 
 def test_a_torn_line_is_cut_off_wherever_it_ends(tmp_path: Path) -> None:
     path = tmp_path / "search.jsonl"
-    whole = frontier(2, 1, 2, 5, state=path).certificate()
+    whole = frontier(2, 1, 2, 5, journal=path).certificate()
     data, known = path.read_bytes(), facts(path)
     for size in range(0, len(data), 11):
         path.write_bytes(data[:size])
-        assert frontier(2, 1, 2, 5, state=path).certificate() == whole
+        assert frontier(2, 1, 2, 5, journal=path).certificate() == whole
         assert facts(path) == known
 
 
 def test_a_long_torn_line_does_not_shine_through_later_ones(tmp_path: Path) -> None:
     path = tmp_path / "search.jsonl"
-    whole = frontier(2, 1, 2, 5, state=path).certificate()
+    whole = frontier(2, 1, 2, 5, journal=path).certificate()
     data, known = path.read_bytes(), facts(path)
     path.write_bytes(b"".join(data.splitlines(keepends=True)[:-2]) + b"{" * 500)
-    assert frontier(2, 1, 2, 5, state=path).certificate() == whole
+    assert frontier(2, 1, 2, 5, journal=path).certificate() == whole
     assert facts(path) == known
 
 
 def test_a_state_file_of_another_search_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "search.jsonl"
-    frontier(2, 1, 2, 4, state=path)
+    frontier(2, 1, 2, 4, journal=path)
     data = path.read_bytes()
     for other in [(2, 1, 2, 5), (2, 2, 2, 4), (2, 1, (2, 2, 3), 4)]:
         with pytest.raises(PolygeomError, match="answers another question"):
-            frontier(*other, state=path)
+            frontier(*other, journal=path)
     path.write_bytes(b"not a state file")
     with pytest.raises(PolygeomError, match="not a polygeom journal"):
-        frontier(2, 1, 2, 4, state=path)
+        frontier(2, 1, 2, 4, journal=path)
     assert path.read_bytes() == b"not a state file"
     assert data
 
@@ -212,7 +212,7 @@ def test_a_state_file_of_another_search_is_left_alone(tmp_path: Path) -> None:
 )
 def test_a_fact_that_cannot_be_right_is_refused(fact: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "search.jsonl"
-    frontier(2, 1, 2, 4, state=path)
+    frontier(2, 1, 2, 4, journal=path)
     question, known = json.loads(path.read_text().partition("\t")[0])["question"], facts(path)
     path.unlink()
     with FactFile(path, question) as file:
@@ -220,19 +220,19 @@ def test_a_fact_that_cannot_be_right_is_refused(fact: dict[str, Any], tmp_path: 
             file.add(one)
     damaged = path.read_bytes()
     with pytest.raises(PolygeomError, match="does not belong"):
-        frontier(2, 1, 2, 4, state=path)
+        frontier(2, 1, 2, 4, journal=path)
     assert path.read_bytes() == damaged
 
 
 @pytest.mark.parametrize("line", [b"{broken\n", b"[" * 3000 + b"\n", b"{}\n"])
 def test_a_damaged_line_is_refused(line: bytes, tmp_path: Path) -> None:
     path = tmp_path / "search.jsonl"
-    frontier(2, 1, 2, 4, state=path)
+    frontier(2, 1, 2, 4, journal=path)
     lines = path.read_bytes().splitlines(keepends=True)
     damaged = b"".join([*lines[:2], line, *lines[2:]])
     path.write_bytes(damaged)
     with pytest.raises(PolygeomError, match=r"line 3 of .* is damaged"):
-        frontier(2, 1, 2, 4, state=path)
+        frontier(2, 1, 2, 4, journal=path)
     assert path.read_bytes() == damaged
 
 
@@ -241,9 +241,9 @@ def test_two_searches_cannot_write_one_file(tmp_path: Path) -> None:
 
     def second(*_: int) -> None:
         with pytest.raises(PolygeomError, match="another process is writing"):
-            frontier(2, 1, 2, 4, state=path)
+            frontier(2, 1, 2, 4, journal=path)
 
-    assert frontier(2, 1, 2, 4, state=path, progress=second).complete
+    assert frontier(2, 1, 2, 4, journal=path, progress=second).complete
 
 
 def test_a_full_disk_loses_nothing_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,14 +258,14 @@ def test_a_full_disk_loses_nothing_acknowledged(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(os, "write", failing)
     with pytest.raises(PolygeomError, match="what it holds is safe"):
-        frontier(2, 1, 2, 6, state=path)
+        frontier(2, 1, 2, 6, journal=path)
     monkeypatch.undo()
     assert len(path.read_bytes().splitlines()) == 3
-    assert frontier(2, 1, 2, 6, state=path).certificate() == frontier(2, 1, 2, 6).certificate()
+    assert frontier(2, 1, 2, 6, journal=path).certificate() == frontier(2, 1, 2, 6).certificate()
 
 
 def test_a_search_that_runs_out_of_time_says_what_is_undecided() -> None:
-    found = frontier(2, 1, 2, 8, seconds=1e-9)
+    found = frontier(2, 1, 2, 8, timeout=1e-9)
     assert (found.complete, found.open, found.architectures) == (False, ((2, 1, 1, 1, 1, 1, 1, 1, 1),), ())
     assert "1 architectures undecided" in str(found)
     assert verify_frontier(found.certificate()).valid
@@ -283,10 +283,10 @@ def test_bad_arguments_are_refused_with_advice(tmp_path: Path) -> None:
             frontier(*arguments)  # type: ignore[arg-type]
     with pytest.raises(BudgetError, match="ambient dimension"):
         frontier(9, 9, 5, 9)
-    with pytest.raises(PolygeomError, match="seconds must be a positive number"):
-        frontier(2, 1, 2, 3, seconds=0)
+    with pytest.raises(PolygeomError, match="timeout must be a positive number"):
+        frontier(2, 1, 2, 3, timeout=0)
     with pytest.raises(PolygeomError, match="folder that exists"):
-        frontier(2, 1, 2, 3, state=tmp_path / "no" / "folder.jsonl")
+        frontier(2, 1, 2, 3, journal=tmp_path / "no" / "folder.jsonl")
 
 
 # --- certificates

@@ -22,7 +22,7 @@ def _one_thread() -> None:
 
 
 def measured(config: learnable_functions.Config, seed: int = 0) -> pandas.DataFrame:
-    cases = [{"seed": seed, "device": "cpu", **case} for case in learnable_functions.cases(config)]
+    cases = [dataclasses.replace(case, seed=seed) for case in learnable_functions.cases(config)]
     rows = [{"seed": seed, **row} for case in cases for row in learnable_functions.measure(case)]
     return pandas.DataFrame(rows)
 
@@ -56,8 +56,8 @@ def test_the_same_rows_with_one_and_two_workers() -> None:
 
 def test_the_survey_counts_data_sets_whose_best_function_can_be_reached() -> None:
     config = dataclasses.replace(TINY, networks=(WORKED,), surveyed=200)
-    (case,) = [case for case in learnable_functions.cases(config) if case["target"] == SURVEY]
-    (row,) = learnable_functions.measure({"seed": 0, "device": "cpu", **case})
+    (case,) = [case for case in learnable_functions.cases(config) if case.target == SURVEY]
+    (row,) = learnable_functions.measure(dataclasses.replace(case, seed=0))
     assert 90 <= row["count"] <= 140
 
 

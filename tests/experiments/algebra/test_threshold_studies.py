@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("torch")
@@ -30,7 +32,7 @@ def rows(module: object, config: object, seeds: tuple[int, ...] = (0,)) -> objec
         {"seed": seed, **row}
         for seed in seeds
         for case in module.cases(config)
-        for row in module.measure({"seed": seed, "device": "cpu", **case})
+        for row in module.measure(replace(case, seed=seed))
     ]
     return pandas.DataFrame(found)
 
@@ -41,11 +43,11 @@ def test_every_case_is_a_network_and_presets_are_known() -> None:
             study.check(preset)
             assert len(module.cases(preset)) >= 10
     published = interpolation_threshold.cases(interpolation_threshold.PRESETS["published"])
-    networks = {parse(case["network"]) for case in published}
+    networks = {parse(case.network) for case in published}
     assert len(networks) >= 40
     assert sum(network.expected_dimension * 2 <= network.parameter_count for network in networks) >= 3
-    assert {case["weights"] for case in published} == {"real", "complex", "positive"}
-    assert len({case["network"] for case in teacher_recovery.cases(teacher_recovery.PRESETS["quick"])}) >= 20
+    assert {case.weights for case in published} == {"real", "complex", "positive"}
+    assert len({case.network for case in teacher_recovery.cases(teacher_recovery.PRESETS["quick"])}) >= 20
 
 
 def test_small_threshold_study() -> None:
@@ -92,14 +94,12 @@ def test_labels_of_the_descent_are_noisy_signs_of_linear_functions() -> None:
 def test_small_recovery_study() -> None:
     config = teacher_recovery.Config(networks="[3,2,1] r=2", teachers=2, restarts=3, steps=60)
     work = [
-        case
-        for case in teacher_recovery.cases(config)
-        if case["network"] in ("[3,2,1] r=2", "[2,2,1] r=2", "[4,3,1] r=2")
+        case for case in teacher_recovery.cases(config) if case.network in ("[3,2,1] r=2", "[2,2,1] r=2", "[4,3,1] r=2")
     ]
     import pandas
 
     table = pandas.DataFrame(
-        [{"seed": 0, **row} for case in work for row in teacher_recovery.measure({"seed": 0, "device": "cpu", **case})]
+        [{"seed": 0, **row} for case in work for row in teacher_recovery.measure(replace(case, seed=0))]
     )
     found = teacher_recovery.thresholds(table)
     assert found["agrees"].all()

@@ -7,6 +7,8 @@ units, Adam at 1e-3, batches of 256, shuffled once.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -37,7 +39,7 @@ def trained(model: str, seed: int) -> tuple[pandas.DataFrame, dict[str, Any]]:
     """Marks every 100 epochs up to 300, and the arrays at the end."""
     config = configured(coordinate.STUDY, "published", models=(model,), epochs=300, inradius=0)
     (case,) = coordinate.cases(config)
-    rows = coordinate.measure(case | {"seed": seed, "device": "cpu"})
+    rows = coordinate.measure(replace(case, seed=seed))
     marks = pandas.DataFrame([row for row in rows if "epoch" in row])
     return marks, {row["array"]: np.asarray(row["data"]) for row in rows if "array" in row}
 
@@ -120,7 +122,7 @@ def test_cross_sections_of_a_trained_network(seed: int) -> None:
     counts = {}
     for first_layer in (True, False):
         (case,) = coordinate.cases(config)
-        rows = coordinate.measure(case | {"seed": seed, "device": "cpu", "first_layer": first_layer})
+        rows = coordinate.measure(replace(case, seed=seed, first_layer=first_layer))
         marks = [row for row in rows if "section_low" in row]
         counts[first_layer] = (marks[-1]["section_low"], marks[-1]["section_high"])
     print(f"sections, first layer {counts[True]}, all {counts[False]}")
@@ -150,8 +152,8 @@ def test_waves(seed: int) -> None:
     config = configured(coordinate_waves.STUDY, "published", models=("relu:raw", "relu:sin_cos4", "relu:sin_cos7"))
     ends = {}
     for case in coordinate_waves.cases(config):
-        rows = coordinate_waves.measure(case | {"seed": seed, "device": "cpu"})
-        ends[case["model"]] = [row for row in rows if "epoch" in row][-1]
+        rows = coordinate_waves.measure(replace(case, seed=seed))
+        ends[case.model] = [row for row in rows if "epoch" in row][-1]
     columns = ("error", "amplitude_40", "hamming_local")
     print({model: {name: round(end[name], 4) for name in columns} for model, end in ends.items()})
     assert ends["relu:raw"]["error"] > 5
@@ -166,7 +168,7 @@ def test_waves(seed: int) -> None:
 def test_depth_and_width(seed: int) -> None:
     config = configured(coordinate_depth.STUDY, "quick", shapes=("2x64", "4x64"), epochs=20, every=10)
     for case in coordinate_depth.cases(config):
-        for row in coordinate_depth.measure(case | {"seed": seed, "device": "cpu"}):
+        for row in coordinate_depth.measure(replace(case, seed=seed)):
             layers = [
                 value for name, value in row.items() if name.startswith("hamming_random_") and name[15:].isdecimal()
             ]
@@ -180,7 +182,7 @@ def test_neighbours_among_digits(model: str, seed: int) -> None:
     pytest.importorskip("sklearn")
     config = configured(coordinate_neighbours.STUDY, "quick", models=(model,), every=25)
     (case,) = coordinate_neighbours.cases(config)
-    rows = coordinate_neighbours.measure(case | {"seed": seed, "device": "cpu"})
+    rows = coordinate_neighbours.measure(replace(case, seed=seed))
     end = [row for row in rows if "epoch" in row][-1]
     print(model, seed, {name: round(value, 3) for name, value in end.items() if isinstance(value, float)})
     assert {row["array"] for row in rows if "array" in row} == {"confusion_near", "confusion_far"}
@@ -200,7 +202,7 @@ def test_every_second_pixel(seed: int) -> None:
     )
     best = {}
     for case in coordinate_grid.cases(config):
-        rows = coordinate_grid.measure(case | {"seed": seed, "device": "cpu"})
-        best[case["model"]] = next(row["psnr_best"] for row in rows if "psnr_best" in row)
+        rows = coordinate_grid.measure(replace(case, seed=seed))
+        best[case.model] = next(row["psnr_best"] for row in rows if "psnr_best" in row)
     print({model: round(value, 2) for model, value in best.items()})
     assert best["relu:sin_cos5"] > best["relu:raw"] + 3

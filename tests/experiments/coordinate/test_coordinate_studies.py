@@ -27,7 +27,7 @@ from polygeom.experiments.coordinate import grid as coordinate_grid
 from polygeom.experiments.coordinate import images as coordinate
 from polygeom.experiments.coordinate import neighbours as coordinate_neighbours
 from polygeom.experiments.coordinate import waves as coordinate_waves
-from polygeom.experiments.coordinate.dynamics import GRID, Model, chosen, density
+from polygeom.experiments.coordinate.dynamics import GRID, Model, density
 from polygeom.experiments.running import run
 from polygeom.learning.functions.spectra import psnr
 
@@ -44,7 +44,7 @@ def rows_of(study: Any, seed: int = 0, **changes: Any) -> pandas.DataFrame:
     rows = [
         {"seed": seed} | row
         for case in study.cases(config)
-        for row in study.measure(case | {"seed": seed, "device": "cpu"})
+        for row in study.measure(dataclasses.replace(case, seed=seed))
     ]
     return pandas.DataFrame(rows)
 
@@ -65,10 +65,10 @@ def test_names_of_networks() -> None:
 
 def test_switches_of_encodings_and_coordinates() -> None:
     names = ("relu:raw", "relu:sin_cos5", "ccp3:centred", "relu:fourier4")
-    assert chosen(names, coordinate.Config(train_encoding=False)) == ["relu:raw", "ccp3:centred"]
-    assert chosen(names, coordinate.Config(train_coordinates=False)) == ["relu:sin_cos5", "relu:fourier4"]
+    assert coordinate.Config(models=names, train_encoding=False).chosen() == ["relu:raw", "ccp3:centred"]
+    assert coordinate.Config(models=names, train_coordinates=False).chosen() == ["relu:sin_cos5", "relu:fourier4"]
     with pytest.raises(PolygeomError, match="none is left"):
-        chosen(names, coordinate.Config(train_encoding=False, train_coordinates=False))
+        coordinate.Config(models=names, train_encoding=False, train_coordinates=False).chosen()
 
 
 def test_options_reach_what_the_networks_read() -> None:
@@ -174,9 +174,7 @@ def test_options_out_of_range_are_refused() -> None:
     with pytest.raises(PolygeomError, match=r"shapes must be layers × units, got '4'; write 4x256"):
         coordinate_depth.cases(coordinate_depth.Config(shapes=("4",)))
     with pytest.raises(PolygeomError, match=r"got 'no/such\.png'"):
-        coordinate.measure(
-            coordinate.cases(coordinate.Config(images=("no/such.png",)))[0] | {"seed": 0, "device": "cpu"}
-        )
+        coordinate.measure(coordinate.cases(coordinate.Config(images=("no/such.png",)))[0])
     case = coordinate_neighbours.cases(coordinate_neighbours.Config(datasets=("mnist",)))[0]
     with pytest.raises(PolygeomError, match="write --data-root FOLDER"):
         coordinate_neighbours.samples(case)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,21 +81,19 @@ SMALL: dict[str, Any] = {"train": 64, "test": 32, "steps": 4, "width": 8, "degre
 def test_mnist_comes_from_a_folder(tmp_path: Path) -> None:
     write_mnist(tmp_path, 200)
     config = configured(pairs_study.STUDY, "mnist", data_root=str(tmp_path), **SMALL)
-    rows = pairs_study.measure(pairs_study.cases(config)[0] | {"seed": 0, "device": "cpu"})
+    rows = pairs_study.measure(replace(pairs_study.cases(config)[0], seed=0))
     assert len(rows) == 6
     with pytest.raises(PolygeomError, match="data_root must name the folder with the files of MNIST"):
-        pairs_study.measure(pairs_study.cases(configured(pairs_study.STUDY, "mnist"))[0] | {"seed": 0, "device": "cpu"})
+        pairs_study.measure(replace(pairs_study.cases(configured(pairs_study.STUDY, "mnist"))[0], seed=0))
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(b"nonsense")
     with pytest.raises(PolygeomError, match="must begin with the bytes"):
-        pairs_study.measure(pairs_study.cases(config)[0] | {"seed": 0, "device": "cpu"})
+        pairs_study.measure(replace(pairs_study.cases(config)[0], seed=0))
 
 
 @pytest.mark.parametrize("model", pairs_study.MODELS)
 def test_every_model_can_be_chosen(model: str) -> None:
     config = configured(pairs_study.STUDY, "quick", models=(model,), batch_norm=True, **SMALL)
-    rows = [
-        row for case in pairs_study.cases(config) for row in pairs_study.measure(case | {"seed": 0, "device": "cpu"})
-    ]
+    rows = [row for case in pairs_study.cases(config) for row in pairs_study.measure(replace(case, seed=0))]
     assert [(row["pairs"], row["rule"]) for row in rows] == [
         (pairs, rule) for pairs in ("seen", "unseen") for rule in pairs_study.RULES
     ]
@@ -121,9 +120,9 @@ def test_figure_and_summary() -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_networks_add_digits_of_pairs_they_have_not_seen(seed: int) -> None:
     for case in pairs_study.cases(pairs_study.PRESETS["quick"]):
-        rows = pairs_study.measure(case | {"seed": seed, "device": "cpu"})
+        rows = pairs_study.measure(replace(case, seed=seed))
         (leeway,) = (row for row in rows if (row["pairs"], row["rule"]) == ("unseen", "leeway"))
-        print(seed, case["model"], case["degree"], [round(row["accuracy"], 1) for row in rows])
+        print(seed, case.model, case.degree, [round(row["accuracy"], 1) for row in rows])
         assert leeway["accuracy"] > 55 > leeway["constant"]
 
 
@@ -132,6 +131,6 @@ def test_networks_add_digits_of_pairs_they_have_not_seen(seed: int) -> None:
 def test_networks_add_real_mnist_digits() -> None:
     root = str(Path(os.environ["POLYGEOM_DATA"]) / "mnist")
     config = configured(pairs_study.STUDY, "mnist", data_root=root, split="test", models=("mlp",), steps=1000)
-    rows = pairs_study.measure(pairs_study.cases(config)[0] | {"seed": 0, "device": "cpu"})
+    rows = pairs_study.measure(replace(pairs_study.cases(config)[0], seed=0))
     (leeway,) = (row for row in rows if (row["pairs"], row["rule"]) == ("unseen", "leeway"))
     assert leeway["accuracy"] > 45 > leeway["constant"]

@@ -20,7 +20,7 @@ SMALL = {"train": 150, "test": 300, "noise": (0.0, 0.3, 0.6), "epochs": 40}
 
 def measured(preset: str = "quick", seed: int = 0, **changes: object) -> pd.DataFrame:
     config = configured(label_noise.STUDY, preset, **changes)
-    cases = [{**case, "seed": seed, "device": "cpu"} for case in label_noise.cases(config)]
+    cases = [dataclasses.replace(case, seed=seed) for case in label_noise.cases(config)]
     return pd.DataFrame([row for case in cases for row in label_noise.measure(case)])
 
 

@@ -22,7 +22,7 @@ def measured(preset: str = "quick", seed: int = 0, **changes: object) -> pd.Data
 
 
 def tagged(case: dict, seed: int) -> dict:
-    return {**case, "seed": seed, "device": "cpu"}
+    return dataclasses.replace(case, seed=seed)
 
 
 def value(table: pd.DataFrame, column: str, **wanted: object) -> float:

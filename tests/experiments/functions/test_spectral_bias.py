@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,8 @@ def test_dimensions_and_frequencies_out_of_range_are_refused() -> None:
 
 def measured(preset: str, way: str, degree: int, seed: int = 0, **changes: Any) -> list[dict[str, Any]]:
     config = configured(spectral_bias.STUDY, preset, **{way: True}, degrees=(degree,), **changes)
-    (case,) = [case for case in spectral_bias.cases(config) if case["way"] == way]
-    return spectral_bias.measure(case | {"seed": seed, "device": "cpu"})
+    (case,) = [case for case in spectral_bias.cases(config) if case.way == way]
+    return spectral_bias.measure(replace(case, seed=seed))
 
 
 def halves(rows: list[dict[str, Any]]) -> dict[str, float]:

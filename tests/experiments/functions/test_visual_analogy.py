@@ -30,7 +30,7 @@ def measured(config: visual_analogy.Config, seed: int = 0) -> list[dict[str, obj
     return [
         row
         for case in visual_analogy.cases(config)
-        for row in visual_analogy.measure({"seed": seed, "device": "cpu", **case})
+        for row in visual_analogy.measure(dataclasses.replace(case, seed=seed))
     ]
 
 
@@ -50,7 +50,7 @@ def test_both_regimes_are_tested_after_one_training_on_the_region_they_share() -
 
 
 def test_the_solver_sees_the_images_of_the_problem() -> None:
-    case = {"seed": 0, "device": "cpu", **visual_analogy.cases(TINY)[1]}
+    case = dataclasses.replace(visual_analogy.cases(TINY)[1], seed=0)
     network = visual_analogy._network(case).initialise(1)
     solver = visual_analogy._Solver(network, 16)
     problems = vaec.analogies("scale", 3, rng=2)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
 from experiments.configured import configured  # noqa: E402
-from experiments.here import in_this_process  # noqa: E402
+from here import in_this_process  # noqa: E402
 
 from polygeom import dimension  # noqa: E402
 from polygeom.datasets import normalise, train_and_test  # noqa: E402
@@ -29,7 +29,7 @@ from polygeom.experiments.tangent import (  # noqa: E402
     trained_descent,
 )
 from polygeom.experiments.tangent.networks import Model  # noqa: E402
-from polygeom.experiments.tangent.options import KernelOptions  # noqa: E402
+from polygeom.experiments.tangent.options import KernelCase  # noqa: E402
 from polygeom.experiments.tangent.tasks import Images, fit_labels, linear_problem, logits  # noqa: E402
 from polygeom.learning.kernels.duals import Monomial  # noqa: E402
 from polygeom.learning.kernels.infinite_width import WidePerceptron  # noqa: E402
@@ -123,7 +123,7 @@ def test_spectra_are_rayleigh_quotients_of_the_kernels(tables: dict[str, pandas.
     assert np.all(np.diff(rows["start_all"]) < 0)
     weight = rows["start_all"] / rows["start_all"].sum()
     assert float((weight * rows["growth"]).sum()) == pytest.approx(1)
-    case = asdict(KernelOptions(train=60, test=40)) | {"seed": 0}
+    case = KernelCase(train=60, test=40, seed=0, model="relu:6")
     module = Model.parse("relu:8").build((8, 8), 0)
     kernel = empirical_ntk(module, Images.load(case).x, outputs="trace")
     np.testing.assert_allclose(rows["start_all"], eigensystem(kernel, 5).values, rtol=1e-9)
@@ -184,7 +184,7 @@ def test_the_linearisation_after_training_has_the_statistics_asked_for(monkeypat
     _, small = RESIDUAL["cifar2"]
     small = {**small, "models": ("resnet18:relu:2",), "learners": ("linearised", "pretrained"), "epochs": 1}
     for statistics in ("start", "trained"):
-        cifar2.measure(cifar2.cases(configured(cifar2.STUDY, statistics=statistics, **small))[0] | {"seed": 0})
+        cifar2.measure(replace(cifar2.cases(configured(cifar2.STUDY, statistics=statistics, **small))[0], seed=0))
     start, reset, again, trained = seen
     assert not any(one["training"] for one in seen)
     assert [one["bias"] for one in seen] == [True, False, True, False]
@@ -239,7 +239,7 @@ def test_a_linearised_problem_is_one_model_by_two_routes(
     from polygeom.experiments.tangent import tasks as tangent_tasks
 
     name = str(dtype).removeprefix("torch.")
-    case = asdict(KernelOptions(train=40, test=20, epochs=2, batch_size=16, precision=name)) | {"seed": 0}
+    case = KernelCase(train=40, test=20, epochs=2, batch_size=16, precision=name, seed=0, model="relu:6")
     images = Images.load(case)
     module = Model.parse("lenet:gelu").build((8, 8), 0)
     fast = linear_problem(module, images.x, bias=True, dtype=dtype)
@@ -252,13 +252,13 @@ def test_a_linearised_problem_is_one_model_by_two_routes(
 
 
 def test_images_are_normalised_by_their_training_part() -> None:
-    case = asdict(KernelOptions(train=100, test=50)) | {"seed": 3}
+    case = KernelCase(train=100, test=50, seed=3, model="relu:6")
     images = Images.load(case)
     assert images.x.shape == (150, 8, 8)
     assert float(images.x[:100].mean()) == pytest.approx(0, abs=1e-12)
     assert float(images.x[:100].std(correction=0)) == pytest.approx(1)
     assert set(images.labels.tolist()) == {0.0, 1.0}
-    raw = Images.load(case | {"normalise": False})
+    raw = Images.load(replace(case, normalise=False))
     assert (float(raw.x.min()), float(raw.x.max())) == (0, 16)
     mean, deviation = raw.x[:100].mean(), raw.x[:100].std(correction=0)
     torch.testing.assert_close((raw.x - mean) / deviation, images.x)
@@ -389,7 +389,7 @@ def test_wide_networks_are_kernel_regression() -> None:
 
 def test_nystrom_of_the_kernel_of_the_digits() -> None:
     """Of 1797 images 600 are looked at: eigenvalues to 1 %, eigenspaces to 1e-3; eigenfunctions are less exact."""
-    case = asdict(KernelOptions()) | {"seed": 0}
+    case = KernelCase(seed=0, model="relu:6")
     x = Images.load(case).x.flatten(start_dim=1)
     kernel = TangentKernel(Model.parse("relu:100").build((64,), 0))
     full = kernel(x, x)

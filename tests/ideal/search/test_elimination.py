@@ -27,6 +27,7 @@ def test_rank_two_symmetric_matrices_have_one_determinant() -> None:
     assert result.generators[0].proved_member
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("text", ["[2,2,1] r=4", "[3,2,1] r=2", "[2,1,2] r=2"])
 def test_elimination_and_interpolation_give_one_ideal(text: str) -> None:
     """Each method's generators lie in the ideal of the other's."""
@@ -38,17 +39,20 @@ def test_elimination_and_interpolation_give_one_ideal(text: str) -> None:
             assert len(minimal_generators([*others, g], others[0].ring)) == len(others)
 
 
+@pytest.mark.usefixtures("here")
 def test_without_gauge_the_ideal_is_the_same() -> None:
     with_gauge, without = (eliminate("[2,1,2] r=2", gauge=gauge) for gauge in (True, False))
     assert [g.polynomial for g in with_gauge.generators] == [g.polynomial for g in without.generators]
 
 
+@pytest.mark.usefixtures("here")
 def test_modulo_a_prime_the_degrees_are_those_over_the_rationals() -> None:
     result = eliminate("[2,2,1] r=4", modulus=32003)
     assert (result.degrees, result.characteristic, result.primes) == ({3: 1}, 32003, (32003,))
     assert not result.generators[0].proved_member
 
 
+@pytest.mark.usefixtures("here")
 def test_a_filling_network_has_no_equations() -> None:
     result = eliminate("[2,2,1] r=2")
     assert (result.generators, result.complete) == ((), True)
@@ -72,6 +76,7 @@ def test_without_a_proved_dimension_the_gauge_sets_one_weight_of_each_hidden_neu
 OTHER = ["ccp(2,rank=1,degree=2)", "convolutional(3,kernels=[2,2],degrees=2)", "[2,1,1] r=2 bias"]
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("text", OTHER)
 def test_other_families_are_eliminated_as_well(text: str) -> None:
     result, searched = eliminate(text), Neurovariety(text).ideal(max_degree=4)
@@ -83,6 +88,7 @@ def test_other_families_are_eliminated_as_well(text: str) -> None:
         assert len(minimal_generators([*ours, g], ring)) == len(ours)
 
 
+@pytest.mark.usefixtures("here")
 def test_the_order_does_not_matter_for_the_ideal() -> None:
     one, other = (eliminate("[2,2,1] r=4", order=order) for order in ("grevlex", "lex"))
     assert [g.polynomial for g in one.generators] == [g.polynomial for g in other.generators]
@@ -112,13 +118,13 @@ def test_time_is_enforced_and_not_finished_is_a_result() -> None:
     result = eliminate("[3,3,3] r=2", timeout=5.0)
     assert 5.0 < time.monotonic() - started < 7.0
     assert set(psutil.Process().children(recursive=True)) <= before
-    assert (result.status, result.generators, result.completeness) == ("timeout", (), "unknown")
+    assert (result.ended, result.generators, result.completeness) == ("timeout", (), "unknown")
     assert "allow more, or use interpolation" in result.message
 
 
 def test_memory_is_enforced() -> None:
     result = eliminate("[3,3,3] r=2", timeout=60, memory=20 * 2**20)
-    assert result.status == "memory"
+    assert result.ended == "memory"
 
 
 @pytest.mark.parametrize(

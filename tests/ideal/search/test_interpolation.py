@@ -123,7 +123,7 @@ def test_time_runs_out() -> None:
     started = time.monotonic()
     result = interpolate("[3,4,3] r=3", timeout=2).result
     assert time.monotonic() - started < 15
-    assert result.status == "timeout"
+    assert result.ended == "timeout"
     assert "raise timeout=" in result.message
     assert result.completeness.startswith("unknown beyond degree")
 
@@ -191,7 +191,7 @@ def completeness_here(
 
 def test_memory_runs_out() -> None:
     result = interpolate("[3,3,3] r=2", 6, memory=10**5, lift=0).result
-    assert result.status == "memory"
+    assert result.ended == "memory"
     assert "raise memory=" in result.message
 
 

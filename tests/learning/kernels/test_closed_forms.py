@@ -115,7 +115,7 @@ def test_blocks_of_pairs_are_the_whole() -> None:
     x = torch.randn(5, 12, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     whole = ConvolutionalKernel((1, 3, 4), depth=2)
     for budget in (12 * 144 * 8, 7 * 12 * 144 * 8):
-        parts = ConvolutionalKernel((1, 3, 4), depth=2, memory_budget=budget)
+        parts = ConvolutionalKernel((1, 3, 4), depth=2, memory=budget)
         assert torch.allclose(parts(x, x[:3]), whole(x, x[:3]), rtol=1e-13)
 
 
@@ -129,7 +129,7 @@ def test_blocks_of_pairs_are_the_whole() -> None:
         (lambda: ConvolutionalKernel((1, 4, 4), padding="same"), PolygeomError, "padding must be"),
         (lambda: ConvolutionalKernel((1, 4, 4))(torch.ones(2, 15), torch.ones(2, 15)), PolygeomError, "length 16"),
         (
-            lambda: ConvolutionalKernel((1, 4, 4), memory_budget=100)(torch.ones(2, 16), torch.ones(2, 16)),
+            lambda: ConvolutionalKernel((1, 4, 4), memory=100)(torch.ones(2, 16), torch.ones(2, 16)),
             BudgetError,
             "one pair of images takes",
         ),

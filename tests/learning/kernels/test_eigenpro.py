@@ -115,14 +115,14 @@ def test_memory_decides_the_batch_not_the_answer(rng) -> None:
     x = rows(rng, 150)
     y = torch.sin(x[:, 0])
     budget = 150 * 8 * 3 * 20
-    small = eigenpro(Laplacian(3.0), x, y, epochs=5, top=5, memory_budget=budget)
+    small = eigenpro(Laplacian(3.0), x, y, epochs=5, top=5, memory=budget)
     assert small.table["batch"].max() <= 20
     same = eigenpro(Laplacian(3.0), x, y, epochs=5, top=5, batch_size=int(small.table["batch"][0]))
     torch.testing.assert_close(small.weights, same.weights, rtol=1e-9, atol=1e-12)
     with pytest.raises(BudgetError, match="one row of 150 kernel values"):
-        eigenpro(Laplacian(3.0), x, y, memory_budget=100)
+        eigenpro(Laplacian(3.0), x, y, memory=100)
     with pytest.raises(BudgetError, match="batch_size must be between 1 and 20"):
-        eigenpro(Laplacian(3.0), x, y, batch_size=21, memory_budget=budget)
+        eigenpro(Laplacian(3.0), x, y, batch_size=21, memory=budget)
 
 
 def test_kernel_values_never_exceed_the_memory_allowed(rng) -> None:
@@ -134,7 +134,7 @@ def test_kernel_values_never_exceed_the_memory_allowed(rng) -> None:
         return Laplacian(3.0)(a, b)
 
     budget = 150 * 8 * 3 * 20
-    eigenpro(kernel, x, x[:, 0], epochs=2, subsample=40, memory_budget=budget)
+    eigenpro(kernel, x, x[:, 0], epochs=2, subsample=40, memory=budget)
     assert max(largest) <= budget / 3
 
 

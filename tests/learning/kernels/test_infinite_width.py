@@ -180,7 +180,7 @@ def distances_to_limit(name: str, depth: int, width: int, nets: int) -> tuple[fl
     return found[0], found[1]
 
 
-@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("depth", [1, pytest.param(2, marks=pytest.mark.slow), 3])
 @pytest.mark.parametrize("name", ["relu", "leaky", "erf", "tanh"])
 def test_wide_networks_have_the_kernels_of_the_recursion(name: str, depth: int) -> None:
     assert max(distances_to_limit(name, depth, width=1000, nets=6)) <= 0.05

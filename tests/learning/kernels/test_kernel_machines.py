@@ -143,11 +143,11 @@ def test_predictions_do_not_depend_on_the_memory_allowed(rng) -> None:
     x, z = rows(rng, 40), rows(rng, 33)
     machine = solve(Gaussian(2.0), x, x[:, 0])
     whole = machine.predict(z)
-    torch.testing.assert_close(machine.predict(z, memory_budget=40 * 8 * 3 * 4), whole, rtol=1e-13, atol=1e-13)
-    with pytest.raises(BudgetError, match="one row of 40 kernel values takes 960 bytes, memory_budget is 900"):
-        machine.predict(z, memory_budget=900)
+    torch.testing.assert_close(machine.predict(z, memory=40 * 8 * 3 * 4), whole, rtol=1e-13, atol=1e-13)
+    with pytest.raises(BudgetError, match="one row of 40 kernel values takes 960 bytes, memory is 900"):
+        machine.predict(z, memory=900)
     with pytest.raises(BudgetError, match=r"solve: the kernel matrix of 40 rows .* 25600 bytes"):
-        solve(Gaussian(2.0), x, x[:, 0], memory_budget=25_599)
+        solve(Gaussian(2.0), x, x[:, 0], memory=25_599)
 
 
 def test_error_counts_wrong_classes(rng) -> None:

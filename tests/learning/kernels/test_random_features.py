@@ -137,7 +137,7 @@ def test_the_fit_against_numpy(features, width, rng) -> None:
     np.testing.assert_allclose(
         model.predict(z), features(z, directions, biases).numpy() @ weights, rtol=1e-5, atol=1e-7
     )
-    torch.testing.assert_close(model.predict(z, memory_budget=3 * 40 * 16 * 2), model.predict(z))
+    torch.testing.assert_close(model.predict(z, memory=3 * 40 * 16 * 2), model.predict(z))
 
 
 def test_the_cutoff_is_relative(rng) -> None:

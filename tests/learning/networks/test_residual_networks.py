@@ -53,7 +53,7 @@ def count(depth: int, width: int, **options) -> int:
     return sum(p.numel() for p in ResidualNetwork(depth, width=width, **options).parameters())
 
 
-@pytest.mark.parametrize("depth", IMAGENET)
+@pytest.mark.parametrize("depth", [pytest.param(n, marks=pytest.mark.slow if n > 101 else ()) for n in IMAGENET])
 def test_parameter_counts_are_the_published_ones(depth: int) -> None:
     """They are quadratic in the width: three narrow networks give those of width 64."""
     features = 2048 if depth >= 50 else 512
@@ -64,8 +64,12 @@ def test_parameter_counts_are_the_published_ones(depth: int) -> None:
     assert all(0.8 < a / b < 1 for a, b in zip(before, (two, three), strict=True))  # no normalisation on shortcuts
 
 
-def test_full_width() -> None:
-    assert count(18, 64, outputs=1) == 11_169_345
+def test_full_width_and_its_initialisation() -> None:
+    module = ResidualNetwork(18, outputs=1)
+    assert sum(p.numel() for p in module.parameters()) == 11_169_345
+    stem = module.stem[0].weight.detach()
+    assert float(stem.square().mean() * 27) == pytest.approx(1, abs=0.1)
+    assert float(stem.abs().max()) <= 2.3 / 27**0.5
     assert 11_169_345 + 9 * 513 == 11_173_962 == IMAGENET[18] - 7680 - 513 * 990
 
 
@@ -133,9 +137,6 @@ def test_seeds_decide_and_torch_is_left_alone() -> None:
     values = [module.eval()(points(2, 3, 32, 32).float()) for module in (first, again, other)]
     assert torch.equal(values[0], values[1])
     assert not torch.equal(values[0], values[2])
-    stem = ResidualNetwork(18).stem[0].weight
-    assert float(stem.detach().square().mean() * 27) == pytest.approx(1, abs=0.1)
-    assert float(stem.detach().abs().max()) <= 2.3 / 27**0.5
 
 
 def test_normalisation_has_the_published_constants() -> None:

@@ -70,8 +70,8 @@ def test_alignments_on_parts_of_the_points_whatever_the_memory(name: str, count:
     targets = normal(count, len(x), j.shape[1])
     parts = {"train": slice(0, 3), "test": slice(3, None), "all": slice(None)}
     for budget in (2**30, 2**18):
-        found = split_alignment(module, x, targets, 3, memory_budget=budget)
-        shares = split_alignment(module, x, targets, 3, per_trace=True, memory_budget=budget)
+        found = split_alignment(module, x, targets, 3, memory=budget)
+        shares = split_alignment(module, x, targets, 3, per_trace=True, memory=budget)
         assert list(found) == list(shares) == list(parts)
         for part, rows in parts.items():
             flat, y = j[rows].flatten(end_dim=1), targets[:, rows].flatten(start_dim=1)
@@ -169,8 +169,8 @@ def test_eigenpairs_from_columns_say_what_they_need() -> None:
         nystrom_eigensystem(Laplacian(), x, 5, 4)
     with pytest.raises(PolygeomError, match="at most 3, the numerical rank of the columns, got 4"):
         nystrom_eigensystem(Polynomial(1), x, 4, 20)
-    with pytest.raises(BudgetError, match="20 kernel columns of 50 rows take 16000 bytes, memory_budget is 15999"):
-        nystrom_eigensystem(Laplacian(), x, 5, 20, memory_budget=15_999)
+    with pytest.raises(BudgetError, match="20 kernel columns of 50 rows take 16000 bytes, memory is 15999"):
+        nystrom_eigensystem(Laplacian(), x, 5, 20, memory=15_999)
 
 
 def test_a_tangent_kernel_is_a_kernel_for_regression() -> None:

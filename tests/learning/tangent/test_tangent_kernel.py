@@ -15,7 +15,7 @@ from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
 from polygeom.learning.functions import core_matrix  # noqa: E402
 from polygeom.learning.tangent import tangent_kernel  # noqa: E402
 from polygeom.learning.tangent.functional import weight_function  # noqa: E402
-from polygeom.learning.tangent.layerwise import has_layerwise_rule  # noqa: E402
+from polygeom.learning.tangent.layerwise import layerwise_trial  # noqa: E402
 from polygeom.learning.tangent.recording import NotRecordable, record  # noqa: E402
 from polygeom.learning.tangent.tangent_kernel import as_matrix, empirical_ntk, jacobian, kernel_diagonal  # noqa: E402
 from polygeom.network import parse  # noqa: E402
@@ -55,7 +55,7 @@ def test_kernels_are_products_of_jacobians(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_the_layer_wise_rule_is_taken_where_it_holds(name: str) -> None:
     module, x = case(name)
-    assert has_layerwise_rule(weight_function(module), x) == (name in BY_LAYERS)
+    assert (layerwise_trial(weight_function(module), x) is not None) == (name in BY_LAYERS)
 
 
 @pytest.mark.parametrize("name", ["perceptron", "convolutions", "tied", "custom", "normalised"])
@@ -87,7 +87,7 @@ if kind == "residual":
     module, x = ResidualNetwork(18, width=2).double().eval(), torch.randn(80, 3, 32, 32, dtype=torch.float64)
     empirical_ntk(module, x[:1], outputs="trace")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    empirical_ntk(module, x, outputs="trace", memory_budget=budget)
+    empirical_ntk(module, x, outputs="trace", memory=budget)
     print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
     sys.exit()
 wide = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10)).double()
@@ -95,7 +95,7 @@ def points(count): return torch.randn(count, 64, dtype=torch.float64)
 method = "pointwise" if kind == "pointwise" else "auto"
 empirical_ntk(wide, points(3), outputs="trace", method=method)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-empirical_ntk(wide, points(600 if method == "auto" else 30), outputs="trace", method=method, memory_budget=budget)
+empirical_ntk(wide, points(600 if method == "auto" else 30), outputs="trace", method=method, memory=budget)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 """
 
@@ -120,10 +120,10 @@ def test_memory_stays_within_the_budget(kind: str, budget: int) -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     module, x = case("perceptron", count=50)
-    with pytest.raises(BudgetError, match=r"memory_budget must be at least .* for a Jacobian of 50 × 2 × 54"):
-        jacobian(module, x, memory_budget=10_000)
-    with pytest.raises(BudgetError, match=r"memory_budget must be at least .* for this kernel, got 10000 bytes"):
-        empirical_ntk(module, x, memory_budget=10_000)
+    with pytest.raises(BudgetError, match=r"memory must be at least .* for a Jacobian of 50 × 2 × 54"):
+        jacobian(module, x, memory=10_000)
+    with pytest.raises(BudgetError, match=r"memory must be at least .* for this kernel, got 10000 bytes"):
+        empirical_ntk(module, x, memory=10_000)
 
 
 @pytest.mark.slow
@@ -211,7 +211,7 @@ def test_only_fixed_statistics_have_a_rule() -> None:
 def test_modules_that_only_seem_dense_are_found_out(make) -> None:
     module = seeded(make)
     x = torch.randn(5, 3, dtype=torch.float64)
-    assert not has_layerwise_rule(weight_function(module), x)
+    assert layerwise_trial(weight_function(module), x) is None
     with pytest.raises(PolygeomError, match=r'method must be "pointwise"|must treat every point on its own'):
         empirical_ntk(module, x, method="layerwise")
 
