@@ -53,11 +53,9 @@ _LINEAR = tuple(
 
 
 @dataclass(frozen=True)
-class Config:
-    """What is sampled, and how."""
+class Options:
+    """How it is sampled."""
 
-    networks: tuple[str, ...] = option(SMALL, "Networks, perceptrons without biases.")
-    strata: tuple[str, ...] = option(STRATA, "Subnetworks; linear networks have all ranks instead.")
     sampler: str = option("hmc", "How chains move.", choices=("hmc", "mala", "sgld"))
     chains: int = option(6, "Replicas of the ladder of temperatures.")
     draws: int = option(120, "Moves that count.")
@@ -66,12 +64,27 @@ class Config:
     spread: float = option(0.2, "Standard deviation of the prior around weights near more singular ones.")
 
 
+@dataclass(frozen=True)
+class Config(Options):
+    """What is sampled, and how."""
+
+    networks: tuple[str, ...] = option(SMALL, "Networks, perceptrons without biases.")
+    strata: tuple[str, ...] = option(STRATA, "Subnetworks; linear networks have all ranks instead.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group(Options, Case):
+    """Strata of networks of equal depth and degrees, one batch of chains."""
+
+    texts: tuple[str, ...]
+    at: tuple[str, ...]
+
+
 PRESETS = {"quick": Config(), "published": Config(networks=_SHALLOW + _DEEP + _LINEAR)}
 
 
-def cases(config: Config) -> list[Case]:
+def cases(config: Config) -> list[Group]:
     """Networks of equal depth and degrees together, `TOGETHER` strata a case: they are one batch of chains."""
-    settings = {name: getattr(config, name) for name in ("sampler", "chains", "draws", "warmup", "leapfrog", "spread")}
     alike: dict[tuple[int, tuple[int, ...]], list[tuple[str, str]]] = {}
     for text in config.networks:
         network = parse(text)
@@ -79,7 +92,7 @@ def cases(config: Config) -> list[Case]:
         key = len(network.widths), network.activation_degrees or ()
         alike.setdefault(key, []).extend((network.text, at) for at in strata(network, config.strata))
     chunks = [group[k : k + TOGETHER] for group in alike.values() for k in range(0, len(group), TOGETHER)]
-    return [{"networks": [n for n, _ in chunk], "at": [at for _, at in chunk], **settings} for chunk in chunks]
+    return [Group.of(config, texts=tuple(n for n, _ in chunk), at=tuple(at for _, at in chunk)) for chunk in chunks]
 
 
 def strata(network: Network, kinds: tuple[str, ...]) -> list[str]:
@@ -134,7 +147,7 @@ def _normalised(weights: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def measure(case: Mapping[str, Any]) -> list[Row]:
+def measure(case: Group) -> list[Row]:
     """A row for each network and stratum of a case: exact value or bounds, and estimate."""
     import time
 
@@ -144,13 +157,13 @@ def measure(case: Mapping[str, Any]) -> list[Row]:
     from polygeom.learning.functions.sampling import SamplerSettings, sample_energies
     from polygeom.singularities import learning_coefficient
 
-    seed, pairs = case["seed"], list(zip(map(parse, case["networks"]), case["at"], strict=True))
+    seed, pairs = case.seed, list(zip(map(parse, case.texts), case.at, strict=True))
     known = [learning_coefficient(network, None if at == "generic" else at, rng=seed) for network, at in pairs]
     weights = [conditioned(network, at, one.rank, seed) for (network, at), one in zip(pairs, known, strict=True)]
     batch = Batch.of([network for network, _ in pairs], weights, seed)
-    spreads = torch.tensor([1.0 if at.split()[0] in CLOSED else case["spread"] for _, at in pairs]).double()
+    spreads = torch.tensor([1.0 if at.split()[0] in CLOSED else case.spread for _, at in pairs]).double()
     names = ("sampler", "chains", "draws", "warmup", "leapfrog", "spread")
-    settings = SamplerSettings(**{name: case[name] for name in names})
+    settings = SamplerSettings(**{name: getattr(case, name) for name in names})
 
     def sampled(chosen: list[int], settings: SamplerSettings, rng: int) -> list[CoefficientEstimate]:
         started, some = time.process_time(), batch.part(chosen)
@@ -178,7 +191,7 @@ def measure(case: Mapping[str, Any]) -> list[Row]:
             "multiplicity": exact.multiplicity,
             "lower": float(exact.lower),
             "upper": float(exact.upper),
-            "sampler": case["sampler"],
+            "sampler": case.sampler,
             "value": estimates[k].value,
             "error": estimates[k].error,
             "coldest": float(estimates[k].levels[-1]),
@@ -318,6 +331,7 @@ def summarise(table: pandas.DataFrame) -> str:
 STUDY = Study(
     "learning-coefficient",
     config=Config,
+    case=Group,
     presets=PRESETS,
     cases=cases,
     measure=measure,

@@ -8,7 +8,6 @@ they end?
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +30,9 @@ _NEAR = 0.15
 
 
 @dataclass(frozen=True)
-class Config:
-    """Options of the study."""
+class Options:
+    """How students are trained."""
 
-    networks: tuple[str, ...] = option(NETWORKS[:4], "Students with one hidden layer; teachers have a neuron less.")
     steps: tuple[float, ...] = option((0.003, 0.01, 0.03), "Step sizes.")
     scales: tuple[float, ...] = option((0.2, 1.0), "Factors of the first weights.")
     noise: float = option(0.5, "Standard deviation of the noise of the labels.")
@@ -43,43 +41,53 @@ class Config:
     runs: int = option(16, "Students for each setting.")
 
 
+@dataclass(frozen=True)
+class Config(Options):
+    """Options of the study."""
+
+    networks: tuple[str, ...] = option(NETWORKS[:4], "Students with one hidden layer; teachers have a neuron less.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class School(Options, Case):
+    """All students of one shape."""
+
+    network: str
+
+
 PRESETS = {"quick": Config(updates=1500, runs=8), "published": Config(networks=NETWORKS, updates=6000)}
 
 
-def cases(config: Config) -> list[Case]:
+def cases(config: Config) -> list[School]:
     """One case for each network: all its students train side by side."""
-    settings = {name: getattr(config, name) for name in ("noise", "batch", "updates", "runs")}
-    grid = {"steps": list(config.steps), "scales": list(config.scales)}
-    return [{"network": text, **grid, **settings} for text in config.networks]
+    return [School.of(config, network=text) for text in config.networks]
 
 
-def measure(case: Mapping[str, Any]) -> list[Row]:
+def measure(case: School) -> list[Row]:
     """A row for each student: where it has come to."""
     import torch
 
     from polygeom.learning.functions.posterior import perceptron_outputs
     from polygeom.singularities import learning_coefficient
 
-    network, seed = parse(case["network"]), case["seed"]
+    network, seed = parse(case.network), case.seed
     assert network.widths is not None
     inputs, _, outputs = network.widths
     generator = torch.Generator().manual_seed(seed)
-    settings = [(step, scale, kind) for step in case["steps"] for scale in case["scales"] for kind in (SGD, EXACT)]
-    labels = [one for one in settings for _ in range(case["runs"])]
+    settings = [(step, scale, kind) for step in case.steps for scale in case.scales for kind in (SGD, EXACT)]
+    labels = [one for one in settings for _ in range(case.runs)]
     step = torch.tensor([one[0] for one in labels]).double()[:, None]
     scale = torch.tensor([one[1] for one in labels]).double()[:, None]
     noisy = torch.tensor([one[2] == SGD for one in labels])
     truth = _teachers(network, len(labels), generator)
     weights = scale * _first(network, len(labels), generator)
     fixed = torch.randn((len(labels), 64, inputs), generator=generator, dtype=torch.float64)
-    for _ in range(case["updates"]):
-        x = torch.randn((len(labels), case["batch"], inputs), generator=generator, dtype=torch.float64)
-        error = case["noise"] * torch.randn(
-            (len(labels), outputs, case["batch"]), generator=generator, dtype=torch.float64
-        )
+    for _ in range(case.updates):
+        x = torch.randn((len(labels), case.batch, inputs), generator=generator, dtype=torch.float64)
+        error = case.noise * torch.randn((len(labels), outputs, case.batch), generator=generator, dtype=torch.float64)
         slope = torch.where(
             noisy[:, None],
-            _slope(network, weights, truth, x, case["noise"] * error),
+            _slope(network, weights, truth, x, case.noise * error),
             _slope(network, weights, truth, fixed, 0.0),
         )
         size = slope.norm(dim=1, keepdim=True)
@@ -232,6 +240,7 @@ def summarise(table: pandas.DataFrame) -> str:
 STUDY = Study(
     "preferred-strata",
     config=Config,
+    case=School,
     presets=PRESETS,
     cases=cases,
     measure=measure,

@@ -74,7 +74,7 @@ def bayes_generalisation(
     truth = torch.cat([p.detach().flatten() for p in module.parameters()])[None]
     generator = torch.Generator().manual_seed(rng)
     test = torch.randn((_TEST_POINTS, network.input_dimension), generator=generator, dtype=torch.float64)
-    found = []
+    found: list[Generalisation] = []
     for n in samples:
         if found and deadline is not None and time.monotonic() > deadline:
             break
