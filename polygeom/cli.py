@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -94,7 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
+    _occupy_closed_streams()
     try:
+        if sys.stdout is None:
+            raise PolygeomError("standard output is closed; write > FILE, or > /dev/null if nobody is to read it")
         outcome: Any = polygeom.main(args=arguments, prog_name="polygeom", standalone_mode=False)
         sys.stdout.flush()
         return outcome if isinstance(outcome, int) else 0
@@ -104,22 +108,50 @@ def run(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return BAD_INPUT
     except PolygeomError as error:
-        click.echo(f"polygeom: {error}", err=True)
+        _tell(str(error))
         return BAD_INPUT
     except MemoryError:
-        click.echo(
-            "polygeom: not enough memory on this machine; write a smaller network, or limit it by --memory", err=True
-        )
+        _tell("not enough memory on this machine; write a smaller network, or limit it by --memory")
         return BAD_INPUT
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS:
             raise
-        click.echo(f"polygeom: {MissingPackageError('this command', error.name)}", err=True)
+        _tell(str(MissingPackageError("this command", error.name)))
         return BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
-        click.echo("polygeom: interrupted", err=True)
+        _tell("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of a pipe has gone; nothing is wrong, and the interpreter must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):  # the reader of a pipe has gone (click's word for it); nothing is wrong
+        _forget_output()
         return 0
+    except OSError as error:
+        _forget_output()
+        where = "standard output" if error.filename is None else error.filename
+        _tell(f"cannot go on with {where}: {error.strerror or error}; make room, or write to another place")
+        return BAD_INPUT
+
+
+def _tell(text: str) -> None:
+    """A line on standard error, if that can be written at all."""
+    with contextlib.suppress(OSError):
+        click.echo(f"polygeom: {text}", err=True)
+
+
+def _forget_output() -> None:
+    """Send what is left of the output nowhere, so that the interpreter does not complain about it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _occupy_closed_streams() -> None:
+    """Let no file that is opened later get the number of a standard stream that was closed when the program began.
+
+    Whatever a library prints would go into it. What is told on a closed standard error is lost; reading a closed
+    standard input and beginning with a closed standard output are refused in words where they happen.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, which is this one
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - it is open as long as we are

@@ -75,6 +75,8 @@ def _with_files(networks: Sequence[str], maps: Sequence[str], models: Sequence[s
 def network_texts(texts: Sequence[str], files: Sequence[str] = ()) -> Iterator[str]:
     """Network texts from arguments, ``-`` for standard input, and files: one a line, ``#`` begins a comment."""
     for text in texts:
+        if text == "-" and sys.stdin is None:
+            raise PolygeomError("-: standard input is closed; write networks as arguments, or - < FILE")
         if text == "-":
             yield from _lines(sys.stdin, "standard input")
         else:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from polygeom.datasets.labelled import Labelled
 from polygeom.errors import PolygeomError
+from polygeom.storage.reading import read_file, unpack_gzip
 
 Folder = str | os.PathLike[str]
 
 MNIST_CLASSES = tuple("0123456789")
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
+_MOST = 2**28  # bytes of one file; the largest of them has 47 million
 _SPLITS = ("train", "test")
 _MNIST_PREFIX = {"train": "train", "test": "t10k"}
 _MNIST_SIDE = 28
@@ -148,12 +148,12 @@ def _either(folder: Path, name: str) -> Path:
 
 def _read_idx(path: Path, dimensions: int) -> np.ndarray:
     """An array of bytes in the idx format: 0, 0, type 8, number of dimensions, each as four bytes, then the data."""
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise PolygeomError(
-            f"{path} must be a complete gzip file, but it cannot be unpacked ({error}); fetch it again: {_MNIST_SOURCE}"
-        ) from error
+    content = read_file(path, "data_root", most=_MOST)
+    if path.suffix == ".gz":
+        try:
+            content = unpack_gzip(content, str(path), most=_MOST)
+        except PolygeomError as error:
+            raise PolygeomError(f"{error}: {_MNIST_SOURCE}") from None
     header = 4 + 4 * dimensions
     magic = bytes((0, 0, 8, dimensions))
     if len(content) < header or content[:4] != magic:
@@ -177,7 +177,7 @@ def _read_cifar(path: Path) -> np.ndarray:
             f"{path} is missing: the training images are in five files, data_batch_1.bin to data_batch_5.bin; write "
             f"limit=10000 for the first alone, or add it: {_CIFAR_SOURCE}"
         )
-    content = np.fromfile(path, dtype=np.uint8)
+    content = np.frombuffer(read_file(path, "data_root", most=_MOST), dtype=np.uint8)
     if not len(content) or len(content) % _CIFAR_RECORD:
         raise PolygeomError(
             f"{path} must hold records of {_CIFAR_RECORD} bytes, got {len(content)} bytes; it may be cut off or be "

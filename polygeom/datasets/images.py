@@ -5,13 +5,18 @@ An image is an array ``(height, width, 3)`` with values between 0 and 1.
 
 from __future__ import annotations
 
+import math
 import os
+import warnings
 
 import numpy as np
 
 from polygeom.errors import MissingPackageError, PolygeomError
 
 Rng = int | np.random.Generator
+
+MOST_PIXELS = 50_000_000
+"""Of an image file: its array of floats then takes 1.2 GB."""
 
 
 def random_image(height: int = 64, width: int = 64, *, channels: int = 3, rng: Rng = 0) -> np.ndarray:
@@ -106,9 +111,18 @@ def read_image(path: str | os.PathLike[str], size: int | None = None) -> np.ndar
     except ImportError as error:
         raise MissingPackageError("an image file", "PIL") from error
     try:
-        with Image.open(path) as file:
-            picture = file.convert("RGB")
-    except (OSError, UnidentifiedImageError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # ours is the smaller limit
+            with Image.open(path) as file:
+                if math.prod(file.size) > MOST_PIXELS:
+                    raise PolygeomError(
+                        f"image must have at most {MOST_PIXELS} pixels, got {file.size[0]} x {file.size[1]} in "
+                        f"{os.fspath(path)!r}; scale it down first"
+                    )
+                picture = file.convert("RGB")
+    except PolygeomError:
+        raise
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, UnidentifiedImageError) as error:
         raise PolygeomError(
             f"image must be the path of an image file or one of {', '.join(GENERATED)}, got {os.fspath(path)!r}: "
             f"{error}; write image='scene'"

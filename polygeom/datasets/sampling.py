@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +15,9 @@ import numpy as np
 from polygeom.datasets.functions import POSITIVE, Target, make_target, range_unit
 from polygeom.datasets.regions import sample_region
 from polygeom.errors import PolygeomError
+from polygeom.storage.arrays import UNREADABLE
+from polygeom.storage.durable import write_file
+from polygeom.storage.reading import check_archive
 
 FORMAT = "polygeom function data 1"
 SPLITS = ("train", "validation", "test")
@@ -95,11 +98,9 @@ class FunctionData:
         arrays: dict[str, Any] = {f"x_{split}": self.inputs[split] for split in SPLITS}
         arrays |= {f"y_{split}": self.labels[split] for split in SPLITS}
         text = json.dumps({"format": FORMAT, **asdict(self.settings)})
-        try:
-            with Path(path).open("wb") as file:
-                np.savez(file, allow_pickle=False, settings=np.array(text), **arrays)
-        except OSError as error:
-            raise PolygeomError(f"path: cannot write {path}: {error.strerror}; name a file in a folder") from error
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, settings=np.array(text), **arrays)
+        write_file(path, buffer.getvalue(), "path")
 
 
 def function_data(settings: FunctionSettings) -> FunctionData:
@@ -142,8 +143,9 @@ def load_function_data(path: str | os.PathLike[str]) -> FunctionData:
     PolygeomError
         When the file is missing or something else.
     """
+    check_archive(path, "path")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             settings = json.loads(str(file["settings"]))
             if settings.pop("format", None) != FORMAT:
                 raise ValueError("another format")
@@ -151,7 +153,7 @@ def load_function_data(path: str | os.PathLike[str]) -> FunctionData:
             labels = {split: file[f"y_{split}"] for split in SPLITS}
     except FileNotFoundError:
         raise PolygeomError(f"path: {path} does not exist; write one with FunctionData.save") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise PolygeomError(f"path: {path} is not function data of polygeom ({error}); write it with .save") from error
     return FunctionData(FunctionSettings(**settings), inputs, labels)
 

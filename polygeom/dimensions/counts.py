@@ -67,10 +67,14 @@ def without_idle_layers(widths: Widths, degrees: Degrees) -> tuple[Widths, Degre
     >>> without_idle_layers((3, 4, 2, 1), (1, 2))
     ((3, 2, 1), (2,))
     """
-    for k, r in enumerate(degrees, start=1):
-        if r == 1 and widths[k] >= min(widths[k - 1], widths[k + 1]):
-            return without_idle_layers(widths[:k] + widths[k + 1 :], degrees[: k - 1] + degrees[k:])
-    return widths, degrees
+    w, rs, k = list(widths), list(degrees), 1
+    while k <= len(rs):
+        if rs[k - 1] == 1 and w[k] >= min(w[k - 1], w[k + 1]):
+            del w[k], rs[k - 1]
+            k = max(1, k - 1)  # the layer below has another neighbour now
+        else:
+            k += 1
+    return tuple(w), tuple(rs)
 
 
 def saturated_widths(inputs: int, degrees: Sequence[int]) -> Widths:

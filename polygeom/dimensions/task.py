@@ -7,10 +7,13 @@ from typing import Any
 
 from polygeom.dimensions.compute import dimension
 from polygeom.dimensions.result import DimensionResult
+from polygeom.errors import BudgetError, CertificateError
 from polygeom.network import parse
 
 ALGORITHM = 1
 """Raised when stored dimensions no longer count."""
+VERIFIED = "; certificate verified"
+"""See `confirmed`."""
 _MOST_BITS = 10_000
 
 
@@ -47,6 +50,34 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
     """
     argument = task["argument"]
     return dimension(argument["network"], rng=task["seed"], **argument.get("options", {})).as_dict()
+
+
+def confirmed(task: dict[str, Any]) -> dict[str, Any]:
+    """The row of one task, as `run`, after the independent checker has looked at a certificate of its bounds.
+
+    The column ``method`` ends with `VERIFIED` where it confirms both; other rows are too large for it, or have layers
+    that certificates do not know.
+
+    Raises
+    ------
+    RuntimeError
+        If what it confirms contradicts the row.
+    """
+    from polygeom.dimensions.proofs import decoding, verification
+    from polygeom.dimensions.proofs.certificate import certify
+    from polygeom.dimensions.proofs.limits import Budget
+
+    row = run(task)
+    try:
+        data = certify(row["network"], result=DimensionResult.from_dict(row), rng=task["seed"])
+        found = verification.check(decoding.decode(data, verification.DimensionCertificate), Budget())
+    except (BudgetError, CertificateError):
+        return row
+    claim = data["claim"]
+    if not found.valid or claim["upper"] < row["lower"] or row["upper"] < claim["lower"]:
+        raise RuntimeError(f"the checker does not confirm the bounds {row['lower']}, {row['upper']}: {found.claim}")
+    same = all(claim[name] == row[name] for name in ("lower", "upper"))
+    return {**row, "method": row["method"] + VERIFIED} if same else row
 
 
 def certificate(task: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from polygeom.exchange.readers.sage import Sage
 from polygeom.exchange.readers.singular import Singular
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.network import Network
+from polygeom.storage.reading import read_text
 
 if TYPE_CHECKING:
     from sympy.polys.rings import PolyElement, PolyRing
@@ -60,6 +61,10 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     ("m2", r"\b(QQ|ZZ|GF|RR|CC)\b|^\s*\w+\s*=\s*\w+\s*\[|\bideal\b|\bmatrix\b|\bmonomialIdeal\b|^\s*use\s"),
 )
 """What tells a language, tried in this order."""
+
+
+MOST_PARTS = 30_000
+"""Commas, semicolons and lines of a text that is read; it takes about a millisecond for each generator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,9 @@ def read_ideal(text: str, network: Network | str | None = None, *, language: str
         raise PolygeomError(f"language must be one of {', '.join(READERS)}, mrdi, got {language!r:.40}; write 'm2'")
     coordinates = None if network is None else Coordinates(network)  # type: ignore[arg-type]
     language = recognise(text) if language is None else language
+    parts = sum(map(text.count, ",;\n"))
+    if language != "mrdi" and parts > MOST_PARTS:
+        raise PolygeomError(f"an ideal may have {MOST_PARTS} generators and lines, this text has {parts}; write fewer")
     ring, generators = _read(text, language, coordinates)
     target = _ring(ring.names) if coordinates is None else coordinates.ring
     known = {name: k for k, name in enumerate(map(str, target.symbols))}
@@ -159,13 +167,7 @@ def read_ideal_file(
     PolygeomError
         Also if it cannot be opened or is no text.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise PolygeomError(f"cannot read {path}: {error.strerror}; write the path of a text file") from error
-    except UnicodeDecodeError as error:
-        raise PolygeomError(f"{path} is no text in UTF-8 ({error.reason}); export the ideal as text") from error
-    return read_ideal(text, network, language=language)
+    return read_ideal(read_text(path, "ideal"), network, language=language)
 
 
 def _read(text: str, language: str, coordinates: Coordinates | None) -> tuple[Ring, Sequence[Terms]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Study
 from polygeom.storage import durable
+from polygeom.storage.reading import read_text
 
 if TYPE_CHECKING:
     import pandas
@@ -63,10 +65,7 @@ def claim_folder(target: Path, plan: Mapping[str, Any], *, overwrite: bool) -> N
         raise PolygeomError(
             f"out: {target} has files of this study without {CONFIG}; name another folder, or write --overwrite"
         )
-    try:
-        durable.replace_file(file, (json.dumps(plan, indent=2) + "\n").encode())
-    except OSError as error:
-        raise PolygeomError(f"out: cannot write to {target}: {error.strerror}") from error
+    durable.write_file(file, (json.dumps(plan, indent=2) + "\n").encode(), "out")
 
 
 def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -78,10 +77,8 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
         When it cannot be read, or is something else.
     """
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PolygeomError(f"config: cannot read {os.fspath(path)}: {error.strerror}") from None
-    except ValueError as error:
+        data = json.loads(read_text(path, "config"))
+    except (json.JSONDecodeError, RecursionError) as error:
         raise PolygeomError(f"config: {os.fspath(path)} is no JSON: {error}") from None
     wanted = {"study": str, "preset": str, "config": dict, "repeats": int, "seed": int, "device": str}
     for name, kind in wanted.items():
@@ -100,10 +97,12 @@ def write_table(study: Study[Any, Any], table: pandas.DataFrame, target: Path) -
         rows = table[with_array]
         names = rows[["seed", *study.arrays]].astype(str).agg("/".join, axis=1)
         arrays: dict[str, Any] = {key: np.asarray(d) for key, d in zip(names, rows["data"], strict=True)}
-        np.savez_compressed(target / f"{study.name}.npz", **arrays)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        durable.write_file(target / f"{study.name}.npz", buffer.getvalue(), "out")
         table = table[~with_array].dropna(axis="columns", how="all")
         written.append(f"{study.name}.npz")
-    table.to_csv(target / f"{study.name}.csv", index=False)
+    durable.write_file(target / f"{study.name}.csv", table.to_csv(index=False).encode(), "out")
     return written
 
 
@@ -126,5 +125,7 @@ def draw(plot: Callable[[Any], Any], table: pandas.DataFrame, path: Path) -> Non
     with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}):
         drawn = plot(table)
         figure = getattr(drawn, "figure", drawn)
-        figure.savefig(path, dpi=110, bbox_inches="tight")
+        buffer = io.BytesIO()
+        figure.savefig(buffer, dpi=110, bbox_inches="tight", format="png")
         plt.close(figure)
+    durable.write_file(path, buffer.getvalue(), "out")

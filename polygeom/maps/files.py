@@ -14,6 +14,7 @@ from polygeom.errors import FormatError, PolygeomError
 from polygeom.maps.build import from_text
 from polygeom.network import Network
 from polygeom.network.limits import LONGEST_TEXT
+from polygeom.storage.reading import read_text
 
 _COMMENTS = {
     "Macaulay2": re.compile(r"--[^\n]*|-\*.*?\*-", re.DOTALL),
@@ -56,11 +57,7 @@ def read_map(path: str | Path) -> Network:
     PolygeomError
         When the file cannot be read, or holds no map or several; `FormatError` with a position in a formula.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise PolygeomError(f"map: cannot read {path}: {reason}; write the path of a text file") from error
+    text = read_text(path, "map", most=8 * LONGEST_TEXT)
     try:
         return read_map_text(text)
     except FormatError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,15 @@ from typing import Any
 import numpy as np
 
 from polygeom.errors import FormatError
-from polygeom.storage.durable import replace_file
+from polygeom.storage.durable import write_file
+from polygeom.storage.reading import check_archive
 
 _RECORD = "record"
+UNREADABLE = (
+    *(ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, MemoryError, NotImplementedError),
+    *(SyntaxError, RecursionError, zipfile.BadZipFile, zlib.error),
+)
+"""What numpy raises for an archive whose bytes are not those that were written."""
 
 
 def write_archive(path: Path, kind: str, arrays: Mapping[str, np.ndarray], record: Mapping[str, object]) -> None:
@@ -25,7 +32,7 @@ def write_archive(path: Path, kind: str, arrays: Mapping[str, np.ndarray], recor
     text = json.dumps({"format": kind, **record}, sort_keys=True)
     buffer = io.BytesIO()
     np.savez(buffer, **{**arrays, _RECORD: np.array(text)})  # type: ignore[arg-type]
-    replace_file(path, buffer.getvalue())
+    write_file(path, buffer.getvalue(), "path")
 
 
 def read_archive(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -36,11 +43,12 @@ def read_archive(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str
     FormatError
         For other files.
     """
+    check_archive(path, "path")
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as data:
             record = json.loads(str(data[_RECORD]))
             arrays = {name: data[name] for name in data.files if name != _RECORD}
-    except (ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise FormatError(f"this file is no {kind}", str(path), 0, "name a file that polygeom has saved") from error
     if record.pop("format", None) != kind:
         raise FormatError(f"this file is no {kind}", str(path), 0, "name a file that polygeom has saved as one")

@@ -4,9 +4,64 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from pathlib import Path
 
 from polygeom.errors import PolygeomError
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def output_file(path: str | os.PathLike[str], name: str) -> Path:
+    """The path of a file to write, in a folder that exists; ``name`` is the argument or option that it came from.
+
+    Raises
+    ------
+    PolygeomError
+        When the folder does not exist, or there is something that is no file: replacing a device or a pipe by a file
+        would take it away from everybody else.
+    """
+    found = Path(path)
+    problem = _no_file(found)
+    if problem:
+        raise PolygeomError(f"{name} must be a file in a folder that exists, got {os.fspath(path)!r}: {problem}")
+    return found
+
+
+def _no_file(path: Path) -> str:
+    """Why nothing can be written to ``path``, with what to do instead; empty if it can, as far as one sees."""
+    try:
+        # Not of the name, which may be that of a link: /dev/stdout is one.
+        kind = stat.S_IFMT(path.stat().st_mode)
+    except FileNotFoundError:
+        there = Path(os.path.realpath(path)).parent.is_dir()
+        return "" if there else "there is no such folder; create the folder first"
+    except (OSError, ValueError) as error:
+        return f"{error}; name another file"
+    return "" if kind == stat.S_IFREG else f"it is {_KINDS.get(kind, 'no file')}; name a file"
+
+
+def write_file(path: str | os.PathLike[str], data: bytes, name: str) -> None:
+    """Give a file the content ``data``, all or nothing, as `replace_file`; ``name`` is where the path came from.
+
+    Raises
+    ------
+    PolygeomError
+        As `output_file`, and when the disk is full or fails.
+    """
+    found = output_file(path, name)
+    try:
+        replace_file(found, data)
+    except OSError as error:
+        raise PolygeomError(
+            f"{name}: cannot write {os.fspath(path)}: {error.strerror}; name a file in a folder that can be written"
+        ) from error
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -43,8 +98,10 @@ def replace_file(path: Path, data: bytes) -> None:
     Raises
     ------
     PolygeomError
-        When another process is writing the same file.
+        When another process is writing the same file, or ``path`` is a folder, a device or a pipe.
     """
+    if path.exists() and not path.is_file():
+        raise PolygeomError(f"cannot write {path}: {_no_file(path)}")
     path = path.resolve()
     partial = path.with_name(f".{path.name}.partial")
     descriptor = _open_locked(partial)

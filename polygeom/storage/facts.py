@@ -58,7 +58,7 @@ class FactFile:
         self.repaired = 0
         """Bytes of a torn end that opening the file has cut off."""
         self._failed = self._unsealed = False
-        created = not self.path.exists()
+        created = not durable.output_file(self.path, "journal").exists()
         try:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:

@@ -22,7 +22,11 @@ DEATHS = 3
 """After so many dead workers a task is `Status.CRASHED`."""
 
 START_LIMIT = 120.0
-"""Seconds a new worker has for its imports and for `prepare`; these do not count against a task's time."""
+"""Seconds a new worker has for its imports and for `prepare` where a task has no deadline."""
+
+START = 10.0
+"""Seconds it has in any case where a task has one; more only if the deadline is later. What a start takes does not
+count against a task's time, but a start that hangs ends the task with `Status.TIMEOUT`."""
 
 GROWTH = 256 * 2**20
 """A worker that keeps this many bytes more than when it was new is replaced after its task."""
@@ -77,8 +81,9 @@ class Supervisor:
         task:
             What to run.
         timeout:
-            Seconds, by a clock that cannot be set, over all attempts together, without the start of a worker. Then
-            SIGTERM, 0.2 s later SIGKILL, for the worker and all processes below it.
+            Seconds, by a clock that cannot be set, over all attempts together. Then SIGTERM, 0.2 s later SIGKILL, for
+            the worker and all processes below it. The start of a worker, imports, has as much time again, and `START`
+            seconds in any case.
         memory:
             Bytes that the worker and the processes below it may use beyond what the worker uses at rest.
 
@@ -91,7 +96,8 @@ class Supervisor:
         while True:
             outcome = self._attempt(task, left, memory)
             if outcome.status is Status.TIMEOUT:
-                return replace(outcome, message=f"stopped after {timeout:g} s", deaths=len(endings))
+                message = outcome.message or f"stopped after {timeout:g} s"
+                return replace(outcome, message=message, deaths=len(endings))
             if outcome.deaths == 0:
                 return replace(outcome, deaths=len(endings))
             endings.append(outcome.message)
@@ -112,7 +118,7 @@ class Supervisor:
 
     def _attempt(self, task: Job, timeout: float | None, memory: int | None) -> Outcome:
         """One attempt; ``deaths=1`` in the answer says that it cost a worker its life."""
-        process = self._ready(task.target)
+        process = self._ready(task.target, timeout)
         if isinstance(process, Outcome):
             return process
         start = time.monotonic()
@@ -131,7 +137,7 @@ class Supervisor:
             self._end()
         return Outcome(Status(reply["status"]), reply["result"], reply["message"], elapsed, reply["peak_memory"])
 
-    def _ready(self, target: str) -> WorkerProcess | Outcome:
+    def _ready(self, target: str, timeout: float | None) -> WorkerProcess | Outcome:
         """A worker that has imported ``target``, or why there is none."""
         if self.stop is not None and self.stop.is_set():
             self._end()
@@ -142,8 +148,9 @@ class Supervisor:
             return self._process
         process = self._process = WorkerProcess(target, idle=self._idle)
         self._finalizer = weakref.finalize(self, process.end)
+        limit = START_LIMIT if timeout is None else max(START, timeout)
         order = {"target": target, "path": [str(Path(entry).absolute()) for entry in sys.path], "idle": self._idle}
-        reply = process.exchange(order, time.monotonic() + START_LIMIT, None, self.stop)
+        reply = process.exchange(order, time.monotonic() + limit, None, self.stop)
         if isinstance(reply, dict) and reply["status"] == "ready":
             process.at_rest = reply["memory_now"]
             return process
@@ -153,7 +160,8 @@ class Supervisor:
         if isinstance(reply, dict):
             return Outcome(Status.CRASHED, message=f"worker did not start: {reply['message']}")
         if reply is Status.TIMEOUT:
-            ending = f"not ready after {START_LIMIT:g} s"
+            status = Status.CRASHED if timeout is None else Status.TIMEOUT
+            return Outcome(status, message=f"worker did not start: not ready after {limit:g} s", elapsed=limit)
         return Outcome(Status.CRASHED, message=f"worker did not start: {ending}", deaths=1)
 
 

@@ -49,8 +49,8 @@ class Board:
         self.counts: Counter[str] = Counter()
         self.done = self.resumed = 0
         self._start = self._told = time.monotonic()
-        self._show = show
-        self._bar = _bar(total, name) if show is not False and sys.stderr.isatty() else None
+        self._show = show if sys.stderr is not None else False
+        self._bar = _bar(total, name) if self._show is not False and sys.stderr.isatty() else None
 
     def count(self, record: Mapping[str, Any], *, resumed: bool = False) -> None:
         """One task is done; ``resumed`` when an earlier run did it."""

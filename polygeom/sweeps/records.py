@@ -32,6 +32,25 @@ def make_record(
     }
 
 
+def answers(record: Mapping[str, Any], task: Task, facts: Mapping[str, Any], check: Check | None = None) -> bool:
+    """Whether a stored record is one of this task, whole, and does not contradict what is known without computing.
+
+    What is stored may have been edited, with a new checksum: then it is computed again.
+    """
+    try:
+        outcome = Outcome.from_dict(record["outcome"])
+        whole = isinstance(outcome.message, str) and isinstance(outcome.elapsed, int | float)
+        whole &= isinstance(outcome.result, dict) if outcome.status is Status.OK else outcome.result is None
+        limits = [record["limits"][name] for name in ("timeout", "memory")]
+        whole &= all(limit is None or isinstance(limit, int | float) for limit in limits)
+        known = record["facts"]
+        whole &= all(known[name] == facts[name] for name in known.keys() & facts.keys())
+        whole &= record["task"] == task.as_dict() and isinstance(record["version"], str)
+        return whole and not (check is not None and outcome.result is not None and check(outcome.result))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
+
+
 def is_settled(record: Mapping[str, Any], limits: Limits, retry: Collection[str]) -> bool:
     """Whether a stored record answers the task under these limits, or is worth another attempt.
 

@@ -6,10 +6,10 @@ import contextlib
 import os
 from collections.abc import Collection, Iterator
 from concurrent.futures import Executor
-from pathlib import Path
 from typing import Any
 
 from polygeom.errors import PolygeomError
+from polygeom.storage.durable import output_file
 from polygeom.supervision import Limits, LocalCrew
 from polygeom.supervision.interrupts import Interrupts
 from polygeom.sweeps.crew import Crew, ExecutorCrew
@@ -19,7 +19,7 @@ from polygeom.sweeps.progress import Board
 from polygeom.sweeps.records import Check
 from polygeom.sweeps.runner import Memory, Plan, Runner
 
-__all__ = ["Plan", "in_existing_folder", "perform"]
+__all__ = ["Plan", "perform"]
 
 
 @contextlib.contextmanager
@@ -70,7 +70,7 @@ def perform(
         After Ctrl-C, within two seconds, with everything that was finished stored.
     """
     with contextlib.ExitStack() as stack:
-        store = Memory() if journal is None else stack.enter_context(Journal(in_existing_folder(journal, "journal")))
+        store = Memory() if journal is None else stack.enter_context(Journal(output_file(journal, "journal")))
         stack.callback(board.close)
         crew: Crew = LocalCrew(workers, limits) if executor is None else ExecutorCrew(executor, workers, limits)
         stack.callback(crew.close)
@@ -93,13 +93,3 @@ def perform(
             records = (record or runner.cancelled[key] for record, key in zip(records, runner.order, strict=True))
         yield [record for record in records if record is not None]
     interrupts.deliver()
-
-
-def in_existing_folder(path: str | os.PathLike[str], name: str) -> Path:
-    """The path of a file to write, in a folder that exists; ``name`` is the argument that it came from."""
-    found = Path(path)
-    if not found.parent.is_dir() or found.is_dir():
-        raise PolygeomError(
-            f"{name} must be a file in a folder that exists, got {os.fspath(path)!r}; create the folder first"
-        )
-    return found

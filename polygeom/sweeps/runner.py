@@ -15,7 +15,7 @@ from polygeom.supervision.interrupts import Interrupts
 from polygeom.supervision.supervisor import CANCELLED
 from polygeom.sweeps.crew import Crew
 from polygeom.sweeps.progress import Board
-from polygeom.sweeps.records import Check, is_settled, make_record
+from polygeom.sweeps.records import Check, answers, is_settled, make_record
 from polygeom.sweeps.task import Task
 
 FAILURES = 3
@@ -135,7 +135,11 @@ class Runner:
             return
         self._seen.add(key)
         stored = self._store.get(key)
-        if stored is not None and is_settled(stored, self._limits, self._retry):
+        if (
+            stored is not None
+            and answers(stored, plan.task, plan.facts, self._check)
+            and is_settled(stored, self._limits, self._retry)
+        ):
             self._board.count(stored, resumed=True)
         elif plan.problem:
             outcome = Outcome(Status.INVALID, message=plan.problem)

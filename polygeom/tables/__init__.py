@@ -3,9 +3,10 @@
 from polygeom.tables.conditions import select, with_shape
 from polygeom.tables.conjectures import contradictions, with_minimal_filling
 from polygeom.tables.dimensions import sweep, table_of_journal
-from polygeom.tables.foreign import read_any, recheck
+from polygeom.tables.foreign import read_any
 from polygeom.tables.maps import defect_histogram, width_map, with_explanation
 from polygeom.tables.published import write_published_format
+from polygeom.tables.rechecking import recheck
 from polygeom.tables.table import read_table, write_table
 
 __all__ = [

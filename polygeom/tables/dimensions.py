@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom.checks import seed
 from polygeom.errors import FormatError, PolygeomError
+from polygeom.storage.durable import output_file
 from polygeom.supervision import Limits, Status, parse_memory, parse_timeout
 from polygeom.supervision.child import plain
 from polygeom.sweeps.journal import read_journal
 from polygeom.sweeps.progress import Board
-from polygeom.sweeps.run import Plan, in_existing_folder, perform
+from polygeom.sweeps.run import Plan, perform
 from polygeom.sweeps.task import Task, resolve
-from polygeom.tables.table import NAMES, check_values, frame, write_rows
+from polygeom.tables.table import NAMES, check_values, contradiction, frame, write_rows
 
 if TYPE_CHECKING:
     import numpy
@@ -109,7 +110,7 @@ def sweep(
     settings = _Settings.of(target, _options(options), seed(rng))
     items, total = _items(networks)
     _check(workers, executor, retry)
-    written = None if out is None else in_existing_folder(out, "out")
+    written = None if out is None else output_file(out, "out")
     if journal is None and written is not None:
         journal = written.with_name(f"{written.name}.journal")
     board = Board(total, progress, always=PROOFS, status=proof_of)
@@ -148,8 +149,9 @@ def row_of(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_result(result: Mapping[str, Any]) -> str:
-    """What in the result of a task does not fit the columns of the table, in words."""
-    return check_values(_cells(result))
+    """What in the result of a task does not fit the columns of the table, or contradicts itself, in words."""
+    cells = _cells(result)
+    return check_values(cells) or contradiction(cells)
 
 
 def _cells(result: Mapping[str, Any]) -> dict[str, Any]:

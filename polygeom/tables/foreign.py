@@ -7,12 +7,11 @@ import io
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
 from polygeom.network import parse
-from polygeom.tables.dimensions import sweep
+from polygeom.storage.reading import read_text
 from polygeom.tables.published import RESULTS, read_published_format
 from polygeom.tables.table import frame, parse_cell, read_table
 
@@ -83,10 +82,7 @@ def read_any(path: str | os.PathLike[str], columns: Mapping[str, str] | None = N
 
 
 def _cells(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolygeomError(f"cannot read {path}: {error}; write the path of a CSV file") from None
+    text = read_text(path, "table")
     reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
     try:
         lines = [(reader.line_num, line) for line in reader if line]
@@ -119,52 +115,3 @@ def _row(cells: Mapping[str, str]) -> dict[str, Any]:
     if row.get("dimension") is None:
         row["status"] = "timeout"
     return row
-
-
-def recheck(
-    table: pandas.DataFrame,
-    *,
-    timeout: float | None = None,
-    memory: int | str | None = None,
-    workers: int = 1,
-    out: str | os.PathLike[str] | None = None,
-    progress: bool | None = None,
-) -> pandas.DataFrame:
-    """Compute every row of a table again, and list what differs.
-
-    Parameters
-    ----------
-    table:
-        As `read_any` returns it.
-    timeout, memory, workers, progress:
-        As for `polygeom.sweep`.
-    out:
-        File of the new table; with it the computation goes on where an earlier call stopped.
-
-    Returns
-    -------
-    One row for every difference: ``network``, ``column``, ``theirs``, ``ours``, ``proved``; and for every network that
-    was not finished, its status as the column and no value of ours.
-
-    Examples
-    --------
-    >>> theirs = frame([{"network": "[2,3,1] r=2", "dimension": 4, "status": "ok"}])
-    >>> recheck(theirs, progress=False)[["column", "theirs", "ours"]].values.tolist()
-    [['dimension', '4', '3']]
-    """
-    import pandas as pd
-
-    names = dict.fromkeys(table["network"].tolist())
-    computed = sweep(list(names), timeout=timeout, memory=memory, workers=workers, out=out, progress=progress)
-    ours = {row["network"]: row for row in computed.to_dict("records")}
-    differences = []
-    for theirs in table.to_dict("records"):
-        own = ours[theirs["network"]]
-        if own["status"] != "ok":
-            differences.append((theirs["network"], str(own["status"]), "", "", False))
-            continue
-        for name in COMPARED:
-            if not pd.isna(theirs[name]) and theirs[name] != own[name]:
-                proved = bool(own["proved"]) or name != "dimension"
-                differences.append((theirs["network"], name, str(theirs[name]), str(own[name]), proved))
-    return pd.DataFrame(differences, columns=["network", "column", "theirs", "ours", "proved"])

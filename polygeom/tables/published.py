@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
 from polygeom.storage import durable
+from polygeom.storage.reading import read_text
 from polygeom.tables.table import csv_bytes, frame, parse_cell
 
 if TYPE_CHECKING:
@@ -82,12 +83,7 @@ def write_published_format(table: pandas.DataFrame, prefix: str | os.PathLike[st
             unfinished.append(name)
     paths = published_paths(prefix)
     for path, header, rows in ((paths[0], RESULTS, results), (paths[1], UNFINISHED, unfinished)):
-        try:
-            durable.replace_file(path, csv_bytes([header, *rows]))
-        except OSError as error:
-            raise PolygeomError(
-                f"cannot write {path}: {error.strerror}; name a prefix in a folder that exists"
-            ) from error
+        durable.write_file(path, csv_bytes([header, *rows]), "prefix")
     return paths
 
 
@@ -136,10 +132,7 @@ def _activation(text: str) -> str:
 
 
 def _cells(path: Path, header: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolygeomError(f"cannot read {path}: {error}") from None
+    text = read_text(path, "table")
     reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
     try:
         lines = [(reader.line_num, [cell.strip() for cell in line]) for line in reader if line]

@@ -13,11 +13,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
 from polygeom.storage import durable
+from polygeom.storage.reading import read_text
 
 if TYPE_CHECKING:
     import pandas
@@ -103,7 +103,8 @@ def read_table(path: str | os.PathLike[str]) -> pandas.DataFrame:
     Raises
     ------
     PolygeomError
-        When the file cannot be read, lacks a column, or has a cell that does not fit its column.
+        When the file cannot be read, lacks a column, has a cell that does not fit its column, or a row that
+        contradicts itself.
 
     Examples
     --------
@@ -121,7 +122,10 @@ def read_table(path: str | os.PathLike[str]) -> pandas.DataFrame:
     rows = []
     for number, line in lines:
         try:
-            rows.append({name: parse_cell(name, text) for name, text in zip(names, line, strict=True)})
+            row = {name: parse_cell(name, text) for name, text in zip(names, line, strict=True)}
+            if row["status"] == "ok" and (problem := contradiction(row)):
+                raise ValueError(problem)
+            rows.append(row)
         except ValueError as error:
             raise PolygeomError(f"{path}, line {number}: {error}") from None
     return frame(rows, extra=[name for name in names if name not in _KINDS])
@@ -171,10 +175,7 @@ def write_rows(
     """
     kinds = [(name, _KINDS.get(name, "text")) for name in names]
     cells = ([_format_cell(kind, row.get(name)) for name, kind in kinds] for row in rows)
-    try:
-        durable.replace_file(Path(path), csv_bytes([list(names), *cells]))
-    except OSError as error:
-        raise PolygeomError(f"cannot write {path}: {error.strerror}; name a file in a folder that exists") from error
+    durable.write_file(path, csv_bytes([list(names), *cells]), "out")
 
 
 def csv_bytes(lines: Iterable[Iterable[str]]) -> bytes:
@@ -221,6 +222,34 @@ def check_values(row: Mapping[str, Any]) -> str:
     return ""
 
 
+def contradiction(row: Mapping[str, Any]) -> str:
+    """What in a row of plain data contradicts itself, as a message; empty when nothing does. Blanks contradict nothing.
+
+    >>> contradiction({"dimension": 4, "lower": 4, "upper": 5, "proved": True})
+    'proved must be False where lower is 4 and upper 5'
+    """
+    dimension, lower, upper, proved = (row.get(name) for name in ("dimension", "lower", "upper", "proved"))
+    if lower is not None and upper is not None:
+        if lower > upper:
+            return f"lower must be at most upper, got {lower} and {upper}"
+        if proved is not None and proved is not (lower == upper):
+            return f"proved must be {lower == upper} where lower is {lower} and upper {upper}"
+    if dimension is not None:
+        if not (dimension if lower is None else lower) <= dimension <= (dimension if upper is None else upper):
+            return f"dimension must lie between lower and upper, got {dimension}, {lower} and {upper}"
+        ambient, expected = row.get("ambient_dimension"), row.get("expected_dimension")
+        free, gauge = row.get("parameters"), row.get("gauge")
+        if ambient is not None and (dimension > ambient or row.get("filling") not in (None, dimension == ambient)):
+            return f"filling must be {dimension == ambient} where dimension is {dimension} of {ambient}"
+        if expected is not None and row.get("defect") not in (None, expected - dimension):
+            return f"defect must be {expected - dimension} where dimension is {dimension} instead of {expected}"
+        if row.get("identifiable") and free is not None and gauge is not None and dimension != free - gauge:
+            return f"identifiable must be False where dimension is {dimension}, parameters {free} and gauge {gauge}"
+    if proved and row.get("error_bound"):
+        return f"error_bound must be 0 where proved, got {row['error_bound']}"
+    return ""
+
+
 def _format_cell(kind: str, value: Any) -> str:
     if value is None:
         return ""
@@ -253,12 +282,7 @@ def parse_cell(name: str, text: str) -> Any:
 
 def _read_csv(path: str | os.PathLike[str]) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Header and lines of a CSV file, with the number of the line in the file where each row ends."""
-    try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise PolygeomError(f"cannot read {path}: {error.strerror}; write the path of a table of a sweep") from None
-    except UnicodeDecodeError as error:
-        raise PolygeomError(f"{path}: not UTF-8 text (byte {error.start}); save the table as CSV in UTF-8") from None
+    text = read_text(path, "table")
     reader = csv.reader(io.StringIO(text, newline=""))
     lines: list[tuple[int, list[str]]] = []
     try:

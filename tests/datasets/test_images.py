@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +55,18 @@ def test_a_file_is_read_cropped_and_scaled(tmp_path: Path) -> None:
     assert (make_image(str(tmp_path / "picture.png"), 5) == 1).all()
     pil.fromarray(pixels[..., 0]).save(tmp_path / "grey.png")
     assert read_image(tmp_path / "grey.png").shape == (10, 20, 3)
+
+
+def test_an_image_with_too_many_pixels_is_refused_by_its_header(tmp_path: Path) -> None:
+    """A file of 60 bytes that claims 10^9 pixels; nothing is unpacked."""
+    pytest.importorskip("PIL")
+    path = tmp_path / "large.png"
+    for size, message in ((40_000, "could be decompression bomb"), (8000, "image must have at most 50000000 pixels")):
+        head = b"IHDR" + struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
+        chunk = struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 10) + b"IDAT" + bytes(14))
+        with pytest.raises(PolygeomError, match=message):
+            read_image(path)
 
 
 def test_what_is_no_image_is_refused(tmp_path: Path) -> None:

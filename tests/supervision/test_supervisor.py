@@ -394,8 +394,22 @@ def test_a_worker_that_never_gets_ready_is_a_row(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("polygeom.supervision.supervisor.START_LIMIT", 0.4)
     with Supervisor() as supervisor:
         outcome = supervisor.run(network_task(module(tmp_path, monkeypatch, text), "x"))
-    expected = "not ready after 0.4 s" if "sleep" in text else "worker exited with code 3"
-    assert (outcome.status, outcome.message) == (Status.CRASHED, f"3 times: worker did not start: {expected}")
+    if "sleep" in text:
+        expected = (Status.CRASHED, "worker did not start: not ready after 0.4 s")
+    else:
+        expected = (Status.CRASHED, "3 times: worker did not start: worker exited with code 3")
+    assert (outcome.status, outcome.message) == expected
+
+
+def test_a_worker_that_hangs_while_starting_obeys_the_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, and not for each of three attempts; and an endless loop as well as a sleep."""
+    monkeypatch.setattr("polygeom.supervision.supervisor.START", 0.2)
+    for text in ("import time; time.sleep(60)", "while True: pass"):
+        with Supervisor() as supervisor:
+            start = time.monotonic()
+            outcome = supervisor.run(network_task(module(tmp_path, monkeypatch, text), "x"), timeout=0.5)
+        assert (outcome.status, outcome.message) == (Status.TIMEOUT, "worker did not start: not ready after 0.5 s")
+        assert time.monotonic() - start < 0.5 + 2
 
 
 def test_a_worker_can_be_stopped_before_it_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,7 +106,7 @@ def test_an_empty_table_keeps_its_types(path: Path) -> None:
 
 
 def test_huge_integers_stay_exact(path: Path) -> None:
-    table = frame([{**ROW, "ambient_dimension": 2**63}, FAILED])
+    table = frame([{**ROW, "ambient_dimension": 2**63, "filling": False}, FAILED])
     write_table(table, path)
     again = read_table(path)
     assert again["ambient_dimension"].tolist() == [2**63, pd.NA]
@@ -215,9 +215,9 @@ def test_files_that_cannot_be_read_or_written_are_refused(tmp_path: Path, path: 
     with pytest.raises(PolygeomError, match="cannot read"):
         read_table(tmp_path)
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(PolygeomError, match="not UTF-8"):
+    with pytest.raises(PolygeomError, match="not text in UTF-8"):
         read_table(path)
-    with pytest.raises(PolygeomError, match="name a file in a folder that exists"):
+    with pytest.raises(PolygeomError, match="must be a file in a folder that exists"):
         write_rows([ROW], tmp_path / "no" / "such.csv")
     with pytest.raises(PolygeomError, match="use a table that sweep returned"):
         write_table(pd.DataFrame({"a": [1]}), path)

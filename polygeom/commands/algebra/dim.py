@@ -12,6 +12,7 @@ import click
 from polygeom.commands.inputs import network_texts, takes_maps
 from polygeom.commands.limits import check_timeout, shows_progress, ticking, within
 from polygeom.errors import PolygeomError
+from polygeom.storage.durable import output_file
 
 if TYPE_CHECKING:
     from polygeom.dimensions import DimensionResult
@@ -151,8 +152,7 @@ def _check_certificate(networks: tuple[str, ...], path: str) -> None:
         raise PolygeomError(
             f"--certificate is for one network, got {len(networks)}; write polygeom dim NETWORK --certificate FILE"
         )
-    if not Path(path).resolve().parent.is_dir():
-        raise PolygeomError(f"--certificate: no folder {Path(path).parent}; write a path in a folder that exists")
+    output_file(path, "--certificate")
 
 
 def _bytes(memory: str) -> int | None:

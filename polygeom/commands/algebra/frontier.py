@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from polygeom.errors import PolygeomError
+from polygeom.storage.durable import output_file
 
 if TYPE_CHECKING:
     from polygeom.dimensions.frontier.result import Frontier
@@ -53,6 +53,8 @@ def frontier(
     """
     from polygeom.dimensions.frontier.search import frontier as search
 
+    if certificate is not None:
+        output_file(certificate, "--certificate")
     board = _Board(quiet)
     degrees = _degrees(degree)
     try:
@@ -95,10 +97,9 @@ def _report(found: Frontier, *, excluded: bool, as_json: bool) -> None:
 
 
 def _write(found: Frontier, path: str) -> None:
-    try:
-        Path(path).write_text(json.dumps(found.certificate(), separators=(",", ":")) + "\n", encoding="ascii")
-    except OSError as error:
-        raise PolygeomError(f"--certificate: cannot write {path}: {error.strerror}; name a file in a folder") from error
+    from polygeom.dimensions.proofs.certificate import write_certificate
+
+    write_certificate(found.certificate(), path)
     click.echo(f"certificate written to {path}; check it with polygeom verify {path}", err=True)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ import click
 from polygeom.commands.inputs import takes_maps
 from polygeom.commands.limits import check_timeout, last_resort, shows_progress, ticking
 from polygeom.errors import PolygeomError
+from polygeom.storage.durable import output_file, write_file
 
 if TYPE_CHECKING:
     from polygeom.ideal import IdealResult, Neurovariety
@@ -62,8 +62,8 @@ def ideal(network: str, language: str | None, certificate: str | None, as_json: 
     if language is not None and language not in FORMATS:
         raise PolygeomError(f"--export must be one of {', '.join(FORMATS)}, got {language!r:.40}; write --export m2")
     for name, path in (("--out", options["out"]), ("--certificate", certificate)):
-        if path is not None and not Path(path).resolve().parent.is_dir():
-            raise PolygeomError(f"{name}: no folder {Path(path).parent}; write a path in a folder that exists")
+        if path is not None:
+            output_file(path, name)
     check_timeout(options["timeout"])
     with last_resort(None if options["method"] == "elimination" else options["timeout"]):  # its process ends by itself
         return _run(
@@ -215,10 +215,7 @@ def _tail(result: IdealResult, search: Search | None) -> list[str]:
 
 def _write(result: IdealResult, path: str) -> None:
     lines = [f"{g.polynomial}\n" for g in result.generators]
-    try:
-        Path(path).write_text("".join(lines), encoding="ascii")
-    except OSError as error:
-        raise PolygeomError(f"--out: cannot write {path}: {error.strerror}; write a path of a text file") from error
+    write_file(path, "".join(lines).encode("ascii"), "--out")
 
 
 def _certify(search: Search | None, path: str) -> None:

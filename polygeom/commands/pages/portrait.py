@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from importlib.util import find_spec
-from pathlib import Path
 
 import click
 
-from polygeom.errors import MissingPackageError, PolygeomError
+from polygeom.errors import MissingPackageError
+from polygeom.storage.durable import output_file, write_file
 
 
 @click.command()
@@ -28,15 +28,11 @@ def portrait(network: str, html_file: str | None, as_json: bool, no_training: bo
 
     if html_file is not None and find_spec("matplotlib") is None:
         raise MissingPackageError("--html", "matplotlib")
-    if html_file is not None and not Path(html_file).resolve().parent.is_dir():
-        raise PolygeomError(f"--html: no folder {Path(html_file).parent}; write a path in a folder that exists")
+    if html_file is not None:
+        output_file(html_file, "--html")
     page = compute(network, training=False if no_training else None, timeout=timeout, rng=seed)
     if html_file is not None:
-        text = page.to_html()
-        try:
-            Path(html_file).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise PolygeomError(f"--html: cannot write {html_file}: {error.strerror}; write another path") from error
+        write_file(html_file, page.to_html().encode(), "--html")
     click.echo(json.dumps(page.as_dict()) if as_json else page.to_text(), nl=as_json)
     if html_file is not None:
         click.echo(f"written to {html_file}", err=True)

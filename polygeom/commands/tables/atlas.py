@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from polygeom.errors import PolygeomError
+from polygeom.storage.durable import output_file, write_file
 
 if TYPE_CHECKING:
     import pandas
@@ -66,23 +67,14 @@ def atlas(
 
 
 def _save(table: pandas.DataFrame, path: str) -> None:
-    try:
-        table.to_csv(path, index=False)
-    except OSError as error:
-        raise PolygeomError(f"--out: cannot write {path}: {error}; name a file in a folder that exists") from error
+    write_file(path, table.to_csv(index=False).encode(), "--out")
 
 
 def _explore(table: pandas.DataFrame, path: str) -> None:
-    from pathlib import Path
 
     from polygeom.report.explorer import explorer_page
 
-    try:
-        Path(path).write_text(explorer_page(table), encoding="utf-8")
-    except OSError as error:
-        raise PolygeomError(
-            f"--html: cannot write {path}: {error.strerror}; name a file in a folder that exists"
-        ) from error
+    write_file(path, explorer_page(table).encode(), "--html")
     click.echo(f"{len(table)} networks written to {path}: open it in a browser", err=True)
 
 
@@ -124,10 +116,8 @@ def _rebuild(out: str | None, workers: int) -> int:
             shown = done * 20 // total
             click.echo(f"atlas: {done} of {total} rows", err=True)
 
-    try:
-        count = write_atlas(build_atlas(workers=workers, progress=progress), out)
-    except OSError as error:
-        raise PolygeomError(f"--out: cannot write {out}: {error.strerror}; name a file in a folder") from error
+    output_file(out, "--out")
+    count = write_atlas(build_atlas(workers=workers, progress=progress), out)
     from polygeom.tables.atlas import load_atlas
 
     click.echo(f"{count} rows written to {out}", err=True)

@@ -12,6 +12,7 @@ import click
 from polygeom.commands.inputs import network_texts
 from polygeom.commands.printing import overview, print_rows
 from polygeom.errors import PolygeomError
+from polygeom.storage.durable import output_file
 
 if TYPE_CHECKING:
     from polygeom.network.selection import Selection
@@ -80,6 +81,9 @@ def sweep(
     from polygeom.tables import dimensions
     from polygeom.tables import published as published_format
 
+    if published is not None:
+        for path in published_format.published_paths(published):
+            output_file(path, "--published-format")
     if not families and not files:
         raise click.UsageError('no family given; write for example polygeom sweep "[2..4,2..4,1] r=2"')
     chosen = architectures(

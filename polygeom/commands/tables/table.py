@@ -25,9 +25,16 @@ if TYPE_CHECKING:
 @click.option("--conjectures", is_flag=True, help="Say which conjectures of the literature the rows contradict.")
 @click.option("--limit", default=40, show_default=True, help="Print at most this many rows.")
 @click.option("--columns", metavar="OURS=THEIRS,…", help="Read any CSV: widths=architecture,degrees=exponent,…")
-@click.option("--recheck", is_flag=True, help="Compute every row again, list differences; go on with --out.")
+@click.option(
+    "--recheck",
+    is_flag=False,
+    flag_value="all",
+    metavar="[SAMPLE]",
+    help="Compute so many rows again, or all, and check certificates of them; list differences; go on with --out.",
+)
+@click.option("--seed", type=int, help="With --recheck SAMPLE: another seed draws other rows (default 0).")
 @click.option("--timeout", type=float, help="With --recheck: seconds for one row.")
-@click.option("--workers", default=1, show_default=True, help="With --recheck: processes.")
+@click.option("--workers", type=int, help="With --recheck: processes (default 1).")
 @click.option("--out", metavar="OUT.csv", help="Write the rows kept; with --recheck, the rows computed.")
 def table(
     file: str,
@@ -39,9 +46,10 @@ def table(
     conjectures: bool,
     limit: int,
     columns: str | None,
-    recheck: bool,
+    recheck: str | None,
+    seed: int | None,
     timeout: float | None,
-    workers: int,
+    workers: int | None,
     out: str | None,
 ) -> int:
     """Summarise the table FILE.csv of a sweep, filter its rows, or check a conjecture over them.
@@ -60,6 +68,10 @@ def table(
     FILE.csv may also be of the published batch format, or anyone's:
       polygeom table mfa.csv --columns widths=architecture,degrees=exponent,dimension=dimension_computed --recheck
 
+    \b
+    Are the rows true? Compute 50 of them again, and let the checker of polygeom verify confirm what is proved:
+      polygeom table T.csv --recheck 50 --timeout 60
+
     The exit status is 1 if a --check has counterexamples, or --recheck finds a difference.
     """
     from polygeom.tables import read_any, select, with_explanation, with_shape, write_table
@@ -72,8 +84,12 @@ def table(
     for condition in where:
         rows = rows[select(rows, condition)]
     rows = sorted_by(rows, sort)
-    if recheck:
-        return _recheck(rows, timeout, workers, limit, out)
+    if recheck is not None:
+        sample = None if recheck == "all" else _number(recheck)
+        return _recheck(rows, sample, seed or 0, timeout, workers or 1, limit, out)
+    for option, value in (("--seed", seed), ("--timeout", timeout), ("--workers", workers)):
+        if value is not None:
+            raise PolygeomError(f"{option} has an effect with --recheck only; leave it out, or write --recheck")
     if explained:
         rows = with_explanation(rows)
         written = [*(name for name in written if name != "explanation"), "explanation"]
@@ -92,17 +108,38 @@ def table(
     return 0
 
 
-def _recheck(rows: pandas.DataFrame, timeout: float | None, workers: int, limit: int, out: str | None) -> int:
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
+        raise PolygeomError(
+            f"--recheck takes a number of rows, or nothing for all, got {text!r:.40}; write --recheck 50"
+        )
+    return int(text)
+
+
+def _recheck(
+    rows: pandas.DataFrame,
+    sample: int | None,
+    seed: int,
+    timeout: float | None,
+    workers: int,
+    limit: int,
+    out: str | None,
+) -> int:
+    from polygeom.dimensions.task import VERIFIED
     from polygeom.tables import recheck
 
-    found = recheck(rows, timeout=timeout, workers=workers, out=out)
+    found = recheck(rows, sample=sample, rng=seed, timeout=timeout, workers=workers, out=out)
     for _, row in found.head(limit).iterrows():
         if row["ours"]:
-            sure = "proved" if row["proved"] else "probable"
+            sure = "proved" if row["proved"] else "not proved"
             click.echo(f"{row['network']}: {row['column']} is {row['theirs']} here, {row['ours']} computed ({sure})")
         else:
             click.echo(f"{row['network']}: not computed ({row['column']})")
-    click.echo(f"{len(rows)} rows computed again, {len(found)} differences")
+    ours = found.attrs["table"]
+    verified = int(ours["method"].str.endswith(VERIFIED).sum())
+    click.echo(
+        f"{len(ours)} of {len(rows)} rows computed again, {verified} confirmed by the checker, {len(found)} differences"
+    )
     return 1 if len(found) else 0
 
 

@@ -14,6 +14,9 @@ from polygeom.dimensions.bounds.graphs import plain_text, rank_of
 from polygeom.dimensions.counts import Degrees, Widths
 from polygeom.network import Network, parse
 
+MOST_HIDDEN = 300
+"""Of more hidden layers no proof is built from smaller architectures: its tree would be as deep as the network."""
+
 
 class Reduction(NamedTuple):
     """One way in which a rule bounds an architecture: ``dim V ≤ constant + Σ dim V(part)``."""
@@ -67,11 +70,14 @@ def _upper_bound(widths: Widths, degrees: Degrees, thorough: bool) -> Bound:
 def _instances(widths: Widths, degrees: Degrees, thorough: bool) -> Iterator[tuple[Rule, Instance]]:
     """Every inequality for a perceptron; an equality ends the list."""
     limit = parameters_bound(widths, degrees)
+    deep = len(degrees) > MOST_HIDDEN
     for rule in rules_about(len(degrees)):
-        if rule.perceptrons is None or (rule.costly and not thorough):
+        if rule.perceptrons is None or (rule.costly and (deep or not thorough)):
             continue
         found = False
         for instance in rule.perceptrons(widths, degrees, limit):
+            if deep and instance.parts and not rule.equality:
+                break
             found = True
             yield rule, instance
         if found and rule.equality:

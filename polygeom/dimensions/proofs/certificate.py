@@ -40,6 +40,7 @@ from polygeom.modular import PrimeField, rank
 from polygeom.network import Network
 from polygeom.network.builder import as_network
 from polygeom.network.text.maps import map_formula
+from polygeom.storage.durable import write_file
 
 Array = np.ndarray
 
@@ -115,12 +116,7 @@ def write_certificate(certificate: Mapping[str, Any], path: str | Path) -> None:
     PolygeomError
         If the file cannot be written.
     """
-    try:
-        Path(path).write_text(json.dumps(certificate, separators=(",", ":")) + "\n", encoding="ascii")
-    except OSError as error:
-        raise PolygeomError(
-            f"certificate: cannot write {path}: {error.strerror}; write a path in a folder that exists"
-        ) from error
+    write_file(path, (json.dumps(certificate, separators=(",", ":")) + "\n").encode("ascii"), "certificate")
 
 
 def _check_readable(network: Network, foreign: list[str]) -> None:

@@ -71,5 +71,5 @@ def progress_bar(total: int, show: bool) -> Iterator[Any]:
     class Bar(tqdm):  # type: ignore[misc]
         monitor_interval = 0  # no watching thread
 
-    with Bar(total=total, desc="training", unit="step", disable=not show, file=sys.stderr) as bar:
+    with Bar(total=total, desc="training", unit="step", disable=not show or sys.stderr is None, file=sys.stderr) as bar:
         yield bar

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from polygeom.errors import PolygeomError
 from polygeom.learning.training.identity import describe, probe, same_probe, state_fingerprint, structure
 from polygeom.learning.training.settings import TrainingSettings
-from polygeom.storage.durable import replace_file
+from polygeom.storage.durable import write_file
+from polygeom.storage.reading import read_file
 
 FORMAT = b"polygeom training 2\n"
 _DIGEST = hashlib.sha256().digest_size
@@ -85,12 +86,7 @@ class Checkpoint:
         buffer = io.BytesIO()
         torch.save(content, buffer)
         data = buffer.getvalue()
-        try:
-            replace_file(self.path, FORMAT + hashlib.sha256(data).digest() + data)
-        except OSError as error:
-            raise PolygeomError(
-                f"checkpoint: cannot write {self.path}: {error.strerror}; name a file in a folder that exists"
-            ) from error
+        write_file(self.path, FORMAT + hashlib.sha256(data).digest() + data, "checkpoint")
 
     def load(self) -> dict[str, Any] | None:
         """The progress in the file, after bringing the module into its state; None when there is no file yet.
@@ -114,10 +110,7 @@ class Checkpoint:
         return progress
 
     def _read(self) -> dict[str, Any]:
-        try:
-            data = self.path.read_bytes()
-        except OSError as error:
-            raise PolygeomError(f"checkpoint: cannot read {self.path}: {error.strerror}; name another file") from error
+        data = read_file(self.path, "checkpoint", most=2**40)
         if not data.startswith(FORMAT):
             older = "one of an older polygeom" if data.startswith(b"PK") else "no checkpoint of a training"
             raise PolygeomError(f"checkpoint: {self.path} is {older}; name another file, or remove it to start anew")

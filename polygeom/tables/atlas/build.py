@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import groupby
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polygeom.dimensions import dimension
 from polygeom.dimensions.explain import EXPLAINED, NO_DEFECT, explain_known
 from polygeom.network import mlp
+from polygeom.storage.durable import write_file
 from polygeom.tables.atlas.table import BOX, DEGREES, NAMES, architectures
 
 if TYPE_CHECKING:
@@ -156,8 +156,5 @@ def write_atlas(rows: Iterable[Row], path: str | os.PathLike[str]) -> int:
         writer.writerow(["" if row[name] is None else row[name] for name in NAMES])
         count += 1
     packed = gzip.compress(text.getvalue().encode(), compresslevel=9, mtime=0)
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.partial")
-    partial.write_bytes(packed)
-    partial.replace(target)
+    write_file(path, packed, "out")
     return count

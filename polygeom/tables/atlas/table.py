@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polygeom.errors import PolygeomError
+from polygeom.storage.reading import read_file, unpack_gzip
 
 if TYPE_CHECKING:
     import pandas
@@ -52,6 +54,7 @@ COLUMNS = (
 """The columns of the file, in order. `load_atlas` adds ``network``, the text, as the first."""
 
 NAMES = tuple(column.name for column in COLUMNS)
+_MOST = 2**28
 
 
 def architectures(box: dict[int, int] = BOX) -> Iterator[tuple[int, ...]]:
@@ -94,11 +97,13 @@ def load_atlas(path: str | os.PathLike[str] | None = None) -> pandas.DataFrame:
     import pandas as pd
 
     source = FILE if path is None else Path(path)
+    data = read_file(source, "atlas", most=_MOST)
     try:
-        table = pd.read_csv(
-            source, dtype={c.name: c.kind for c in COLUMNS}, keep_default_na=False, na_values={"identifiable": [""]}
-        )
-    except (OSError, ValueError, EOFError) as error:
+        data = unpack_gzip(data, "atlas", most=_MOST) if data.startswith(b"\x1f\x8b") else data
+        kinds = {column.name: column.kind for column in COLUMNS}
+        empty = {"identifiable": [""]}
+        table = pd.read_csv(io.BytesIO(data), dtype=kinds, keep_default_na=False, na_values=empty)
+    except (OSError, ValueError) as error:
         raise PolygeomError(f"atlas: cannot read {source}: {error}; write it with polygeom atlas --rebuild") from error
     if tuple(table.columns) != NAMES:
         raise PolygeomError(f"atlas: {source} has other columns than an atlas; write it with polygeom atlas --rebuild")
