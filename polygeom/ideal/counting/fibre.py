@@ -173,6 +173,7 @@ def fibre(
     functions: int | None = None
     generators: tuple[tuple[int, ...], ...] = ()
     if method in ("all", MONODROMY) or (method == "auto" and not any(e.value for e in found)):
+        task.make_ready()
         evidence_, functions, generators = _by_monodromy(task)
         found.append(evidence_)
     count = weigh(found, {"quantity": "fibre", "network": task.network.text, "form": "", "seed": task.seed})
