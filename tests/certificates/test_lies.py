@@ -20,6 +20,7 @@ from polygeom.errors import BudgetError, CertificateError
 from polygeom.ideal import interpolate
 from polygeom.ideal.proofs.certificate import certify
 from polygeom.ideal.proofs.sections import InverseSystem
+from polygeom.supervision import Call
 
 
 @pytest.fixture(scope="module")
@@ -327,3 +328,19 @@ def test_sections_that_could_leave_two_degrees_prove_nothing(monkeypatch: pytest
     degree = data["claim"]["degree"]
     monkeypatch.setattr(InverseSystem, "factor_degrees", lambda *_: [1, degree - 1])
     assert not polygeom.verify(data).valid
+
+
+def test_a_check_that_does_not_notice_its_limit_is_ended(
+    base: Data, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the estimates say: here nothing is estimated, and the step does not end or asks for 4 GB."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tmp_path / "certificate.json"
+    path.write_text(json.dumps(base))
+    for name, text in (("hangs", "while True: pass"), ("grows", "x = bytearray(4 * 10**9)")):
+        (tmp_path / f"{name}.py").write_text(f"def verify_file(task):\n    {text}\n")
+        monkeypatch.setattr("polygeom.supervision.Call", lambda target, task, n=name: Call(f"{n}:verify_file", task))
+        start = time.monotonic()
+        assert run(["verify", str(path), "--timeout", "1", "--memory", "50MB"]) == 3
+        assert time.monotonic() - start < 12
+        assert "TOO LARGE FOR THE LIMIT" in capsys.readouterr().err
