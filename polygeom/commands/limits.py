@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 import click
 
 from polygeom.errors import BudgetError, PolygeomError
-
-GRACE = 1.5
-"""Seconds that a command may take beyond its limit to tell what it has found."""
 
 
 def within(
@@ -48,43 +43,6 @@ def within(
     if outcome.status is Status.MEMORY:
         raise BudgetError(outcome.message.removeprefix("BudgetError: "))
     raise PolygeomError(outcome.message.removeprefix("PolygeomError: "))
-
-
-@contextmanager
-def last_resort(timeout: float | None) -> Iterator[None]:
-    """End what runs on after the time by an exception: for steps that look at no clock.
-
-    Raises
-    ------
-    BudgetError
-        `GRACE` seconds after the timeout, at the next instruction of Python.
-    """
-    if timeout is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(_: int, frame: FrameType | None) -> None:
-        if _in_supervision(frame):  # processes are being ended: that must not be interrupted
-            signal.setitimer(signal.ITIMER_REAL, 0.1)
-            return
-        raise BudgetError(f"stopped after {timeout:g} s, in a step that cannot be divided; write a larger --timeout")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    clock = signal.setitimer(signal.ITIMER_REAL, timeout + GRACE)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        signal.setitimer(signal.ITIMER_REAL, *clock)  # somebody else's clock goes on
-
-
-def _in_supervision(frame: FrameType | None) -> bool:
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith("polygeom.supervision"):
-            return True
-        frame = frame.f_back
-    return False
 
 
 def check_timeout(timeout: float | None, name: str = "--timeout") -> None:

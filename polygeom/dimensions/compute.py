@@ -72,7 +72,8 @@ def dimension(
     Parameters
     ----------
     network:
-        A `Network` or its text, for example ``"[3,3,3] r=2"``.
+        A `Network` or its text, for example ``"[3,3,3] r=2"``; the answer is for `Network.unscaled`, which has the
+        same functions.
     method:
         ``"auto"``, or ``"generic"`` for the route that uses no structure of the architecture (slower, same numbers).
     error:
@@ -107,6 +108,7 @@ def dimension(
     if isinstance(network, str):
         network = parse(network)
     seed = _checked(network, method, error, rng, memory)
+    network = network.unscaled
     try:
         bound, trials, reason = _best(network, method, error, seed, memory)
     except MemoryError as problem:

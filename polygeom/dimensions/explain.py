@@ -140,7 +140,7 @@ rotations of what is squared); (5,5,5) ≤ 45 by parameters (weights minus scali
     if isinstance(network, DimensionResult):
         result, known = network, parse(network.network)
     elif isinstance(network, Network | str):
-        known = as_network(network)
+        known = as_network(network).unscaled
         result = dimension(known, error=error, rng=rng)
     else:
         raise PolygeomError(

@@ -119,7 +119,7 @@ def identifiability(network: Network | str, *, error: float = 1e-9, rng: int = 0
     >>> identifiability("[2,2,4,1] r=2").identifiable
     False
     """
-    network = as_network(network)
+    network = as_network(network).unscaled
     free = network.parameter_count - network.gauge
     if network.widths is not None and network.activation_degrees is not None:
         widths, degrees = network.widths, network.activation_degrees

@@ -30,7 +30,7 @@ def describe(text: str) -> dict[str, Any]:
     >>> describe("[2, 3, 3, 1] r=2,3")["activation"]
     '2,3'
     """
-    network = parse(text)
+    network = parse(text).unscaled
     facts: dict[str, Any] = {"network": network.text, "parameters": network.parameter_count}
     if network.widths is not None and network.activation_degrees is not None:
         degrees = network.activation_degrees

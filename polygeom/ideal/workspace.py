@@ -18,7 +18,7 @@ class Workspace:
     Parameters
     ----------
     network:
-        A `Network` or its text.
+        A `Network` or its text; `Network.unscaled` takes its place, which has the same functions.
     rng:
         Seed of all random choices.
     workers:
@@ -26,7 +26,7 @@ class Workspace:
     """
 
     def __init__(self, network: Network | str, *, rng: int = 0, workers: int = 1) -> None:
-        self.network = as_network(network)
+        self.network = as_network(network).unscaled
         self.coordinates = Coordinates(self.network)
         self.rng, self.workers = rng, workers
         self._search: Search | None = None

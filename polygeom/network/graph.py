@@ -14,7 +14,7 @@ from polygeom.network.ambient.degrees import DegreeSet, Multidegrees, TotalDegre
 from polygeom.network.ambient.spans import Ambient, ambient
 from polygeom.network.layers import Shape
 from polygeom.network.limits import shown
-from polygeom.network.nodes import Node, canonical, perceptron
+from polygeom.network.nodes import Node, canonical, perceptron, unscaled
 from polygeom.network.plan import Plan, compile_nodes
 from polygeom.network.primitives import Engine
 from polygeom.network.text import notation, records
@@ -188,6 +188,22 @@ class Network:
     def activation_degrees(self) -> tuple[int, ...] | None:
         """``(r_1, …, r_{L-1})`` of a perceptron as in `widths`, 1 where no activation stands; None for others."""
         return None if self._chain is None else self._chain[1]
+
+    @cached_property
+    def unscaled(self) -> Network:
+        """The same functions with the leading coefficient 1 in activations, as far as free weights absorb the factor.
+
+        ``3 x ** 2`` before a dense layer is ``x ** 2`` with other weights: what is asked about the set of all functions
+        (dimension, equations, identifiability) is answered for this network.
+
+        Examples
+        --------
+        >>> from polygeom.network import parse
+        >>> parse("[5,5,5,1] p=0,0,3").unscaled.text, parse("[3,2,3] p=0,3").unscaled.text
+        ('[5,5,5,1] r=2', '[3,2,3] r=1')
+        """
+        nodes = unscaled(self.nodes)
+        return self if nodes == self.nodes else Network(nodes)
 
     @cached_property
     def graph(self) -> networkx.DiGraph[int]:

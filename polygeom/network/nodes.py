@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from polygeom.network.layers import Dense, Input, Layer, Polynomial, Power
+from polygeom.network.layers import (
+    Convolution,
+    Convolution2d,
+    Dense,
+    GroupConvolution,
+    Input,
+    Layer,
+    Polynomial,
+    Power,
+    Scale,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,37 @@ def canonical(node: Node) -> Node:
     if isinstance(node, Node) and isinstance(node.layer, Polynomial) and (power := node.layer.monomial) is not None:
         return Node(power, node.inputs, node.shares)
     return node
+
+
+_ABSORBING = (Convolution, Convolution2d, Dense, GroupConvolution, Scale)
+"""Layers that are linear in their weights and in what they read: a factor of the one is a factor of the other."""
+
+
+def unscaled(nodes: Nodes) -> Nodes:
+    """The nodes with the leading coefficient 1 in each polynomial activation whose factor free weights can absorb.
+
+    They can where every reader is linear with weights of its own: dividing the activation by c and multiplying those
+    weights by c gives the same function, so the networks have the same functions, over every field that c belongs to.
+    """
+    shared = {node.shares for node in nodes}
+    absorbing = [isinstance(n.layer, _ABSORBING) and n.shares is None and k not in shared for k, n in enumerate(nodes)]
+    read_by: list[list[int]] = [[] for _ in nodes]
+    for number, node in enumerate(nodes):
+        for source in node.inputs:
+            read_by[source].append(number)
+    kept: list[Node] = []
+    now: list[int] = []
+    for node, readers in zip(nodes, read_by, strict=True):
+        layer = node.layer
+        if isinstance(layer, Polynomial) and readers and all(absorbing[reader] for reader in readers):
+            leading = layer.coefficients[-1]
+            layer = canonical(Node(Polynomial(tuple(c / leading for c in layer.coefficients)))).layer
+            if layer == Power(1):
+                now.append(now[node.inputs[0]])
+                continue
+        now.append(len(kept))
+        kept.append(Node(layer, tuple(now[i] for i in node.inputs), None if node.shares is None else now[node.shares]))
+    return tuple(kept)
 
 
 class Wiring:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from polygeom import checks
 from polygeom._version import __version__
 from polygeom.dimensions import dimension
-from polygeom.errors import MissingPackageError
+from polygeom.errors import BudgetError, MissingPackageError
 from polygeom.network import Network
 from polygeom.network.builder import as_network
 from polygeom.report.algebra import (
@@ -21,7 +22,10 @@ from polygeom.report.algebra import (
     network_section,
 )
 from polygeom.report.page import Section
+from polygeom.report.surprises import surprises_section
+from polygeom.supervision.alarm import last_resort
 
+UNFINISHED = "Not finished in the time that was given; write a larger --timeout."
 MOST_TRAINED = 400
 """Networks with more weights are not trained for a portrait."""
 
@@ -82,7 +86,8 @@ def portrait(network: Network | str, *, training: bool | None = None, timeout: f
     training:
         Whether to train it; None: if torch is installed and the network has at most `MOST_TRAINED` weights.
     timeout:
-        About how long equations and training may take together.
+        Seconds for the page; what is not finished then is left out and named. In the main thread an alarm sees to it
+        that the page is there at most two seconds later.
     rng:
         Seed.
 
@@ -105,23 +110,39 @@ def portrait(network: Network | str, *, training: bool | None = None, timeout: f
     installed = find_spec("torch") is not None
     if training and not installed:
         raise MissingPackageError("training (unless training=False)", "torch")
-    result = dimension(network, rng=rng)
-    sections = [
-        network_section(network),
-        dimension_section(network, result),
-        explanation_section(result),
-        identifiability_section(network),
-        equations_section(network, result, timeout / 4),
-    ]
+    deadline = start + timeout
+    with last_resort(timeout):
+        result = dimension(network, rng=rng)
+    parts: dict[str, Callable[[], Section | None]] = {
+        "The network": lambda: network_section(network),
+        "How big is it?": lambda: dimension_section(network, result),
+        "Why this size?": lambda: explanation_section(result),
+        "Does the function determine the weights?": lambda: identifiability_section(network),
+        "Which equations?": lambda: equations_section(network, result, min(timeout / 4, deadline - time.monotonic())),
+    }
     if training or (training is None and installed and network.parameter_count <= MOST_TRAINED):
-        from polygeom.report.experiments import interpolation_section, kernel_section, recovery_section
+        from polygeom.report import experiments
 
-        sections.append(kernel_section(network, result, rng))
-        sections.append(interpolation_section(network, result, rng, start + 0.6 * timeout))
-        sections.append(recovery_section(network, result, rng, start + timeout))
-    from polygeom.report.surprises import surprises_section
+        parts |= {
+            "What can move?": lambda: experiments.kernel_section(network, result, rng),
+            "What can be fitted?": lambda: experiments.interpolation_section(
+                network, result, rng, start + 0.6 * timeout
+            ),
+            "What is found?": lambda: experiments.recovery_section(network, result, rng, deadline),
+        }
+    parts["Surprises"] = lambda: surprises_section(network)
+    sections = [within(deadline, title, part) for title, part in parts.items()]
+    return Portrait(network.text, tuple(section for section in sections if section), rng, time.monotonic() - start)
 
-    surprising = surprises_section(network)
-    if surprising is not None:
-        sections.append(surprising)
-    return Portrait(network.text, tuple(sections), rng, time.monotonic() - start)
+
+def within(deadline: float, title: str, part: Callable[[], Section | None]) -> Section | None:
+    """A section of the page, or that there was no time for it; the alarm ends what looks at no clock."""
+    left = deadline - time.monotonic()
+    if left > 0:
+        try:
+            with last_resort(left):
+                return part()
+        except BudgetError:
+            if time.monotonic() < deadline:
+                raise
+    return Section(title, UNFINISHED)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,12 @@ def test_a_degree_with_what_it_rests_on(capsys: Capture) -> None:
         "[5,3,1] r=2: degree 20 (proved)",
         "  theorem: symmetric 5 x 5 matrices of rank at most 3 (Harris, Tu)",
     ]
+
+
+def test_a_theorem_compiles_nothing() -> None:
+    code = "import sys; from polygeom.cli import run; run(['degree', '[5,3,1] r=2']); print('numba' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 def test_critical_points_as_json(capsys: Capture) -> None:

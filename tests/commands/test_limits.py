@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -12,9 +13,13 @@ from pathlib import Path
 import pytest
 
 from polygeom.cli import run
-from polygeom.commands.limits import check_timeout, last_resort, ticking, within
+from polygeom.commands.limits import check_timeout, ticking, within
 from polygeom.errors import BudgetError, PolygeomError
+from polygeom.report import composition
+from polygeom.supervision import alarm
+from polygeom.supervision.alarm import last_resort
 
+ROOT = Path(__file__).parents[2]
 ALLOWED = 2.0
 """Seconds that a command may take beyond its limit, the start of the interpreter not counted."""
 
@@ -38,15 +43,19 @@ def start_of_the_interpreter() -> float:
         ["degree", "[2,1,12] r=2", "--method", "monodromy"],
         ["degree", "[4,4,4,3] r=2", "--form", "generic"],
         ["dim", "[64,64,64,1] r=2"],
+        ["portrait", "[12,2,1] r=2"],
+        ["portrait", "[6,6,6,6,2] r=2", "--html", "page.html"],
+        ["portrait", "[64,64,64,1] r=2"],
     ],
     ids=lambda arguments: " ".join(arguments),
 )
-def test_the_limit_holds(arguments: list[str]) -> None:
+def test_the_limit_holds(arguments: list[str], tmp_path: Path) -> None:
     start = start_of_the_interpreter()
     started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "polygeom", *arguments, "--timeout", "4"], capture_output=True, text=True, timeout=60
-    )
+        [sys.executable, "-m", "polygeom", *arguments, "--timeout", "4"],
+        capture_output=True, text=True, timeout=60, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
     assert time.monotonic() - started < 4 + ALLOWED + 2 * start
     assert done.returncode in (0, 1, 2, 3)
     assert "Traceback" not in done.stderr
@@ -108,6 +117,21 @@ def test_a_last_resort_stops_what_looks_at_no_clock() -> None:
     with last_resort(0.001):
         pass
     time.sleep(0.01)  # the clock is off again
+
+
+def test_parts_of_a_portrait_that_are_not_finished_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(*_: object) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr(alarm, "GRACE", 0.1)
+    monkeypatch.setattr(composition, "explanation_section", endless)
+    started = time.monotonic()
+    page = composition.portrait("[3,2,1] r=2", training=False, timeout=0.5)
+    assert time.monotonic() - started < 2.5
+    titles = {section.title: section.lead for section in page.sections}
+    assert titles["How big is it?"].startswith("Its neurovariety has dimension 5")
+    assert titles["Why this size?"] == titles["Which equations?"] == composition.UNFINISHED
 
 
 def test_progress_is_a_line_that_goes_away(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from polygeom.commands.inputs import takes_maps
-from polygeom.commands.limits import check_timeout, last_resort, shows_progress, ticking, within
+from polygeom.commands.limits import check_timeout, shows_progress, ticking, within
+from polygeom.supervision.alarm import last_resort
 
 if TYPE_CHECKING:
     from polygeom.ideal.inclusion import Inclusion

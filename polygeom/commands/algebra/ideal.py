@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polygeom.commands.inputs import takes_maps
-from polygeom.commands.limits import check_timeout, last_resort, shows_progress, ticking
+from polygeom.commands.limits import check_timeout, shows_progress, ticking
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import output_file, write_file
+from polygeom.supervision.alarm import last_resort
 
 if TYPE_CHECKING:
     from polygeom.ideal import IdealResult, Neurovariety

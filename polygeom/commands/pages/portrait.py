@@ -7,8 +7,12 @@ from importlib.util import find_spec
 
 import click
 
+from polygeom.commands.limits import check_timeout
 from polygeom.errors import MissingPackageError
 from polygeom.storage.durable import output_file, write_file
+
+DRAWING = 3.0
+"""Seconds of the time for a page that are kept for its figures."""
 
 
 @click.command()
@@ -16,7 +20,12 @@ from polygeom.storage.durable import output_file, write_file
 @click.option("--html", "html_file", metavar="FILE", help="Also write the page, with figures, as one HTML file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the page as JSON.")
 @click.option("--no-training", is_flag=True, help="Leave out what is measured by training.")
-@click.option("--timeout", default=40.0, show_default=True, help="About how long equations and training may take.")
+@click.option(
+    "--timeout",
+    default=40.0,
+    show_default=True,
+    help="Seconds for the page; what is not finished then is left out and named.",
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
 def portrait(network: str, html_file: str | None, as_json: bool, no_training: bool, timeout: float, seed: int) -> None:
     """One page about NETWORK: its dimension with proof, defect, identifiability, equations, the spectrum of its tangent
@@ -30,7 +39,9 @@ def portrait(network: str, html_file: str | None, as_json: bool, no_training: bo
         raise MissingPackageError("--html", "matplotlib")
     if html_file is not None:
         output_file(html_file, "--html")
-    page = compute(network, training=False if no_training else None, timeout=timeout, rng=seed)
+    check_timeout(timeout)
+    drawing = 0.0 if html_file is None else min(DRAWING, timeout / 4)
+    page = compute(network, training=False if no_training else None, timeout=timeout - drawing, rng=seed)
     if html_file is not None:
         write_file(html_file, page.to_html().encode(), "--html")
     click.echo(json.dumps(page.as_dict()) if as_json else page.to_text(), nl=as_json)

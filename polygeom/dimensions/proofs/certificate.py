@@ -71,7 +71,7 @@ def certify(network: Network | str, *, result: DimensionResult | None = None, rn
     >>> certify("[3,3,3] r=2")["claim"]
     {'dimension': 15, 'lower': 15, 'upper': 15, 'proved': True}
     """
-    network = as_network(network)
+    network = as_network(network).unscaled
     foreign = sorted({node.layer.kind for node in network.nodes} - LAYERS.keys())
     if foreign and map_formula(network) is None:
         _check_readable(network, foreign)
