@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import polygeom
+from polygeom.dimensions import formulas
 from polygeom.dimensions.bounds.catalogue import catalogue
 from polygeom.network.text.catalogue import layer_table
 
@@ -56,6 +57,8 @@ def insert_registers(app: Sphinx, name: str, source: list[str]) -> None:
     """Put the rules for upper bounds and the layers, as the registers hold them, where a page asks for them."""
     if name == "bounds":
         source[0] = source[0].replace("<!-- rules of polygeom.dimensions.bounds -->", catalogue())
+    if name == "formulas":
+        source[0] = source[0].replace("<!-- formulas of polygeom.dimensions -->", formulas.catalogue())
     if name == "networks":
         source[0] = source[0].replace("<!-- layers of polygeom.network -->", layer_table())
 

@@ -28,6 +28,7 @@ from polygeom.dimensions.ranks.witness import (
     sparse_weights,
     structured_weights,
 )
+from polygeom.dimensions.residual import residual_dimension
 from polygeom.dimensions.result import PROBABLE, PROVED, DimensionResult
 from polygeom.dimensions.theorems import exact_dimension, fewer_inputs
 from polygeom.errors import BudgetError, PolygeomError
@@ -42,6 +43,8 @@ _HOPELESS_TRIALS = 2
 """Trials to make when none of them gives a statement about the error."""
 COSTLY = 2e10
 """Multiplications of one trial, about a second, from which on a theorem is asked before a rank is computed."""
+_MANY_WEIGHTS = 1500
+"""Weights of a network that is no perceptron, from which on a theorem is asked before a rank is computed."""
 _DENSE_ENOUGH = 300
 """Shared columns beyond which a sparse point is tried first."""
 
@@ -138,7 +141,7 @@ def _whole(value: object) -> int:
 def _best(network: Network, method: str, error: float, seed: int, memory: int | None) -> tuple[Bound, list[Trial], str]:
     """The upper bound, trials until one meets it or enough independent ones are done, or a theorem instead."""
     bound, thorough = proved_bound(network, thorough=False), False
-    if network.widths is not None and (reason := _theorem(network, bound) if method == "auto" else None):
+    if method == "auto" and (reason := _theorem(network, bound)):
         return bound, [], reason
     attempts = perceptron_trials if network.widths is not None and method == "auto" else generic_trials
     trials: list[Trial] = []
@@ -165,7 +168,9 @@ def _best(network: Network, method: str, error: float, seed: int, memory: int | 
 
 def _theorem(network: Network, bound: Bound) -> str | None:
     """The theorems that give the dimension without a rank; None where a rank is quick, which needs no literature."""
-    assert network.widths is not None and network.activation_degrees is not None
+    if network.widths is None or network.activation_degrees is None:
+        stack = residual_dimension(network) if network.parameter_count > _MANY_WEIGHTS else None
+        return stack[1] if stack is not None and stack[0] == bound.value else None
     widths, degrees = without_idle_layers(network.widths, network.activation_degrees)
     if len(widths) > 2 and operations(fewer_inputs(widths, degrees)[0]) < COSTLY:
         return None

@@ -304,11 +304,12 @@ def _tried(call: Callable[[Tensor], Any], x: Tensor, separate: bool, first: int 
         if not torch.isfinite(found).all():
             raise PolygeomError("module must have finite outputs, got some that are not; scale inputs or weights down")
         if separate:
-            independent(lambda rows: outputs(evaluate(call, x[rows]), len(rows)), x)
+            alone = found[0] if first == 1 else None
+            independent(lambda rows: outputs(evaluate(call, x[rows]), len(rows)), x, alone)
     return x, found.shape[1:]
 
 
-def independent(values: Callable[[Tensor], Tensor], x: Tensor) -> None:
+def independent(values: Callable[[Tensor], Tensor], x: Tensor, first: Tensor | None = None) -> None:
     """Refuse where points influence each other, or values change from call to call: tried on two different points.
 
     Parameters
@@ -317,12 +318,14 @@ def independent(values: Callable[[Tensor], Tensor], x: Tensor) -> None:
         Gives the values ``(n, …)`` at some positions ``(n,)`` of the points.
     x:
         The points.
+    first:
+        The value of the first point alone, if it is known.
     """
     step = -(-len(x) // _LOOKED_AT)
     far = step * int((x[::step] - x[:1]).reshape(len(x[::step]), -1).abs().amax(dim=1).argmax())
     rows = torch.tensor([0, far], device=x.device)
     together = values(rows)
-    alone = [values(row[None])[0] for row in rows]
+    alone = [values(rows[:1])[0] if first is None else first, values(rows[1:])[0]]
     slack = torch.finfo(together.dtype).eps ** 0.5
     again = [values(rows) for _ in range(3)]
     if not all(_close(together, other, slack) for other in again):

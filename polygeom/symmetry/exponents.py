@@ -52,6 +52,10 @@ class LinearSystem:
         """Number of independent forms so far."""
         return len(self._solved)
 
+    def solves(self, unknown: int) -> bool:
+        """Whether an unknown is expressed by others."""
+        return unknown in self._solved
+
     def reduce(self, form: Form) -> Form:
         """``form`` in free unknowns."""
         while True:

@@ -28,11 +28,14 @@ from functools import lru_cache
 import numpy as np
 
 from polygeom.network.graph import Network
+from polygeom.network.layers import Bias, Dense, Input, Polynomial, Power, Product, Sum
 from polygeom.network.text.maps import map_formula
 from polygeom.symmetry.exponents import Form, LinearSystem, combine, numbered_weights, weight_exponents
 from polygeom.symmetry.formulas import linear_rank
 from polygeom.symmetry.mixings import mixings, shifts
 
+MOST_LISTED = 2000
+"""Largest number of weights whose exponents are listed one by one where one for each layer would do."""
 MOST_ENTRIES = 1_000_000
 """Largest matrix of vector fields whose rank is computed; beyond it mixings are left out, and the bound stays valid."""
 
@@ -112,6 +115,8 @@ def gauge(network: Network) -> int:
         return _chain_gauge(network.parameter_count, network.widths, network.activation_degrees)
     if network.parameter_count == 0:
         return 0
+    if network.parameter_count > MOST_LISTED and (torus := layered_torus(network)) is not None:
+        return torus
     forms, free = weight_exponents(network)
     formula = map_formula(network)
     if formula is not None:
@@ -133,6 +138,55 @@ def _chain_gauge(parameters: int, widths: Sequence[int], degrees: Sequence[int])
             dimension += least * (first + width - least) - width
             first = least = width
     return parameters - (dimension + widths[-1])
+
+
+def layered_torus(network: Network) -> int | None:
+    """The dimension of the torus of scalings by one unknown for each layer, in time linear in the layers.
+
+    Full matrices of their own take up any scaling of what they read and make, and all other layers act on every feature
+    alike, so that the exponents of the i-th features satisfy the same equations for all i. None for other layers, and
+    where matrices can be mixed or biases shifted, unless there are too many of them.
+
+    >>> from polygeom.network import parse
+    >>> layered_torus(parse("[1000,1000,10] r=2 bias"))
+    1000
+    """
+    if len(network.input_shape) != 1 or any(node.shares is not None for node in network.nodes):
+        return None
+    system, forms, widths = LinearSystem(), list[Form](), list[int]()
+    for number, node in enumerate(network.nodes):
+        read = [forms[i] for i in node.inputs]
+        match node.layer:
+            case Input():
+                forms.append({})
+            case Dense(pattern=None):
+                forms.append({len(widths): 1})
+                widths.append(network.shapes[number][-1])
+            case Bias():
+                forms.append(read[0])
+            case Power(degree):
+                forms.append(combine({}, degree, read[0]))
+            case Polynomial(coefficients):
+                exponents = [k for k, c in enumerate(coefficients) if c]
+                for k in exponents[1:]:
+                    system.require(combine({}, k - exponents[0], read[0]))
+                forms.append(combine({}, exponents[0], read[0]))
+            case Sum():
+                for form in read[1:]:
+                    system.require(combine(form, -1, read[0]))
+                forms.append(read[0])
+            case Product():
+                total: Form = {}
+                for form in read:
+                    total = combine(total, 1, form)
+                forms.append(total)
+            case _:
+                return None
+    system.require(forms[-1])
+    mixed = sum(m * m for m, _, _ in mixings(network)) + sum(len(before) for before, _ in shifts(network))
+    if 0 < mixed * network.parameter_count <= MOST_ENTRIES:
+        return None
+    return sum(width for k, width in enumerate(widths) if not system.solves(k))
 
 
 def _rank(forms: Sequence[Form], most: int) -> int:

@@ -12,7 +12,7 @@ from certificates.alterations import Data, listed, plain, polynomial, recount, t
 from certificates.test_lies import call_filling, refused
 
 import polygeom
-from polygeom import maps
+from polygeom import certificates, maps
 from polygeom.dimensions import certify as certify_dimension
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.maps import constant_along, gauge, read_map, slopes
@@ -254,6 +254,15 @@ def test_what_certificates_do_not_hold_is_said() -> None:
         certify_dimension(wide)
     with pytest.raises(PolygeomError, match="does not read layers of the kinds formula"):
         certify_dimension('x=input(1); formula(x,[s],["s*x1"])')
+
+
+def test_the_second_checker_says_that_it_does_not_read_maps(cubic: Data) -> None:
+    names: dict[str, Any] = {"__name__": "check"}
+    exec(compile(certificates.standalone(), "check.py", "exec"), names)
+    for data in (cubic, cubic["dimension"]):
+        assert names["check"](data) == (
+            3, "TOO LARGE FOR THE LIMIT: a map given by formulas, which only polygeom verify reads"
+        )  # fmt: skip
 
 
 def test_random_maps_are_certified() -> None:

@@ -164,8 +164,9 @@ def test_perceptrons_of_any_size_cost_nothing() -> None:
     assert network.expected_dimension == network.parameter_count - network.gauge
     with pytest.raises(BudgetError, match="write a smaller network"):
         scalings(network)
+    assert mlp([2000] * 3, 2, bias=True).gauge == 2000
     with pytest.raises(BudgetError, match="write a smaller network"):
-        _ = mlp([2000] * 3, 2, bias=True).gauge
+        _ = parse("lightning_attention(tokens=2,features=2000,rank=2000,outputs=2)").gauge
 
 
 def test_sums_over_many_tokens_are_refused_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,17 +6,19 @@ import json
 
 import click
 
+from polygeom.commands.inputs import takes_maps
 from polygeom.commands.limits import check_timeout, shows_progress
 
 
 @click.command()
-@click.argument("network", metavar="NETWORK")
+@click.argument("network", metavar="NETWORK", required=False)
 @click.option("--method", default="auto", show_default=True, metavar="auto|all|theorem|monodromy", help="How.")
 @click.option("--real", type=click.IntRange(1), metavar="N", help="Count real weights over N random real functions.")
 @click.option("--timeout", type=float, help="Seconds for everything; what is proved until then is the answer.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@takes_maps
 def fibre(
     network: str, method: str, real: int | None, timeout: float | None, seed: int, as_json: bool, quiet: bool
 ) -> int:

@@ -176,12 +176,15 @@ def rank_of(part: Network | Case) -> int:
         part = mlp(*part)
     if not 0 < part.parameter_count <= MOST_WEIGHTS:
         return 0
-    field = PrimeField(P22)
-    try:
-        found = generic_rank(part, field, np.random.default_rng(1), part.parameter_count)
-    except PolygeomError:
-        return 0
-    return found.value
+    field, extra = PrimeField(P22), 0
+    while True:
+        try:
+            found = generic_rank(part, field, np.random.default_rng(1), part.parameter_count, extra=extra)
+        except PolygeomError:
+            return 0
+        if found.stable:
+            return found.value
+        extra = 2 * extra + 3
 
 
 @lru_cache(maxsize=4096)

@@ -11,6 +11,7 @@ of sections (`polygeom.ideal.counting.paths.monodromy`) until none are new, and 
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,9 +25,11 @@ from polygeom.errors import PolygeomError
 from polygeom.ideal.counting.evidence import MONODROMY, THEOREM, Evidence, weigh
 from polygeom.ideal.counting.paths.monodromy import Solutions
 from polygeom.ideal.counting.paths.systems import Array, Marks, Outputs, Sections, complex_normal
+from polygeom.ideal.counting.preimages import by_equations
 from polygeom.ideal.counting.task import Progress, Source, Task
 from polygeom.ideal.counting.theorems import known_degree
 from polygeom.network import Network, Power
+from polygeom.network.text.maps import map_formula
 
 if TYPE_CHECKING:
     from sympy.combinatorics import PermutationGroup
@@ -106,12 +109,14 @@ class Fibre(Answer):
 
     def __str__(self) -> str:
         bounds = f", at least {self.lower} proved" if not self.proved and self.lower > 1 else ""
-        value = "infinitely many weights" if self.infinite else "not found"
+        is_map = self.network.startswith("map(")
+        word, over = ("parameter", "point") if is_map else ("weight", "function, up to scalings and permutations")
+        value = f"infinitely many {word}s" if self.infinite else "not found"
         if self.value is not None:
-            value = f"{self.value} weight{'s' if self.value > 1 else ''} ({self.status}{bounds})"
+            value = f"{self.value} {word}{'s' if self.value > 1 else ''} ({self.status}{bounds})"
         elif self.infinite:
             value += f" ({self.status})"
-        lines = [f"{self.network}: {value} over a generic function, up to scalings and permutations"]
+        lines = [f"{self.network}: {value} over a generic {over}"]
         return "\n".join([*lines, *(f"  {e.route}: {e.reason}" for e in self.evidence)])
 
 
@@ -129,7 +134,8 @@ def fibre(
     ----------
     network:
         A network whose hidden features all meet a monomial activation: a perceptron, with or without biases, or a
-        convolutional network.
+        convolutional network. Or a map given by formulas: then all parameters over a generic point are counted, by
+        equations modulo two primes, which makes the number probable; nothing is divided out.
     method:
         ``"theorem"``, ``"monodromy"``, ``"all"``, or ``"auto"``: monodromy where no theorem is known.
     timeout:
@@ -159,13 +165,25 @@ def fibre(
     task = Task.of(network, "fibre", "", rng, timeout, None, progress)
     result = task.variety.dimension_result
     about: dict[str, Any] = {"network": task.network.text, "seed": task.seed}
-    free = task.network.parameter_count - task.network.gauge
+    formula = map_formula(task.network)
+    if formula is not None and method not in ("auto", "all"):
+        raise PolygeomError(f"method must be 'auto' for a map, whose fibres are counted by equations, got {method!r}")
+    free = task.network.parameter_count - (0 if formula is not None else task.network.gauge)
     if result.dimension < free:
-        status = PROVED if result.identifiable is False else "probable"
-        reason = f"dimension {result.dimension}, and {free} weights up to symmetries"
+        status = (
+            PROVED if (result.upper < free if formula is not None else result.identifiable is False) else "probable"
+        )
+        counted = "parameters" if formula is not None else "weights up to symmetries"
+        reason = f"dimension {result.dimension}, and {free} {counted}"
         evidence = (Evidence("dimension", None, None, None, True, reason),)
         return Fibre(**about, value=None, infinite=True, lower=1, upper=None, status=status, functions=None,
                      generators=(), evidence=evidence)  # fmt: skip
+    if formula is not None:
+        left = task.left()
+        one = by_equations(formula, task.seed, None if left is None else time.monotonic() + left)
+        return Fibre(**about, value=one.value, infinite=False, lower=1, upper=None,
+                     status="unknown" if one.value is None else "probable", functions=None, generators=(),
+                     evidence=(one,))  # fmt: skip
     found: list[Evidence] = []
     if method != MONODROMY and (known := known_fibre(task.network)) is not None:
         value = known.value

@@ -2,14 +2,16 @@
 
 Let ``V`` be the span of the given polynomials in the space of all polynomials of degree at most ``D``, enlarged by the
 multiples ``x_i v`` of its elements of degree below ``D`` until nothing changes. If every monomial of degree ``D`` is
-then the leading monomial of an element of ``V``, the monomials that are not are a basis of the quotient ring: ``V``
-contains a border basis (Kehrein, Kreuzer, "Computing border bases", J. Pure Appl. Algebra 205, 2006). Their number is
-the number of solutions over the algebraic closure, counted with multiplicities. No Gröbner basis is needed, and all the
-work is elimination mod p.
+then the leading monomial of an element of ``V``, the monomials that are not span the quotient ring, and ``V`` says what
+the variables do to them. If these matrices commute, they are a basis: ``V`` contains a border basis (Mourrain, "A new
+criterion for normal form algorithms", AAECC 1999; Kehrein, Kreuzer, "Computing border bases", J. Pure Appl. Algebra
+205, 2006). Their number is the number of solutions over the algebraic closure, counted with multiplicities. No Gröbner
+basis is needed, and all the work is elimination mod p.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -144,7 +146,24 @@ class _Span:
         return self.field.subtract(rows, self.field.matmul(np.ascontiguousarray(rows[:, pivots]), by))
 
     def standard(self) -> int | None:
-        """Number of monomials that lead no element; None if one of them has the largest degree."""
+        """Number of monomials that lead no element; None if one of them has the largest degree, or if the products by
+        two variables, read off the span, depend on their order: then relations of higher degree are missing.
+        """
         if int((self.pivots < self.leading).sum()) < self.leading:
             return None
-        return len(self.monomials) - len(self.pivots)
+        basis = np.setdiff1d(np.arange(len(self.monomials)), self.pivots)
+        row = {k: n for n, k in enumerate(self.pivots.tolist())}
+        column = {k: n for n, k in enumerate(basis.tolist())}
+        products = []
+        for i in range(self.variables):
+            matrix = np.zeros((len(basis), len(basis)))
+            for n, k in enumerate(self.raised[i][basis - self.leading].tolist()):
+                if k in column:
+                    matrix[n, column[k]] = 1
+                else:
+                    matrix[n] = self.field.subtract(matrix[n], self.rows[row[k], basis])
+            products.append(matrix)
+        for a, b in itertools.combinations(products, 2):
+            if not np.array_equal(self.field.matmul(a, b), self.field.matmul(b, a)):
+                return None
+        return len(basis)

@@ -23,7 +23,7 @@ from torch import Tensor
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.tangent.functional import WeightFunction
-from polygeom.learning.tangent.recording import NotRecordable, Use, record
+from polygeom.learning.tangent.recording import NotRecordable, Record, Use, record
 
 OUTPUTS = ("full", "trace", "diagonal", "sum")
 _TOLERANCE = 1e-3
@@ -82,26 +82,52 @@ def layerwise(f: WeightFunction, combinations: Tensor | None = None) -> Features
     The returned function raises `NotRecordable` where the module has no layer-wise rule.
     """
 
-    def features(x: Tensor) -> list[Factor]:
-        seen = record(f, x)
-        back = _derivatives(seen.outputs, seen.uses, combinations)
-        pairs = list(zip(seen.uses, back, strict=True))
-        factors = []
-        for name, weight in seen.weights.items():
-            own = [(use, b) for use, b in pairs if use.weight is weight]
-            derived = [(use, b) for use, b in pairs if use.weight is not weight]
-            factors += _factor(name, weight, own, derived)
-        return factors
-
-    return features
+    return lambda x: _factors(record(f, x), combinations)
 
 
-def working_memory(f: WeightFunction, x: Tensor, outputs: int) -> int:
-    """Bytes that `layerwise` takes for one point on its way: all values, and derivatives of so many outputs by them."""
-    seen = record(f, x[:1])
-    windows = max((_nbytes(use.read()) for use in seen.uses if use.read is not None), default=0)
-    distinct = {id(use.outputs): use.outputs for use in seen.uses}
-    return seen.nbytes + windows + (2 * outputs + 1) * sum(_nbytes(value) for value in distinct.values())
+def _factors(seen: Record, combinations: Tensor | None) -> list[Factor]:
+    back = _derivatives(seen.outputs, seen.uses, combinations)
+    pairs = list(zip(seen.uses, back, strict=True))
+    factors = []
+    for name, weight in seen.weights.items():
+        own = [(use, b) for use, b in pairs if use.weight is weight]
+        derived = [(use, b) for use, b in pairs if use.weight is not weight]
+        factors += _factor(name, weight, own, derived)
+    return factors
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What differentiating one combination of the outputs at ``points`` points layer by layer has shown.
+
+    Attributes
+    ----------
+    points, outputs:
+        How many points, and the number of outputs ``C``.
+    factors:
+        The derivatives of the combination.
+    seen:
+        The evaluation.
+    """
+
+    points: int
+    outputs: int
+    factors: list[Factor]
+    seen: Record
+
+    def held(self, outputs: int) -> int:
+        """Bytes of the derivatives of so many outputs at one point."""
+        terms = [outer for factor in self.factors for outer in factor.terms]
+        back = sum(_nbytes(outer.back) for outer in terms)
+        inputs = sum(_nbytes(outer.inputs) for outer in terms if outer.inputs is not None)
+        return (back * outputs + inputs) // self.points
+
+    def working_memory(self, outputs: int) -> int:
+        """Bytes taken for one point on the way there: all values, and derivatives of so many outputs by them."""
+        uses = self.seen.uses
+        windows = max((_nbytes(use.read()) for use in uses if use.read is not None), default=0)
+        distinct = sum(_nbytes(value) for value in {id(use.outputs): use.outputs for use in uses}.values())
+        return -(-(self.seen.nbytes + windows + (2 * outputs + 1) * distinct) // self.points)
 
 
 def _nbytes(tensor: Tensor) -> int:
@@ -173,29 +199,31 @@ def _flat(values: Tensor, axes: int) -> Tensor:
     return values.reshape(*values.shape[:axes], -1)
 
 
-def has_layerwise_rule(f: WeightFunction, x: Tensor) -> bool:
-    """Whether recorded uses explain the derivatives of ``f``: tried on two points against automatic differentiation.
+def layerwise_trial(f: WeightFunction, x: Tensor) -> Trial | None:
+    """A trial on two points where recorded uses explain the derivatives of ``f``, None where they do not.
 
-    The trial also finds weights that act unseen (inside autograd functions) and points that influence each other.
+    It is compared with automatic differentiation, which also finds weights that act unseen (inside autograd functions)
+    and points that influence each other.
     """
     x = x[:2]
-    with torch.no_grad():
-        size = f(f.weights, x[:1]).shape[1]
-    mixture = torch.linspace(1.0, 2.0, size, dtype=torch.float64).to(next(iter(f.weights.values()))).unsqueeze(0)
     try:
-        factors = {factor.name: factor for factor in layerwise(f, mixture)(x)}
+        seen = record(f, x)
     except NotRecordable:
-        return False
+        return None
+    size = seen.outputs.shape[1]
+    mixture = torch.linspace(1.0, 2.0, size, dtype=torch.float64).to(next(iter(f.weights.values()))).unsqueeze(0)
+    found = _factors(seen, mixture)
+    factors = {factor.name: factor for factor in found}
     for number in range(len(x)):
         weights = {name: weight.detach().requires_grad_() for name, weight in f.weights.items()}
         value = (f(weights, x[number : number + 1]) @ mixture[0]).sum()
         wanted = torch.autograd.grad(value, list(weights.values()), allow_unused=True)
         for (name, weight), gradient in zip(weights.items(), wanted, strict=True):
             expected = torch.zeros_like(weight) if gradient is None else gradient
-            found = factors[name].jacobian()[number] if name in factors else torch.zeros_like(weight)
-            if (found.reshape(-1) - expected.reshape(-1)).norm() > _TOLERANCE * expected.norm():
-                return False
-    return True
+            own = factors[name].jacobian()[number] if name in factors else torch.zeros_like(weight)
+            if (own.reshape(-1) - expected.reshape(-1)).norm() > _TOLERANCE * expected.norm():
+                return None
+    return Trial(len(x), size, found, seen)
 
 
 def _derivatives(y: Tensor, uses: Sequence[Use], combinations: Tensor | None) -> list[Tensor]:

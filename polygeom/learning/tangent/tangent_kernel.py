@@ -29,10 +29,9 @@ from polygeom.learning.tangent.layerwise import (
     generic,
     gram,
     gram_diagonal,
-    has_layerwise_rule,
     layerwise,
+    layerwise_trial,
     single,
-    working_memory,
 )
 
 METHODS = ("auto", "layerwise", "pointwise", "single")
@@ -300,19 +299,20 @@ def _features(
 ) -> tuple[Features, int, int]:
     """The way to derivatives, the bytes it takes for one point, and the number of outputs."""
     choice("method", method, METHODS)
-    by_layers = method in ("auto", "layerwise") and has_layerwise_rule(f, x)
-    if method == "layerwise" and not by_layers:
+    trial = layerwise_trial(f, x) if method in ("auto", "layerwise") else None
+    if method == "layerwise" and trial is None:
         raise PolygeomError(
             'method must be "pointwise" for this module: some weight acts other than by dense maps, convolutions, '
             'sums or batch normalisations, or points influence each other; write method="auto"'
         )
-    rule = layerwise if by_layers else single if method == "single" else generic(f, x)
-    features = rule(f, combinations)
+    if trial is not None:
+        if not trial.factors:
+            raise PolygeomError("module must use at least one of its weights; its outputs do not depend on any")
+        size = trial.outputs if combinations is None else len(combinations)
+        return layerwise(f, combinations), _OVERHEAD * trial.held(size) + trial.working_memory(size), size
+    features = (single if method == "single" else generic(f, x))(f, combinations)
     first = features(x[:1])
-    if not first:
-        raise PolygeomError("module must use at least one of its weights; its outputs do not depend on any")
-    held, size = sum(factor.nbytes for factor in first), _outputs(first)
-    return features, _OVERHEAD * held + (working_memory(f, x, size) if by_layers else 0), size
+    return features, _OVERHEAD * sum(factor.nbytes for factor in first), _outputs(first)
 
 
 def _outputs(factors: list[Factor]) -> int:

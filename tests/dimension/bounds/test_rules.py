@@ -32,6 +32,7 @@ CASES = {
     "homogenised": ["[2,2,1] r=2 bias"],
     "completed square": ["[2,2,2] p=0,1,1 bias", "[1,2,2] p=1,1,1/2 bias", "[1,2,1,1] p=1,1,1/2;0,0,0,1 bias"],
     "monomials": ["x=input(2); x2=power(x,2); a=dense(x,1); b=dense(x2,1); s=sum(a,b); power(s,2)"],
+    "linear span": ["x=input(2,2); a=attention(x,1,1); b=attention(x,1,1); sum(a,b)"],
     "graph cut": [
         "[2,2,2,1] p=0,1,1",
         "[2,2,1] r=2 bias",

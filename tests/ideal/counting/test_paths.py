@@ -233,6 +233,10 @@ def test_multiplicities_count_and_contradictions_have_no_solution() -> None:
     assert quotient_dimension([{(3, 0): 1}, {(0, 2): 1, (1, 0): 5}], FIELD) == 6
     assert quotient_dimension([{(1, 1): 1, (0, 0): -1}, {(1, 0): 1}], FIELD) == 0
     assert quotient_dimension([{(1, 0): 1, (0, 0): 1}, {(1, 0): 1}], FIELD) == 0
+    # s^2 = 1, s t = 2, t^2 = 4: two points, though three monomials lead no combination of degree two
+    assert quotient_dimension([{(2, 0): 1, (0, 0): -1}, {(1, 1): 1, (0, 0): -2}, {(0, 2): 1, (0, 0): -4}], FIELD) == 2
+    # the same with t^2 = 5 is inconsistent
+    assert quotient_dimension([{(2, 0): 1, (0, 0): -1}, {(1, 1): 1, (0, 0): -2}, {(0, 2): 1, (0, 0): -5}], FIELD) == 0
 
 
 def test_infinitely_many_solutions_end_at_the_budget() -> None:

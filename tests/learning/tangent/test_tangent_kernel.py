@@ -15,7 +15,7 @@ from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
 from polygeom.learning.functions import core_matrix  # noqa: E402
 from polygeom.learning.tangent import tangent_kernel  # noqa: E402
 from polygeom.learning.tangent.functional import weight_function  # noqa: E402
-from polygeom.learning.tangent.layerwise import has_layerwise_rule  # noqa: E402
+from polygeom.learning.tangent.layerwise import layerwise_trial  # noqa: E402
 from polygeom.learning.tangent.recording import NotRecordable, record  # noqa: E402
 from polygeom.learning.tangent.tangent_kernel import as_matrix, empirical_ntk, jacobian, kernel_diagonal  # noqa: E402
 from polygeom.network import parse  # noqa: E402
@@ -55,7 +55,7 @@ def test_kernels_are_products_of_jacobians(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_the_layer_wise_rule_is_taken_where_it_holds(name: str) -> None:
     module, x = case(name)
-    assert has_layerwise_rule(weight_function(module), x) == (name in BY_LAYERS)
+    assert (layerwise_trial(weight_function(module), x) is not None) == (name in BY_LAYERS)
 
 
 @pytest.mark.parametrize("name", ["perceptron", "convolutions", "tied", "custom", "normalised"])
@@ -211,7 +211,7 @@ def test_only_fixed_statistics_have_a_rule() -> None:
 def test_modules_that_only_seem_dense_are_found_out(make) -> None:
     module = seeded(make)
     x = torch.randn(5, 3, dtype=torch.float64)
-    assert not has_layerwise_rule(weight_function(module), x)
+    assert layerwise_trial(weight_function(module), x) is None
     with pytest.raises(PolygeomError, match=r'method must be "pointwise"|must treat every point on its own'):
         empirical_ntk(module, x, method="layerwise")
 

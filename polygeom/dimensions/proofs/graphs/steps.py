@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from polygeom.dimensions.proofs.graphs.expansion import linear_span
 from polygeom.dimensions.proofs.graphs.parts import (
     Lines,
     absorbs,
@@ -222,6 +223,10 @@ def _monomials(program: Program, step: Step, budget: Budget) -> bool:
     return not (step.layer or step.parts) and step.value >= coefficients_that_vary(program, budget)
 
 
+def _linear_span(program: Program, step: Step, budget: Budget) -> bool:
+    return not (step.layer or step.parts) and step.value >= linear_span(program, budget)
+
+
 def _completed_square(program: Program, step: Step, _: Budget) -> bool:
     """Squares between biases, by an invertible change of the weights: scalings count, and the network homogenises."""
     lines = lines_of(program)
@@ -271,6 +276,7 @@ GRAPH_RULES: dict[str, Check] = {
     "graph surplus": _graph_surplus,
     "shifted square": _shifted_square,
     "monomials": _monomials,
+    "linear span": _linear_span,
     "completed square": _completed_square,
 }
 """The check of each rule."""

@@ -1,0 +1,112 @@
+"""The outputs of a program as polynomials in inputs and weights, expanded by FLINT, with derivatives along a field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.programs import Program, Step
+
+MOST_TERMS = 200_000
+"""Largest number of terms of one product, before like terms are collected."""
+
+
+class Expansion:
+    """Values of a program, entry by entry, as polynomials over the rationals; variables are inputs, then weights."""
+
+    def __init__(self, program: Program, budget: Budget) -> None:
+        import flint
+
+        names = [f"x{i}" for i in range(program.inputs)] + [f"w{k}" for k in range(program.weights)]
+        self._context = flint.fmpq_mpoly_ctx.get(names, flint.Ordering.lex)
+        self._rational, self._budget, self.program = flint.fmpq, budget, program
+        variables = list(self._context.gens())
+        self.inputs, self.weights = variables[: program.inputs], variables[program.inputs :]
+        self.zero = self._context.constant(0)
+
+    def constant(self, numerator: int, denominator: int = 1) -> Any:
+        """A constant."""
+        return self._context.constant(self._rational(numerator, denominator))
+
+    def times(self, a: Any, b: Any) -> Any:
+        """A product, if it is not too long."""
+        terms = float(len(a)) * len(b)
+        self._budget.step("the expansion of the outputs", 300 * terms if terms <= MOST_TERMS else float("inf"))
+        return a * b
+
+    def power(self, a: Any, exponent: int) -> Any:
+        """A power."""
+        out = self.constant(1)
+        for bit in bin(exponent)[2:]:
+            out = self.times(out, out)
+            if bit == "1":
+                out = self.times(out, a)
+        return out
+
+    def total(self, parts: Iterable[Any]) -> Any:
+        """A sum."""
+        out = self.zero
+        for part in parts:
+            out = out + part
+        return out
+
+    def outputs(self) -> list[Any]:
+        """The outputs."""
+        values: list[list[Any]] = [list(self.inputs)]
+        for step, shape in zip(self.program.steps, self.program.shapes[1:], strict=True):
+            values.append(_STEPS[step.word](self, step, shape, [values[i] for i in step.reads]))
+        return values[-1]
+
+    def polynomial(self, a: Any, step: Step) -> Any:
+        """An activation, by Horner's rule."""
+        out = self.zero
+        for c in reversed(step.data):
+            out = self.times(out, a) + self.constant(c.numerator, c.denominator)
+        return out
+
+    def linear(self, x: list[Any], step: Step) -> list[Any]:
+        """Rows of weights times the last axis."""
+        n = step.data.shape[1]
+        return [
+            self.total(self.times(self.weights[int(k)], x[place + j]) for j, k in enumerate(row) if k >= 0)
+            for place in range(0, len(x), n)
+            for row in step.data
+        ]
+
+    def matmul(self, x: list[Any], y: list[Any], step: Step, shape: tuple[int, ...]) -> list[Any]:
+        """A product of matrices."""
+        (s, u), t = shape, self.program.shapes[step.reads[0]][-1]
+        return [
+            self.total(self.times(x[i * t + j], y[j * u + k]) for j in range(t)) for i in range(s) for k in range(u)
+        ]
+
+
+_STEPS: dict[str, Callable[[Expansion, Step, tuple[int, ...], list[list[Any]]], list[Any]]] = {
+    "linear": lambda e, s, shape, v: e.linear(v[0], s),
+    "bias": lambda e, s, shape, v: [a + e.weights[int(s.data[i % shape[-1]])] for i, a in enumerate(v[0])],
+    "gather": lambda e, s, shape, v: [v[0][i] for i in s.data.ravel().tolist()],
+    "add": lambda e, s, shape, v: [a + b for a, b in zip(*v, strict=True)],
+    "multiply": lambda e, s, shape, v: [e.times(a, b) for a, b in zip(*v, strict=True)],
+    "matmul": lambda e, s, shape, v: e.matmul(v[0], v[1], s, shape),
+    "power": lambda e, s, shape, v: [e.power(a, s.data) for a in v[0]],
+    "polynomial": lambda e, s, shape, v: [e.polynomial(a, s) for a in v[0]],
+}
+
+
+def linear_span(program: Program, budget: Budget) -> int:
+    """How many coefficients of the outputs are linearly independent as polynomials in the weights, constants aside."""
+    import flint
+
+    n, columns, rows = program.inputs, dict[tuple[int, ...], int](), dict[tuple[int, tuple[int, ...]], dict[int, Any]]()
+    for number, output in enumerate(Expansion(program, budget).outputs()):
+        for exponents, c in output.to_dict().items():
+            if any(exponents[n:]):
+                column = columns.setdefault(tuple(exponents[n:]), len(columns))
+                rows.setdefault((number, tuple(exponents[:n])), {})[column] = c
+    budget.rank("the linear span of the coefficients", len(rows), max(1, len(columns)))
+    matrix = flint.fmpq_mat(max(1, len(rows)), max(1, len(columns)))
+    for i, row in enumerate(rows.values()):
+        for j, c in row.items():
+            matrix[i, j] = c
+    return int(matrix.rank())
