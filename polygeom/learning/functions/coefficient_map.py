@@ -30,6 +30,7 @@ from polygeom.engines.torch_coefficients import CoefficientEngine
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.learning import checks
+from polygeom.learning.named_weights import named
 from polygeom.network import Network
 from polygeom.network.ambient.degrees import TotalDegrees
 from polygeom.network.builder import as_network
@@ -123,7 +124,7 @@ def coefficients(network: Network | str, weights: Mapping[str, Tensor], *, syste
     """
     _check(system)
     network = _coordinates(network).network
-    return coefficients_at(network, checks.named(weights, network.parameters), system)
+    return coefficients_at(network, named(weights, network.parameters), system)
 
 
 def coefficients_at(network: Network, weights: Mapping[str, Tensor], system: str = "plain") -> Tensor:
@@ -154,7 +155,7 @@ def coefficient_jacobian(network: Network | str, weights: Mapping[str, Tensor], 
     _check(system)
     network = _coordinates(network).network
     names = list(network.parameters)
-    held = {name: value.detach() for name, value in checks.named(weights, network.parameters).items()}
+    held = {name: value.detach() for name, value in named(weights, network.parameters).items()}
 
     def flat(own: dict[str, Tensor]) -> Tensor:
         return coefficients_at(network, own, system).reshape(-1)

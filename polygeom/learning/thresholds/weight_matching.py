@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polygeom.errors import PolygeomError
-from polygeom.learning import checks
+from polygeom.learning.named_weights import named
 from polygeom.network import Network
 from polygeom.network.builder import as_network
 
@@ -49,7 +49,7 @@ def normalise_weights(network: Network | str, weights: Mapping[str, Tensor]) -> 
     {'W1': [[0.6000000238418579, 0.800000011920929]], 'W2': [[50.0]]}
     """
     names, degrees = _layers(network)
-    own = checks.named(weights, as_network(network).parameters)
+    own = named(weights, as_network(network).parameters)
     result = {name: value.detach().clone() for name, value in own.items()}
     for name, after, degree in zip(names, names[1:], degrees, strict=False):
         length = result[name].norm(dim=1)
