@@ -18,6 +18,9 @@ from polygeom.network import Network
 _LONGEST_TEXT = 300
 _LONGEST_SUBJECT = 60
 
+Field = tuple[tuple[int, int, int, tuple[int, ...]], ...]
+"""A polynomial vector field on the weights, as `polygeom.dimensions.bounds.fields` has it."""
+
 Case = tuple[Widths, Degrees]
 """A perceptron without biases: its widths and activation degrees."""
 
@@ -40,6 +43,8 @@ class Bound:
         Bounds of the smaller networks that the rule uses, in the order of its statement.
     network:
         The text of a part that is no plain perceptron; empty for perceptrons and for the network that is asked about.
+    fields:
+        Vector fields on the weights (`polygeom.dimensions.bounds.fields`), where the rule rests on some.
     """
 
     value: int
@@ -49,6 +54,7 @@ class Bound:
     layer: int = 0
     parts: tuple[Bound, ...] = ()
     network: str = ""
+    fields: tuple[Field, ...] = ()
 
     def __str__(self) -> str:
         """One line of at most a few hundred characters: ``rotations, from (4,5,3) ≤ 29 [Segre–Veronese]``."""
@@ -73,6 +79,9 @@ class Bound:
             "layer": self.layer,
             "parts": [part.as_dict() for part in self.parts],
             **({"network": self.network} if self.network else {}),
+            **(
+                {"fields": [[[*term[:3], list(term[3])] for term in one] for one in self.fields]} if self.fields else {}
+            ),
         }
 
 
@@ -93,6 +102,7 @@ def bound_from_dict(data: dict[str, Any]) -> Bound:
         int(data["layer"]),
         tuple(bound_from_dict(part) for part in data["parts"]),
         str(data.get("network", "")),
+        tuple(tuple((k, a, b, tuple(m)) for k, a, b, m in one) for one in data.get("fields", ())),
     )
 
 
@@ -102,6 +112,7 @@ class Instance(NamedTuple):
     constant: int
     parts: tuple[Case | Network, ...] = ()
     layer: int = 0
+    fields: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +142,8 @@ class Rule:
         Whether its one part has the same dimension, so that no other rule needs to be tried.
     costly:
         Whether it may take seconds; asked for where the others leave a gap.
+    last:
+        Whether it is asked about whole networks alone, where all the others leave a gap.
     hidden:
         The least and the largest number of hidden layers of perceptrons to which it may apply, so that others need not
         ask it.
@@ -151,6 +164,7 @@ class Rule:
     counts: bool = False
     equality: bool = False
     costly: bool = False
+    last: bool = False
     hidden: tuple[int, int] = (0, 10**9)
 
     def __post_init__(self) -> None:

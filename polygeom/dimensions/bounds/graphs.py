@@ -27,8 +27,8 @@ from polygeom.symmetry.mixings import FreeWeights, linear_groups, readers
 
 MOST_NODES = 40
 """Largest number of nodes of a network that is cut in all ways."""
-MOST_WEIGHTS = 600
-"""Largest number of weights of a part whose rank is asked for to see whether it is worth a search."""
+MOST_WEIGHTS = 1500
+"""Largest number of weights of a network whose parts are searched, and of a part whose rank is asked for before."""
 
 
 def plain_text(network: Network) -> str:

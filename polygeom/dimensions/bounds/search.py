@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 from polygeom.dimensions.bounds import rules as _rules  # noqa: F401 - fills the register
 from polygeom.dimensions.bounds.architecture import parameters_bound
 from polygeom.dimensions.bounds.bound import RULES, Bound, Case, Instance, Rule, rules_about
-from polygeom.dimensions.bounds.graphs import plain_text, rank_of
+from polygeom.dimensions.bounds.graphs import MOST_WEIGHTS, plain_text, rank_of
 from polygeom.dimensions.counts import Degrees, Widths
 from polygeom.network import Network, parse
 
@@ -36,7 +36,12 @@ def proved_bound(network: Network, *, thorough: bool = True) -> Bound:
 
 @lru_cache(maxsize=4096)
 def _proved_bound(network: Network, thorough: bool) -> Bound:
-    return network_bound(network, thorough=thorough)
+    best = network_bound(network, thorough=thorough)
+    for rule in RULES.values():
+        if thorough and rule.last and rule.networks is not None and 0 < rank_of(network) < best.value:
+            bounds = [_bound(rule.name, instance, True) for instance in rule.networks(network)]
+            best = min([best, *bounds], key=lambda bound: bound.value)
+    return best
 
 
 def upper_bound(widths: Widths, degrees: Degrees, *, thorough: bool = True) -> Bound:
@@ -55,7 +60,7 @@ def _upper_bound(widths: Widths, degrees: Degrees, thorough: bool) -> Bound:
     best: Bound | None = None
     place = (0, 0)
     bounds: tuple[Bound, ...]
-    for rule, (constant, parts, layer) in _instances(widths, degrees, thorough):
+    for rule, (constant, parts, layer, _) in _instances(widths, degrees, thorough):
         bounds, value = (), constant
         for w, r in _cases(parts):
             part = _upper_bound(w, r, thorough)
@@ -117,7 +122,7 @@ def check(bound: Bound) -> bool:
 def _claimed(bound: Bound) -> Instance:
     """The inequality that the top of the tree claims."""
     parts = tuple(parse(part.network) if part.network else (part.widths, part.degrees) for part in bound.parts)
-    return Instance(bound.value - sum(part.value for part in bound.parts), parts, bound.layer)
+    return Instance(bound.value - sum(part.value for part in bound.parts), parts, bound.layer, bound.fields)
 
 
 def network_bound(network: Network, *, thorough: bool = True) -> Bound:
@@ -132,7 +137,7 @@ def network_bound(network: Network, *, thorough: bool = True) -> Bound:
     6
     """
     best = min(network_bounds(network, thorough=False), key=lambda bound: bound.value)
-    if not thorough or best.value == (goal := rank_of(network)):
+    if not thorough or network.parameter_count > MOST_WEIGHTS or best.value == (goal := rank_of(network)):
         return best
     promising: list[tuple[int, int, int, str, Instance]] = []
     for name, instance in _costly(network):
@@ -151,21 +156,22 @@ def network_bounds(network: Network, *, thorough: bool = True) -> list[Bound]:
     return [
         _bound(rule.name, instance, thorough)
         for rule in RULES.values()
-        if rule.networks is not None and (thorough or not rule.costly)
+        if rule.networks is not None and (thorough or not rule.costly) and not rule.last
         for instance in rule.networks(network)
     ]
 
 
 def _costly(network: Network) -> Iterator[tuple[str, Instance]]:
     for rule in RULES.values():
-        if rule.networks is not None and rule.costly:
+        if rule.networks is not None and rule.costly and not rule.last:
             for instance in rule.networks(network):
                 yield rule.name, instance
 
 
 def _bound(rule: str, instance: Instance, thorough: bool) -> Bound:
     bounds = tuple(part_bound(part, thorough) for part in instance.parts)
-    return Bound(instance.constant + sum(part.value for part in bounds), rule, (), (), instance.layer, bounds)
+    value = instance.constant + sum(part.value for part in bounds)
+    return Bound(value, rule, (), (), instance.layer, bounds, "", instance.fields)
 
 
 def part_bound(part: Case | Network, thorough: bool) -> Bound:

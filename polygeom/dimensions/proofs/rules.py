@@ -31,6 +31,12 @@ MOST_PARTS = 64
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z –-]{0,40}\Z")]
 
 
+Coefficient = Annotated[int, Meta(ge=-(10**6), le=10**6)]
+Term = tuple[Natural, Coefficient, Annotated[int, Meta(ge=1, le=10**6)], Annotated[list[Natural], Meta(max_length=8)]]
+"""Number of a weight, numerator, denominator, numbers of the weights of a monomial."""
+Field = Annotated[list[Term], Meta(max_length=2000)]
+
+
 class Step(Record, frozen=True):
     """One step of a proof of an upper bound: what it bounds, by which rule, from which parts.
 
@@ -43,6 +49,7 @@ class Step(Record, frozen=True):
     degrees: Annotated[list[Positive], Meta(max_length=MOST_LAYERS)]
     layer: Natural
     parts: Annotated[list[Step], Meta(max_length=MOST_PARTS)]
+    fields: Annotated[list[Field], Meta(max_length=MOST_PARTS)] = []  # noqa: RUF012 - msgspec copies it
     network: Annotated[str, Meta(max_length=MOST_TEXT, pattern=r"^[ -~]*\Z")] = ""
 
     @property
@@ -72,7 +79,7 @@ def holds(step: Step, budget: Budget) -> bool:
 
 def _well_formed(step: Step) -> bool:
     length = len(step.widths)
-    return not step.network and length == len(step.degrees) + 2 and step.layer < max(1, length - 1)
+    return not step.network and not step.fields and length == len(step.degrees) + 2 and step.layer < max(1, length - 1)
 
 
 def _instance(step: Step, budget: Budget) -> bool:

@@ -12,9 +12,9 @@ Three systems of coordinates describe the same outputs ``F_1, …, F_m``; they d
     another name for each coordinate.
 
 Names consist of a letter, the number of the output, ``x`` and the exponents: ``c1x200`` is the coefficient of ``x_1^2``
-in the first output, for three variables; with a degree of ten or more, ``c1x10x0x0``. They are identifiers in Python,
-Macaulay2, Singular, Julia and Sage. Outputs and indices count from 1 in names and from 0 in Python. The coordinates of
-a map have the names that it gives them, or ``y1, y2, …``.
+in the first output, for three variables; with a degree of ten or more, ``c1x10x0x0``; with ten inputs or more, tensor
+names are ``t1x01x10``. They are identifiers in Python, Macaulay2, Singular, Julia and Sage. Outputs and indices count
+from 1 in names and from 0 in Python. The coordinates of a map have the names that it gives them, or ``y1, y2, …``.
 """
 
 from __future__ import annotations
@@ -134,9 +134,13 @@ class Coordinates:
         if formula is not None:
             return formula.names or tuple(f"y{i + 1}" for i in range(len(self.entries)))
         labels = {alpha: _indices(alpha) if system == "tensor" else alpha for alpha in self.monomials}
-        between = "x" if any(entry > 9 for label in labels.values() for entry in label) else ""
+        largest = max((entry for label in labels.values() for entry in label), default=0)
+        between, length = ("x", len(str(largest))) if largest > 9 else ("", 1)
         letter = {"plain": "c", "divided": "a", "tensor": "t"}[system]
-        texts = {alpha: between.join(map(str, label)) for alpha, label in labels.items()}
+        width = (
+            length if system == "tensor" else 1
+        )  # no name is the beginning of another: gfan reads the first that fits
+        texts = {alpha: between.join(f"{entry:0{width}}" for entry in label) for alpha, label in labels.items()}
         return tuple(f"{letter}{i + 1}x{texts[alpha]}" for i, alpha in self.entries)
 
     @cached_property

@@ -29,6 +29,7 @@ from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.tangent.tangent_kernel import jacobian
+from polygeom.learning.thresholds.conditions import typical_condition
 from polygeom.network import Network
 from polygeom.network.builder import as_network
 
@@ -42,6 +43,8 @@ _SURPLUS = 5
 _NOISE = 0.3
 _MOST_ENTRIES = 60_000_000
 _METHODS = ("jacobian", "gram")
+_TRUSTED = 1e-2
+"""Conditions vary by a factor of a hundred between draws: beyond it, a clear gap is out of reach for many of them."""
 
 
 class PrecisionWarning(UserWarning):
@@ -71,6 +74,11 @@ class NumericalRank:
     def gap(self) -> float:
         """``above / below``."""
         return self.above / self.below
+
+    @property
+    def condition(self) -> float:
+        """Largest singular value over the smallest that counts."""
+        return 1 / self.above
 
     @property
     def clear(self) -> bool:
@@ -123,6 +131,11 @@ class KernelRank:
     seed: int
     singular_values: np.ndarray
     spectrum: np.ndarray
+
+    @property
+    def condition(self) -> float:
+        """Largest singular value over the smallest that counts, after scaling rows and columns."""
+        return 1 / self.above
 
     def as_dict(self) -> dict[str, object]:
         """The scalar fields as plain data."""
@@ -222,6 +235,9 @@ def kernel_rank(
     rng:
         Seed of points, weights and dimension.
 
+    Before anything is computed, a `PrecisionWarning` says where the rank is not to be trusted: from the degree of the
+    outputs (`polygeom.learning.thresholds.conditions`), the method and the precision.
+
     Raises
     ------
     PolygeomError
@@ -235,7 +251,7 @@ def kernel_rank(
     9 15
     """
     network = as_network(network)
-    _warn(method, dtype)
+    _warn(network, method, dtype, kept=weights is None)
     _fits(network, 1 if points is None else points)
     exact = dimension(network, rng=rng)
     count = _enough_points(network, exact) if points is None else points
@@ -313,7 +329,7 @@ def _fits(network: Network, points: int) -> None:
         )
 
 
-def _warn(method: str, dtype: torch.dtype) -> None:
+def _warn(network: Network, method: str, dtype: torch.dtype, *, kept: bool) -> None:
     choice("method", method, _METHODS, "jacobian")
     if dtype not in (torch.float64, torch.float32):
         raise PolygeomError(f"dtype must be torch.float64 or torch.float32, got {dtype}; write torch.float64")
@@ -322,9 +338,15 @@ def _warn(method: str, dtype: torch.dtype) -> None:
         reasons.append("the kernel matrix has the squares of the Jacobian's singular values")
     if dtype == torch.float32:
         reasons.append(f"float32 resolves singular values only down to {torch.finfo(dtype).eps:.0e} of the largest")
+    advice = "use method='jacobian' and torch.float64"
+    condition = typical_condition(network, kept=kept)
+    if not reasons and condition * CLEAR_GAP * torch.finfo(dtype).eps > _TRUSTED:
+        at = "" if kept else " and weights that are not drawn here"
+        reasons.append(f"outputs of degree {network.degree:.6g}{at} have conditions of about {condition:.0e}")
+        advice = "ask polygeom.dimension or, at given weights, polygeom.dimensions.special.rank_at, which use no floats"
     if reasons:
         warnings.warn(
-            f"this rank is likely too small: {' and '.join(reasons)}; use method='jacobian' and torch.float64",
+            f"this rank is likely too small: {' and '.join(reasons)}; {advice}",
             PrecisionWarning,
             stacklevel=3,
         )

@@ -33,6 +33,10 @@ CASES = {
     "completed square": ["[2,2,2] p=0,1,1 bias", "[1,2,2] p=1,1,1/2 bias", "[1,2,1,1] p=1,1,1/2;0,0,0,1 bias"],
     "monomials": ["x=input(2); x2=power(x,2); a=dense(x,1); b=dense(x2,1); s=sum(a,b); power(s,2)"],
     "linear span": ["x=input(2,2); a=attention(x,1,1); b=attention(x,1,1); sum(a,b)"],
+    "vector fields": [
+        "[2,2,1] p=1,1,1",
+        "x=input(3); a=dense(x,1); b=power(a,2); c=dense(b,3); d=sum(x,c); dense(d,2)",
+    ],
     "graph cut": [
         "[2,2,2,1] p=0,1,1",
         "[2,2,1] r=2 bias",

@@ -35,6 +35,14 @@ def test_long_exponents_stay_readable() -> None:
     assert Coordinates("[2,1,1] r=12").names[:3] == ("c1x12x0", "c1x11x1", "c1x10x2")
 
 
+def test_no_tensor_name_is_the_beginning_of_another() -> None:
+    """gfan takes the first name that fits, and read t1x1x10 as t1x1x1 and a zero."""
+    for network in ("[10,1,1] r=2", "[3,1,2] r=2", "[11,1,1] r=1"):
+        names = Coordinates(network).names_in("tensor")
+        assert not any(a != b and b.startswith(a) for a in names for b in names)
+    assert "t1x01x10" in Coordinates("[10,1,1] r=2").names_in("tensor")
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_positions_are_those_of_entries(network: str) -> None:
     coordinates = Coordinates(network)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy
+from report.surprises.searches import weights_of_a_function
 from scipy.optimize import least_squares
 
 from polygeom import ed_degree, learning_degree
@@ -105,3 +106,8 @@ def test_aronhold() -> None:
 @pytest.mark.slow
 def test_eighty_three() -> None:
     assert ed_degree("[2,2,2] r=3", "generic", method="monodromy", timeout=600).lower == 83
+
+
+@pytest.mark.slow
+def test_eight_quartic_powers() -> None:
+    assert len(weights_of_a_function(inputs=4, power=4, neurons=8, outputs=1)) == 2

@@ -89,3 +89,10 @@ def test_singular_locus() -> None:
     assert height((np.outer(v, tangent(line, other)) + np.outer(w, cube(line))).ravel()) == 2  # tangents
     assert height(np.outer(v, tangent(line, other)).ravel()) == 2
     assert height(np.outer(v, cube(line)).ravel()) == 0
+
+
+@pytest.mark.slow
+def test_nine_quartics() -> None:
+    from polygeom import degree
+
+    assert degree("[3,3,3] r=2", method="monodromy", timeout=600).lower == 30

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy
+from report.surprises.searches import weights_of_a_function
 
 from polygeom import dimension, threshold
 from polygeom.dimensions.special import rank_at, special_weights
@@ -58,43 +59,7 @@ def test_bias_heals() -> None:
 
 
 def test_two_sets_of_weights() -> None:
-    """Gauss–Newton steps from random complex weights come to two sets of six lines for one function."""
-    alpha = np.array([(a, b, 3 - a - b) for a in range(4) for b in range(4 - a)])
-
-    def parts(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Three sums of six cubes, without the multinomials, and the derivative."""
-        outer = w[18:].reshape(3, 6)
-        powers = w[:18].reshape(6, 3, 1) ** np.arange(4)
-        factors = [powers[:, i][:, alpha[:, i]] for i in range(3)]
-        lower = [alpha[:, i] * powers[:, i][:, np.maximum(alpha[:, i] - 1, 0)] for i in range(3)]
-        cubes = factors[0] * factors[1] * factors[2]
-        slopes = [lower[i] * factors[(i + 1) % 3] * factors[(i + 2) % 3] for i in range(3)]
-        inner = np.einsum("ok,ikm->omki", outer, np.array(slopes)).reshape(30, 18)
-        return (outer @ cubes).ravel(), np.concatenate([inner, np.kron(np.eye(3), cubes.T)], axis=1)
-
-    generator = np.random.default_rng(1)
-    target = parts(np.array([1, 1j]) @ generator.standard_normal((2, 36)))[0]
-    found = set()
-    for _ in range(60):
-        w, damping = np.array([1, 1j]) @ generator.standard_normal((2, 36)), 1.0
-        value, slope = parts(w)
-        for _ in range(200):
-            error = np.linalg.norm(target - value)
-            adjoint = slope.conj().T
-            step = np.linalg.solve(adjoint @ slope + damping * np.eye(36), adjoint @ (target - value))
-            new = parts(w + step)
-            if np.linalg.norm(target - new[0]) < error:
-                (value, slope), w, damping = new, w + step, max(damping / 5, 1e-14)
-            else:
-                damping *= 4
-            if error < 1e-11 or damping > 1e9:
-                break
-        if np.linalg.norm(target - value) < 1e-9:
-            lines = w[:18].reshape(6, 3)
-            found.add(tuple(np.sort_complex((lines[:, 0] / lines[:, 2]).round(4))))
-        if len(found) > 1:
-            break
-    assert len(found) == 2
+    assert len(weights_of_a_function(inputs=3, power=3, neurons=6, outputs=3)) == 2
 
 
 def test_kan_rotations() -> None:
@@ -170,3 +135,44 @@ def test_dead_neurons_cost_nothing(text: str, rank: int) -> None:
             columns.append((h @ layers[-1].T).imag.ravel() / 1e-30)
     values = np.linalg.svd(np.array(columns), compute_uv=False)
     assert int((values > 1e-9 * values[0]).sum()) == rank
+
+
+def test_equal_neurons_lose_less() -> None:
+    """The tangent space written down: products of outgoing vectors with the directions of the lines."""
+    generator = np.random.default_rng(0)
+    line, shared = generator.standard_normal((2, 3))
+    out = generator.standard_normal((3, 3))
+
+    def rank(terms: list[tuple[np.ndarray, np.ndarray]]) -> int:
+        """Of pairs of an output vector and a symmetric matrix."""
+        return int(np.linalg.matrix_rank(np.array([np.kron(v, (m + m.T).ravel()) for v, m in terms]), tol=1e-9))
+
+    def own(v: np.ndarray, form: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        moves = [(v, np.outer(form, e)) for e in np.eye(3)]
+        return moves + [(e, np.outer(form, form)) for e in np.eye(3)]
+
+    assert rank(own(out[0], line) + own(out[1], shared)) == 10
+    assert rank(own(out[0], line) + own(out[1], shared) + own(out[2], shared)) == 12
+
+
+def test_half_are_defective() -> None:
+    from polygeom import load_atlas
+
+    atlas = load_atlas().sample(25, random_state=1)
+    again = [dimension(text, method="generic") for text in atlas.network]
+    assert [result.dimension for result in again] == atlas.dimension.tolist()
+    assert [result.expected_dimension for result in again] == atlas.expected_dimension.tolist()
+
+
+def test_minimal_filling() -> None:
+    widths = [2, 3, 4, 5, 4, 6, 4, 1]
+    assert dimension("[2,3,4,5,4,6,4,1] r=2", method="generic").filling
+    for k in range(1, 7):
+        smaller = [w - (i == k) for i, w in enumerate(widths)]
+        assert not dimension(f"[{','.join(map(str, smaller))}] r=2", method="generic").filling
+
+
+def test_two_million_weights() -> None:
+    for n in (3, 4, 5, 6):
+        assert exact_rank(f"[{n},{n},{n}] r=2") == 2 * n * n - n
+    assert 2 * 1000**2 - 1000 == 1_999_000

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import random
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
+from polygeom.dimensions.proofs.jacobians import rank
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.programs import Program, Step
+from polygeom.dimensions.proofs.rules import Field
+from polygeom.dimensions.proofs.symmetries import PRIME
 
 MOST_TERMS = 200_000
 """Largest number of terms of one product, before like terms are collected."""
@@ -92,6 +98,37 @@ _STEPS: dict[str, Callable[[Expansion, Step, tuple[int, ...], list[list[Any]]], 
     "power": lambda e, s, shape, v: [e.power(a, s.data) for a in v[0]],
     "polynomial": lambda e, s, shape, v: [e.polynomial(a, s) for a in v[0]],
 }
+
+
+def fields_rank(program: Program, fields: Sequence[Field], budget: Budget) -> int:
+    """The rank at chosen weights of vector fields along which no output changes; -1 if one of them changes some.
+
+    ``Σ_k v_k ∂F/∂w_k`` is expanded for every field v and every output F.
+    """
+    if any(max(k, *m, 0) >= program.weights for field in fields for k, _, _, m in field):
+        return -1
+    ring, n = Expansion(program, budget), program.inputs
+    for output in ring.outputs():
+        slopes = {k: output.derivative(n + k) for k in range(program.weights)}
+        for field in fields:
+            total = ring.zero
+            for k, a, b, m in field:
+                term = ring.constant(a, b)
+                for i in m:
+                    term = ring.times(term, ring.weights[i])
+                total = total + ring.times(term, slopes[k])
+            if len(total):
+                return -1
+    draw = random.Random(program.weights)
+    values = [draw.randrange(1, PRIME) for _ in range(program.weights)]
+    rows = np.zeros((len(fields), program.weights), dtype=np.int64)
+    for row, field in zip(rows, fields, strict=True):
+        for k, a, b, m in field:
+            value = a * pow(b, -1, PRIME) % PRIME
+            for i in m:
+                value = value * values[i] % PRIME
+            row[k] = (int(row[k]) + value) % PRIME
+    return rank(rows, PRIME)
 
 
 def linear_span(program: Program, budget: Budget) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polygeom.dimensions.proofs.graphs.expansion import linear_span
+from polygeom.dimensions.proofs.graphs.expansion import fields_rank, linear_span
 from polygeom.dimensions.proofs.graphs.parts import (
     Lines,
     absorbs,
@@ -227,6 +227,13 @@ def _linear_span(program: Program, step: Step, budget: Budget) -> bool:
     return not (step.layer or step.parts) and step.value >= linear_span(program, budget)
 
 
+def _vector_fields(program: Program, step: Step, budget: Budget) -> bool:
+    if step.layer or step.parts or not step.fields:
+        return False
+    found = fields_rank(program, step.fields, budget)
+    return found >= 0 and step.value >= program.weights - found
+
+
 def _completed_square(program: Program, step: Step, _: Budget) -> bool:
     """Squares between biases, by an invertible change of the weights: scalings count, and the network homogenises."""
     lines = lines_of(program)
@@ -277,6 +284,7 @@ GRAPH_RULES: dict[str, Check] = {
     "shifted square": _shifted_square,
     "monomials": _monomials,
     "linear span": _linear_span,
+    "vector fields": _vector_fields,
     "completed square": _completed_square,
 }
 """The check of each rule."""

@@ -14,7 +14,7 @@ from polygeom.dimensions.bounds.bound import Instance, Rule, register
 from polygeom.dimensions.bounds.graphs import below, monomials_of
 from polygeom.network import Bias, Dense, Network, Polynomial, Power
 from polygeom.network.nodes import Node
-from polygeom.symmetry.mixings import FreeWeights, readers
+from polygeom.symmetry.mixings import FreeWeights
 
 
 def _instances(network: Network) -> Iterator[Instance]:
@@ -28,7 +28,7 @@ def _instances(network: Network) -> Iterator[Instance]:
         return
     if not isinstance(layer, Polynomial) or len(layer.coefficients) != 3 or not layer.coefficients[1]:
         return
-    if v != last - 1 or readers(network)[v] != [last]:
+    if v != last - 1:  # otherwise something else reads the features, too
         return
     known = monomials_of(below(network, network.nodes[v].inputs[0])) if network.nodes[v].inputs[0] else (1, False)
     if known is not None and not known[1]:

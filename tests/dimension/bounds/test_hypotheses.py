@@ -1,0 +1,133 @@
+"""Where a hypothesis of a rule for parts fails, the rule is silent and the checker refuses what it would have said."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import convert
+
+from polygeom.dimensions.bounds import fields
+from polygeom.dimensions.bounds.bound import RULES, Bound
+from polygeom.dimensions.bounds.graphs import plain_text
+from polygeom.dimensions.bounds.search import part_bound
+from polygeom.dimensions.proofs.graphs.bounds import bound_holds
+from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.programs import read
+from polygeom.dimensions.proofs.rules import Step
+from polygeom.network import parse
+
+FIRST, LINEAR = "x=input(2); a=dense(x,2)", "[2,2]"
+SILENT = {
+    # rule, network, node, constant, parts that it would bound by
+    "a cut that is none": ("graph cut", f"{FIRST}; b=power(a,2); c=sum(b,x); dense(c,1)", 1, 0, [LINEAR, "[2,1]"]),
+    "weights on both sides": (
+        "graph cut", f"{FIRST}; b=power(a,2); dense(b,2,shares=a)", 1, -2,
+        [LINEAR, "x=input(2); b=power(x,2); dense(b,2)"],
+    ),
+    "mixing of powers": (
+        "graph cut", f"{FIRST}; b=power(a,2); c=dense(b,2); d=power(c,3); dense(d,1)", 2, -4,
+        [f"{FIRST}; power(a,2)", "[2,2,1] r=3"],
+    ),
+    "scalings without a torus": (
+        "graph cut", f"{FIRST}; b=polynomial(a,[1,1,0,1]); dense(b,1)", 1, -2,
+        [LINEAR, "x=input(2); b=polynomial(x,[1,1,0,1]); dense(b,1)"],
+    ),
+    "dependent features": (
+        "graph cut", "x=input(1); a=dense(x,2); b=polynomial(a,[1,1,1]); c=dense(b,3); d=dense(c,1); power(d,2)", 3, -9,
+        ["x=input(1); a=dense(x,2); b=polynomial(a,[1,1,1]); dense(b,3)", "x=input(3); d=dense(x,1); power(d,2)"],
+    ),
+    "a shift without a bias": (
+        "graph cut", "x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); d=dense(c,2); e=bias(d); power(e,2)", 3, -6,
+        [f"{FIRST}; b=power(a,2); dense(b,2)", "x=input(2); d=dense(x,2); e=bias(d); power(e,2)"],
+    ),
+    "a span of too many": ("graph span", f"{FIRST}; b=power(a,2); dense(b,1)", 2, -1, ["[2,1]"]),
+    "a span read by powers": (
+        "graph span", "x=input(2); a=dense(x,1); b=power(a,2); power(b,2)", 1, 1,
+        ["x=input(1); b=power(x,2); power(b,2)"],
+    ),
+    "a lift to fewer": ("graph lift", f"{FIRST}; b=power(a,2); dense(b,1)", 2, 0, ["[2,1]"]),
+    "features read twice": (
+        "graph surplus", "x=input(1); a=dense(x,2); b=power(a,2); c=dense(b,2); product(c,b)", 2, 0,
+        ["x=input(1); a=dense(x,1); b=power(a,2); c=dense(b,1); product(c,b)"],
+    ),
+    "no surplus": (
+        "graph surplus", f"{FIRST}; b=power(a,2); c=dense(b,1); power(c,2)", 2, 0,
+        ["x=input(2); a=dense(x,1); b=power(a,2); c=dense(b,1); power(c,2)"],
+    ),
+    "outputs of a tied matrix": (
+        "graph outputs", "x=input(2); a=dense(x,2); b=dense(a,2,shares=a); c=power(b,2); dense(c,3)", 0, 1,
+        ["x=input(2); a=dense(x,2); b=dense(a,2,shares=a); c=power(b,2); dense(c,2)"],
+    ),
+    "outputs whose matrix is tied": (
+        "graph outputs", "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=power(c,2); dense(d,3,shares=a)",
+        0, 2, ["x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); d=power(c,2); dense(d,2,shares=a)"],
+    ),
+    "a part that is read inside": ("cells", f"{FIRST}; b=power(a,2); c=dense(b,2); sum(c,a)", 0, 0, ["[2,2,2] r=2"]),
+    "tied parts": (
+        "cells", f"{FIRST}; b=power(a,2); c=dense(x,2,shares=a); d=power(c,3); sum(b,d)", 0, 0,
+        ["x=input(2); a=dense(x,2); power(a,2)", "x=input(2); a=dense(x,2); power(a,3)"],
+    ),
+    "tokens that meet": (
+        "one token at a time", "x=input(2,2); attention(x,1,2)", 0, 0,
+        ["x=input(1,2); attention(x,1,2)"],
+    ),
+    "a square without a linear term": (
+        "shifted square", "[2,2,1] p=1,0,1", 0, 0,
+        ["x=input(2); a=dense(x,2); b=bias(a); c=power(b,2); dense(c,1)"],
+    ),
+    "a square of constants": (
+        "shifted square", "x=input(1); a=dense(x,2); b=bias(a); c=polynomial(b,[1,1,1]); dense(c,1)", 0, 0,
+        ["x=input(1); a=dense(x,2); b=bias(a); c=bias(b); d=power(c,2); dense(d,1)"],
+    ),
+    "a square read twice": (
+        "shifted square", "x=input(1); a=polynomial(x,[1,1,1]); b=dense(a,1); c=product(a,b); dense(c,1)", 0, 0,
+        ["x=input(1); a=bias(x); b=power(a,2); dense(b,1)"],
+    ),
+}  # fmt: skip
+
+
+def forged(rule: str, layer: int, constant: int, parts: list[str]) -> Step:
+    bounds = tuple(part_bound(parse(part), True) for part in parts)
+    value = constant + sum(bound.value for bound in bounds)
+    return convert(Bound(max(0, value), rule, (), (), layer, bounds).as_dict(), Step)
+
+
+@pytest.mark.parametrize(("rule", "text", "layer", "constant", "parts"), SILENT.values(), ids=SILENT.keys())
+def test_a_rule_is_silent(rule: str, text: str, layer: int, constant: int, parts: list[str]) -> None:
+    network, wanted = parse(text), [parse(part) for part in parts]
+    for instance in RULES[rule].networks(network):
+        same = (instance.layer, list(instance.parts)) == (layer, wanted)
+        assert not (same and instance.constant <= constant), instance
+    assert not bound_holds(read(plain_text(network)), forged(rule, layer, constant, parts), Budget(60, 2**30))
+
+
+@pytest.mark.parametrize("rule", ["monomials", "linear span"])
+def test_expansions_are_not_believed(rule: str) -> None:
+    text = "x=input(2,2); a=attention(x,1,1); b=attention(x,1,1); sum(a,b)"
+    (instance,) = RULES[rule].networks(parse(text))
+    for value, holds in ((instance.constant, True), (instance.constant - 1, False)):
+        step = convert(Bound(value, rule, (), ()).as_dict(), Step)
+        assert bound_holds(read(plain_text(parse(text))), step, Budget(60, 2**30)) is holds
+
+
+def test_fields_are_not_believed() -> None:
+    network = parse("[2,2,1] p=1,1,1")
+    (instance,) = RULES["vector fields"].networks(network)
+    (field,) = instance.fields
+    program = read(plain_text(network))
+
+    def holds(value: int, *given: object) -> bool:
+        bound = Bound(value, "vector fields", (), (), fields=given)  # type: ignore[arg-type]
+        return bound_holds(program, convert(bound.as_dict(), Step), Budget(60, 2**30))
+
+    (k, a, b, m), *rest = field
+    assert instance.constant == 5
+    assert holds(5, field)
+    assert not holds(4, field)
+    assert not holds(4, field, field)
+    assert not holds(4, field, tuple((k, 2 * a, b, m) for k, a, b, m in field))
+    assert not holds(5, ((k, a + 1, b, m), *rest))
+    assert not holds(5, tuple(rest))
+    assert fields._proved(network, [field])
+    assert not fields._proved(network, [field, ((k, a + 1, b, m), *rest)])
+    assert not holds(5, ((99, a, b, m), *rest))
+    assert not holds(5)
