@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from polygeom.errors import PolygeomError
+
 if TYPE_CHECKING:
     import pandas
 
@@ -37,6 +39,26 @@ def print_rows(table: pandas.DataFrame, limit: int) -> None:
         click.echo("  ".join(cells).rstrip())
     if len(table) > len(shown):
         click.echo(f"… and {len(table) - len(shown)} more rows")
+
+
+def print_columns(table: pandas.DataFrame, columns: str, limit: int) -> None:
+    """Print some columns of the first ``limit`` rows, their names separated by commas.
+
+    Raises
+    ------
+    PolygeomError
+        For a name that is no column.
+    """
+    names = [name.strip() for name in columns.split(",") if name.strip()]
+    for name in names:
+        if name not in table.columns:
+            raise PolygeomError(f"--columns: {name!r:.60} is no column; write some of {', '.join(table.columns)}")
+    rows = [names, *([cell(row[name]) for name in names] for _, row in table.head(limit).iterrows())]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(names))]
+    for row in rows:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    if len(table) > limit:
+        click.echo(f"… and {len(table) - limit} more rows")
 
 
 def cell(value: object) -> str:

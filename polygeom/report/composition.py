@@ -21,6 +21,7 @@ from polygeom.report.algebra import (
     identifiability_section,
     network_section,
 )
+from polygeom.report.generalisation import generalisation_section
 from polygeom.report.page import Section
 from polygeom.report.surprises import surprises_section
 from polygeom.supervision.alarm import last_resort
@@ -120,16 +121,20 @@ def portrait(network: Network | str, *, training: bool | None = None, timeout: f
         "Does the function determine the weights?": lambda: identifiability_section(network),
         "Which equations?": lambda: equations_section(network, result, min(timeout / 4, deadline - time.monotonic())),
     }
-    if training or (training is None and installed and network.parameter_count <= MOST_TRAINED):
+    trained = training or (training is None and installed and network.parameter_count <= MOST_TRAINED)
+    if trained:
         from polygeom.report import experiments
 
         parts |= {
             "What can move?": lambda: experiments.kernel_section(network, result, rng),
             "What can be fitted?": lambda: experiments.interpolation_section(
-                network, result, rng, start + 0.6 * timeout
+                network, result, rng, start + 0.5 * timeout
             ),
-            "What is found?": lambda: experiments.recovery_section(network, result, rng, deadline),
+            "What is found?": lambda: experiments.recovery_section(network, result, rng, start + 0.8 * timeout),
         }
+    parts["How fast does it generalise?"] = lambda: generalisation_section(
+        network, result, rng, deadline if trained else None
+    )
     parts["Surprises"] = lambda: surprises_section(network)
     sections = [within(deadline, title, part) for title, part in parts.items()]
     return Portrait(network.text, tuple(section for section in sections if section), rng, time.monotonic() - start)

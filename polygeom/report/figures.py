@@ -169,9 +169,25 @@ def _mark(axes: Any, place: float, text: str, colour: str, line: int = 0) -> Non
     )
 
 
+def _generalisation(axes: Any, data: Mapping[str, Any]) -> None:
+    """Scaled errors with their deviations over the number of samples, and two horizontal lines."""
+    axes.errorbar(data["samples"], data["values"], data["errors"], fmt="o-", color=SECOND, markersize=4, linewidth=1.4)
+    axes.axhline(data["coefficient"], color=ACCENT, linewidth=1.2)
+    axes.axhline(data["regular"], color=QUIET, linewidth=1.2, linestyle="--")
+    for height, text, colour in (("coefficient", "λ", ACCENT), ("regular", "half the weights", QUIET)):
+        axes.annotate(
+            text, (data["samples"][-1], data[height]), (0, 4), textcoords="offset points", ha="right", color=colour
+        )
+    axes.set_xscale("log")
+    axes.set_ylim(0, 1.15 * max(data["regular"], *data["values"]))
+    axes.set_xlabel("samples n")
+    axes.set_ylabel("n × error")
+
+
 _DRAWINGS: Mapping[str, Callable[[Any, Mapping[str, Any]], None]] = {
     "network": _network,
     "sizes": _sizes,
     "spectrum": _spectrum,
     "threshold": _threshold,
+    "generalisation": _generalisation,
 }

@@ -42,6 +42,14 @@ def with_shape(table: pandas.DataFrame) -> pandas.DataFrame:
     return table.assign(**added)
 
 
+def with_coefficient(table: pandas.DataFrame) -> pandas.DataFrame:
+    """The table with ``learning_coefficient`` at generic weights: half the dimension (`polygeom.learning_coefficient`).
+
+    Missing where the dimension is, a lower bound where the dimension is one.
+    """
+    return table.assign(learning_coefficient=table["dimension"].astype("Float64") / 2)
+
+
 def _shape(widths: str, activation: str) -> tuple[int, int, int, bool, bool] | None:
     if not re.fullmatch(r"\[[0-9]+(, ?[0-9]+)*\]", widths):
         return None

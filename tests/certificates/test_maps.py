@@ -190,7 +190,12 @@ def test_a_cone_over_a_map_with_denominators_is_not_called_a_cone() -> None:
     assert line["claim"]["counts"] == {"1": 1}
     assert not line["grading"]["cone"]
     line["grading"].update(cone=True, weights=[[0], [0]], scalings=[[1, 0, 1, 1], [1, 0, 0, 0]])
-    assert refused(line)
+    line.update(kept=[0, 1], equations=[], completeness=None, degrees=[{"degree": 1, "spaces": [[[0], 2, 2]]}])
+    line["claim"].update(
+        counts={}, hilbert_function=[1, 2], complete_to=1, completeness=None, degree=None, h_vector=None
+    )
+    found = polygeom.verify(line)  # everything else fits: no linear equation would be there
+    assert found.checks[-1] == "FALSE: 1 scalings act with the weights listed"
 
 
 def test_derivatives_are_those_of_exact_fractions() -> None:

@@ -93,3 +93,10 @@ def test_what_is_no_atlas_is_refused(tmp_path: Path) -> None:
 
 def test_predecessors_have_one_neuron_less() -> None:
     assert list(predecessors((2, 3, 2, 1))) == [(2, 2, 2, 1), (2, 3, 1, 1)]
+
+
+def test_the_learning_coefficient_is_half_the_dimension_of_every_row(atlas: pandas.DataFrame) -> None:
+    row = atlas.set_index("network").loc["[3,2,1] r=2"]
+    assert float(row["learning_coefficient"]) == float(polygeom.learning_coefficient("[3,2,1] r=2").value or 0) == 2.5
+    assert (atlas["learning_coefficient"] * 2 == atlas["dimension"]).all()
+    assert (atlas["learning_coefficient"] <= atlas["parameters"] / 2).all()

@@ -17,6 +17,7 @@ SHOWN = ("network", "ambient_dimension", "expected_dimension", "dimension", "def
 
 @click.command()
 @click.option("--where", multiple=True, metavar="CONDITION", help='Keep rows with, for example, "defect > 0".')
+@click.option("--columns", metavar="NAME,…", help="Print these columns, such as network,learning_coefficient.")
 @click.option("--limit", default=20, show_default=True, help="Print at most this many of the rows kept.")
 @click.option("--out", metavar="FILE", help="With --rebuild: the file to write. Else: write the rows kept as CSV.")
 @click.option("--check", type=int, metavar="N", help="Compute N random rows again and compare.")
@@ -26,6 +27,7 @@ SHOWN = ("network", "ambient_dimension", "expected_dimension", "dimension", "def
 @click.option("--seed", default=0, show_default=True, help="Which rows --check draws.")
 def atlas(
     where: tuple[str, ...],
+    columns: str | None,
     limit: int,
     out: str | None,
     check: int | None,
@@ -43,6 +45,7 @@ def atlas(
       polygeom atlas --check 200
       polygeom atlas --rebuild --workers 2 --out atlas.csv.gz
     """
+    from polygeom.commands.printing import print_columns
     from polygeom.tables import select
     from polygeom.tables.atlas import load_atlas
 
@@ -55,11 +58,13 @@ def atlas(
         table = table[select(table, condition)]
     if html is not None:
         _explore(table, html)
-    if not where or html is not None:
+    if (not where and columns is None) or html is not None:
         click.echo(summary(table))
         return 0
     if out is not None:
         _save(table, out)
+    elif columns is not None:
+        print_columns(table, columns, limit)
     else:
         _print(table.head(limit))
     click.echo(summary(table))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from polygeom.commands.printing import overview, print_rows
+from polygeom.commands.printing import overview, print_columns, print_rows
 from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
@@ -22,9 +22,14 @@ if TYPE_CHECKING:
 @click.option("--sort", multiple=True, metavar="COLUMN", help="Sort by a column; -COLUMN for the largest first.")
 @click.option("--by", multiple=True, metavar="COLUMN", help="Count rows for every value of a column.")
 @click.option("--explain", "explained", is_flag=True, help="Add a column that says why a network is defective.")
+@click.option("--fibres", is_flag=True, help="Add a column: how many weights give the same function, as far as proved.")
 @click.option("--conjectures", is_flag=True, help="Say which conjectures of the literature the rows contradict.")
 @click.option("--limit", default=40, show_default=True, help="Print at most this many rows.")
-@click.option("--columns", metavar="OURS=THEIRS,…", help="Read any CSV: widths=architecture,degrees=exponent,…")
+@click.option(
+    "--columns",
+    metavar="NAME,… | OURS=THEIRS,…",
+    help="Print these columns, such as network,learning_coefficient; with = read any CSV.",
+)
 @click.option(
     "--recheck",
     is_flag=False,
@@ -43,6 +48,7 @@ def table(
     sort: tuple[str, ...],
     by: tuple[str, ...],
     explained: bool,
+    fibres: bool,
     conjectures: bool,
     limit: int,
     columns: str | None,
@@ -58,7 +64,7 @@ def table(
     CONDITION compares a column with a number, a word or another column:
       "defect > 0"   "proved = yes"   "status != ok"   "dimension < expected_dimension"
     Besides the columns of the table there are depth, degree, largest_width, non_increasing and unimodal,
-    computed from the widths of multilayer perceptrons.
+    computed from the widths of multilayer perceptrons, and learning_coefficient, half the dimension.
 
     \b
     Is every network with non-increasing widths of the expected dimension?
@@ -75,12 +81,13 @@ def table(
     The exit status is 1 if a --check has counterexamples, or --recheck finds a difference.
     """
     from polygeom.tables import read_any, select, with_explanation, with_shape, write_table
-    from polygeom.tables.conditions import sorted_by
+    from polygeom.tables.conditions import sorted_by, with_coefficient
     from polygeom.tables.foreign import read_columns
 
-    given = read_any(file, None if columns is None else read_columns(columns))
+    shown = columns if columns is not None and "=" not in columns else None
+    given = read_any(file, None if columns is None or shown is not None else read_columns(columns))
     written = list(given.columns)
-    rows = with_shape(given)
+    rows = with_coefficient(with_shape(given))
     for condition in where:
         rows = rows[select(rows, condition)]
     rows = sorted_by(rows, sort)
@@ -93,6 +100,11 @@ def table(
     if explained:
         rows = with_explanation(rows)
         written = [*(name for name in written if name != "explanation"), "explanation"]
+    if fibres:
+        from polygeom.tables.maps import with_fibres
+
+        rows = with_fibres(rows)
+        written = [*(name for name in written if name != "fibre"), "fibre"]
     if out is not None:
         write_table(rows[written], out)
     if conjectures:
@@ -102,7 +114,9 @@ def table(
         return _report(rows, check, limit)
     for column in by:
         _count(rows, column)
-    if not by:
+    if shown is not None:
+        print_columns(rows, shown, limit)
+    elif not by:
         print_rows(rows, limit)
     click.echo(overview(rows))
     return 0

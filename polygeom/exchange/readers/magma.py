@@ -102,10 +102,5 @@ class Magma(Reader):
             return 0
         if scanner.here.text in ("GF", "FiniteField"):
             scanner.read()
-            scanner.expects("(")
-            characteristic = scanner.number()
-            if not scanner.accepts(")"):
-                scanner.accepts(",")
-                scanner.refuse(f"{scanner.shown()} in GF(…): an extension field", "use a prime field")
-            return self.field_of(characteristic)
+            return self.prime_field()
         return self.not_a_field()

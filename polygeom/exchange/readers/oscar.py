@@ -129,10 +129,5 @@ class Oscar(Reader):
             scanner.accepts("(", ")")
             return 0
         if scanner.accepts("GF"):
-            scanner.expects("(")
-            characteristic = scanner.number()
-            if not scanner.accepts(")"):
-                scanner.accepts(",")
-                scanner.refuse(f"{scanner.shown()} in GF(…): an extension field", "use a prime field")
-            return self.field_of(characteristic)
+            return self.prime_field()
         return self.not_a_field()

@@ -110,6 +110,16 @@ class Reader(ABC):
             )
         return characteristic
 
+    def prime_field(self) -> int:
+        """The ``(p)`` after the name of a finite field; extensions are refused."""
+        scanner = self.scanner
+        scanner.expects("(")
+        characteristic = scanner.number()
+        if not scanner.accepts(")"):
+            scanner.accepts(",")
+            scanner.refuse(f"{scanner.shown()} in GF(…): an extension field", "use a prime field")
+        return self.field_of(characteristic)
+
     def not_a_field(self) -> NoReturn:
         """Refuse the coefficients that come next."""
         self.scanner.refuse(

@@ -161,12 +161,7 @@ class Sage(Reader):
             return 0
         if scanner.sees("GF") or scanner.sees("FiniteField"):
             scanner.read()
-            scanner.expects("(")
-            characteristic = scanner.number()
-            if not scanner.accepts(")"):
-                scanner.accepts(",")
-                scanner.refuse(f"{scanner.shown()} in GF(…): an extension field", "use a prime field")
-            return self.field_of(characteristic)
+            return self.prime_field()
         return self.not_a_field()
 
     def _printed(self) -> None:

@@ -82,10 +82,6 @@ class Spaces:
             self._lists[degree, dominant] = self.monomials(degree, dominant)
         return move[self._lists[degree, dominant]]
 
-    def forget(self) -> None:
-        """Drop the lists that `cached` made."""
-        self._lists.clear()
-
     def _move(self, weight: Weight) -> tuple[Weight, NDArray[np.int64]]:
         if weight not in self._moves:
             self._moves[weight] = self.grading.move(weight)

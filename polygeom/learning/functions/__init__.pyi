@@ -8,3 +8,4 @@ from .function_loss import descend as descend
 from .harmonics import harmonic_basis as harmonic_basis
 from .harmonics import tangent_spectrum as tangent_spectrum
 from .inverse_map import find_weights as find_weights
+from .posterior import estimate_learning_coefficient as estimate_learning_coefficient

@@ -77,8 +77,9 @@ def load_atlas(path: str | os.PathLike[str] | None = None) -> pandas.DataFrame:
 
     Returns
     -------
-    A frame with the columns ``network`` and `COLUMNS`. All multilayer perceptrons with widths up to ``BOX[depth]`` and
-    activation degrees `DEGREES`.
+    A frame with the columns ``network``, `COLUMNS`, and ``learning_coefficient`` at generic weights, which is half the
+    dimension (`polygeom.learning_coefficient`) and takes no place in the file. All
+    multilayer perceptrons with widths up to ``BOX[depth]`` and activation degrees `DEGREES`.
 
     Raises
     ------
@@ -96,6 +97,8 @@ def load_atlas(path: str | os.PathLike[str] | None = None) -> pandas.DataFrame:
     """
     import pandas as pd
 
+    from polygeom.tables.conditions import with_coefficient
+
     source = FILE if path is None else Path(path)
     data = read_file(source, "atlas", most=_MOST)
     try:
@@ -108,4 +111,4 @@ def load_atlas(path: str | os.PathLike[str] | None = None) -> pandas.DataFrame:
     if tuple(table.columns) != NAMES:
         raise PolygeomError(f"atlas: {source} has other columns than an atlas; write it with polygeom atlas --rebuild")
     table.insert(0, "network", table["widths"] + " r=" + table["activation"].astype("string"))
-    return table
+    return with_coefficient(table)

@@ -1,0 +1,256 @@
+r"""Learning coefficients by sampling: many tempered chains side by side, for any torch module.
+
+With ``K(w) = L(w) - L(w_0)`` and a Gaussian prior around ``w_0``, the mean of ``b K`` under the density
+``exp(-b K(w)) φ(w)`` is ``-b ∂ log Z / ∂ b``, where ``Z(b) ≈ c b^{-λ} (log b)^{m-1}`` (Watanabe 2009). So
+
+.. math::  b\,\mathrm{E}_b[K] = λ - \frac{m-1}{\log b} + \dots
+
+A ladder of inverse temperatures ``b`` is sampled at once (`polygeom.learning.functions.sampling`); the values at its
+colder half are fitted by this formula. Hamiltonian Monte Carlo and the Metropolis-adjusted Langevin algorithm are exact
+up to the error they state; stochastic gradient Langevin dynamics is biased by its step, as everywhere.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from polygeom.checks import seed
+from polygeom.engines.torch_module import NetworkModule
+from polygeom.errors import PolygeomError
+from polygeom.learning.functions.sampling import Energy, SamplerSettings, effective_samples, sample_energies, split_rhat
+from polygeom.network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class CoefficientEstimate:
+    """A sampled learning coefficient.
+
+    Attributes
+    ----------
+    value, error:
+        The fitted ``λ`` and its standard error over independent replicas.
+    slope, slope_error:
+        The fitted ``m - 1`` of the log-log correction; the given one, without error, if the multiplicity was.
+    betas, levels, level_errors:
+        The ladder ``b``, and ``b E[K]`` there with standard errors.
+    effective:
+        Effective number of samples of ``K`` at each ``b``, all chains together.
+    rhat:
+        Potential scale reduction of ``K`` at each ``b`` over split chains: 1 where they agree.
+    acceptance, swaps:
+        Shares of accepted moves and swaps at each ``b`` (the last one swaps with none).
+    sampler, chains, draws, seed:
+        How it was made.
+    seconds:
+        Wall time of warm-up and draws.
+    """
+
+    value: float
+    error: float
+    slope: float
+    slope_error: float
+    betas: np.ndarray
+    levels: np.ndarray
+    level_errors: np.ndarray
+    effective: np.ndarray
+    rhat: np.ndarray
+    acceptance: np.ndarray
+    swaps: np.ndarray
+    sampler: str
+    chains: int
+    draws: int
+    seed: int
+    seconds: float
+
+    @property
+    def converged(self) -> bool:
+        """Whether every level has R-hat below 1.1 and at least 100 effective samples."""
+        return bool((self.rhat < 1.1).all() and (self.effective >= 100).all())
+
+    def __str__(self) -> str:
+        return f"learning coefficient {self.value:.3f} ± {self.error:.3f} ({self.sampler}, {self.chains} chains)"
+
+
+def summarise(
+    trace: Tensor, acceptance: Tensor, swaps: Tensor, settings: SamplerSettings, *,
+    multiplicity: int | None, rng: int, elapsed: float,
+) -> CoefficientEstimate:  # fmt: skip
+    """The estimate from traces ``(draws, L, C)`` of one group."""
+    betas = np.array(list(settings.betas))
+    scaled = betas[None, :, None] * trace.numpy()
+    means = scaled.mean(axis=0)
+    cold = slice(len(betas) // 2, None) if len(betas) > 3 else slice(None)
+    inverse, values = 1 / np.log(betas[cold]), means[cold]
+    root = math.sqrt(settings.chains)
+    if multiplicity is None:
+        design = np.stack([np.ones_like(inverse), -inverse], axis=1)
+        fits = np.linalg.lstsq(design, values, rcond=None)[0]
+    else:
+        corrected = (values + (multiplicity - 1) * inverse[:, None]).mean(axis=0)
+        fits = np.stack([corrected, np.full_like(corrected, multiplicity - 1.0)])
+    centre, deviation = fits.mean(axis=1), fits.std(axis=1, ddof=1) / root
+    return CoefficientEstimate(
+        value=float(centre[0]),
+        error=float(deviation[0]),
+        slope=float(centre[1]),
+        slope_error=float(deviation[1]),
+        betas=betas,
+        levels=means.mean(axis=1),
+        level_errors=means.std(axis=1, ddof=1) / root,
+        effective=np.array([effective_samples(scaled[:, k]) for k in range(len(betas))]),
+        rhat=np.array([split_rhat(scaled[:, k]) for k in range(len(betas))]),
+        acceptance=acceptance.numpy(),
+        swaps=swaps.numpy(),
+        sampler=settings.sampler,
+        chains=settings.chains,
+        draws=settings.draws,
+        seed=rng,
+        seconds=elapsed,
+    )
+
+
+def module_energy(
+    module: nn.Module, inputs: Tensor, targets: Tensor | None, loss: Callable[[Tensor, Tensor], Tensor] | None
+) -> tuple[Energy, Callable[[Tensor], Energy], Tensor]:
+    """``K`` of a module at weights ``(B, P)``, the same on chosen samples, and its present weights ``(P,)``."""
+    double = copy.deepcopy(module).double()
+    if isinstance(double, NetworkModule) and double.network.widths is not None and targets is None and loss is None:
+        return _of_perceptron(double, inputs.double())
+    names = [name for name, p in double.named_parameters() if p.requires_grad]
+    parts = [double.get_parameter(name).detach() for name in names]
+    if not parts:
+        raise PolygeomError("module must have weights that are trained; write a module with parameters")
+    sizes, shapes = [p.numel() for p in parts], [p.shape for p in parts]
+    x = inputs.double()
+    with torch.no_grad():
+        y = double(x) if targets is None else targets.double() if targets.is_floating_point() else targets
+    measure = _half_square if loss is None else loss
+
+    def one(flat: Tensor, rows: Tensor | None = None) -> Tensor:
+        pieces = (piece.reshape(s) for piece, s in zip(torch.split(flat, sizes), shapes, strict=True))
+        weights = dict(zip(names, pieces, strict=True))
+        some, wanted = (x, y) if rows is None else (x[rows], y[rows])
+        return measure(torch.func.functional_call(double, weights, (some,)), wanted)
+
+    centre = torch.cat([p.flatten() for p in parts])
+    with torch.no_grad():
+        base = one(centre)
+
+    def chosen(rows: Tensor | None) -> Energy:
+        level = base if rows is None else one(centre, rows).detach()
+        return lambda weights: torch.func.vmap(lambda flat: one(flat, rows))(weights) - level
+
+    return chosen(None), chosen, centre
+
+
+def _of_perceptron(module: NetworkModule, x: Tensor) -> tuple[Energy, Callable[[Tensor], Energy], Tensor]:
+    """`module_energy` for a perceptron and its own outputs, several times faster."""
+    centre = torch.cat([p.detach().flatten() for p in module.parameters()])
+
+    def chosen(rows: Tensor | None) -> Energy:
+        return perceptron_energy(module.network, centre[None], x if rows is None else x[rows])
+
+    return chosen(None), chosen, centre
+
+
+def perceptron_outputs(network: Network, weights: Tensor, x: Tensor) -> Tensor:
+    """Outputs ``(B, c, N)`` of a perceptron at weights ``(B, P)`` and points ``(N, d_0)`` or ``(B, N, d_0)``."""
+    shapes, degrees = list(network.parameters.values()), (*(network.activation_degrees or ()), 1)
+    value = x.transpose(-1, -2).expand(len(weights), -1, -1)
+    pieces = torch.split(weights, [math.prod(shape) for shape in shapes], dim=1)
+    for piece, shape, degree in zip(pieces, shapes, degrees, strict=True):
+        value = torch.bmm(piece.reshape(-1, *shape), value)
+        value = value * value if degree == 2 else value**degree if degree > 1 else value
+    return value
+
+
+def perceptron_energy(network: Network, centres: Tensor, x: Tensor) -> Energy:
+    """Half the mean squared difference of a perceptron to itself at centres, ``(G · n, P)`` → ``(G · n,)``.
+
+    Parameters
+    ----------
+    network:
+        With ``network.widths``.
+    centres:
+        ``(G, P)``; weights are given in ``G`` equal groups, in order.
+    x:
+        Inputs ``(N, d_0)``.
+    """
+    wanted = perceptron_outputs(network, centres, x).detach()
+
+    def energy(weights: Tensor) -> Tensor:
+        found = perceptron_outputs(network, weights, x).reshape(len(centres), -1, *wanted.shape[1:])
+        return (found - wanted[:, None]).square().sum(dim=(2, 3)).flatten() / (2 * len(x))
+
+    return energy
+
+
+def _half_square(outputs: Tensor, targets: Tensor) -> Tensor:
+    return (outputs - targets).square().flatten(start_dim=1).sum(dim=1).mean() / 2
+
+
+def estimate_learning_coefficient(
+    module: nn.Module,
+    inputs: Tensor,
+    targets: Tensor | None = None,
+    *,
+    loss: Callable[[Tensor, Tensor], Tensor] | None = None,
+    settings: SamplerSettings | None = None,
+    multiplicity: int | None = None,
+    rng: int | np.random.Generator = 0,
+) -> CoefficientEstimate:
+    """The learning coefficient of any torch module at its present weights, by sampling.
+
+    Parameters
+    ----------
+    module:
+        Any module; a copy of it is used, in float64, and the module stays as it is.
+    inputs, targets:
+        ``(N, …)``; the module's own outputs if ``targets`` is None, so that the loss is zero at its weights.
+    loss:
+        From outputs and targets to a mean over the samples; half the squared error if None.
+    settings:
+        Sampler, ladder, chains; `SamplerSettings` has the defaults.
+    multiplicity:
+        ``m``, where it is known (`polygeom.learning_coefficient` knows it); otherwise the log-log correction is fitted.
+    rng:
+        Seed.
+
+    Returns
+    -------
+    `CoefficientEstimate`. The prior is a Gaussian around the weights: what it reaches of more singular weights with the
+    same loss counts, so ``spread`` says how local the answer is.
+
+    Examples
+    --------
+    >>> from polygeom.network import parse
+    >>> module = parse("[1,1,1] r=1").to_torch(initialisation="zero")  # K = (a b)² / 2: λ = 1/2, m = 2
+    >>> few = SamplerSettings(chains=8, draws=200, warmup=50)
+    >>> found = estimate_learning_coefficient(module, torch.ones(1, 1), settings=few, multiplicity=2)
+    >>> abs(found.value - 0.5) < 0.1
+    True
+    """
+    settings = SamplerSettings() if settings is None else settings
+    number, started = seed(rng), time.perf_counter()
+    energy, chosen, centre = module_energy(module, inputs, targets, loss)
+    noisy: Energy | None = None
+    if settings.batch is not None and settings.batch < len(inputs):
+        size, source = settings.batch, torch.Generator().manual_seed(number + 1)
+
+        def drawn(weights: Tensor) -> Tensor:
+            return chosen(torch.randperm(len(inputs), generator=source)[:size])(weights)
+
+        noisy = drawn
+    trace, acceptance, swaps = sample_energies(energy, centre[None], settings, rng=number, noisy=noisy)
+    return summarise(
+        trace[:, 0], acceptance[0], swaps[0], settings,
+        multiplicity=multiplicity, rng=number, elapsed=time.perf_counter() - started,
+    )  # fmt: skip

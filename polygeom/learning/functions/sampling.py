@@ -1,0 +1,283 @@
+"""Tempered Markov chains, many at once: Hamiltonian Monte Carlo, adjusted Langevin, stochastic gradient Langevin.
+
+A replica is a ladder of inverse temperatures ``b``, one chain each, of densities ``exp(-b K(w)) φ(w)`` with a Gaussian
+``φ`` around a centre. All chains of all replicas around all centres are one batch. Neighbours on a ladder swap their
+weights, so that cold chains move as freely as warm ones. Steps are tuned level by level during the warm-up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from polygeom.checks import choice, integer
+from polygeom.errors import PolygeomError
+
+SAMPLERS = ("hmc", "mala", "sgld")
+LADDER = tuple(10.0 * 4.0**k for k in range(9))
+"""Inverse temperatures from 10 to 655,360."""
+_WANTED = {"hmc": 0.7, "mala": 0.55}
+_SGLD_SHARE = 0.3
+"""SGLD takes this share of the step at which the exact Langevin sampler accepts as it should."""
+
+_ANNEALED = 0.75
+"""The share of the warm-up in which chains cool from the prior, so that they start far apart."""
+
+Energy = Callable[[Tensor], Tensor]
+"""From weights ``(B, P)`` to ``K``, shape ``(B,)``."""
+
+
+@dataclass(frozen=True)
+class SamplerSettings:
+    """How chains move.
+
+    Parameters
+    ----------
+    sampler:
+        One of `SAMPLERS`.
+    betas:
+        The ladder, increasing, each above 1.
+    chains:
+        Independent replicas of the whole ladder.
+    warmup, draws:
+        Moves in which steps are tuned, and moves that count.
+    leapfrog:
+        Largest number of leapfrog steps of one move of HMC; the number is drawn anew for each.
+    spread:
+        Standard deviation of the Gaussian prior around the centre.
+    batch:
+        For SGLD: samples in one gradient; all of them if None.
+    """
+
+    sampler: str = "hmc"
+    betas: Sequence[float] = LADDER
+    chains: int = 16
+    warmup: int = 150
+    draws: int = 400
+    leapfrog: int = 8
+    spread: float = 1.0
+    batch: int | None = None
+
+    def __post_init__(self) -> None:
+        choice("sampler", self.sampler, SAMPLERS, "hmc")
+        integer("chains", self.chains, 2)
+        integer("draws", self.draws, 4)
+        integer("warmup", self.warmup, 0)
+        integer("leapfrog", self.leapfrog)
+        ladder = list(self.betas)
+        if len(ladder) < 2 or ladder[0] <= 1 or sorted(set(ladder)) != ladder or not math.isfinite(ladder[-1]):
+            raise PolygeomError(f"betas must be at least two increasing numbers above 1, got {ladder}; leave it out")
+        if not 0 < self.spread < math.inf:
+            raise PolygeomError(f"spread must be a positive number, got {self.spread}; write spread=1.0")
+        if self.batch is not None:
+            integer("batch", self.batch)
+            if self.sampler != "sgld":
+                raise PolygeomError('batch has an effect on sampler="sgld" alone; leave it out')
+
+
+_Slopes = Callable[..., tuple[Tensor, Tensor]]
+"""From weights ``(G, L, C, P)``, and another energy if wanted, to energies ``(G, L, C)`` and slopes."""
+
+
+@dataclass(frozen=True)
+class _Prior:
+    """A Gaussian around ``centre``, ``(G, L, C, P)``, of ``precision`` ``(G, 1, 1)``."""
+
+    centre: Tensor
+    precision: Tensor
+
+    def energy(self, weights: Tensor) -> Tensor:
+        """Minus the logarithm of its density up to a constant."""
+        return self.precision / 2 * (weights - self.centre).square().sum(-1)
+
+    def slope(self, weights: Tensor) -> Tensor:
+        """The gradient of that."""
+        return self.precision[..., None] * (weights - self.centre)
+
+
+@dataclass
+class _Chains:
+    """The state of all chains: weights ``(G, L, C, P)``, energies and slopes, and running counts."""
+
+    weights: Tensor
+    energy: Tensor
+    slope: Tensor
+    steps: Tensor
+    accepted: Tensor
+    swapped: Tensor
+    trace: list[Tensor] = field(default_factory=list)
+
+
+def sample_energies(
+    energy: Energy,
+    centres: Tensor,
+    settings: SamplerSettings,
+    *,
+    rng: int = 0,
+    noisy: Energy | None = None,
+    spreads: Tensor | None = None,
+    observe: Callable[[Tensor], None] | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Traces of ``K`` along chains around several centres at once.
+
+    Parameters
+    ----------
+    energy:
+        ``K`` at weights ``(G · L · C, P)``: groups, levels, chains, in this order.
+    centres:
+        ``(G, P)``, where the prior of each group sits; chains start there at high temperature and are cooled.
+    settings:
+        See `SamplerSettings`.
+    rng:
+        Seed.
+    noisy:
+        For SGLD: an estimate of ``K`` from a minibatch, whose slope is used; ``energy`` if None.
+    spreads:
+        ``(G,)``: standard deviations of the priors, in place of that of the settings.
+    observe:
+        Called with the weights ``(G, L, C, P)`` after every move that counts.
+
+    Returns
+    -------
+    ``K`` of shape ``(draws, G, L, C)``, and shares of accepted moves and swaps, ``(G, L)``.
+    """
+    generator = torch.Generator().manual_seed(rng)
+    groups, size = centres.shape
+    betas = torch.tensor(list(settings.betas), dtype=torch.float64)
+    shape = (groups, len(betas), settings.chains)
+    centre = centres[:, None, None, :].expand(*shape, size)
+    spread = torch.full((groups,), settings.spread, dtype=torch.float64) if spreads is None else spreads
+    prior = _Prior(centre, spread[:, None, None].square().reciprocal())
+    beta = betas[None, :, None].expand(shape)
+
+    def at(weights: Tensor, function: Energy = energy) -> tuple[Tensor, Tensor]:
+        flat = weights.reshape(-1, size).detach().requires_grad_()
+        value = function(flat)
+        (slope,) = torch.autograd.grad(value.sum(), flat)
+        return value.detach().reshape(shape), slope.reshape(weights.shape)
+
+    start = centre + 0.3 * spread[:, None, None, None] * _normal(centre.shape, generator)
+    value, slope = at(start)
+    zero = torch.zeros(groups, len(betas), dtype=torch.float64)
+    steps = 0.3 * spread[:, None].expand(groups, len(betas)).clone()
+    chains = _Chains(start, value, slope, steps, zero.clone(), zero.clone())
+    sgld = settings.sampler == "sgld"
+    for number in range(settings.warmup + settings.draws):
+        warm = number < settings.warmup
+        now = beta ** min(1.0, (number + 1) / max(_ANNEALED * settings.warmup, 1))
+        if number == settings.warmup:
+            chains.accepted.zero_()
+            chains.swapped.zero_()
+            if sgld:
+                chains.steps *= _SGLD_SHARE**0.5
+        if sgld and not warm:
+            _langevin(chains, at, now, prior, generator, noisy)
+        else:
+            share = _metropolis(chains, at, now, prior, settings, generator)
+            if warm:
+                wanted = _WANTED.get(settings.sampler, _WANTED["mala"])
+                chains.steps *= torch.exp((share - wanted) * 1.5 / (1 + number) ** 0.5)
+        _swap(chains, now, number, generator)
+        if not warm:
+            chains.trace.append(chains.energy.clone())
+            if observe is not None:
+                observe(chains.weights)
+    moves = max(settings.draws, 1)
+    return torch.stack(chains.trace), chains.accepted / moves, chains.swapped * 2 / moves
+
+
+def _normal(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    return torch.randn(tuple(shape), generator=generator, dtype=torch.float64)
+
+
+def _metropolis(
+    chains: _Chains, at: _Slopes, beta: Tensor, prior: _Prior, settings: SamplerSettings, generator: torch.Generator
+) -> Tensor:
+    """One move of every chain by leapfrog steps (one of them: MALA); returns the mean acceptance ``(G, L)``."""
+    count = 1 if settings.sampler != "hmc" else int(torch.randint(1, settings.leapfrog + 1, (), generator=generator))
+    step = (
+        chains.steps[:, :, None]
+        * beta.rsqrt()
+        * (0.8 + 0.4 * torch.rand(beta.shape, generator=generator, dtype=torch.float64))
+    )
+    momentum = _normal(chains.weights.shape, generator)
+    before = beta * chains.energy + prior.energy(chains.weights) + momentum.square().sum(-1) / 2
+    weights, value, slope, e = chains.weights, chains.energy, chains.slope, step[..., None]
+    for _ in range(count):
+        momentum = momentum - e / 2 * (beta[..., None] * slope + prior.slope(weights))
+        weights = weights + e * momentum
+        value, slope = at(weights)
+        momentum = momentum - e / 2 * (beta[..., None] * slope + prior.slope(weights))
+    after = beta * value + prior.energy(weights) + momentum.square().sum(-1) / 2
+    chance = torch.nan_to_num((before - after).clamp(max=0), nan=-math.inf).exp()
+    taken = torch.rand(beta.shape, generator=generator, dtype=torch.float64) < chance
+    chains.weights = torch.where(taken[..., None], weights, chains.weights)
+    chains.slope = torch.where(taken[..., None], slope, chains.slope)
+    chains.energy = torch.where(taken, value, chains.energy)
+    share = chance.mean(-1)
+    chains.accepted += share
+    return share
+
+
+def _langevin(
+    chains: _Chains, at: _Slopes, beta: Tensor, prior: _Prior, generator: torch.Generator, noisy: Energy | None
+) -> None:
+    """One step of SGLD, never refused."""
+    _, slope = (None, chains.slope) if noisy is None else at(chains.weights, noisy)
+    e = chains.steps[:, :, None, None] * beta[..., None].rsqrt()
+    drift = beta[..., None] * slope + prior.slope(chains.weights)
+    chains.weights = chains.weights - e.square() / 2 * drift + e * _normal(chains.weights.shape, generator)
+    chains.energy, chains.slope = at(chains.weights)
+    chains.accepted += 1
+
+
+def _swap(chains: _Chains, beta: Tensor, number: int, generator: torch.Generator) -> None:
+    """Neighbouring levels of each replica swap their weights with the chance that leaves their joint law as it is."""
+    first = number % 2
+    low = torch.arange(first, beta.shape[1] - 1, 2)
+    if not len(low):
+        return
+    gain = (beta[:, low + 1] - beta[:, low]) * (chains.energy[:, low + 1] - chains.energy[:, low])
+    taken = torch.rand(gain.shape, generator=generator, dtype=torch.float64) < gain.clamp(max=0).exp()
+    chains.swapped[:, low] += taken.double().mean(-1)
+    order = torch.arange(beta.shape[1])[None, :, None].repeat(beta.shape[0], 1, beta.shape[2])
+    order[:, low] = torch.where(taken, order[:, low] + 1, order[:, low])
+    order[:, low + 1] = torch.where(taken, order[:, low + 1] - 1, order[:, low + 1])
+    chains.energy = chains.energy.gather(1, order)
+    wide = order[..., None].expand_as(chains.weights)
+    chains.weights, chains.slope = chains.weights.gather(1, wide), chains.slope.gather(1, wide)
+
+
+def effective_samples(trace: np.ndarray) -> float:
+    """Effective number of samples of chains ``(draws, chains)``: Geyer's initial positive sequence.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).normal(size=(1000, 4))
+    >>> 3000 < effective_samples(noise) < 5000
+    True
+    """
+    draws, chains = trace.shape
+    centred = trace - trace.mean()
+    spectrum = np.abs(np.fft.rfft(centred, 2 * draws, axis=0)) ** 2
+    covariance = np.fft.irfft(spectrum, axis=0)[:draws].mean(axis=1) / draws
+    if not covariance[0] > 0:
+        return float(draws * chains)
+    rho = covariance / covariance[0]
+    pairs = rho[: draws // 2 * 2].reshape(-1, 2).sum(axis=1)
+    negative = np.flatnonzero(pairs <= 0)
+    kept = np.minimum.accumulate(pairs[: negative[0] if len(negative) else len(pairs)])
+    return float(draws * chains / max(2 * kept.sum() - 1, 1e-3))
+
+
+def split_rhat(trace: np.ndarray) -> float:
+    """R-hat of chains ``(draws, chains)``, each cut in two halves (Gelman et al., *Bayesian Data Analysis*, 11.4)."""
+    half = len(trace) // 2
+    parts = np.concatenate([trace[:half], trace[half : 2 * half]], axis=1)
+    within, between = parts.var(axis=0, ddof=1).mean(), parts.mean(axis=0).var(ddof=1)
+    return float(math.sqrt((half - 1) / half + between / within)) if within > 0 else 1.0
