@@ -81,6 +81,13 @@ def verify(
     return outcome
 
 
+def verify_file(task: Mapping[str, Any]) -> dict[str, Any]:
+    """`verify` of the file of a task ``{"file", "timeout", "memory"}``, as plain data: for a process of its own."""
+    certificate = read_certificate(task["file"], memory=task["memory"])
+    found = verify(certificate, timeout=task["timeout"], memory=task["memory"])
+    return {"valid": found.valid, "checks": list(found.checks), "claim": found.claim}
+
+
 def read_certificate(path: str | Path, *, memory: int = MEMORY) -> dict[str, Any]:
     """The plain data of a certificate file.
 

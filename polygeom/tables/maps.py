@@ -115,3 +115,31 @@ def with_explanation(table: pandas.DataFrame) -> pandas.DataFrame:
     columns = (table[name].tolist() for name in ("network", "dimension", "expected_dimension"))
     cells = [cell(str(network), found, expected) for network, found, expected in zip(*columns, strict=True)]
     return table.assign(explanation=pandas.array(cells, dtype="string"))
+
+
+def with_fibres(table: pandas.DataFrame) -> pandas.DataFrame:
+    """The table with a column ``fibre``: what is proved about the number of weights over a generic function.
+
+    Weights are counted up to scalings and permutations of neurons, for the networks that `polygeom.fibre` counts on; of
+    others only ``finite`` and ``infinite`` are said. A number is a theorem (`polygeom.dimensions.fibres`); ``at least
+    2`` and ``finite`` are weaker; ``infinite`` means that the symmetries do not make up the whole fibre. The cell is
+    empty where nothing is proved. No rank is computed and nothing is solved.
+    """
+    from polygeom.dimensions.fibres import known_fibre
+    from polygeom.network import parse
+
+    need(table, "network", "identifiable", "proved")
+
+    def cell(network: str, identifiable: object, proved: object) -> str:
+        if pandas.isna(identifiable) or pandas.isna(proved):  # type: ignore[call-overload]
+            return ""
+        if not identifiable:
+            return "infinite" if proved else ""
+        known = known_fibre(parse(network))
+        if known is None:
+            return "finite"
+        return f"at least {known.lower}" if known.value is None else str(known.value)
+
+    columns = (table[name].tolist() for name in ("network", "identifiable", "proved"))
+    cells = [cell(str(network), one, proved) for network, one, proved in zip(*columns, strict=True)]
+    return table.assign(fibre=pandas.array(cells, dtype="string"))

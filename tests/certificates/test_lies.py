@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates.alterations import Data, listed, plain, polynomial, recount, times
+from certificates.alterations import Data, honest, listed, plain, polynomial, recount, times
 
 import polygeom
 from polygeom.cli import run
@@ -19,6 +19,8 @@ from polygeom.dimensions.frontier.search import frontier
 from polygeom.errors import BudgetError, CertificateError
 from polygeom.ideal import interpolate
 from polygeom.ideal.proofs.certificate import certify
+from polygeom.ideal.proofs.sections import InverseSystem
+from polygeom.supervision import Call
 
 
 @pytest.fixture(scope="module")
@@ -310,3 +312,35 @@ def test_one_door_takes_data_text_and_files(base: Data, list_of_one: Data, tmp_p
     for wrong in (None, 3, [base], {"kind": "ideal"}, {"kind": ["ideal"]}, {**base, "kind": "poem"}, "{", tmp_path):
         with pytest.raises(CertificateError):
             polygeom.verify(wrong)  # type: ignore[arg-type]
+
+
+def test_sections_by_points_must_leave_one_degree() -> None:
+    """Without them the degree is only known to be at most the length; with one part of an orbit left, as well."""
+    data = next(d for d in honest() if d["kind"] == "ideal" and (d["completeness"] or {}).get("argument") == "section")
+    data = copy.deepcopy(data)
+    assert polygeom.verify(data).valid
+    data["completeness"]["subspaces"] = data["completeness"]["subspaces"][:1]
+    assert refused(data)
+
+
+def test_sections_that_could_leave_two_degrees_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = next(d for d in honest() if d["kind"] == "ideal" and (d["completeness"] or {}).get("argument") == "section")
+    degree = data["claim"]["degree"]
+    monkeypatch.setattr(InverseSystem, "factor_degrees", lambda *_: [1, degree - 1])
+    assert not polygeom.verify(data).valid
+
+
+def test_a_check_that_does_not_notice_its_limit_is_ended(
+    base: Data, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the estimates say: here nothing is estimated, and the step does not end or asks for 4 GB."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tmp_path / "certificate.json"
+    path.write_text(json.dumps(base))
+    for name, text in (("hangs", "while True: pass"), ("grows", "x = bytearray(4 * 10**9)")):
+        (tmp_path / f"{name}.py").write_text(f"def verify_file(task):\n    {text}\n")
+        monkeypatch.setattr("polygeom.supervision.Call", lambda target, task, n=name: Call(f"{n}:verify_file", task))
+        start = time.monotonic()
+        assert run(["verify", str(path), "--timeout", "1", "--memory", "50MB"]) == 3
+        assert time.monotonic() - start < 12
+        assert "TOO LARGE FOR THE LIMIT" in capsys.readouterr().err

@@ -118,3 +118,16 @@ def test_images_of_problems_are_those_of_their_objects() -> None:
 def test_wrong_arguments_are_named(call, message: str) -> None:
     with pytest.raises(PolygeomError, match=message):
         call()
+
+
+def test_every_analogy_has_contexts_of_its_own() -> None:
+    """Of the 343 contexts each of the 560 analogies has its own 34."""
+    problems = vaec.analogies("scale", 3, rng=1)
+    seen = set()
+    for varying in range(4):
+        rows = problems.feature == varying
+        fixed = np.delete(problems.objects[rows][:, 0], varying, axis=1)
+        for terms in np.unique(problems.terms[rows], axis=0):
+            own = fixed[(problems.terms[rows] == terms).all(axis=1)]
+            seen.add((varying, frozenset(map(tuple, own.tolist()))))
+    assert len(seen) == 560

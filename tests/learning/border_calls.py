@@ -13,6 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from polygeom.learning.functions.coefficient_map import (
+    coefficient_jacobian,
+    coefficients,
+    core_matrix,
+    monomial_values,
+)
+from polygeom.learning.functions.function_loss import FunctionLoss, descend, label
+from polygeom.learning.functions.inverse_map import find_weights
 from polygeom.learning.kernels.duals import LeakyReLU
 from polygeom.learning.kernels.infinite_width import InfiniteWidth
 from polygeom.learning.kernels.kernels import Dispersal, Gaussian, Laplacian, Normalised, Polynomial
@@ -31,6 +39,7 @@ from polygeom.learning.tangent.operators import tangent_operator
 from polygeom.learning.tangent.tangent_kernel import TangentKernel, as_matrix, empirical_ntk, jacobian, kernel_diagonal
 from polygeom.learning.tangent.target_alignment import alignment, centred_alignment, rayleigh, split_alignment
 from polygeom.learning.thresholds.ranks import numerical_rank
+from polygeom.learning.thresholds.weight_matching import match_weights, normalise_weights, weight_distance
 from polygeom.learning.training.least_squares import levenberg_marquardt
 from polygeom.learning.training.loop import train
 from polygeom.learning.training.movement import kernel_cosine_distance, squared_weight_distance, weight_cosine_distance
@@ -48,6 +57,9 @@ LABELS = torch.arange(6) % 2
 KERNEL = X @ X.T + 5 * torch.eye(6, dtype=torch.float64)
 NETWORK = parse("[3,2,2] r=2")
 PAIRS = np.array([[0, 1], [2, 5]])
+FIRST, SECOND = whole(2, 3, seed=3, low=1), whole(2, 2, seed=4, low=1)
+REFERENCE = {"W1": whole(2, 3, seed=6, low=1), "W2": whole(2, 2, seed=7, low=1)}
+LOSS = FunctionLoss.of(NETWORK, ROWS, Y)
 STEP = TrainingSettings(steps=2, optimiser="sgd", learning_rate=0.01)
 
 
@@ -165,6 +177,21 @@ CALLS: dict[str, Call] = {
         "v y+", x=X, y=Y, v=whole(3, 3, seed=9),
     ),
     "numerical_rank": call(lambda m: numerical_rank(m).rank, "m", m=X),
+    "coefficients": call(lambda a, b: coefficients(NETWORK, {"W1": a, "W2": b}), a=FIRST, b=SECOND),
+    "coefficient_jacobian": call(lambda a, b: coefficient_jacobian(NETWORK, {"W1": a, "W2": b}), a=FIRST, b=SECOND),
+    "core_matrix": call(lambda a, b: core_matrix(NETWORK, {"W1": a, "W2": b}).matrix, a=FIRST, b=SECOND),
+    "monomial_values": call(lambda x: monomial_values(NETWORK, x), "x", x=X),
+    "find_weights": call(lambda t: coefficients("[2,3,1] r=2", find_weights("[2,3,1] r=2", t)), t=whole(1, 3, low=1)),
+    "normalise_weights": call(
+        lambda a, b: list(normalise_weights(NETWORK, {"W1": a, "W2": b}).values()), a=FIRST, b=SECOND
+    ),
+    "match_weights": call(
+        lambda a, b: list(match_weights(NETWORK, {"W1": a, "W2": b}, REFERENCE).values()), a=FIRST, b=SECOND
+    ),
+    "weight_distance": call(lambda a, b: weight_distance(NETWORK, {"W1": a, "W2": b}, REFERENCE), a=FIRST, b=SECOND),
+    "FunctionLoss": call(lambda x, y: FunctionLoss.of(NETWORK, x, y).floor, x=ROWS, y=Y),
+    "descend": call(lambda w: LOSS.value(LOSS.functions(descend(LOSS, w, steps=2, polish=0))), "w", w=whole(2, 10)),
+    "label": call(lambda w: label(LOSS, w).losses, "w", w=whole(2, 10)),
     "separable_along": call(lambda v: separable_along(v, 4, rng=1).inputs, "v", v=np.array([1.0, 2.0, 0.0])),
 }  # fmt: skip
 """The calls; a new function that takes arrays joins by one."""
@@ -183,8 +210,8 @@ WITHOUT_ARRAYS = {
 """Public names that are modules, results, activations, or functions of networks, modules and numbers alone."""
 
 BY_NAME = {
-    "coefficients", "coefficient_jacobian", "core_matrix", "monomial_values", "find_weights", "directional_r2",
-    "fit_fleet", "match_weights", "normalise_weights", "weight_distance", "FunctionLoss", "descend", "label",
-    "eckart_young",
+    "directional_r2", "fit_fleet", "eckart_young",
+    "EigenProClassifier", "EigenProRegressor", "KernelClassifier", "KernelRegressor", "ConvolutionalKernel",
 }  # fmt: skip
-"""Functions of the weights of a polynomial network by name, whose shapes the network fixes."""
+"""Functions of functions, of fleets of weights and of a loss with a number; estimators, which scikit-learn checks; a
+kernel of images: their arguments are tested where they are."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,11 @@ import pytest
 
 import polygeom
 from polygeom.errors import PolygeomError
-from polygeom.sweeps import Journal, read_journal
+from polygeom.supervision import Limits, Outcome, Status
+from polygeom.sweeps import Journal, Task, read_journal
 from polygeom.sweeps.progress import Board
+from polygeom.sweeps.records import make_record
+from polygeom.sweeps.runner import Memory, Runner
 from polygeom.tables import read_table, sweep, table_of_journal, write_table
 from polygeom.tables.dimensions import PROOFS, proof_of
 from polygeom.tables.table import NAMES
@@ -421,3 +425,18 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
     assert any("40/40" in line and "40 proved" in line and "0 left" in line for line in last)
     sweep(["a"], target=ANSWER, progress=False)
     assert screen.getvalue().count("sweep") == sum(line.count("sweep") for line in last)
+
+
+def test_progress_counts_a_row_only_when_the_journal_has_it() -> None:
+    class Full(Memory):
+        def append(self, records: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+    board, task = Board(1, False), Task("json:loads")
+    record = make_record(task, {}, Limits(), Outcome(Status.OK, {}))
+    crew: Any = SimpleNamespace(capacity=1)
+    with pytest.raises(OSError, match="No space"):
+        Runner(crew, Full(), board, Limits())._keep([record])
+    assert (board.done, board.counts.total()) == (0, 0)
+    Runner(crew, Memory(), board, Limits())._keep([record])
+    assert board.done == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas
 import pytest
 
@@ -10,12 +12,14 @@ from polygeom.errors import FormatError, PolygeomError
 from polygeom.tables import (
     contradictions,
     defect_histogram,
+    read_any,
     width_map,
     with_explanation,
     with_minimal_filling,
 )
 from polygeom.tables.atlas import load_atlas
 from polygeom.tables.conjectures import CONJECTURES, architecture, survey
+from polygeom.tables.maps import with_fibres
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +119,24 @@ def test_bad_questions_are_refused_with_advice(atlas: pandas.DataFrame) -> None:
         defect_histogram(atlas, "colour")
     with pytest.raises(PolygeomError, match="missing"):
         with_explanation(atlas.drop(columns="network"))
+
+
+def test_the_table_of_fibres_is_what_the_command_makes_of_its_networks() -> None:
+    """And its numbers are those of the literature."""
+    shipped = read_any(Path(__file__).parents[2] / "docs" / "fibres.csv")
+    assert len(shipped) >= 300
+    again = with_fibres(shipped.drop(columns="fibre"))
+    assert again["fibre"].tolist() == shipped["fibre"].fillna("").tolist()
+    cells = dict(zip(again["network"], again["fibre"], strict=True))
+    known = {"[2,3,1] r=5": "1", "[2,2,2] r=3": "1", "[2,2,2,2] r=2": "1", "[4,8,1] r=4": "2", "[3,9,1] r=6": "2",
+             "[6,9,1] r=3": "2", "[3,7,1] r=5": "1", "[3,3,1] r=2": "infinite"}  # fmt: skip
+    assert {text: cells[text] for text in known} == known
+    families = {text.split("(")[0] if "(" in text else "bias" * text.endswith("bias") for text in cells}
+    assert families >= {"", "bias", "convolutional", "ccp", "ncp", "lightning_attention"}
+
+
+def test_nothing_is_said_of_fibres_where_nothing_is_proved() -> None:
+    rows = table_of("[2,2,1] r=4", "[3,3,1] r=2", "[3,6,1] r=4").assign(proved=False)
+    assert with_fibres(rows.assign(identifiable=False))["fibre"].tolist() == ["", "", ""]
+    missing = rows.assign(identifiable=pandas.array([None] * 3, dtype="boolean"))
+    assert with_fibres(missing)["fibre"].tolist() == ["", "", ""]

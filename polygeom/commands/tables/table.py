@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--sort", multiple=True, metavar="COLUMN", help="Sort by a column; -COLUMN for the largest first.")
 @click.option("--by", multiple=True, metavar="COLUMN", help="Count rows for every value of a column.")
 @click.option("--explain", "explained", is_flag=True, help="Add a column that says why a network is defective.")
+@click.option("--fibres", is_flag=True, help="Add a column: how many weights give the same function, as far as proved.")
 @click.option("--conjectures", is_flag=True, help="Say which conjectures of the literature the rows contradict.")
 @click.option("--limit", default=40, show_default=True, help="Print at most this many rows.")
 @click.option(
@@ -47,6 +48,7 @@ def table(
     sort: tuple[str, ...],
     by: tuple[str, ...],
     explained: bool,
+    fibres: bool,
     conjectures: bool,
     limit: int,
     columns: str | None,
@@ -98,6 +100,11 @@ def table(
     if explained:
         rows = with_explanation(rows)
         written = [*(name for name in written if name != "explanation"), "explanation"]
+    if fibres:
+        from polygeom.tables.maps import with_fibres
+
+        rows = with_fibres(rows)
+        written = [*(name for name in written if name != "fibre"), "fibre"]
     if out is not None:
         write_table(rows[written], out)
     if conjectures:

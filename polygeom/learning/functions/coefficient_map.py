@@ -29,6 +29,8 @@ from polygeom.checks import choice
 from polygeom.engines.torch_coefficients import CoefficientEngine
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
+from polygeom.learning import checks
+from polygeom.learning.named_weights import named
 from polygeom.network import Network
 from polygeom.network.ambient.degrees import TotalDegrees
 from polygeom.network.builder import as_network
@@ -82,6 +84,10 @@ def monomial_values(network: Network | str, x: Tensor, *, system: str = "bombier
     """
     _check(system)
     coordinates = _coordinates(network)
+    shape = coordinates.network.input_shape
+    x = checks.floats(x, "x", axes=1 + len(shape))
+    if tuple(x.shape[1:]) != shape:
+        raise PolygeomError(f"x must have shape (N, {', '.join(map(str, shape))}), got {tuple(x.shape)}")
     exponents = torch.tensor(monomials(coordinates.network), dtype=x.dtype, device=x.device)
     values = (x.reshape(len(x), 1, -1) ** exponents).prod(dim=-1)
     return values if system == "plain" else values * _scale(coordinates.network, x)
@@ -117,11 +123,12 @@ def coefficients(network: Network | str, weights: Mapping[str, Tensor], *, syste
     [[2.0, 12.0, 18.0]]
     """
     _check(system)
-    coordinates = _coordinates(network)
-    network = coordinates.network
-    missing = set(network.parameters) ^ set(weights)
-    if missing:
-        raise PolygeomError(f"weights must name exactly {', '.join(network.parameters)}; differing: {sorted(missing)}")
+    network = _coordinates(network).network
+    return coefficients_at(network, named(weights, network.parameters), system)
+
+
+def coefficients_at(network: Network, weights: Mapping[str, Tensor], system: str = "plain") -> Tensor:
+    """`coefficients` of weights that are known to fit, for use inside of transformations of torch."""
     some = next(iter(weights.values()), torch.zeros((), dtype=torch.float64))
     engine = CoefficientEngine(network.input_dimension)
     parts = network.evaluate(engine, weights, engine.inputs(network.input_shape, some))
@@ -145,12 +152,13 @@ def coefficient_jacobian(network: Network | str, weights: Mapping[str, Tensor], 
     Shape ``(c · M, P)``; columns in the order of ``network.parameters``, each weight row by row. Its rank at generic
     weights is the dimension of the neurovariety.
     """
+    _check(system)
     network = _coordinates(network).network
     names = list(network.parameters)
-    held = {name: weights[name].detach() for name in names}
+    held = {name: value.detach() for name, value in named(weights, network.parameters).items()}
 
     def flat(own: dict[str, Tensor]) -> Tensor:
-        return coefficients(network, own, system=system).reshape(-1)
+        return coefficients_at(network, own, system).reshape(-1)
 
     if not names:
         raise PolygeomError(f"network {network.text} has no weights; write a network with at least one")

@@ -15,6 +15,7 @@ the data, step by step, and many of them are made at once here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from torch import Tensor
 from polygeom.checks import choice
 from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
 from polygeom.learning.functions import coefficient_map
 from polygeom.learning.training.damping import Damping, damped_step
 from polygeom.network import Network
@@ -80,10 +82,18 @@ class FunctionLoss:
         (torch.Size([1, 1]), 0.258503)
         """
         network = as_network(network)
-        if len(inputs) != len(targets) or inputs.dtype != torch.float64 or targets.dtype != torch.float64:
+        inputs, targets = checks.tensor(inputs, "inputs").detach(), checks.tensor(targets, "targets").detach()
+        for name, value, shape in (
+            ("inputs", inputs, network.input_shape), ("targets", targets, network.output_shape),
+        ):  # fmt: skip
+            if value.dtype != torch.float64 or tuple(value.shape[1:]) != shape or not torch.isfinite(value).all():
+                raise PolygeomError(
+                    f"{name} must be finite float64 of shape (N, {', '.join(map(str, shape))}), got {value.dtype} of "
+                    f"shape {tuple(value.shape)}"
+                )
+        if len(inputs) != len(targets) or not len(inputs):
             raise PolygeomError(
-                f"inputs and targets must be float64 with equally many samples, got {len(inputs)} of {inputs.dtype} "
-                f"and {len(targets)} of {targets.dtype}"
+                f"inputs and targets must be equally many samples, got {len(inputs)} and {len(targets)}"
             )
         if not network.parameter_count:
             raise PolygeomError(f"network {network.text} has no weights; write a network with at least one")
@@ -103,6 +113,15 @@ class FunctionLoss:
         """``R Cᵀ`` of coefficients ``(…, c, M)``, flat: shape ``(…, k c)``."""
         return (self.root @ functions.transpose(-1, -2)).flatten(start_dim=-2)
 
+    def starts(self, weights: Any) -> Tensor:
+        """Flat weights ``(B, P)`` in double precision, checked."""
+        found = checks.floats(weights, "weights", axes=2).detach().double()
+        if found.shape[1] != self.network.parameter_count:
+            raise PolygeomError(
+                f"weights must have shape (B, {self.network.parameter_count}), got {tuple(found.shape)}"
+            )
+        return found
+
     def value(self, functions: Tensor) -> Tensor:
         """Mean squared errors ``(…,)`` of coefficients ``(…, c, M)``."""
         return (self.whiten(functions) - self.target.flatten()).square().sum(dim=-1) / self.count + self.floor
@@ -120,7 +139,7 @@ class FunctionLoss:
         shapes = self.network.parameters
         parts = torch.split(weights, [int(np.prod(shape)) for shape in shapes.values()])
         named = {name: part.reshape(shape) for part, (name, shape) in zip(parts, shapes.items(), strict=True)}
-        return coefficient_map.coefficients(self.network, named)
+        return coefficient_map.coefficients_at(self.network, named)
 
 
 def initial_weights(network: Network, count: int, *, rng: int = 0) -> Tensor:
@@ -160,6 +179,7 @@ def descend(
     arXiv 1406.2572, for the absolute value.
     """
     choice("optimiser", optimiser, OPTIMISERS, "adam")
+    weights = loss.starts(weights)
     first = _adam(loss, weights, steps) if optimiser == "adam" else _damped(loss, weights, False, steps)
     return _refined(loss, _damped(loss, first, True, polish))
 
@@ -274,6 +294,7 @@ class Functions:
 
 def label(loss: FunctionLoss, weights: Tensor) -> Functions:
     """Say what kind of point each of the weights ``(B, P)`` is; the tolerances are those of `Functions`."""
+    weights = loss.starts(weights)
     functions = loss.functions(weights)
     whitened = loss.whiten(functions)
     residual = whitened - loss.target.flatten()

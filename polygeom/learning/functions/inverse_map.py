@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
 from polygeom.learning.functions.coefficient_map import coefficients
 from polygeom.learning.training.least_squares import levenberg_marquardt
 from polygeom.network import Network
@@ -72,7 +73,7 @@ def find_weights(
     from polygeom.learning.functions.coefficient_map import basis_factors
 
     network = as_network(network)
-    wanted = torch.as_tensor(target, dtype=torch.float64)
+    wanted = checks.floats(target, "target", axes=2).detach().double()
     factors = torch.as_tensor(basis_factors(network))
     if wanted.shape != (network.output_dimension, len(factors)):
         raise PolygeomError(

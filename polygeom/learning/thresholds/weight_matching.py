@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polygeom.errors import PolygeomError
+from polygeom.learning.named_weights import named
 from polygeom.network import Network
 from polygeom.network.builder import as_network
 
@@ -48,7 +49,8 @@ def normalise_weights(network: Network | str, weights: Mapping[str, Tensor]) -> 
     {'W1': [[0.6000000238418579, 0.800000011920929]], 'W2': [[50.0]]}
     """
     names, degrees = _layers(network)
-    result = {name: weights[name].detach().clone() for name in names}
+    own = named(weights, as_network(network).parameters)
+    result = {name: value.detach().clone() for name, value in own.items()}
     for name, after, degree in zip(names, names[1:], degrees, strict=False):
         length = result[name].norm(dim=1)
         length = length.where(length > 0, length.new_ones(()))

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polygeom.dimensions import upper_bound
-from polygeom.dimensions.bounds.architecture import feature_span, parameters_bound
+from polygeom.dimensions.bounds.architecture import feature_span, orbit, parameters_bound
 from polygeom.dimensions.bounds.bound import RULES, Bound, bound_from_dict
 from polygeom.dimensions.bounds.search import check, network_bounds, reductions
 from polygeom.dimensions.counts import (
@@ -376,3 +376,15 @@ def test_biases_in_some_layers_only_are_homogenised_too() -> None:
     rules = {bound.rule: bound for bound in network_bounds(network)}
     assert rules["homogenised"].value == upper_bound((3, 3, 3, 1), (2, 2)).value
     assert min(b.value for b in rules.values()) >= jacobian_rank(network)
+
+
+def test_a_cut_subtracts_a_whole_group_only_where_features_are_independent() -> None:
+    """Three squares of one input are one function: three may be subtracted and not nine, which would bound 2 by 0."""
+    widths, degrees = (1, 3, 3, 2), (2, 1)
+    assert orbit(widths, degrees, 2) == 3
+    assert orbit((3, 3, 2, 3), (2, 1), 2) == 4
+    rule = RULES["cut"].perceptrons
+    assert rule is not None
+    true = jacobian_rank(mlp(widths, degrees))
+    for constant, parts, _ in rule(widths, degrees, 10**6):
+        assert constant + sum(jacobian_rank(mlp(w, r)) for w, r in parts) >= true

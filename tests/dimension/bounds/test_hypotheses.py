@@ -44,6 +44,16 @@ SILENT = {
         "graph span", "x=input(2); a=dense(x,1); b=power(a,2); power(b,2)", 1, 1,
         ["x=input(1); b=power(x,2); power(b,2)"],
     ),
+    "a span of fewer than its features": (
+        "graph span", "x=input(1); a=dense(x,2); b=power(a,2); dense(b,1)", 2, -2, ["[2,1]"]
+    ),
+    "a shift that nothing takes up": (
+        "graph cut", "x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,1); d=bias(c); e=dense(d,2); power(e,2)", 4, -2,
+        [f"{FIRST}; b=power(a,2); c=dense(b,1); bias(c)", "x=input(1); e=dense(x,2); power(e,2)"],
+    ),
+    "tokens side by side": (
+        "one token at a time", "x=input(2,2); a=flatten(x); dense(a,1)", 0, 0, ["x=input(2); a=flatten(x); dense(a,1)"]
+    ),
     "a lift to fewer": ("graph lift", f"{FIRST}; b=power(a,2); dense(b,1)", 2, 0, ["[2,1]"]),
     "features read twice": (
         "graph surplus", "x=input(1); a=dense(x,2); b=power(a,2); c=dense(b,2); product(c,b)", 2, 0,

@@ -16,7 +16,7 @@ from polygeom import verify as verify_any
 from polygeom.dimensions.bounds.bound import Bound
 from polygeom.dimensions.compute import dimension
 from polygeom.dimensions.counts import ambient_dimension, parameter_count, saturated_widths, without_surplus
-from polygeom.dimensions.frontier.result import Frontier
+from polygeom.dimensions.frontier.result import Frontier, minimal_filling
 from polygeom.dimensions.frontier.search import frontier
 from polygeom.dimensions.proofs import frontier_check
 from polygeom.dimensions.proofs.frontier_check import verify_frontier
@@ -419,3 +419,11 @@ def test_what_is_no_certificate_is_refused(spoil: Callable[[dict[str, Any]], Any
 def test_verify_knows_frontiers() -> None:
     assert verify_any(frontier(2, 1, 2, 3).certificate()).valid
     assert is_prime(frontier_check.PRIME)
+
+
+def test_minimality_that_rests_on_an_unproved_box_is_not_proved() -> None:
+    """The proved of two boxes is named where both contain the predecessor; one unproved one that is needed is told."""
+    found = minimal_filling(2, 1, (2, 3), [(1, 9), (1, 9), (9, 2)], [False, True, False])
+    assert (found.predecessors, found.proved) == ((1, 2), False)
+    assert minimal_filling(2, 1, (2, 3), [(1, 9), (9, 2)], [True, True]).proved
+    assert minimal_filling(2, 1, (1, 1), [], []).proved

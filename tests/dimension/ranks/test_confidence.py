@@ -198,3 +198,13 @@ def test_two_primes_agree(text: str) -> None:
         first, second, third = (next(trials) for _ in range(3))
         assert len({first.prime, second.prime, third.prime}) == 3
         assert {first.rank.value, second.rank.value, third.rank.value} == {target}
+
+
+def test_every_stage_may_miss_and_every_weight_may_be_unlucky() -> None:
+    """The three parts, each alone: a stage adds (inputs/p)^tail, and so on."""
+    p, h = 2**21 + 7, Height(3, 5, 10.0)
+    one = trial_failure(h, 7, p, 1, 1)
+    assert trial_failure(h, 7, p, 1, 4) - one == pytest.approx(3 * 5 / p)
+    assert trial_failure(h, 7, p, 2, 4) - trial_failure(h, 7, p, 2, 1) == pytest.approx(3 * (5 / p) ** 2, rel=1e-3)
+    assert trial_failure(Height(4, 5, 10.0), 7, p, 1, 1) - one == pytest.approx(7 / p)
+    assert trial_failure(Height(3, 5, 31.0), 7, p, 1, 1) - one == pytest.approx(7 * 21 / 21 / PRIMES_OF_22_BITS)

@@ -18,10 +18,11 @@ from polygeom.ideal.counting.paths.proofs import certified
 from polygeom.ideal.counting.paths.residuals import enclosed
 from polygeom.ideal.counting.paths.systems import Coefficients, CriticalPoints, Outputs, Sections, complex_normal
 from polygeom.ideal.counting.paths.trace import second_differences, trace_test
-from polygeom.ideal.counting.paths.tracking import Tracker, track
+from polygeom.ideal.counting.paths.tracking import Tracker, refine, track
 from polygeom.ideal.counting.quotient import quotient_dimension
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.singular import singular_subnetworks
+from polygeom.maps import from_text
 from polygeom.modular import P22, PrimeField
 from polygeom.network import parse
 from polygeom.symmetry.gauge import scalings
@@ -267,3 +268,17 @@ def test_a_whole_space_is_smooth() -> None:
 def test_subnetworks_need_a_perceptron() -> None:
     with pytest.raises(PolygeomError, match="monomial activations"):
         singular_subnetworks("ccp(2,rank=2,degree=3)")
+
+
+def test_a_regular_solution_at_which_the_map_is_no_immersion_is_not_certified() -> None:
+    """``w ↦ (w², w³)`` has a cusp at 0, which solves the equations of every target, regularly."""
+    outputs = Outputs(from_text("s^2, s^3"), 1, np.zeros((1, 0)))
+    system = CriticalPoints(outputs, np.eye(2))
+    target = np.array([1.0 + 0.5j, 0.3 - 0.7j])
+    found = monodromy(system, np.random.default_rng(0))
+    assert found.count == 4  # 3 w^4 + 2 w^2 - 3 v w - 2 u = 0 for the target (u, v)
+    assert certified(system, found.weights, found.parameters) == 4
+    near_the_cusp = np.array([[1e-3 + 0j]])
+    refined, _ = refine(system, near_the_cusp, target, 3)
+    assert abs(refined[0, 0]) < 1e-20
+    assert certified(system, near_the_cusp, target) == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from polygeom.ideal.grading.spaces import Spaces
 from polygeom.ideal.search.completeness import Completeness, prove_complete, series
 from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.interpolation import Interpolation
+from polygeom.ideal.search.search import proved_degree
 from polygeom.ideal.search.sections import orbit_degrees, section, subset_sums
 from polygeom.modular import P22, P23, as_field
 
@@ -132,3 +135,30 @@ def test_sections_are_those_of_known_varieties() -> None:
     assert degrees is not None
     assert sum(degrees) == 10
     assert max(subset_sums(degrees)) == 10
+
+
+def test_an_argument_that_leaves_two_degrees_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The length is among what the orbits leave, but so is one less: equality is asked for."""
+    search, spaces, equations = equations_of("[4,2,1] r=2", 3)
+    assert argue(search, spaces, equations, 7) is not None
+    monkeypatch.setattr("polygeom.ideal.search.completeness.orbit_degrees", lambda *_: (1, 9))
+    assert argue(search, spaces, equations, 7) is None
+
+
+def test_degrees_count_as_proved_up_to_the_first_unproved_equation() -> None:
+    sure, open_ = SimpleNamespace(proved=True), SimpleNamespace(proved=False)
+    found = ((1, []), (2, [sure]), (3, [sure, open_]), (4, []))
+    reports: Any = [SimpleNamespace(degree=degree, equations=equations) for degree, equations in found]
+    assert [proved_degree(reports[:n]) for n in range(5)] == [0, 1, 2, 2, 2]
+
+
+def test_the_series_is_compared_even_where_the_section_does_not_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking early whether there is hope spares time; it is not the proof."""
+
+    def blind(*arguments: Any, **options: Any) -> Any:
+        return section(*arguments[:6], **options)
+
+    _, spaces, equations = equations_of("[2,2,2] r=3", 3)
+    monkeypatch.setattr("polygeom.ideal.search.completeness.section", blind)
+    assert prove_complete(equations, spaces, 6, as_field(P22), series((1, 2, 3), 6, 6), 0) is not None
+    assert prove_complete(equations, spaces, 6, as_field(P22), series((1, 2, 2), 6, 6), 0) is None

@@ -1,8 +1,10 @@
 """Compiled evaluation of programs with first and second derivatives.
 
-Notation: ``P`` weights, ``R`` registers at ``N`` points, ``m = O N`` outputs (entry ``o N + n``), ``k`` equations. The
-systems are described in `polygeom.ideal.counting.paths.kernels`, into whose functions all of this is compiled: numba's
-cache looks for changes in that file alone, so delete the cached kernels after a change here.
+Notation: ``P`` weights, ``R`` registers at ``N`` points, ``m = O N`` outputs (entry ``o N + n``), ``k`` equations. A
+program has three instructions, see `polygeom.ideal.counting.paths.program.Program.lowered`; ``c`` are its coefficients:
+the weights, then the constants. The systems are described in `polygeom.ideal.counting.paths.kernels`, into whose
+functions all of this is compiled: numba's cache looks for changes in that file alone, so delete the cached kernels
+after a change here.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
@@ -16,9 +18,27 @@ from polygeom.modular._jit import inner
 
 
 @inner
+def copy(x, y):
+    """``x`` into the beginning of ``y``; assignments to slices are compiled for long."""
+    for i in range(x.shape[0]):
+        y[i] = x[i]
+
+
+@inner
+def clear(x):
+    """Zeros, in an array of two axes."""
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            x[i, j] = 0
+
+
+@inner
 def raised(x, e):
-    """``x ** e`` for an integer ``e ≥ 0``."""
+    """``x ** e`` for an integer ``e``."""
     result = 1.0 + 0.0j
+    if e < 0:
+        x = 1.0 / x
+        e = -e
     while e > 0:
         if e & 1:
             result = result * x
@@ -28,131 +48,107 @@ def raised(x, e):
 
 
 @inner
-def forward(ops, constants, w, v):
+def forward(ops, c, v):
     """Values of all registers, ``(R, N)``, from those of the inputs."""
     count = v.shape[1]
     for i in range(ops.shape[0]):
         op, d, a, b = ops[i, 0], ops[i, 1], ops[i, 2], ops[i, 3]
-        if op == 0:
-            for n in range(count):
-                v[d, n] = w[b] * v[a, n]
-        elif op == 1:
-            for n in range(count):
-                v[d, n] += w[b] * v[a, n]
-        elif op == 2:
-            for n in range(count):
-                v[d, n] = v[a, n] * v[b, n]
-        elif op == 3:
-            for n in range(count):
-                v[d, n] += v[a, n] * v[b, n]
-        elif op == 4:
-            for n in range(count):
-                v[d, n] = raised(v[a, n], b)
-        elif op == 12:
-            for n in range(count):
-                v[d, n] = 1.0 / v[a, n]
-        else:
-            for n in range(count):
-                if op < 8:
-                    x = constants[b] * v[a, n]
-                elif op < 10:
-                    x = w[b]
-                else:
-                    x = constants[b]
-                v[d, n] = x if op & 1 == 0 else v[d, n] + x
+        for n in range(count):
+            if op < 2:
+                x = c[b] * v[a, n]
+            elif op < 4:
+                x = v[a, n] * v[b, n]
+            else:
+                x = raised(v[a, n], b)
+            v[d, n] = v[d, n] + x if op & 1 else x
 
 
 @inner
-def backward(ops, constants, inputs, w, v, adjoint, slopes, at):
+def backward(ops, c, inputs, v, adjoint, slopes, at):
     """Adjoints of all registers; ``slopes[b, at + n]`` takes the derivative by weight ``b`` at point ``n``."""
-    count = v.shape[1]
+    count, parameters = v.shape[1], slopes.shape[0]
     for i in range(ops.shape[0] - 1, -1, -1):
         op, d, a, b = ops[i, 0], ops[i, 1], ops[i, 2], ops[i, 3]
-        if op < 2:
-            for n in range(count):
-                slopes[b, at + n] += adjoint[d, n] * v[a, n]
-            if a >= inputs:
-                for n in range(count):
-                    adjoint[a, n] += w[b] * adjoint[d, n]
-        elif op < 4:
-            for n in range(count):
-                x = adjoint[d, n]
+        for n in range(count):
+            x = adjoint[d, n]
+            if op < 2:
+                if b < parameters:
+                    slopes[b, at + n] += x * v[a, n]
+                if a >= inputs:
+                    adjoint[a, n] += c[b] * x
+            elif op < 4:
                 y = v[a, n]
                 adjoint[a, n] += x * v[b, n]
                 adjoint[b, n] += x * y
-        elif op == 4:
-            for n in range(count):
-                adjoint[a, n] += b * raised(v[a, n], b - 1) * adjoint[d, n]
-        elif op < 8:
-            for n in range(count):
-                adjoint[a, n] += constants[b] * adjoint[d, n]
-        elif op < 10:
-            for n in range(count):
-                slopes[b, at + n] += adjoint[d, n]
-        elif op == 12:
-            for n in range(count):
-                adjoint[a, n] -= v[d, n] * v[d, n] * adjoint[d, n]
+            else:
+                adjoint[a, n] += b * raised(v[a, n], b - 1) * x
 
 
 @inner
-def jacobian(ops, constants, outputs, inputs, w, v, adjoint, slopes):
+def jacobian(ops, c, outputs, inputs, v, adjoint, slopes):
     """``slopes[b, o N + n]``: the derivative of output ``o`` at point ``n`` by weight ``b``; ``v`` is known."""
     count = v.shape[1]
-    slopes[:] = 0
+    clear(slopes)
     for o in range(outputs.shape[0]):
-        adjoint[:] = 0
+        clear(adjoint)
         for n in range(count):
             adjoint[outputs[o], n] = 1
-        backward(ops, constants, inputs, w, v, adjoint, slopes, o * count)
+        backward(ops, c, inputs, v, adjoint, slopes, o * count)
 
 
 @inner
-def curvature(ops, constants, outputs, inputs, w, v, mu, frame, adjoint, moved, bent, curved):
+def pulled(ops, c, outputs, inputs, v, mu, frame, adjoint, sums, value):
+    """``value[j]``: the derivative of ``Σ mu y`` in direction ``j`` of the frame; ``sums`` is ``(P, N)`` workspace."""
+    count = v.shape[1]
+    clear(adjoint)
+    clear(sums)
+    for o in range(outputs.shape[0]):
+        for n in range(count):
+            adjoint[outputs[o], n] += mu[o * count + n]
+    backward(ops, c, inputs, v, adjoint, sums, 0)
+    for j in range(value.shape[0]):
+        value[j] = 0
+    for b in range(sums.shape[0]):
+        x = 0j
+        for n in range(count):
+            x += sums[b, n]
+        for j in range(value.shape[0]):
+            value[j] += x * frame[b, j]
+
+
+@inner
+def along(ops, c, inputs, v, frame, moved):
+    """``moved[d, j, n]``: the derivative of register ``d`` in direction ``j`` of the frame."""
+    count, parameters, directions = v.shape[1], frame.shape[0], frame.shape[1]
+    for i in range(ops.shape[0]):
+        op, d, a, b = ops[i, 0], ops[i, 1], ops[i, 2], ops[i, 3]
+        for j in range(directions):
+            t = frame[b, j] if op < 2 and b < parameters else 0j
+            for n in range(count):
+                if op < 2:
+                    x = t * v[a, n]
+                    if a >= inputs:
+                        x += c[b] * moved[a, j, n]
+                elif op < 4:
+                    x = v[a, n] * moved[b, j, n] + moved[a, j, n] * v[b, n]
+                else:
+                    x = b * raised(v[a, n], b - 1) * moved[a, j, n]
+                moved[d, j, n] = moved[d, j, n] + x if op & 1 else x
+
+
+@inner
+def bend(ops, c, outputs, inputs, v, mu, frame, moved, adjoint, bent, curved):
     """``curved[b, j]``: the second derivative of ``Σ mu y`` by weight ``b`` and in direction ``j`` of the frame.
 
     ``moved`` and ``bent``, ``(R, k, N)``, are derivatives of registers and adjoints in the directions of the frame.
     """
-    count, directions = v.shape[1], frame.shape[1]
-    curved[:] = 0
-    moved[: inputs + 1] = 0
-    for i in range(ops.shape[0]):
-        op, d, a, b = ops[i, 0], ops[i, 1], ops[i, 2], ops[i, 3]
-        if op & 1 == 0:
-            for j in range(directions):
-                for n in range(count):
-                    moved[d, j, n] = 0
-        if op < 2:
-            for j in range(directions):
-                t = frame[b, j]
-                for n in range(count):
-                    moved[d, j, n] += t * v[a, n]
-            if a >= inputs:
-                for j in range(directions):
-                    for n in range(count):
-                        moved[d, j, n] += w[b] * moved[a, j, n]
-        elif op < 4:
-            for j in range(directions):
-                for n in range(count):
-                    moved[d, j, n] += v[a, n] * moved[b, j, n] + moved[a, j, n] * v[b, n]
-        elif op == 4:
+    count, parameters, directions = v.shape[1], frame.shape[0], frame.shape[1]
+    clear(curved)
+    clear(adjoint)
+    for i in range(bent.shape[0]):
+        for j in range(bent.shape[1]):
             for n in range(count):
-                x = b * raised(v[a, n], b - 1)
-                for j in range(directions):
-                    moved[d, j, n] += x * moved[a, j, n]
-        elif op < 8:
-            for j in range(directions):
-                for n in range(count):
-                    moved[d, j, n] += constants[b] * moved[a, j, n]
-        elif op < 10:
-            for j in range(directions):
-                for n in range(count):
-                    moved[d, j, n] += frame[b, j]
-        elif op == 12:
-            for j in range(directions):
-                for n in range(count):
-                    moved[d, j, n] -= v[d, n] * v[d, n] * moved[a, j, n]
-    adjoint[:] = 0
-    bent[:] = 0
+                bent[i, j, n] = 0
     for o in range(outputs.shape[0]):
         for n in range(count):
             adjoint[outputs[o], n] += mu[o * count + n]
@@ -160,19 +156,18 @@ def curvature(ops, constants, outputs, inputs, w, v, mu, frame, adjoint, moved, 
         op, d, a, b = ops[i, 0], ops[i, 1], ops[i, 2], ops[i, 3]
         if op < 2:
             for j in range(directions):
+                t = frame[b, j] if b < parameters else 0j
                 x = 0j
                 for n in range(count):
                     x += bent[d, j, n] * v[a, n]
-                curved[b, j] += x
-            if a >= inputs:
-                for j in range(directions):
-                    x = 0j
+                if a >= inputs:
                     for n in range(count):
                         x += adjoint[d, n] * moved[a, j, n]
-                        bent[a, j, n] += w[b] * bent[d, j, n] + frame[b, j] * adjoint[d, n]
+                        bent[a, j, n] += c[b] * bent[d, j, n] + t * adjoint[d, n]
+                if b < parameters:
                     curved[b, j] += x
-                for n in range(count):
-                    adjoint[a, n] += w[b] * adjoint[d, n]
+            for n in range(count):
+                adjoint[a, n] += c[b] * adjoint[d, n]
         elif op < 4:
             for j in range(directions):
                 for n in range(count):
@@ -186,43 +181,13 @@ def curvature(ops, constants, outputs, inputs, w, v, mu, frame, adjoint, moved, 
                 p, q = v[a, n], v[b, n]
                 adjoint[a, n] += y * q
                 adjoint[b, n] += y * p
-        elif op == 4:
+        else:
             for n in range(count):
                 x = b * raised(v[a, n], b - 1)
-                y = 0j
-                if b > 1:
-                    y = b * (b - 1) * raised(v[a, n], b - 2) * adjoint[d, n]
+                y = b * (b - 1) * raised(v[a, n], b - 2) * adjoint[d, n]
                 for j in range(directions):
                     bent[a, j, n] += x * bent[d, j, n] + y * moved[a, j, n]
                 adjoint[a, n] += x * adjoint[d, n]
-        elif op < 8:
-            for n in range(count):
-                adjoint[a, n] += constants[b] * adjoint[d, n]
-            for j in range(directions):
-                for n in range(count):
-                    bent[a, j, n] += constants[b] * bent[d, j, n]
-        elif op < 10:
-            for j in range(directions):
-                x = 0j
-                for n in range(count):
-                    x += bent[d, j, n]
-                curved[b, j] += x
-        elif op == 12:
-            for n in range(count):
-                x = v[d, n] * v[d, n]
-                y = 2 * x * v[d, n] * adjoint[d, n]
-                for j in range(directions):
-                    bent[a, j, n] += y * moved[a, j, n] - x * bent[d, j, n]
-                adjoint[a, n] -= x * adjoint[d, n]
-
-
-@inner
-def load(points, v):
-    """The points into the input registers, and zero into the one after them."""
-    v[points.shape[0]] = 0
-    for a in range(points.shape[0]):
-        for n in range(points.shape[1]):
-            v[a, n] = points[a, n]
 
 
 @inner
@@ -241,21 +206,15 @@ def span(rows, frame):
     """Orthonormal basis of the span of the conjugate rows, by Gram–Schmidt twice; ``rows`` is overwritten."""
     k, size = rows.shape
     for i in range(k):
-        for _ in range(2):
-            for j in range(i):
-                x = 0j
-                for b in range(size):
-                    x += rows[j, b].conjugate() * rows[i, b]
-                for b in range(size):
-                    rows[i, b] -= x * rows[j, b]
-        norm = 0.0
+        for j in range(2 * i):
+            x = 0j
+            for b in range(size):
+                x += rows[j % i, b].conjugate() * rows[i, b]
+            for b in range(size):
+                rows[i, b] -= x * rows[j % i, b]
+        length = 1.0 / (norm(rows[i]) + 1e-300)
         for b in range(size):
-            norm += rows[i, b].real ** 2 + rows[i, b].imag ** 2
-        norm = 1.0 / (np.sqrt(norm) + 1e-300)
-        for b in range(size):
-            rows[i, b] *= norm
-    for i in range(k):
-        for b in range(size):
+            rows[i, b] *= length
             frame[b, i] = rows[i, b].conjugate()
 
 
@@ -269,113 +228,92 @@ def norm(w):
 
 
 @inner
-def solve(matrix, right):
-    """Gaussian elimination with row pivots, in place; False where the matrix is singular."""
-    k = right.shape[0]
+def factor(matrix, order):
+    """Triangular factors with row pivots, in place; False where the matrix is singular."""
+    k = matrix.shape[0]
     for c in range(k):
         best, at = -1.0, c
         for i in range(c, k):
             x = abs(matrix[i, c].real) + abs(matrix[i, c].imag)
             if x > best:
                 best, at = x, i
+        order[c] = at
         if not best > 1e-280:
             return False
         if at != c:
-            for j in range(c, k):
+            for j in range(k):
                 matrix[c, j], matrix[at, j] = matrix[at, j], matrix[c, j]
-            right[c], right[at] = right[at], right[c]
         pivot = 1.0 / matrix[c, c]
         for i in range(c + 1, k):
             x = matrix[i, c] * pivot
-            if x != 0:
-                for j in range(c + 1, k):
-                    matrix[i, j] -= x * matrix[c, j]
-                right[i] -= x * right[c]
+            matrix[i, c] = x
+            for j in range(c + 1, k):
+                matrix[i, j] -= x * matrix[c, j]
+    return True
+
+
+@inner
+def solve(matrix, order, right):
+    """Solve with the factors, in place."""
+    k = right.shape[0]
+    for c in range(k):
+        at = order[c]
+        right[c], right[at] = right[at], right[c]
+    for i in range(1, k):
+        x = right[i]
+        for j in range(i):
+            x -= matrix[i, j] * right[j]
+        right[i] = x
     for i in range(k - 1, -1, -1):
         x = right[i]
         for j in range(i + 1, k):
             x -= matrix[i, j] * right[j]
         right[i] = x / matrix[i, i]
-    return True
 
 
 @inner
-def system(kind, ops, constants, outputs, inputs, a, s, w, frame, fresh, p, value, matrix, work):
-    """Equations and their derivative in the frame, which is chosen here if ``fresh``."""
-    v, adjoint, slopes, moved, bent, curved, y, mu, rows, lines, forms = work
+def system(kind, ops, outputs, inputs, a, s, w, frame, order, full, p, value, matrix, work):
+    """Values of the equations, and their derivatives in the frame if ``full``.
+
+    ``order`` says whether the derivatives of the outputs are wanted (1), and the frame that they give (2).
+    """
+    c, y, mu, v, adjoint, slopes, sums, curved, rows, lines, forms, moved, bent = work
     count, k = v.shape[1], value.shape[0]
-    forward(ops, constants, w, v)
+    for b in range(w.shape[0]):
+        c[b] = w[b]
+    forward(ops, c, v)
     for o in range(outputs.shape[0]):
         for n in range(count):
             y[o * count + n] = v[outputs[o], n]
-    jacobian(ops, constants, outputs, inputs, w, v, adjoint, slopes)
-    if fresh or kind == 0:
+    if order > 0:
+        jacobian(ops, c, outputs, inputs, v, adjoint, slopes)
+    if order > 1:
         times(a, slopes, rows)
-    if kind == 0:
-        for i in range(k):
-            x = -p[i]
-            for c in range(y.shape[0]):
-                x += a[i, c] * y[c]
-            value[i] = x
-        if fresh:
-            # the rows are needed once more after the frame is made of them
-            for i in range(k):
-                for b in range(w.shape[0]):
-                    curved[b, i] = rows[i, b]
-            span(rows, frame)
-            for i in range(k):
-                for b in range(w.shape[0]):
-                    rows[i, b] = curved[b, i]
-        for i in range(k):
-            for j in range(k):
-                x = 0j
-                for b in range(w.shape[0]):
-                    x += rows[i, b] * frame[b, j]
-                matrix[i, j] = x
-        return
-    if fresh:
         span(rows, frame)
-    for c in range(y.shape[0]):
-        x = -p[c]
-        for i in range(y.shape[0]):
-            x += s[c, i] * y[i]
-        mu[c] = x
-    for j in range(k):
-        for c in range(y.shape[0]):
-            lines[j, c] = 0
-        for b in range(w.shape[0]):
-            x = frame[b, j]
-            for c in range(y.shape[0]):
-                lines[j, c] += x * slopes[b, c]
-    times(lines, s, forms)
-    times(forms, lines, matrix)
-    curvature(ops, constants, outputs, inputs, w, v, mu, frame, adjoint, moved, bent, curved)
-    for i in range(k):
-        x = 0j
-        for c in range(y.shape[0]):
-            x += lines[i, c] * mu[c]
-        value[i] = x
+    matrix_of_equations = a if kind == 0 else s
+    for i in range(p.shape[0]):
+        x = -p[i]
+        for j in range(y.shape[0]):
+            x += matrix_of_equations[i, j] * y[j]
+        if kind == 0:
+            value[i] = x
+        else:
+            mu[i] = x
+    if full:
+        along(ops, c, inputs, v, frame, moved)
         for j in range(k):
-            x = 0j
+            for o in range(outputs.shape[0]):
+                for n in range(count):
+                    lines[j, o * count + n] = moved[outputs[o], j, n]
+        if kind == 0:
+            times(a, lines, matrix)
+        else:
+            times(lines, s, forms)
+            times(forms, lines, matrix)
+            bend(ops, c, outputs, inputs, v, mu, frame, moved, adjoint, bent, curved)
             for b in range(w.shape[0]):
-                x += frame[b, i] * curved[b, j]
-            matrix[i, j] += x
-
-
-@inner
-def workspace(kind, registers, count, parameters, m, k):
-    """The arrays that `system` works in."""
-    second = k if kind == 1 else 0
-    return (
-        np.zeros((registers, count), np.complex128),
-        np.zeros((registers, count), np.complex128),
-        np.zeros((parameters, m), np.complex128),
-        np.zeros((registers, second, count), np.complex128),
-        np.zeros((registers, second, count), np.complex128),
-        np.zeros((parameters, k), np.complex128),
-        np.zeros(m, np.complex128),
-        np.zeros(m, np.complex128),
-        np.zeros((k, parameters), np.complex128),
-        np.zeros((k, m), np.complex128),
-        np.zeros((k, m), np.complex128),
-    )
+                for i in range(k):
+                    for j in range(k):
+                        matrix[i, j] += frame[b, i] * curved[b, j]
+    if kind == 1:
+        pulled(ops, c, outputs, inputs, v, mu, frame, adjoint, sums, value)

@@ -20,7 +20,9 @@ from polygeom.ideal.counting.paths.tracking import CAREFUL, QUICK, Deadline, Ste
 
 _SAME = 1e-6
 _EDGES = 4
+_GOLDEN, _WIDEST = 0.6180339887498949, 0.94
 _ROUNDS = 10
+_DRAWS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,12 +126,14 @@ def monodromy(
         graph.join(home, away)
     enough = enough or (lambda found: found.complete)
     trace: Trace | None = None
-    stopped, still = "idle", 0
+    stopped, still, troubles = "idle", 0, 0
     try:
         for number in range(rounds):
             before, trace = graph.count(home), None
-            steps = QUICK if number < 2 else Steps() if number < 4 else CAREFUL
+            steps = (QUICK, Steps(), CAREFUL)[min(troubles // 2, 2)]
+            trouble = tracker.lost + graph.jumps
             graph.saturate(steps)
+            troubles += tracker.lost + graph.jumps > trouble or number > _ROUNDS // 2
             still = 0 if graph.count(home) > before and number else still + 1
             if graph.count(home) >= most:
                 stopped = "most"
@@ -138,12 +142,12 @@ def monodromy(
             there = graph.partners(home, away)
             if there is not None:
                 ends = base, away.place
-                trace = trace_test(tracker, graph.weights(home), there, *ends, rng, graph.marks, number)
+                trace = trace_test(tracker, graph.weights(home), there, *ends, rng, graph.marks, troubles)
             if enough(graph.solutions(home, trace, still, "trace")):
                 stopped = "trace"
                 break
             # another parameter with a start solution of its own, joined to all the others
-            other_w, other = system.start(rng)
+            other_w, other = _start_of_size(system, rng, base)
             node = graph.node(other)
             graph.add(node, other_w)
             for known in graph.nodes[:-1]:
@@ -153,6 +157,17 @@ def monodromy(
     except Deadline:
         stopped = "time"
     return graph.solutions(home, trace, still, stopped)
+
+
+def _start_of_size(system: System, rng: np.random.Generator, base: Array) -> tuple[Array, Array]:
+    """A random solution whose parameter is about as large as a known one.
+
+    High powers of random weights differ by many orders of magnitude, and near zero all solutions of a cone meet.
+    """
+    draws = [system.start(rng) for _ in range(_DRAWS)]
+    size = np.linalg.norm(base) + 1e-300
+    off = [abs(np.log(np.linalg.norm(place) / size + 1e-300)) for _, place in draws]
+    return draws[int(np.argmin(off))]
 
 
 @dataclass(eq=False)
@@ -186,14 +201,18 @@ class _Graph:
         self.tracker, self.rng, self.marks, self.most, self.progress = tracker, rng, marks, most, progress
         self.edges: list[_Edge] = []
         self.nodes: list[_Node] = []
+        self.offset = float(rng.uniform())
+        self.jumps = 0
 
     def node(self, place: Array) -> _Node:
         self.nodes.append(_Node(place))
         return self.nodes[-1]
 
     def join(self, first: _Node, second: _Node) -> None:
-        gamma = np.exp(2j * np.pi * self.rng.uniform(-0.45, 0.45)) * np.exp(self.rng.normal() * 0.5)
-        edge = _Edge(first, second, complex(gamma))
+        # arcs at angles far from each other: two that are close make a loop around nothing
+        known = sum(edge.second is second for edge in first.edges)
+        turn = (self.offset + known * _GOLDEN) % 1.0 - 0.5
+        edge = _Edge(first, second, complex(np.exp(2j * np.pi * _WIDEST * turn) * np.exp(self.rng.normal() * 0.5)))
         self.edges.append(edge)
         first.edges.append(edge)
         second.edges.append(edge)
@@ -263,6 +282,7 @@ class _Graph:
             if j < 0:
                 continue
             if j in edge.match[1 - way]:  # two paths, one end: at least one has jumped
+                self.jumps += 1
                 continue
             edge.match[way][i] = j
             edge.match[1 - way][j] = i

@@ -3,7 +3,7 @@
 Recording is one more engine (`polygeom.engines.interface`): it evaluates the network over *names of registers* and
 writes down what it would compute. A register holds one feature at ``N`` points; weights are operands. So whatever can
 be evaluated over an engine can be tracked, and the compiled kernels (`polygeom.ideal.counting.paths.kernels`) know
-seven instructions instead of layers.
+three instructions instead of layers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Program:
         Whether every constant is the fraction that was meant.
     outputs:
         ``(O,)`` registers of the outputs.
-    registers, inputs:
+    registers, inputs, weights:
         Their numbers; the first `inputs` registers are the entries of a point.
     rational:
         Whether anything is divided.
@@ -53,8 +53,34 @@ class Program:
     outputs: np.ndarray
     registers: int
     inputs: int
+    weights: int
     rational: bool
     roundings: int
+
+    @cached_property
+    def lowered(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, int]:
+        """The same with three instructions, ``c[b] v[a]``, ``v[a] v[b]`` and ``v[a] ** b``, as the kernels read it.
+
+        ``c`` are the weights and after them the constants, with 1 as the first; one more register holds 1. Returns
+        operations, constants, outputs, and the numbers of registers and inputs.
+        """
+        weights, one = self.weights, self.registers
+        rows = []
+        for operation, target, a, b in self.operations.tolist():
+            kind, more = operation & ~1, operation & 1
+            if kind == INVERSE:
+                kind, b = POWER, -1
+            if kind == POWER and b in (0, 1):
+                kind, a, b = FACTOR, (one, a)[b], -1
+            if kind in (WEIGHT, SHIFT):
+                row = 0, (a, one)[kind == SHIFT], b
+            elif kind in (FACTOR, CONSTANT):
+                row = 0, (a, one)[kind == CONSTANT], weights + 1 + b
+            else:
+                row = (2 if kind == PRODUCT else 4), a, b
+            rows.append((row[0] + more, target, *row[1:]))
+        operations = np.array(rows, dtype=np.int64).reshape(-1, 4)
+        return operations, np.append(1.0 + 0j, self.constants), self.outputs, self.registers + 1, self.inputs
 
 
 @lru_cache(maxsize=64)
@@ -76,7 +102,7 @@ def program(network: Network) -> Program:
         start = stop
     point = np.arange(network.input_dimension).reshape(1, *network.input_shape)
     outputs = np.asarray(network.evaluate(recorder, weights, point)).reshape(-1)
-    return recorder.finish(outputs)
+    return recorder.finish(outputs, start)
 
 
 _NONE = -1
@@ -91,14 +117,14 @@ class _Recorder:
         self.rows: list[tuple[int, int, int, int]] = []
         self.constants: list[Fraction] = []
 
-    def finish(self, outputs: np.ndarray) -> Program:
+    def finish(self, outputs: np.ndarray, weights: int) -> Program:
         operations = np.array(self.rows, dtype=np.int64).reshape(-1, 4)
         constants = np.array([float(c) for c in self.constants] or [0.0], dtype=complex)
         exact = all(Fraction(float(c)) == c for c in self.constants)
         outputs = np.where(outputs == _NONE, self.inputs, outputs).astype(np.int64)
         rational = any(row[0] == INVERSE for row in self.rows)
         roundings = 0 if rational else _roundings(self.rows, self.count)
-        return Program(operations, constants, exact, outputs, self.count, self.inputs, rational, roundings)
+        return Program(operations, constants, exact, outputs, self.count, self.inputs, weights, rational, roundings)
 
     def _sum(self, terms: Iterator[tuple[int, int, int]]) -> int:
         """A new register for a sum of ``(operation, a, b)``; none if there is no term."""

@@ -100,8 +100,10 @@ class Outputs:
         """Outputs at the points, ``(B, m)``: entry ``o N + n`` is output ``o`` at point ``n``."""
         from polygeom.ideal.counting.paths import kernels
 
-        p, w = self.program, np.ascontiguousarray(w, dtype=complex)
-        values: Array = kernels.values_of(p.operations, p.constants, p.outputs, p.registers, self.packed, w)
+        operations, constants, outputs, registers, _ = self.program.lowered
+        w = np.ascontiguousarray(w, dtype=complex)
+        one = operations, constants, outputs, registers
+        values: Array = kernels.values_of(*one, self.packed, w)  # type: ignore[no-untyped-call]
         return values
 
     def image(self, w: Array) -> Array:
@@ -236,15 +238,13 @@ class System:
         frames = np.ascontiguousarray(frames, dtype=complex)
         right = self.right(parameters)
         p = np.array(np.broadcast_to(right, (len(w), right.shape[-1])), dtype=complex, order="C")
-        found = kernels.linearised(*self.packed, w, frames, fresh, p)
+        found = kernels.linearised(*self.packed, w, frames, fresh, p)  # type: ignore[call-arg, no-untyped-call]
         return (*found, frames)
 
     @property
     def packed(self) -> tuple[object, ...]:
         """The arguments that all kernels begin with."""
-        p = self.outputs.program
-        return (self.kind, p.operations, p.constants, p.outputs, p.registers, p.inputs, self.outputs.packed,
-                self.matrix, self.form)  # fmt: skip
+        return (self.kind, *self.outputs.program.lowered, self.outputs.packed, self.matrix, self.form)
 
     def proper(self, w: Array) -> Array:
         """Mask ``(B,)`` of weights at which the derivative has full rank, as far as floats can tell."""

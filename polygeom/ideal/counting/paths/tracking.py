@@ -34,15 +34,18 @@ class Steps:
         Step in ``t`` below which a path is given up.
     most:
         Steps after which it is given up.
+    fulls:
+        Corrections of a step that take derivatives; the others need values alone.
     """
 
     aim: float = 1e-4
     far: float = 1e-2
     least: float = 1e-6
     most: int = 1000
+    fulls: int = 2
 
 
-QUICK = Steps(aim=2e-3, far=0.05, least=1e-5, most=300)
+QUICK = Steps(aim=3e-3, far=0.05, least=1e-5, most=300)
 CAREFUL = Steps(aim=1e-5, far=1e-3, least=1e-8, most=5000)
 
 
@@ -119,11 +122,13 @@ class Tracker:
     def _pieces(self, w: Array, start: Array, end: Array, gamma: Array, steps: Steps):  # type: ignore[no-untyped-def]
         from polygeom.ideal.counting.paths import kernels
 
-        limits = (steps.aim, steps.far, steps.least, steps.most)
+        limits = (steps.aim, steps.far, steps.least, steps.most, steps.fulls)
 
         def piece(a: int, b: int):  # type: ignore[no-untyped-def]
             rows = slice(a, b)
-            return a, b, kernels.follow(*self.system.packed, w[rows], start[rows], end[rows], gamma[rows], *limits)
+            ends = start[rows], end[rows], gamma[rows]
+            found = kernels.follow(*self.system.packed, w[rows], *ends, *limits)  # type: ignore[call-arg, no-untyped-call]
+            return a, b, found
 
         at = 0
         while at < len(w):
