@@ -280,6 +280,11 @@ def test_a_run_is_repeated_from_its_configuration(tmp_path: Path) -> None:
         (None, "cannot read"),
         ('{"study":"other","preset":"quick","config":{},"repeats":1,"seed":0,"device":"cpu"}', "of the study other"),
         ('{"study":"tiny","preset":"quick","config":{"x":1},"repeats":1,"seed":0,"device":"cpu"}', "x is no option"),
+        (
+            '{"study":"tiny","preset":"quick","config":{"base":"a"},"repeats":1,"seed":0,"device":"cpu"}',
+            "Expected `float`",
+        ),
+        ('{"study":"tiny","preset":"quick","config":{"powers":[1.5]},"repeats":1,"seed":0,"device":"cpu"}', "powers"),
     ],
 )
 def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, text: str | None, message: str) -> None:
@@ -287,6 +292,17 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, text: str | 
         (tmp_path / "config.json").write_text(text)
     with pytest.raises(PolygeomError, match=message):
         run(TINY, config=tmp_path / "config.json")
+
+
+def test_a_case_has_what_it_depends_on_and_no_more() -> None:
+    """So that finished cases are found again: steps of training are nothing to a spectrum, other widths to nobody."""
+    found = study.load("kernel-spectrum")
+    before, after = (found.cases(found.config(**changes)) for changes in ({}, {"steps": 7, "widths": (2, 4, 9)}))
+    spectra = [{case for case in some if case.part == "spectrum"} for some in (before, after)]
+    assert len(spectra[0] & spectra[1]) == 2
+    assert {case.width for case in spectra[1] - spectra[0]} == {9}
+    assert {case.steps for case in after if case.part == "training"} == {7}
+    assert not {case for case in before if case.part == "training"} & set(after)
 
 
 @pytest.mark.usefixtures("registered")

@@ -238,3 +238,15 @@ def test_bad_arguments_are_explained() -> None:
         jacobian(nn.Sequential(nn.Linear(3, 2), nn.Flatten(0)), x)
     module.register_parameter("idle", nn.Parameter(torch.zeros(2)))
     assert jacobian(module, x)[:, :, :2].abs().max() == 0
+
+
+class RunningSum(torch.nn.Linear):
+    """The first point knows of no other; later ones do."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x).cumsum(dim=0)
+
+
+def test_points_that_know_of_earlier_ones_are_refused() -> None:
+    with pytest.raises(PolygeomError, match="must treat every point on its own"):
+        empirical_ntk(RunningSum(2, 1), torch.ones(3, 2))

@@ -79,3 +79,12 @@ print(#flatten values G)
 exit 0
 """
     assert output("M2", ["--script", "/dev/stdin"], script).split()[-1] == "9"
+
+
+def test_targets_are_a_column() -> None:
+    """The line of the table on the page of ideals: all pairs are compared where targets are no column."""
+    torch = pytest.importorskip("torch", reason="the extra learn")
+    outputs, targets = torch.tensor([[1.0], [2.0]]), torch.tensor([1.0, 2.0])
+    with pytest.warns(UserWarning, match="target size"):
+        assert torch.nn.functional.mse_loss(outputs, targets) == 0.5
+    assert torch.nn.functional.mse_loss(outputs, targets[:, None]) == 0
