@@ -88,7 +88,7 @@ def theirs(module: nn.Module, x: torch.Tensor, rate: float) -> dict[str, float]:
 
 def ours(module: nn.Module, x: torch.Tensor, multiplicity: int | None, chains: int = 16) -> dict[str, float]:
     """polygeom's estimate with its log-log correction; samples at all temperatures count."""
-    settings = SamplerSettings(chains=chains, draws=DRAWS, warmup=BURN_IN, leapfrog=6)
+    settings = SamplerSettings(chains=chains, draws=DRAWS, warmup=3 * BURN_IN, leapfrog=6)
     started = time.process_time()
     found = estimate_learning_coefficient(module, x, settings=settings, multiplicity=multiplicity)
     seconds = time.process_time() - started

@@ -1,0 +1,53 @@
+"""The studies of learning coefficients: batches of different shapes, and what is called nearest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="studies need the extra learn")
+
+from polygeom.experiments.algebra.learning_coefficient import (  # noqa: E402
+    PRESETS,
+    Batch,
+    Config,
+    cases,
+    conditioned,
+    measure,
+)
+from polygeom.experiments.algebra.preferred_strata import nearest  # noqa: E402
+from polygeom.learning.functions.posterior import perceptron_energy  # noqa: E402
+from polygeom.network import parse  # noqa: E402
+
+
+def test_the_published_preset_has_a_thousand_strata() -> None:
+    pieces = [(text, at) for case in cases(PRESETS["published"]) for text, at in zip(case.texts, case.at, strict=True)]
+    assert len(pieces) == len(set(pieces)) >= 1000
+
+
+def test_a_batch_of_shapes_is_each_network_by_itself() -> None:
+    networks = [parse("[2,2,1] r=2"), parse("[3,2,2] r=2")]
+    weights = [conditioned(network, "generic", 3, 0) for network in networks]
+    batch = Batch.of(networks, weights, 0)
+    moved = batch.centres + 0.1 * torch.randn(batch.centres.shape, generator=torch.Generator().manual_seed(0)).double()
+    found = batch.energy()(moved)
+    for k, network in enumerate(networks):
+        assert network.widths is not None
+        own = moved[k][batch.masks[k] > 0][None]
+        alone = perceptron_energy(network, weights[k][None], batch.x[:, : network.widths[0]])(own)
+        torch.testing.assert_close(found[k : k + 1], alone)
+
+
+def test_a_case_measures_its_strata() -> None:
+    (case,) = cases(Config(networks=("[1,1,1] r=2",), strata=("generic", "dead 1"), draws=60, warmup=40))
+    rows = measure(case)
+    assert [(row["at"], row["exact"]) for row in rows] == [("generic", "1/2"), ("dead 1", "1/4")]
+    assert all(abs(row["value"] - float(row["lower"])) < 0.2 for row in rows)
+
+
+def test_what_is_nearest() -> None:
+    network = parse("[2,2,1] r=3")
+    assert nearest(network, np.array([1.0, 0.0, 0.0, 1.0, 1.0, 0.01]))[0] == "silent 1"
+    assert nearest(network, np.array([1.0, 0.0, 0.01, 0.0, 1.0, 1.0]))[0] == "deaf 1"
+    assert nearest(network, np.array([1.0, 0.0, 1.0, 0.01, 1.0, 1.0]))[0] == "duplicate 1=2"
+    assert nearest(network, np.array([1.0, 0.0, 0.0, 1.0, 1.0, 1.0]))[0] == "generic"
