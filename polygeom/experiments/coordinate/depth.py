@@ -15,7 +15,7 @@ from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import (
-    Coordinates,
+    CoordinateOptions,
     Model,
     NetworkCase,
     Probe,
@@ -31,7 +31,7 @@ from polygeom.learning.regions.pairs import patch_pairs, quadrant_pairs, random_
 
 
 @dataclass(frozen=True)
-class Options(Coordinates, Training):
+class Options(CoordinateOptions, Training):
     """Options of a case."""
 
     image: str = option("random", "random, scene, clouds, or the path of an image file.")

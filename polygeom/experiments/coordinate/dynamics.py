@@ -149,14 +149,14 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Coordinates:
+class CoordinateOptions:
     """What networks read that read coordinates."""
 
     negative: bool = option(False, "Raw coordinates on [-1, 1) instead of [0, 1).", needs=RAW)
 
 
 @dataclass(frozen=True)
-class Reading(Coordinates):
+class Reading(CoordinateOptions):
     """What networks read, encodings included."""
 
     extent: float = option(

@@ -15,7 +15,7 @@ import torch
 from polygeom.datasets.images import make_image
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import (
-    Coordinates,
+    CoordinateOptions,
     Model,
     NetworkCase,
     Probe,
@@ -30,7 +30,7 @@ from polygeom.learning.functions.spectra import OCTAVES, learned_by_band, psnr
 
 
 @dataclass(frozen=True)
-class Options(Coordinates, Sizes, Training):
+class Options(CoordinateOptions, Sizes, Training):
     """Options of a case."""
 
     size: int = option(64, "Images are size × size pixels.")

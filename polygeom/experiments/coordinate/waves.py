@@ -15,7 +15,7 @@ import torch
 from polygeom.datasets.waves import phased_waves
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import (
-    Coordinates,
+    CoordinateOptions,
     Model,
     NetworkCase,
     Probe,
@@ -33,7 +33,7 @@ _PAIRS = Either(Needs("hamming"), Needs("confusion"))
 
 
 @dataclass(frozen=True)
-class Options(Coordinates, Sizes, Training):
+class Options(CoordinateOptions, Sizes, Training):
     """Options of a case."""
 
     length: int = option(1024, "Samples of the signal.")

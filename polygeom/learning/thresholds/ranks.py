@@ -217,6 +217,9 @@ def kernel_rank(
 ) -> KernelRank:
     """The rank of the tangent kernel of ``network`` at random points, next to the dimension of its neurovariety.
 
+    Before anything is computed, a `PrecisionWarning` says where the rank is not to be trusted: from the degree of the
+    outputs (`polygeom.learning.thresholds.conditions`), the method and the precision.
+
     Parameters
     ----------
     network:
@@ -234,9 +237,6 @@ def kernel_rank(
         ``torch.float64``; ``torch.float32`` warns for the same reason.
     rng:
         Seed of points, weights and dimension.
-
-    Before anything is computed, a `PrecisionWarning` says where the rank is not to be trusted: from the degree of the
-    outputs (`polygeom.learning.thresholds.conditions`), the method and the precision.
 
     Raises
     ------
