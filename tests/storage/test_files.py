@@ -60,7 +60,7 @@ COMMANDS = {
     "ideal --certificate": ["ideal", NETWORK, "--certificate"],
     "ideal --journal": ["ideal", NETWORK, "--journal"],
     "frontier": ["frontier", "2", "1", "--degree", "2", "--depth", "2", "--certificate"],
-    "frontier --state": ["frontier", "2", "1", "--degree", "2", "--depth", "2", "--state"],
+    "frontier --journal": ["frontier", "2", "1", "--degree", "2", "--depth", "2", "--journal"],
     "atlas": ["atlas", "--where", "depth = 2", "--out"],
 }
 
