@@ -22,14 +22,14 @@ def generalisation_section(network: Network, result: DimensionResult, rng: int, 
         Fact("learning coefficient λ", str(value), standing, note),
         Fact("half the weights", str(Fraction(result.parameters, 2)), COUNTED, "what a regular model would have"),
     ]
+    few = network.parameter_count <= MOST_SAMPLED and (result.ambient_dimension or MOST_SAMPLED + 1) <= MOST_SAMPLED
     widths = network.widths
-    if widths is not None and len(widths) > 2 and set(network.activation_degrees or ()) != {1}:
+    if few and widths is not None and len(widths) > 2 and set(network.activation_degrees or ()) != {1}:
         dead = learning_coefficient(network, "dead 1", rng=rng)
         told = f"between {dead.lower} and {dead.upper}" if dead.value is None else str(dead.value)
         many = f"multiplicity {dead.multiplicity}; " if dead.multiplicity else ""
         facts.append(Fact("λ with one dead neuron", told, PROVED, f"{many}{dead.reason}"))
     lead = f"Like a model of {result.dimension} parameters: its error after n samples is about {value} / n."
-    few = network.parameter_count <= MOST_SAMPLED and (result.ambient_dimension or MOST_SAMPLED + 1) <= MOST_SAMPLED
     if deadline is None or widths is None or not few:
         return Section("How fast does it generalise?", lead, tuple(facts))
     from polygeom.learning.functions.bayes import bayes_generalisation

@@ -79,7 +79,7 @@ def test_filling_networks_have_no_equations() -> None:
 )  # fmt: skip
 def test_every_family_has_a_page(text: str) -> None:
     page = portrait(text, training=False)
-    assert len(page.sections) == 5
+    assert len(page.sections) == 6
     assert page.network in page.to_text()
 
 
@@ -210,4 +210,4 @@ def test_training_without_torch_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("polygeom.report.composition.find_spec", lambda name: None)
     with pytest.raises(PolygeomError, match=r"training=False.* needs torch \(extra learn\)"):
         portrait("[3,2,1] r=2", training=True)
-    assert len(portrait("[3,2,1] r=2").sections) == 5
+    assert len(portrait("[3,2,1] r=2").sections) == 6
