@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from polygeom.report.page import Fact, Figure, Section
 
 WIDTH = 100
+_WIDEST_LABEL = 40
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -17,7 +18,7 @@ def text_page(title: str, subtitle: str, sections: Iterable[Section], footer: st
     for section in sections:
         lines += [section.title, "-" * len(section.title)]
         lines += _wrapped(section.lead, "") if section.lead else []
-        width = max((len(fact.label) for fact in section.facts), default=0)
+        width = min(_WIDEST_LABEL, max((len(fact.label) for fact in section.facts), default=0))
         for fact in section.facts:
             lines += _fact(fact, width)
         for paragraph in section.paragraphs:
@@ -41,8 +42,12 @@ def _wrapped(text: str, indent: str, first: str | None = None) -> list[str]:
 
 def _fact(fact: Fact, width: int) -> list[str]:
     standing = f"  ({fact.standing})" if fact.standing else ""
-    head = f"  {fact.label.ljust(width)}  "
-    lines = _wrapped(f"{fact.value}{standing}", " " * len(head), head)
+    if len(fact.label) > width:  # a label that is a sentence stands above what it asks for
+        head = "      "
+        lines = [*_wrapped(fact.label, "  "), *_wrapped(f"{fact.value}{standing}", head)]
+    else:
+        head = f"  {fact.label.ljust(width)}  "
+        lines = _wrapped(f"{fact.value}{standing}", " " * len(head), head)
     if fact.note:
         lines += _wrapped(fact.note, " " * len(head))
     return lines

@@ -194,9 +194,9 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     ("arguments", "message"),
     [
         (["[3,2,1 r=2"], "[3,2,1 r=2"),
-        (["[3,2,1] r=2", "--html", "/nonexistent/page.html"], "--html: no folder"),
+        (["[3,2,1] r=2", "--html", "/nonexistent/page.html"], "there is no such folder"),
         (["[3,2,1] r=2", "--timeout", "0"], "timeout must be a positive number"),
-        (["[3,2,1] r=2", "--no-training", "--html", "/"], "--html: cannot write"),
+        (["[3,2,1] r=2", "--no-training", "--html", "/"], "--html must be a file"),
     ],
 )
 def test_bad_input_is_explained(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

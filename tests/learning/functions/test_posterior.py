@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -38,9 +39,10 @@ def test_known_integrals(power: int, size: int, value: float, sampler: str) -> N
 def test_the_log_log_correction_is_fitted() -> None:
     """``a²b²``: without the multiplicity the estimate is below 1/2 by 1 / log b, with it it is not."""
     product = lambda weights: (weights[:, 0] * weights[:, 1]).square()  # noqa: E731
-    trace, accepted, swaps = sample_energies(product, torch.zeros(1, 2).double(), FEW, rng=1)
+    many = dataclasses.replace(FEW, draws=2000)
+    trace, accepted, swaps = sample_energies(product, torch.zeros(1, 2).double(), many, rng=1)
     told = [
-        summarise(trace[:, 0], accepted[0], swaps[0], FEW, multiplicity=m, rng=1, elapsed=0.0) for m in (1, 2, None)
+        summarise(trace[:, 0], accepted[0], swaps[0], many, multiplicity=m, rng=1, elapsed=0.0) for m in (1, 2, None)
     ]
     assert told[0].value < 0.45 < told[1].value < 0.56
     assert told[2].slope > 0
