@@ -182,7 +182,7 @@ BAD = [
     (["dim", "[3,3,3] r=2", "--memory", "lots"], "2GB"),
     (["dim", "[64,64,64,1] r=2", "--memory", "1MB"], "memory"),
     (["dim", "[3,3,3] r=2", "[2,2,2] r=2", "--certificate", "c.json"], "one network"),
-    (["dim", "[3,3,3] r=2", "--certificate", "no/such/folder/c.json"], "write"),
+    (["dim", "[3,3,3] r=2", "--certificate", "no/such/folder/c.json"], "create the folder"),
     (["dim", "[3,3,3] r=2", "--colour"], "No such option"),
     (["dimension", "[3,3,3] r=2"], "No such command"),
     (["sweep"], 'polygeom sweep "[2..4,2..4,1] r=2"'),

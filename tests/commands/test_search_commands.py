@@ -148,7 +148,7 @@ def test_a_table_is_explained_and_confronted_with_conjectures(tmp_path: Path, ca
         (["frontier", "2", "1", "-r", "x", "-L", "3"], "--degree must be"),
         (["frontier", "2", "1", "-r", "2,2", "-L", "4"], "one for each of the 3 hidden layers"),
         (["frontier", "2", "1", "-r", "2", "-L", "40"], "ambient dimension"),
-        (["frontier", "2", "1", "-r", "2", "-L", "3", "--certificate", "/no/folder/x"], "cannot write"),
+        (["frontier", "2", "1", "-r", "2", "-L", "3", "--certificate", "/no/folder/x"], "there is no such folder"),
         (["threshold", "two"], "widths must be"),
         (["threshold", "[3]"], "widths must be"),
         (["explain", "[3,3"], "close the bracket"),
@@ -156,7 +156,7 @@ def test_a_table_is_explained_and_confronted_with_conjectures(tmp_path: Path, ca
         (["atlas", "--rebuild", "--out", "x", "--workers", "0"], "--workers"),
         (["atlas", "--check", "0"], "--check"),
         (["atlas", "--where", "colour = 3"], "is no column"),
-        (["atlas", "--where", "depth = 2", "--out", "/no/folder/x.csv"], "cannot write"),
+        (["atlas", "--where", "depth = 2", "--out", "/no/folder/x.csv"], "there is no such folder"),
         (["sweep", "[2,3,1] r=2", "--shape", "round"], "shape must be one of"),
     ],
 )

@@ -300,6 +300,7 @@ def test_the_exponents_of_the_scaling_engine_are_those_of_symmetries(network: Ne
 
 OTHERS = {
     "_Recorder": "writes steps down and computes nothing; certificates of added layers test it",
+    "_Bounded": "ExactEngine that refuses long products; the rule of vector fields tests it",
     "_EntryEngine": "the common part of _SpanEngine and _ReadingEngine",
     "_ReadingEngine": "tested by the groups of inputs that it finds",
     "ScalingEngine": "tested by the symmetries that it finds",

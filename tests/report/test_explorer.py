@@ -49,7 +49,7 @@ def test_the_command_writes_the_rows_kept(tmp_path: Path, capsys: pytest.Capture
     assert "open it in a browser" in capsys.readouterr().err
     assert 10_000 < file.stat().st_size < 200_000
     assert run(["atlas", "--where", "parameters < 12", "--html", str(tmp_path / "no" / "atlas.html")]) != 0
-    assert "name a file in a folder that exists" in capsys.readouterr().err
+    assert "must be a file in a folder that exists" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

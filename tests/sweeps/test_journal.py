@@ -245,7 +245,7 @@ def test_a_fork_does_not_keep_the_lock(path: Path) -> None:
 
 def test_files_that_cannot_be_opened_are_refused(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "no" / "such"):
-        with pytest.raises(PolygeomError, match="journal: cannot open"):
+        with pytest.raises(PolygeomError, match="journal must be a file"):
             Journal(place)
         with pytest.raises(PolygeomError, match="journal: cannot read"):
             read_journal(place)

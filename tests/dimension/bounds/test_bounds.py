@@ -386,5 +386,5 @@ def test_a_cut_subtracts_a_whole_group_only_where_features_are_independent() -> 
     rule = RULES["cut"].perceptrons
     assert rule is not None
     true = jacobian_rank(mlp(widths, degrees))
-    for constant, parts, _ in rule(widths, degrees, 10**6):
+    for constant, parts, *_ in rule(widths, degrees, 10**6):
         assert constant + sum(jacobian_rank(mlp(w, r)) for w, r in parts) >= true

@@ -13,6 +13,7 @@ import dataclasses
 import json
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -72,14 +73,17 @@ def test_switches_of_encodings_and_coordinates() -> None:
 
 
 def test_options_reach_what_the_networks_read() -> None:
-    options = {"negative": False, "L": 3, "features": 8, "scale": 2.0, "extent": 1.0}
+    def options(**own: object) -> SimpleNamespace:
+        whole = {"negative": False, "L": 3, "features": 8, "scale": 2.0, "extent": 1.0, "seed": 0, "device": "cpu"}
+        return SimpleNamespace(**(whole | own))
+
     raw = Model.parse("relu:raw")
-    assert float(raw.encode((4, 4), options, 0).min()) == 0
-    assert float(raw.encode((4, 4), options | {"negative": True, "extent": 3.0}, 0).min()) == -3
-    assert float(Model.parse("relu:centred").encode((4, 4), options | {"extent": 2.0}, 0).min()) == -2
-    assert Model.parse("relu:sin_cos").encode((4, 4), options, 0).shape[1] == 12
-    assert Model.parse("relu:sin_cos4").encode((4, 4), options, 0).shape[1] == 16
-    assert Model.parse("relu:fourier").encode((4, 4), options, 0).shape[1] == 16
+    assert float(raw.encode((4, 4), options()).min()) == 0
+    assert float(raw.encode((4, 4), options(negative=True, extent=3.0)).min()) == -3
+    assert float(Model.parse("relu:centred").encode((4, 4), options(extent=2.0)).min()) == -2
+    assert Model.parse("relu:sin_cos").encode((4, 4), options()).shape[1] == 12
+    assert Model.parse("relu:sin_cos4").encode((4, 4), options()).shape[1] == 16
+    assert Model.parse("relu:fourier").encode((4, 4), options()).shape[1] == 16
 
 
 def test_densities_integrate_to_one_and_have_their_mass_in_place(rng: np.random.Generator) -> None:

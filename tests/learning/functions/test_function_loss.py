@@ -176,8 +176,8 @@ def test_distinct_joins_chains_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda x: FunctionLoss.of("[2,2,1] r=2", x.float(), x), "inputs and targets must be float64"),
-        (lambda x: FunctionLoss.of("[2,2,1] r=2", x, x[:3]), "equally many samples, got 5 of torch.float64 and 3"),
+        (lambda x: FunctionLoss.of("[2,2,1] r=2", x.float(), x), "inputs must be finite float64 of shape"),
+        (lambda x: FunctionLoss.of("[2,2,1] r=2", x, x[:3, :1]), "equally many samples, got 5 and 3"),
         (
             lambda x: descend(FunctionLoss.of("[2,2,2] r=2", x, x), torch.zeros(1, 8).double(), optimiser="newton"),
             "optimiser must be one of levenberg-marquardt, adam, got 'newton'",

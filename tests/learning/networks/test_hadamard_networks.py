@@ -158,7 +158,7 @@ def test_what_is_not_in_the_image_is_not_found() -> None:
         PolygeomError, match=r"no weights of \[3,1,1\] r=2 .* were found in 3 attempts; the closest has"
     ):
         find_weights("[3,1,1] r=2", np.array([[1.0, 0, 0, 1.0, 0, 1.0]]), attempts=3)
-    with pytest.raises(PolygeomError, match=r"target must have shape \(1, 6\), got \(6,\)"):
+    with pytest.raises(PolygeomError, match=r"target must have 2 axes and entries, got shape \(6,\)"):
         find_weights("[3,1,1] r=2", np.zeros(6))
 
 
