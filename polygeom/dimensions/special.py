@@ -30,6 +30,7 @@ from polygeom.errors import BudgetError, PolygeomError
 from polygeom.modular import P22, PrimeField, rank
 from polygeom.network import Network
 from polygeom.network.builder import as_network
+from polygeom.storage.reading import check_archive, read_text
 
 MOST_ENTRIES = 250_000
 """Largest number of exact derivatives that is computed."""
@@ -303,9 +304,12 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, Any]:
     file = Path(path)
     try:
         if file.suffix == ".npz":
+            check_archive(file, "weights")
             with np.load(file, allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = json.loads(read_text(file, "weights"))
+    except PolygeomError:
+        raise
     except (OSError, ValueError, EOFError) as problem:
         raise PolygeomError(
             f"weights: {file} cannot be read: {problem}; write a JSON file or an .npz archive"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from polygeom.cli import run
@@ -32,3 +33,20 @@ def test_text_bounds_and_weights(capsys: pytest.CaptureFixture[str], tmp_path: P
 def test_time_is_over(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["coefficient", "[3,2,1] r=2", "--timeout", "0.001"]) == 1
     assert "timeout" in capsys.readouterr().out
+
+
+def test_weights_in_an_archive_are_those_of_the_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text, archive = tmp_path / "w.json", tmp_path / "w.npz"
+    text.write_text('{"W1": [[1, 2], [0, 0]], "W2": [[1, 0]]}')
+    np.savez(archive, W1=np.array([[1.0, 2.0], [0.0, 0.0]]), W2=np.array([[1.0, 0.0]]))
+    told = []
+    for file in (text, archive):
+        assert run(["coefficient", "[2,2,1] r=2", "--weights", str(file)]) == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
+    assert "5/4" in told[0]
+
+
+def test_weights_from_a_device_that_never_ends_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["coefficient", "[2,2,1] r=2", "--weights", "/dev/zero"]) == 2
+    assert "write a smaller file" in capsys.readouterr().err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
@@ -65,14 +64,9 @@ def coefficient(
 
 
 def _read(path: str | None) -> dict[str, Any] | None:
+    """The weights in a file, arrays as nested lists."""
+    from polygeom.dimensions.special import read_weights
+
     if path is None:
         return None
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PolygeomError(
-            f'--weights: cannot read {path}: {error}; write {{"W1": [[1, 2]], "W2": [["1/3"]]}}'
-        ) from None
-    if not isinstance(data, dict):
-        raise PolygeomError(f"--weights: {path} must hold an object with an array for each weight matrix")
-    return data
+    return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in read_weights(path).items()}
