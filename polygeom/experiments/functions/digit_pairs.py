@@ -127,8 +127,9 @@ def measure(case: Piece) -> list[dict[str, Any]]:
     kind: dict[str, Any] = {"dtype": torch.float32, "device": case.device}
     module = _model(case, data["train"].inputs.shape[1]).to(**kind)
     settings = TrainingSettings(
-        case.steps, optimiser=case.optimiser, learning_rate=case.learning_rate, momentum=case.momentum,
-        nesterov=case.nesterov, weight_decay=case.weight_decay, batch_size=case.batch_size,
+        case.steps, optimiser=case.optimiser, learning_rate=case.learning_rate,
+        momentum=case.momentum if case.optimiser == "sgd" else 0.0,
+        nesterov=case.nesterov and case.optimiser == "sgd", weight_decay=case.weight_decay, batch_size=case.batch_size,
         schedule=case.schedule, record_every=max(case.steps // 10, 1),
     )  # fmt: skip
     # Centred sums keep the first steps of networks of high degree small; the mean is added to the predictions.

@@ -33,7 +33,7 @@ class Batches:
     """
 
     def __init__(self, samples: int, settings: TrainingSettings, seed: int) -> None:
-        self.samples, self._size, self._order = samples, settings.batch_size, settings.order
+        self.samples, self.size, self._order = samples, settings.batch_size, settings.order
         self._generator = torch.Generator().manual_seed(seed)
         self._at = 0
         self._indices = torch.arange(samples)
@@ -42,12 +42,12 @@ class Batches:
 
     def next(self) -> Tensor | None:
         """Indices of the next mini-batch; None for all samples at once."""
-        if self._size is None:
+        if self.size is None:
             return None
         if self._at == 0 and self._order == "reshuffle":
             self._shuffle()
-        chosen = self._indices[self._at : self._at + self._size]
-        self._at = self._at + self._size if self._at + self._size < self.samples else 0
+        chosen = self._indices[self._at : self._at + self.size]
+        self._at = self._at + self.size if self._at + self.size < self.samples else 0
         return chosen
 
     def _shuffle(self) -> None:
