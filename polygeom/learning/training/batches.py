@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -61,15 +58,3 @@ class Batches:
         """Go on from a `state`."""
         self._at, self._indices = state["at"], state["indices"]
         self._generator.set_state(state["generator"])
-
-
-@contextlib.contextmanager
-def progress_bar(total: int, show: bool) -> Iterator[Any]:
-    """A bar of steps on standard error, or one that shows nothing."""
-    from tqdm import tqdm
-
-    class Bar(tqdm):  # type: ignore[misc]
-        monitor_interval = 0  # no watching thread
-
-    with Bar(total=total, desc="training", unit="step", disable=not show or sys.stderr is None, file=sys.stderr) as bar:
-        yield bar

@@ -16,11 +16,11 @@ from torch.utils.data import DataLoader
 
 from polygeom.checks import choice
 from polygeom.errors import PolygeomError
-from polygeom.learning.training.batches import progress_bar
 from polygeom.learning.training.optimisers import Mover, OwnOptimiser, OwnSchedule
 from polygeom.learning.training.run import AUTOCAST, DivergenceError, Metric, Run, known_loss
 from polygeom.learning.training.settings import TrainingSettings
 from polygeom.learning.training.sources import Loss, Source, source
+from polygeom.supervision.bars import bar
 
 if TYPE_CHECKING:
     import pandas
@@ -56,6 +56,10 @@ class TrainingResult:
     def loss(self) -> float:
         """The last loss of the table."""
         return float(self.table["loss"].iloc[-1])
+
+    def _repr_html_(self) -> str:
+        """How it ended and the table, for notebooks."""
+        return f"<p>{self.status} after {self.steps} steps, loss {self.loss:.4g}</p>{self.table.to_html(max_rows=20)}"
 
 
 def train(
@@ -166,7 +170,11 @@ def train(
         raise PolygeomError("keep='best' needs validation data to say what is best; write validation=(x, y)")
     _place(module, device, autocast)
     rule, start = known_loss(loss), time.monotonic()
-    with torch.random.fork_rng(devices=[]), _training_mode(module), progress_bar(settings.steps, progress) as bar:
+    with (
+        torch.random.fork_rng(devices=[]),
+        _training_mode(module),
+        bar(settings.steps, "training", unit="step", show=progress) as shown,
+    ):
         torch.manual_seed(rng)  # for modules that draw, such as dropout, and for loaders that shuffle
         data = source(module, inputs, targets, loss, settings, rng)
         seen = None if validation is None else _validation(module, validation, loss, settings)
@@ -176,7 +184,7 @@ def train(
             validation=seen, best=keep == "best", autocast=autocast,
         )  # fmt: skip
         kept = None if checkpoint is None else run.checkpoint(Path(checkpoint))
-        status = run.go(stop, bar, kept, checkpoint_every)
+        status = run.go(stop, shown, kept, checkpoint_every)
     import pandas
 
     return TrainingResult(pandas.DataFrame(run.rows), run.step, status, time.monotonic() - start, run.keep())
