@@ -12,6 +12,7 @@ EXTRAS = {
     "PIL": "plot",
     "distributed": "cluster",
     "onnx": "onnx",
+    "curvlinops": "curvature",
 }
 """For each package that is imported when it is used alone, the extra of polygeom that brings it."""
 
