@@ -9,8 +9,8 @@ bits each, so widths are below 2^16 (`TOO_LARGE` otherwise). All counts are capp
 product of two stays below 2^62. Cost: per architecture about ``L²`` look-ups, memory 43 bytes per entry of the table.
 
 The search keeps a stack in place of recursion, which numba cannot cache: an architecture whose parts are not all known
-puts them on the stack and is looked at again when they are. Look-ups stand in one place, because compiling them once for
-every rule would take half a minute.
+puts them on the stack and is looked at again when they are. Look-ups stand in one place: compiling them once for every
+rule would take half a minute.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
@@ -316,8 +316,8 @@ def _instances(case, thorough, table, smaller, parts, offers, counts):
 def bound_cases(cases, thorough, table, keys, values, rules, used, stack, why, out):
     """Bounds of the cases into ``out`` (value, rule, layer); how many are done, all unless ``why[0]`` says why not.
 
-    ``keys``, ``values``, ``rules`` are the table, a power of two long, with ``used[0]`` entries; it must be at most half
-    full. ``table`` has rows (n, m, r, t, most conditions, conditions or -1); ``why[1]`` is a row that must be counted.
+    ``keys``, ``values``, ``rules`` are the table, a power of two long, with ``used[0]`` entries, at most half of it.
+    ``table`` has rows (n, m, r, t, most conditions, conditions or -1); ``why[1]`` is a row that must be counted.
     """
     smaller, key, counts = np.empty(CASE, np.int64), np.zeros(_WORDS, np.uint64), np.zeros(2, np.int64)
     offers, parts = np.empty((_OFFERS, 4), np.int64), np.empty((2 * _OFFERS, CASE), np.int64)

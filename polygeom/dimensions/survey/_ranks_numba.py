@@ -4,7 +4,7 @@ The twin of `polygeom.dimensions.compute.perceptron_trial` at trial 0: the same 
 drawn from the same stream, so that it finds the same ranks; `polygeom.dimensions.ranks.blocks` says which columns are
 private and shared. Points that only judge stability are drawn and not evaluated.
 
-Matrices are stored transposed, a row for each weight and the points along it, so that every inner loop runs over points.
+Matrices are stored transposed, a row for each weight and the points along it: every inner loop runs over points.
 Elimination takes the rows one by one: row c is reduced, a nonzero entry of it is moved to the last column that is left,
 and a multiple of the row is subtracted from every row below, which makes that column zero: it is left out from then on.
 
@@ -12,7 +12,7 @@ Overflow bound: a row receives one product of reduced numbers for each pivot and
 holds at most 1 + k products, k H² + 2H ≤ 2^53 for k pivots, with H = (p+3)/2: k ≤ 2047 for p < 2^22
 (``PrimeField.max_products``); `MOST_COLUMNS` is below. Sums over neurons are shorter. Cost of a network with c private
 and C shared columns, N points, m outputs: about ``Σ_m N c (c + 2C) + m (N - c) C²`` multiplications, half of them
-saved by the columns that fall away; memory ``8 (c + C) N + 8 C m (N - c)`` bytes, which stays in the second-level cache.
+saved by the columns that fall away; memory ``8 (c + C) N + 8 C m (N - c)`` bytes, within the second-level cache.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
@@ -218,7 +218,7 @@ def _fill(a, output, w, hidden, outputs, delta, act, points, p):
         for k in range(points):
             line[k] = x[k]
     row = last
-    for layer in range(0, hidden + 1):  # 0 stands for the output's own neuron
+    for layer in range(hidden + 1):  # 0 stands for the output's own neuron
         at = layer if layer > 0 else hidden
         first = output if layer == 0 else outputs if layer == hidden else 0
         stop = output + 1 if layer == 0 else w[layer]
@@ -303,7 +303,7 @@ def core_ranks(cores, degrees, goals, wanted, plans, stream, p, tail, extra, out
     a, rest = np.empty((columns, most)), np.empty((shared, rests))
     for number in range(cores.shape[0]):
         w, r, points = cores[number], degrees[number], plans[number, 0]
-        start, kind = 0, np.int64(hidden == 1 and w[2] == w[1])
+        start, kind = 0, 1 if hidden == 1 and w[2] == w[1] else 0
         for _ in range(2 if wanted[number] else 1):
             value, at = _rank(
                 stream, start, w, r, hidden, points, goals[number], kind, weights, act, slope, delta, a, rest, p

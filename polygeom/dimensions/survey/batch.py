@@ -1,8 +1,9 @@
 """The dimensions of many perceptrons in one go, each the same as that of `polygeom.dimensions.dimension`.
 
-Bounds come from a table that a compiled search fills, ranks from a compiled kernel at the points of trial 0; where the two
-meet, the dimension is proved by the same argument as for one network: a rank modulo a prime from below, a theorem from
-above. The few networks where they do not meet at once, or which the kernels do not take, are computed one by one.
+Bounds come from a table that a compiled search fills, ranks from a compiled kernel at the points of trial 0; where
+the two meet, the dimension is proved by the same argument as for one network: a rank modulo a prime from below, a
+theorem from above. The few networks where they do not meet at once, or which the kernels do not take, are computed
+one by one.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ class Survey:
     @property
     def proved(self) -> Array:
         """Whether the bounds meet."""
-        return self.dimension == self.upper
+        met: Array = self.dimension == self.upper
+        return met
 
     @property
     def parameters(self) -> Array:
@@ -232,8 +234,8 @@ def _checked(widths: Any, degree: Any) -> tuple[Array, Array]:
     whole = all(np.issubdtype(a.dtype, np.integer) for a in (rows, degrees)) or rows.size == 0
     if rows.ndim != 2 or not whole or rows.shape[1] < 3 or (rows.size and (rows.min() < 1 or degrees.min() < 2)):
         raise PolygeomError(
-            f"widths must be rows of at least 3 positive integers and degree at least 2, got {str(widths):.40} and "
-            f"{str(degree):.40}; write survey([[2,3,1],[2,4,1]], 2)"
+            f"widths must be rows of at least 3 positive integers and degree at least 2, got {widths!s:.40} and "
+            f"{degree!s:.40}; write survey([[2,3,1],[2,4,1]], 2)"
         )
     return np.ascontiguousarray(rows, np.int64), np.ascontiguousarray(degrees, np.int64)
 

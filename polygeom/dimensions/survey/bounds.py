@@ -106,7 +106,7 @@ class BoundTable:
         self._kernels.move(*old, self._keys, self._values, self._rules)
 
     def tree(self, widths: Sequence[int], degree: int) -> Bound:
-        """The bound of one architecture with the tree of rules that proves it, built from the table without a search."""
+        """The bound of one architecture with the tree of rules that proves it, built from the table."""
         case = tuple(map(int, widths)), (degree,) * (len(widths) - 2)
         known = self._trees.get(case)
         if known is None:
