@@ -10,7 +10,6 @@ from polygeom.errors import PolygeomError
 from polygeom.network import Network, parse
 
 
-
 def networks(rng: random.Random, weights: int, degree: int) -> Iterator[Network]:
     """Different networks of random families with at most so many weights, and of at most this degree."""
     seen: set[str] = set()

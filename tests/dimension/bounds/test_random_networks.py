@@ -23,7 +23,7 @@ from polygeom.network import Network, mlp
 
 P = 2**26 - 5
 BY_PARTS = {"graph cut", "graph span", "graph lift", "graph outputs", "graph surplus", "cells", "shifted square"}
-EXPANDED = {"monomials", "linear span", "vector fields"}
+EXPANDED = {"monomials", "linear span", "vector fields", "equations"}
 
 
 @lru_cache(maxsize=1 << 15)
