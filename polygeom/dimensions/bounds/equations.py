@@ -80,7 +80,7 @@ def _independent(coordinates: list[Coordinate], rank: int) -> Iterator[Equation]
 
 
 def _ansatz(coordinates: list[Coordinate], degree: int) -> list[list[tuple[int, ...]]]:
-    """Monomials of up to this degree by their weights under scalings, some of the degree in each, small spaces first."""
+    """Monomials of up to this degree by their weights under scalings, each with some of the degree, small first."""
     columns = _gradings(coordinates)
     groups: dict[tuple[int, ...], list[tuple[int, ...]]] = defaultdict(list)
     for lower in range(degree + 1):
@@ -103,7 +103,8 @@ def _gradings(coordinates: list[Coordinate]) -> np.ndarray:
     table = flint.fmpz_mat([list(row) for row in sorted(rows)])
     kernel, nullity = table.nullspace()
     basis = [[int(kernel[k, j]) for k in range(kernel.nrows())] for j in range(nullity)]
-    return np.array(basis, dtype=object).reshape(nullity, -1) @ np.array(firsts, dtype=object).T
+    weights: np.ndarray = np.array(basis, dtype=object).reshape(nullity, -1) @ np.array(firsts, dtype=object).T
+    return weights
 
 
 class _Samples:
@@ -144,8 +145,10 @@ def _solutions(unknowns: list[tuple[int, ...]], samples: _Samples) -> Iterator[E
             values[m] = value
         rows.append(list(values.values()))
     kernel, nullity = flint.nmod_mat(len(rows), size, [c for row in rows for c in row], PRIME).nullspace()
+    if not nullity:
+        return
     basis = [int(kernel[i, j]) for j in range(nullity) for i in range(size)]
-    reduced = flint.nmod_mat(nullity, size, basis, PRIME).rref()[0] if nullity else None
+    reduced = flint.nmod_mat(nullity, size, basis, PRIME).rref()[0]
     for r in range(nullity):
         entries = [(j, as_fraction(int(reduced[r, j]))) for j in range(size) if int(reduced[r, j])]
         if all(c is not None for _, c in entries):

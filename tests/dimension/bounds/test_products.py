@@ -87,7 +87,8 @@ FORGED = {
     ),
     "a shift that changes the span": (
         "graph hypersurface",
-        SHIFTED + "e=dense(u,2); f=product(d,e); dense(f,1)", 3, -6, ["x=input(1); b=polynomial(x,[0,1,1]); c=dense(b,2); bias(c)", "[3,1]"],
+        SHIFTED + "e=dense(u,2); f=product(d,e); dense(f,1)", 3, -6,
+        ["x=input(1); b=polynomial(x,[0,1,1]); c=dense(b,2); bias(c)", "[3,1]"],
     ),
     "an earlier value that is no cut": (
         "graph hypersurface",

@@ -37,6 +37,22 @@ CASES = {
         "[2,2,1] p=1,1,1",
         "x=input(3); a=dense(x,1); b=power(a,2); c=dense(b,3); d=sum(x,c); dense(d,2)",
     ],
+    "quadratic function": [
+        "x=input(4); a=dense(x,1); b=dense(x,1); c=product(a,b); dense(c,1)",
+        "[3,2,1] p=1,1,1",
+        "[3,2,1] p=0,1,1 bias",
+        "[3,2,1] p=1,0,1",
+        "[3,2,1] r=2 bias",
+        "x=input(3); a=dense(x,2); b=bias(a); c=power(b,2); dense(c,1)",
+        "x=input(3); a=dense(x,2); b=bias(a); c=polynomial(b,[1,2,1]); dense(c,1)",
+        "x=input(3); a=dense(x,2); b=bias(a); c=polynomial(b,[1,1,1]); dense(c,1)",
+        "x=input(3); a=dense(x,2); c=polynomial(a,[1,1,1]); d=dense(c,1); bias(d)",
+    ],
+    "heads of full rank": [
+        "x=input(2,2); a=attention(x,2,1); sum(a,a)",
+        "x=input(2,2); a=attention(x,2,1); b=attention(x,2,1); sum(a,b)",
+        "x=input(2,3); a=attention(x,3,1); b=attention(x,3,1); sum(a,b)",
+    ],
     "equations": [
         "x=input(2); a=dense(x,3); b=power(a,3); c=sum(b,a); dense(c,2)",
         "x=input(3); a=dense(x,1); b=dense(x,1); c=product(a,b); dense(c,2)",

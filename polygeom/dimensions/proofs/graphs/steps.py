@@ -7,6 +7,7 @@ from typing import Any
 
 from polygeom.dimensions.proofs.graphs.cuts import Cut, independent
 from polygeom.dimensions.proofs.graphs.expansion import dimension_by_equations, fields_rank, linear_span
+from polygeom.dimensions.proofs.graphs.formulas import FORMULA_RULES
 from polygeom.dimensions.proofs.graphs.parts import (
     Lines,
     closed_parts,
@@ -247,5 +248,6 @@ GRAPH_RULES: dict[str, Check] = {
     "equations": _equations,
     "completed square": _completed_square,
     **PRODUCT_RULES,
+    **FORMULA_RULES,
 }
 """The check of each rule."""
