@@ -5,9 +5,10 @@
 - ``Σ_i w_i σ(a_i(x) + b_i)``, σ = c₂ t² + c₁ t + c₀, c₂ ≠ 0, h ≤ n forms, with biases b or without: ``Q + ℓ + c``.
   Up to factors ``Q = Σ w_i a_i²`` has rank at most h, and ``ℓ = Σ w_i s_i a_i``, ``s_i = 2 b_i + c₁/c₂``, lies in the
   span of the forms. Pairs of a form of rank h and a linear form in its span have dimension h n - h(h-1)/2 + h. The
-  constant is one more, or none: ``Σ w_i s_i²/4`` is determined by Q and ℓ, as ``ℓᵀQ⁻¹ℓ/4`` on the span. The constant is ``c₂
-  Σ w_i s_i²/4 + (c₀ - c₁²/4c₂) Σ w_i``. So it counts with an output bias, and with biases b if 4 c₀ c₂ ≠ c₁². Without
-  biases all ``s_i`` are the same: it counts never for c₁ ≠ 0, and for c₁ = 0, c₀ ≠ 0 in place of ℓ, which is zero.
+  constant is one more, or none: ``Σ w_i s_i²/4`` is determined by Q and ℓ, as ``ℓᵀQ⁻¹ℓ/4`` on the span. The constant
+  is ``c₂ Σ w_i s_i²/4 + (c₀ - c₁²/4c₂) Σ w_i``. So it counts with an output bias, and with biases b if 4 c₀ c₂ ≠ c₁².
+  Without biases all ``s_i`` are the same: it counts never for c₁ ≠ 0, and for c₁ = 0, c₀ ≠ 0 in place of ℓ, which is
+  zero.
 """
 
 from __future__ import annotations
