@@ -36,7 +36,7 @@ def test_a_family_is_proved(family: str) -> None:
 
 
 def test_sweeps_of_small_networks_are_proved() -> None:
-    for text in (*quadratic()[::2], *biased()[1::6]):
+    for text in (*quadratic(), *biased()):
         result = dimension(text)
         assert result.proved, text
         is_told_in_one_line(result)
