@@ -16,7 +16,7 @@ from polygeom.network import Attention, Network, Sum
 
 
 def _instances(network: Network) -> Iterator[Instance]:
-    *heads, last = network.nodes[1:]
+    heads, last = network.nodes[1:-1], network.nodes[-1]
     attention = all(isinstance(node.layer, Attention) and node.inputs == (0,) for node in heads)
     if not (heads and attention and isinstance(last.layer, Sum) and set(last.inputs) == {*range(1, len(heads) + 1)}):
         return

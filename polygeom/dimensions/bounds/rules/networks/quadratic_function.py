@@ -22,7 +22,7 @@ from polygeom.network import Bias, Dense, Layer, Network, Polynomial, Power, Pro
 
 def _instances(network: Network) -> Iterator[Instance]:
     nodes = network.nodes[1:]
-    output_bias = isinstance(nodes[-1].layer, Bias)
+    output_bias = isinstance(network.nodes[-1].layer, Bias)
     inner = nodes[: len(nodes) - output_bias]
     last = inner[-1].layer if inner else None
     if len(network.input_shape) > 1 or not isinstance(last, Dense) or last.width != 1:
