@@ -24,7 +24,7 @@ def _quadratic_function(program: Program, step: Step, _: Budget) -> bool:
     h = program.shapes[program.layers[1].value][0]
     if words == ["dense", "dense", "product", "dense"] and reads == [[0], [0], [1, 2], [3]]:
         rank = min(2 * h, n)
-        return step.value >= rank * n - rank * (rank - 1) // 2 + biased
+        return step.value == rank * n - rank * (rank - 1) // 2 + biased
     chained = reads == [[k] for k in range(len(rest))]
     shifted = words[1:2] == ["bias"]
     activation = words[1 + shifted : -1]
@@ -39,7 +39,7 @@ def _quadratic_function(program: Program, step: Step, _: Budget) -> bool:
     else:
         return False
     free = biased or (shifted and not square)
-    return step.value >= h * n - h * (h - 1) // 2 + h + free
+    return step.value == h * n - h * (h - 1) // 2 + h + free
 
 
 def _full_heads(program: Program, step: Step, _: Budget) -> bool:
@@ -52,7 +52,7 @@ def _full_heads(program: Program, step: Step, _: Budget) -> bool:
         return False
     d, h = program.shapes[0][-1], len(heads)
     vanishing = (d - h) * (d - h + 1) // 2
-    return h <= d and step.value >= h * (d - h) + d * (d * (d + 1) // 2 - vanishing)
+    return h <= d and step.value == h * (d - h) + d * (d * (d + 1) // 2 - vanishing)
 
 
 FORMULA_RULES: dict[str, Callable[[Program, Step, Budget], bool]] = {
