@@ -11,6 +11,7 @@ EXTRAS = {
     "matplotlib": "plot",
     "PIL": "plot",
     "distributed": "cluster",
+    "pyarrow": "parquet",
     "onnx": "onnx",
     "curvlinops": "curvature",
 }
