@@ -61,6 +61,11 @@ FORGED = {
         "graph hypersurface", "[2,3,6,12,1] p=0,1,1", 2, 0,
         ["x=input(2); a=dense(x,3); polynomial(a,[0,1,1])", "[32,1]"],
     ),
+    "a line in place of a conic": (
+        "graph hypersurface",
+        "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=dense(b,2); e=product(c,d); dense(e,1)", 2, -3,
+        ["x=input(2); a=dense(x,3); power(a,2)", "[3,1]"],
+    ),
     "an equation with a constant": (
         "graph hypersurface", "[2,3,6,12,1] p=1,1,1", 2, 0,
         ["x=input(2); a=dense(x,3); polynomial(a,[1,1,1])", "[33,1]"],
