@@ -53,6 +53,7 @@ def test_a_rule_alone_reaches_the_rank(
 
 
 FROM_ONE = "x=input(2); a=dense(x,3); b=polynomial(a,[1,1,1]); c=dense(b,6); d=polynomial(c,[0,1,1]); e=dense(d,12); "
+FROM_ZERO = FROM_ONE.replace("[0,1,1]", "[-]").replace("[1,1,1]", "[0,1,1]").replace("[-]", "[1,1,1]")
 SHIFTED = "x=input(1); b=polynomial(x,[0,1,1]); c=dense(b,2); u=bias(c); d=dense(u,2); "
 TWO_WAYS = "x=input(3); a=dense(x,2); p=dense(x,3); q=power(p,2); h=dense(a,3); k=power(h,2); "
 FORGED = {
@@ -69,6 +70,14 @@ FORGED = {
     "an equation with a constant": (
         "graph hypersurface", "[2,3,6,12,1] p=1,1,1", 2, 0,
         ["x=input(2); a=dense(x,3); polynomial(a,[1,1,1])", "[33,1]"],
+    ),
+    "an equation that is not homogeneous": (
+        "graph hypersurface", "[2,3,6,12,1] p=0,1,1", 2, 0,
+        ["x=input(2); a=dense(x,3); polynomial(a,[0,1,1])", "[24,1]"],
+    ),
+    "no constants at the first cut alone": (
+        "graph hypersurface", FROM_ZERO + "f=polynomial(e,[0,1,1]); dense(f,1)", 2, 0,
+        ["x=input(2); a=dense(x,3); polynomial(a,[0,1,1])", "[33,1]"],
     ),
     "no constants at the second cut alone": (
         "graph hypersurface",
@@ -92,8 +101,8 @@ FORGED = {
     ),
     "a shift that changes the span": (
         "graph hypersurface",
-        SHIFTED + "e=dense(u,2); f=product(d,e); dense(f,1)", 3, -6,
-        ["x=input(1); b=polynomial(x,[0,1,1]); c=dense(b,2); bias(c)", "[3,1]"],
+        SHIFTED + "e=dense(u,2); f=product(d,e); g=dense(f,3); h=polynomial(g,[0,1,1,1]); dense(h,1)", 3, -6,
+        ["x=input(1); b=polynomial(x,[0,1,1]); c=dense(b,2); bias(c)", "[13,1]"],
     ),
     "an earlier value that is no cut": (
         "graph hypersurface",
