@@ -99,6 +99,20 @@ FORGED = {
         "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=dense(b,2); e=product(c,d); dense(e,1)", 2, -9,
         ["x=input(2); a=dense(x,3); power(a,2)", "[5,1]"],
     ),
+    "scalings of values that nothing makes": (
+        "graph hypersurface", "[2,3,6,12,1] p=0,1,1", 2, -3,
+        ["x=input(2); a=dense(x,3); polynomial(a,[0,1,1])", "[33,1]"],
+    ),
+    "mixing of dependent values": (
+        "graph hypersurface",
+        "x=input(2); a=dense(x,2); b=power(a,2); u=dense(b,3); c=dense(u,2); d=dense(u,2); e=product(c,d); dense(e,1)",
+        3, -9, ["[2,2,3] r=2", "[5,1]"],
+    ),
+    "mixing that makes new monomials": (
+        "graph hypersurface",
+        ("x=input(2); a=dense(x,3); b=power(a,2); u=dense(b,3); c=power(u,2); d=dense(c,4); "
+        "e=polynomial(d,[0,1,0,0,0,0,1]); dense(e,1)"), 3, -9, ["[2,3,3] r=2", "[28,1]"],
+    ),
     "a shift that changes the span": (
         "graph hypersurface",
         SHIFTED + "e=dense(u,2); f=product(d,e); g=dense(f,3); h=polynomial(g,[0,1,1,1]); dense(h,1)", 3, -6,
