@@ -54,7 +54,7 @@ def test_a_rule_alone_reaches_the_rank(
 
 FROM_ONE = "x=input(2); a=dense(x,3); b=polynomial(a,[1,1,1]); c=dense(b,6); d=polynomial(c,[0,1,1]); e=dense(d,12); "
 FROM_ZERO = FROM_ONE.replace("[0,1,1]", "[-]").replace("[1,1,1]", "[0,1,1]").replace("[-]", "[1,1,1]")
-SHIFTED = "x=input(1); b=polynomial(x,[0,1,1]); c=dense(b,2); u=bias(c); d=dense(u,2); "
+SHIFTED = "x=input(1); a=dense(x,2); b=polynomial(a,[0,1,1]); c=dense(b,2); u=bias(c); d=dense(u,2); "
 TWO_WAYS = "x=input(3); a=dense(x,2); p=dense(x,3); q=power(p,2); h=dense(a,3); k=power(h,2); "
 FORGED = {
     # rule, network, node, constant, parts that it would bound by
@@ -115,8 +115,13 @@ FORGED = {
     ),
     "a shift that changes the span": (
         "graph hypersurface",
-        SHIFTED + "e=dense(u,2); f=product(d,e); g=dense(f,3); h=polynomial(g,[0,1,1,1]); dense(h,1)", 3, -6,
-        ["x=input(1); b=polynomial(x,[0,1,1]); c=dense(b,2); bias(c)", "[13,1]"],
+        SHIFTED + "e=dense(u,2); f=product(d,e); g=dense(f,3); h=polynomial(g,[0,1,1,1]); dense(h,1)", 4, -6,
+        ["x=input(1); a=dense(x,2); b=polynomial(a,[0,1,1]); c=dense(b,2); bias(c)", "[13,1]"],
+    ),
+    "a shift that nothing makes": (
+        "graph hypersurface",
+        ("x=input(1); a=dense(x,2); b=polynomial(a,[0,1,1]); u=dense(b,2); d=dense(u,3); e=polynomial(d,[1,1,1]); "
+        "dense(e,1)"), 3, -6, ["[1,2,2] p=0,1,1", "[5,1]"],
     ),
     "an earlier value that is no cut": (
         "graph hypersurface",
