@@ -11,6 +11,7 @@ EXTRAS = {
     "matplotlib": "plot",
     "PIL": "plot",
     "distributed": "cluster",
+    "pyarrow": "parquet",
     "onnx": "onnx",
 }
 """For each package that is imported when it is used alone, the extra of polygeom that brings it."""

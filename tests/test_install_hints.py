@@ -28,6 +28,7 @@ BRINGS = {
     "matplotlib": "matplotlib",
     "distributed": "distributed",
     "onnx": "onnx",
+    "pyarrow": "pyarrow",
 }
 """The distribution that a package is imported from. Pillow, that is PIL, comes with matplotlib."""
 
