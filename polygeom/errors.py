@@ -13,6 +13,7 @@ EXTRAS = {
     "distributed": "cluster",
     "pyarrow": "parquet",
     "onnx": "onnx",
+    "curvlinops": "curvature",
 }
 """For each package that is imported when it is used alone, the extra of polygeom that brings it."""
 

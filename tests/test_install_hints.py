@@ -28,6 +28,7 @@ BRINGS = {
     "matplotlib": "matplotlib",
     "distributed": "distributed",
     "onnx": "onnx",
+    "curvlinops": "curvlinops-for-pytorch",
     "pyarrow": "pyarrow",
 }
 """The distribution that a package is imported from. Pillow, that is PIL, comes with matplotlib."""
@@ -117,8 +118,8 @@ def test_the_oracles_are_those_of_the_extra_at_the_tested_versions() -> None:
 
 def test_the_command_of_the_messages_is_understood_by_pip() -> None:
     assert install("learn", "plot") == 'pip install ".[learn,plot]"'
-    assert list(hints(str(MissingPackageError("it", *EXTRAS)))) == [[".[learn,plot,cluster,onnx]"]]
-    assert is_right(".[learn,plot,cluster,onnx]")
+    assert list(hints(str(MissingPackageError("it", *EXTRAS)))) == [[".[learn,plot,cluster,parquet,onnx,curvature]"]]
+    assert is_right(".[learn,plot,cluster,parquet,onnx,curvature]")
     assert not is_right("polygeom[learn]")
     assert not is_right(".[lern]")
 
