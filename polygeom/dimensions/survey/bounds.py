@@ -16,6 +16,7 @@ from polygeom.modular import load_compiled
 Array = np.ndarray
 
 _FIRST_SIZE = 1 << 14
+_MOST_ENTRIES, _MOST_TREES = 2_000_000, 50_000
 _MOST_INPUTS, _MOST_DEGREE, _MOST_POWER = 12, 60, 12
 
 
@@ -62,6 +63,20 @@ class BoundTable:
 
     def __len__(self) -> int:
         return int(self._used[0])
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The names of the rules by the numbers that `find` gives."""
+        return self._kernels.RULES
+
+    def trim(self) -> None:
+        """Forget what is known where it takes more than about 200 MB; it is found again when it is asked for."""
+        if len(self._trees) > _MOST_TREES:
+            self._trees.clear()
+            self._texts.clear()
+        if len(self) > _MOST_ENTRIES:
+            self._used[0] = 0
+            self._make(_FIRST_SIZE)
 
     def find(self, widths: Array, degree: int | Array) -> Array:
         """Bounds of architectures of one depth.
