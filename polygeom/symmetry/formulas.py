@@ -107,14 +107,14 @@ def _values(polynomials: Sequence[Terms], points: Integers) -> tuple[Integers, I
         powers = [[pow(x, e, _PRIME) for e in different.tolist()] for x in points[:, j].tolist()]
         values = values * np.array(powers, dtype=np.int64).reshape(number, -1)[:, places] % _PRIME
     owners = np.array([k for k, *_ in terms], dtype=np.int64)
-    totals = np.zeros((number, len(polynomials)), dtype=np.int64)
-    slopes = np.zeros((number, len(polynomials), count), dtype=np.int64)
-    np.add.at(totals, (slice(None), owners), values)
+    totals = np.zeros((len(polynomials), number), dtype=np.int64)
+    slopes = np.zeros((count, len(polynomials), number), dtype=np.int64)
+    np.add.at(totals, owners, values.T)
     for j in range(count):
         own = np.flatnonzero(exponents[:, j])
         parts = values[:, own] * (exponents[own, j] % _PRIME) % _PRIME * inverses[:, j : j + 1] % _PRIME
-        np.add.at(slopes[:, :, j], (slice(None), owners[own]), parts)
-    return totals % _PRIME, slopes % _PRIME
+        np.add.at(slopes[j], owners[own], parts.T)
+    return totals.T % _PRIME, slopes.transpose(2, 1, 0) % _PRIME
 
 
 def _lifted(solutions: Any, count: int) -> list[Field]:

@@ -26,24 +26,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from polygeom.errors import BudgetError
-from polygeom.ideal.grading.forms import CHUNK, Forms, Integers, forms_in, restrict
+from polygeom.ideal.grading.forms import Forms, Integers, forms_in, restrict
 from polygeom.ideal.grading.spaces import Spaces
-from polygeom.ideal.search.equations import PER_ROW, SPARE, Equation
-from polygeom.modular import PrimeField, Residues, nullspace, rank, solve
+from polygeom.ideal.search.equations import Equation
+from polygeom.ideal.search.quotients import Quotient, TooLargeError
+from polygeom.modular import PrimeField, Residues, rank, solve
 
 MOST_FORMS = 3000
 """Largest number of monomials of one degree in the variables of a section, as far as there are equations."""
-MOST_COLUMNS = 1500
-"""Largest number of products of variables and basis elements of one degree."""
 MOST_LENGTH = 600
 """Largest degree of a section."""
-
-
-class TooLargeError(Exception):
-    """The section has too many monomials or points, or its length is not finite in the degrees looked at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +66,7 @@ def section(
     top: int,
     expected: Sequence[int] = (),
     finite: bool = False,
+    pure: bool = False,
     deadline: float | None = None,
 ) -> Section:
     """Restrict equations, and their copies under permutations, to a random linear subspace, up to degree ``top``.
@@ -82,6 +77,9 @@ def section(
         First dimensions of the quotient ring; if others come out, the ring so far is returned.
     finite:
         Give up when the quotient ring has more than `MOST_LENGTH` dimensions altogether.
+    pure:
+        Give up when the last variable divides zero, as it does on no section by points of a Cohen-Macaulay ring; this
+        is faster.
     deadline:
         Time (of `time.monotonic`) at which to give up, looked at between two degrees.
 
@@ -90,39 +88,33 @@ def section(
     BudgetError
         If the deadline passes.
     TooLargeError
-        If there are too many monomials, or more than `MOST_LENGTH` dimensions.
+        If there are too many monomials, or more than `MOST_LENGTH` dimensions, or the last variable divides zero.
     """
     subspace = embedding(spaces, variables, field, seed)
     rng = np.random.default_rng([seed, variables, 1])
     forms = forms_in(variables)
     last = max((e.degree for e in equations), default=0)
-    hilbert = [1]
-    multiply: list[Residues] = []
+    ring = Quotient(variables, field, rng, pure)
     project = np.ones((1, 1))
-    below = _Basis(np.zeros((1, 0), dtype=np.int64), np.ones((variables, 0), dtype=bool))
     for degree in range(1, top + 1):
         if deadline is not None and time.monotonic() > deadline:
             raise BudgetError("the time was over while completeness was to be proved; raise timeout=")
-        columns, monomials = _columns(below.monomials, variables)
-        if len(monomials) > MOST_COLUMNS or (degree <= last and forms.count(degree) > MOST_FORMS):
-            raise TooLargeError(f"more than {MOST_COLUMNS} products of degree {degree} in {variables} variables")
-        images = np.zeros((0, len(monomials)))
-        if degree <= last:
+        if degree <= last and forms.count(degree) > MOST_FORMS:
+            raise TooLargeError(f"more than {MOST_FORMS} monomials of degree {degree} in {variables} variables")
+        if degree > last:
+            ring.advance(None)
+        else:
             heads, tails = forms.split(degree)
-            own = [e for e in equations if e.degree == degree]
-            images = _images(_restricted(own, spaces, subspace, forms, field), project, heads, tails, columns, field)
-        relations = _multiplication(multiply[-1] if multiply else None, below.units, columns, images, field, rng)
-        table = np.ascontiguousarray(relations.T[columns])
-        multiply.append(table)
-        hilbert.append(len(relations))
-        if len(relations) == 0 or (degree < len(expected) and len(relations) != expected[degree]):
+            own = _restricted(degree, [e for e in equations if e.degree == degree], spaces, subspace, forms, field)
+            ring.advance([(own[:, heads == i], project[tails[heads == i]]) for i in range(variables)])
+            if degree < last:
+                project = _projected(project, ring.multiply[-1], heads, tails, field)
+        new = ring.hilbert[-1]
+        if new == 0 or (degree < len(expected) and new != expected[degree]):
             break
-        if max(hilbert) > MOST_LENGTH or (finite and sum(hilbert) > MOST_LENGTH):
+        if max(ring.hilbert) > MOST_LENGTH or (finite and sum(ring.hilbert) > MOST_LENGTH):
             raise TooLargeError(f"more than {MOST_LENGTH} dimensions up to degree {degree}")
-        if degree < last:
-            project = _projected(project, table, heads, tails, field)
-        below = _Basis.of(relations, columns, monomials)
-    return Section(tuple(hilbert), tuple(multiply))
+    return Section(tuple(ring.hilbert), tuple(ring.multiply))
 
 
 def embedding(spaces: Spaces, variables: int, field: PrimeField, seed: int) -> Residues:
@@ -133,46 +125,8 @@ def embedding(spaces: Spaces, variables: int, field: PrimeField, seed: int) -> R
     return forms
 
 
-@dataclass(frozen=True, eq=False)
-class _Basis:
-    """A basis of one degree of the quotient ring that consists of monomials.
-
-    Attributes
-    ----------
-    monomials:
-        ``(basis, degree)``, increasing rows of variables.
-    units:
-        Whether variable ``i`` times basis element ``b`` one degree below is an element of this basis.
-    """
-
-    monomials: Integers
-    units: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, relations: Residues, columns: Integers, monomials: Integers) -> _Basis:
-        """The columns on which the nullspace ``relations`` is the identity: the last entry of every row."""
-        width = relations.shape[1]
-        free = width - 1 - np.argmax(np.flip(relations != 0, axis=1), axis=1)
-        chosen = np.zeros(width, dtype=bool)
-        chosen[free] = True
-        return cls(monomials[free], chosen[columns])
-
-
-def _columns(basis: Integers, variables: int) -> tuple[Integers, Integers]:
-    """The different products of variables and monomials of a basis: for every pair its number, and all products.
-
-    Pairs with the same product are the same element of the ring, so they share a column.
-    """
-    size, degree = basis.shape
-    pairs = np.empty((variables, size, degree + 1), dtype=np.int64)
-    pairs[:, :, :degree] = basis
-    pairs[:, :, degree] = np.arange(variables)[:, None]
-    products, columns = np.unique(np.sort(pairs, axis=2).reshape(-1, degree + 1), axis=0, return_inverse=True)
-    return columns.reshape(variables, size), products
-
-
 def _restricted(
-    equations: Sequence[Equation], spaces: Spaces, subspace: Residues, forms: Forms, field: PrimeField
+    degree: int, equations: Sequence[Equation], spaces: Spaces, subspace: Residues, forms: Forms, field: PrimeField
 ) -> Residues:
     """Coefficients on the subspace of equations of one degree and of their copies under permutations."""
     terms = [
@@ -181,103 +135,10 @@ def _restricted(
         for _, move in spaces.grading.copies(equation.weight)
     ]
     if not terms:
-        return np.zeros((0, 0))
+        return np.zeros((0, forms.count(degree)))
     owners = np.repeat(np.arange(len(terms)), [len(c) for _, c in terms])
     monomials, coefficients = (np.concatenate(part) for part in zip(*terms, strict=True))
     return restrict(owners, monomials, coefficients, subspace, forms, field)
-
-
-def _images(
-    restricted: Residues, project: Residues, heads: Integers, tails: Integers, columns: Integers, field: PrimeField
-) -> Residues:
-    """Forms as combinations of the products of variables and basis elements."""
-    if restricted.shape[1] == columns.max() + 1:  # every monomial is one of these products
-        return restricted
-    out = np.zeros((len(restricted), columns.max() + 1))
-    for i in range(len(columns) if len(restricted) else 0):
-        own = heads == i
-        out[:, columns[i]] += field.matmul(np.ascontiguousarray(restricted[:, own]), project[tails[own]])
-    return field.reduce(out)
-
-
-def _multiplication(
-    last: Residues | None,
-    units: NDArray[np.bool_],
-    columns: Integers,
-    images: Residues,
-    field: PrimeField,
-    rng: np.random.Generator,
-) -> Residues:
-    """All relations in the next degree: the products of variables and basis elements modulo images of equations.
-
-    Besides these, ``x_i (x_j a) = x_j (x_i a)``, where that says anything. A product that is a variable times a
-    monomial outside the basis needs one such relation; with some more that is nearly always all. Whether the others
-    hold is seen at random vectors, and if they do not, all take part. Too few would make the quotient ring larger, so
-    that a proof fails, never smaller.
-
-    Returns
-    -------
-    A basis ``(dimension, products)`` of the functionals, from `polygeom.modular.nullspace`.
-    """
-    if last is None:
-        return nullspace(images, field)
-    firsts, seconds = np.triu_indices(len(columns), 1)
-    pairs, elements = np.nonzero(~(units[firsts] & units[seconds]))
-    i, j = firsts[pairs], seconds[pairs]
-    chosen = _chosen(last, units, columns, i, j, elements, rng)
-    own = _commuting(last, columns, i[chosen], j[chosen], elements[chosen], images.shape[1])
-    found = nullspace(np.concatenate([images, field.reduce(own)]), field)
-    vectors = field.matmul(found.T, field.random(rng, (len(found), 2)))[columns]
-    products = field.matmul(last[:, None], vectors[None])
-    if len(chosen) == len(i) or not field.subtract(products, products.transpose(1, 0, 2, 3)).any():
-        return found
-    mixed = np.zeros((images.shape[1] + SPARE, images.shape[1]))
-    step = max(1, CHUNK // images.shape[1])
-    for start in range(0, len(i), step):
-        part = slice(start, start + step)
-        _mix(field.reduce(_commuting(last, columns, i[part], j[part], elements[part], len(mixed[0]))), mixed, field, rng)
-    return nullspace(np.concatenate([images, mixed]), field)
-
-
-def _chosen(
-    last: Residues,
-    units: NDArray[np.bool_],
-    columns: Integers,
-    i: Integers,
-    j: Integers,
-    elements: Integers,
-    rng: np.random.Generator,
-) -> Integers:
-    """Numbers of relations: for every product one with a monomial outside the basis, if there is one, and some more."""
-    order = rng.permutation(len(i))
-    first, second = units[i[order], elements[order]], units[j[order], elements[order]]
-    inside, outside = np.where(first, i[order], j[order]), np.where(first, j[order], i[order])
-    numbers = last[inside, elements[order]].argmax(axis=1)  # of the basis element, where it is one
-    products = np.where(first != second, columns[outside, numbers], -1)
-    _, starts = np.unique(products, return_index=True)
-    more = len(starts) // 4 + 4 * SPARE
-    return order[np.union1d(starts, np.arange(min(len(i), more)))]
-
-
-def _commuting(
-    last: Residues, columns: Integers, i: Integers, j: Integers, elements: Integers, width: int
-) -> Residues:
-    """Rows ``x_i (x_j a) - x_j (x_i a)`` over the products, not reduced."""
-    rows = np.zeros((len(i), width))
-    number = np.arange(len(i))[:, None]
-    rows[number, columns[i]] = last[j, elements]
-    rows[number, columns[j]] -= last[i, elements]
-    return rows
-
-
-def _mix(rows: Residues, mixed: Residues, field: PrimeField, rng: np.random.Generator) -> None:
-    """Add every row, times random factors, to `PER_ROW` rows of another matrix."""
-    for _ in range(PER_ROW if len(rows) else 0):
-        targets = np.sort(rng.integers(0, len(mixed), size=len(rows)))
-        starts = np.flatnonzero(np.diff(targets, prepend=-1))
-        scaled = field.multiply(rows[rng.permutation(len(rows))], field.random(rng, (len(rows), 1)))
-        mixed[targets[starts]] += np.add.reduceat(scaled, starts, axis=0)
-    field.reduce_inplace(mixed)
 
 
 def _projected(project: Residues, table: Residues, heads: Integers, tails: Integers, field: PrimeField) -> Residues:

@@ -207,11 +207,12 @@ def equations_of(
         equations.append(equation if guess is None else _with_proof(problem, equation))
     if not problem.lift or all(e.proved for e in equations):
         return equations
+    lifted: Sequence[tuple[int, ...] | None] = [None] * len(relations)
     try:
         ground = problem.ground
         lifted = lift_relations(relations, monomials, problem.spaces, ground.prime, ground.values, problem.deadline)
-    except BudgetError:  # the dimensions stand without it
-        lifted = [None] * len(relations)
+    except BudgetError:
+        pass  # the dimensions stand without it
     return [
         known if known.proved else _with_proof(problem, _equation(problem, weight, monomials, row, vector))
         for known, row, vector in zip(equations, relations, lifted, strict=True)
