@@ -53,11 +53,11 @@ class Forms:
         """The number of variable ``i`` times monomial ``m`` among those of the next degree, ``(variables, count)``."""
         while len(self._products) <= degree:
             below, above = self.monomials(len(self._products)), self.monomials(len(self._products) + 1)
-            size, degree = below.shape
-            factors = np.empty((self.variables, size, degree + 1), dtype=np.int64)
-            factors[:, :, :degree] = below
-            factors[:, :, degree] = np.arange(self.variables)[:, None]
-            found = self._keys(np.sort(factors, axis=2).reshape(-1, degree + 1))
+            size, length = below.shape
+            factors = np.empty((self.variables, size, length + 1), dtype=np.int64)
+            factors[:, :, :length] = below
+            factors[:, :, length] = np.arange(self.variables)[:, None]
+            found = self._keys(np.sort(factors, axis=2).reshape(-1, length + 1))
             self._products.append(np.searchsorted(self._keys(above), found).reshape(self.variables, size))
         return self._products[degree]
 

@@ -75,8 +75,12 @@ class Quotient:
         TooLargeError
             If there are more than `MOST_COLUMNS` products, or the last variable divides zero and must not.
         """
-        columns, products = _columns(self._monomials, self._free)
         size = self.hilbert[-1]
+        if size == 0:
+            self.multiply.append(np.zeros((self.variables, 0, 0)))
+            self.hilbert.append(0)
+            return
+        columns, products = _columns(self._monomials, self._free)
         if len(products) > MOST_COLUMNS:
             raise TooLargeError(f"more than {MOST_COLUMNS} products of {self.variables} variables and a basis")
         expansion = self._expansion(columns, len(products))
