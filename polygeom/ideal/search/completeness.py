@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from polygeom.ideal.grading.quotients import MOST_COLUMNS, TooLargeError
 from polygeom.ideal.grading.spaces import Spaces
 from polygeom.ideal.search.equations import Equation
-from polygeom.ideal.search.quotients import MOST_COLUMNS, TooLargeError
 from polygeom.ideal.search.sections import MOST_LENGTH, orbit_degrees, section, subset_sums
 from polygeom.modular import PrimeField
 

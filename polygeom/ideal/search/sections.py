@@ -29,9 +29,9 @@ import numpy as np
 
 from polygeom.errors import BudgetError
 from polygeom.ideal.grading.forms import Forms, Integers, forms_in, restrict
+from polygeom.ideal.grading.quotients import Quotient, TooLargeError
 from polygeom.ideal.grading.spaces import Spaces
 from polygeom.ideal.search.equations import Equation
-from polygeom.ideal.search.quotients import Quotient, TooLargeError
 from polygeom.modular import PrimeField, Residues, rank, solve
 
 MOST_FORMS = 3000

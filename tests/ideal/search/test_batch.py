@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from polygeom import maps
-from polygeom.ideal.search import batch, quotients
+from polygeom.ideal.grading import quotients
+from polygeom.ideal.grading.quotients import Quotient, TooLargeError
+from polygeom.ideal.search import batch
 from polygeom.ideal.search.interpolation import Interpolation
 from polygeom.ideal.search.lifting import small_multiples
-from polygeom.ideal.search.quotients import Quotient, TooLargeError
 from polygeom.ideal.search.weightspace import solve_space
 from polygeom.modular import P22, as_field
 from polygeom.network import Network

@@ -9,19 +9,22 @@ w (x_i b)`` is known: only products without w are unknown.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from polygeom.ideal.search.equations import PER_ROW, SPARE
+from polygeom.ideal.grading.forms import CHUNK, Integers
 from polygeom.modular import PrimeField, Residues, nullspace
 
-Integers = NDArray[np.int64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MOST_COLUMNS = 1500
 """Largest number of products of variables and basis elements of one degree."""
-CHUNK = 1 << 21
-"""Numbers that are worked on at a time."""
+SPARE = 16
+"""Random combinations of relations beyond the largest possible rank."""
+PER_ROW = 3
+"""Into how many combinations each relation enters."""
 
 
 class TooLargeError(Exception):
