@@ -195,7 +195,8 @@ def test_the_linearisation_after_training_has_the_statistics_asked_for(monkeypat
 
 @pytest.mark.parametrize(
     ("name", "layers", "activation", "width"),
-    [pytest.param("resnet18", 21, "relu", 64, marks=pytest.mark.slow), ("resnet18:gelu:3", 21, "gelu", 3), ("preresnet34:x^2:2", 37, "x^2", 2),
+    [pytest.param("resnet18", 21, "relu", 64, marks=pytest.mark.slow),
+     ("resnet18:gelu:3", 21, "gelu", 3), ("preresnet34:x^2:2", 37, "x^2", 2),
      ("resnet50:tanh:1", 54, "tanh", 1)],
 )  # fmt: skip
 def test_residual_networks_by_name(name: str, layers: int, activation: str, width: int) -> None:
