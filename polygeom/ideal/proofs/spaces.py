@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from operator import sub
 
 import numpy as np
 
@@ -25,6 +26,8 @@ class Monomials:
         self._claim, self._coordinates = claim, coordinates
         self._known: dict[tuple[int, Weight], list[Monomial]] = {}
         self._total = 0
+        weights = ((k, claim.weights[k]) for k in coordinates)
+        self._factors = [(k, [(i, b) for i, b in enumerate(weight) if b]) for k, weight in weights]
 
     def of(self, degree: int, weight: Weight) -> list[Monomial]:
         """All monomials of a degree and weight, each an increasing tuple of coordinates."""
@@ -33,9 +36,12 @@ class Monomials:
         known = self._known.get((degree, weight))
         if known is None:
             known = []
-            for k in self._coordinates:
-                rest = tuple([a - b for a, b in zip(weight, self._claim.weights[k], strict=True)])
-                if min(rest, default=0) >= 0:
+            for k, factor in self._factors:
+                for i, b in factor:  # most coordinates do not divide, which their first entries show
+                    if weight[i] < b:
+                        break
+                else:
+                    rest = tuple(map(sub, weight, self._claim.weights[k]))
                     known += [(*m, k) for m in self.of(degree - 1, rest) if not m or m[-1] <= k]
             self._known[degree, weight] = known
             self._total += 1 + len(known)
@@ -132,8 +138,8 @@ class Space:
 
     def _multiples(self, equation: Equation, move: list[int], factors: list[Monomial]) -> Iterator[Row]:
         terms = [([move[k] for k in m], c) for m, c in equation.terms]
+        self.claim.budget.step("the multiples of the equations", 10.0 * len(terms) * len(factors))
         for factor in factors:
-            self.claim.budget.step("the multiples of the equations", 10.0 * len(terms))
             row = {}
             for monomial, c in terms:
                 number = self._number.get(tuple(sorted([*monomial, *factor])))
