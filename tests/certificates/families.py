@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from certificates.honest import BY_RULE, GRAPHS, IDEALS, MAPS
 from certificates.truths import DIMENSIONS, TRUTHS, Data
-from dimension.bounds.random_networks import network as random_network
+from dimension.bounds.random_networks import networks
 
 from polygeom import maps
 from polygeom.dimensions import certify as certify_dimension
@@ -49,10 +49,10 @@ def case(number: int) -> tuple[str, str, Find]:
         return kind, str(question), lambda: frontier(*question).certificate()
     seed = rng.randrange(1000)
     if kind == "dimension":
-        network = _map(rng) if rng.random() < 0.2 else random_network(rng)
+        network = _map(rng) if rng.random() < 0.2 else next(networks(rng, 26, 24))
         return kind, network.text, lambda: certify_dimension(network, rng=seed)
     while True:
-        network = _map(rng) if rng.random() < 0.4 else random_network(rng)
+        network = _map(rng) if rng.random() < 0.4 else next(networks(rng, 26, 24))
         if network.parameter_count <= 9 and network.degree <= 4 and network.output_dimension <= 4:
             break
     top = rng.choice([1, 2, 2, 3])

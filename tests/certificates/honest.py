@@ -33,6 +33,16 @@ BY_RULE = {
     "vector fields": [
         "[2,2,1] p=1,1,1", "x=input(2); a=dense(x,1); b=power(a,2); c=dense(b,2); d=sum(x,c); dense(d,2)",
     ],
+    "equations": [
+        "x=input(3); a=dense(x,1); b=dense(x,1); c=product(a,b); dense(c,2)",
+        "x=input(2); a=dense(x,2); b=power(a,2); c=sum(b,a); dense(c,2)",
+    ],
+    "graph hypersurface": [
+        ("x=input(1); a=dense(x,2); b=polynomial(a,[0,1,1]); u=dense(b,2); c=dense(u,2); d=polynomial(c,[0,1,1]); "
+        "dense(d,1)"),
+    ],
+    "quadratic function": ["[2,1,1] p=1,1,1", "x=input(2); a=dense(x,1); b=power(a,2); c=sum(b,a); dense(c,1)"],
+    "heads of full rank": ["x=input(2,2); a=attention(x,2,1); sum(a,a)"],
     "homogenised": ["[2,2,1] r=2 bias"],
     "one token": ["lightning_attention(tokens=1,features=2,rank=1,outputs=2)"],
     "completed square": ["[2,1,2] p=1,0,1 bias", "[1,2,2] p=1,1,1/2 bias"],
@@ -98,7 +108,7 @@ def trees(text: str, rule: str) -> list[Data]:
     for instance in RULES[rule].networks(parse(text)):
         parts = tuple(part_bound(part, True) for part in instance.parts)
         value = instance.constant + sum(part.value for part in parts)
-        bound = Bound(value, rule, (), (), instance.layer, parts, fields=instance.fields)
+        bound = Bound(value, rule, (), (), instance.layer, parts, "", instance.fields, instance.equations)
         found.append(plain(bound.as_dict()))
     return found
 

@@ -177,6 +177,33 @@ def other_fields(data: Data, rng: random.Random) -> None:
     return None
 
 
+def other_equations(data: Data, rng: random.Random) -> None:
+    """Equations of the image altered, doubled, multiplied; for each one more the bound is one less."""
+    whole = dimension_in(data)["upper"]
+    steps = [path for path in paths(whole) if path[-1].get("equations")]
+    if not steps:
+        return smaller_value(data, rng)
+    path = rng.choice(steps)
+    equations, action = path[-1]["equations"], rng.randrange(5)
+    before, equation = len(equations), rng.choice(equations)
+    term = rng.choice(equation)
+    if action == 0:
+        equations.append([[2 * a, b, [*m]] for a, b, m in equation])
+    elif action == 1:
+        term[rng.choice([0, 1])] += rng.choice([-1, 1])
+    elif action == 2:
+        term[2] = [i + rng.choice([-1, 0, 1]) for i in term[2]]
+    elif action == 3:
+        equation.remove(term)
+    else:
+        equations.append([[a, b, sorted([*m, term[2][0]])] for a, b, m in equation])
+    less = len(equations) - before if rng.random() < 0.8 else 1
+    for step in path:
+        step["value"] -= less
+    settled(dimension_in(data))
+    return None
+
+
 # --- texts
 
 
@@ -311,6 +338,6 @@ def other_network(data: Data, rng: random.Random) -> None:
 
 
 LIES: list[Lie] = [
-    smaller_value, other_place, other_rule, other_tree, other_parts, part_of_a_neighbour, other_fields, neighbour,
-    everywhere, proof_of_a_neighbour, other_network, forge, forge, forge,
+    smaller_value, other_place, other_rule, other_tree, other_parts, part_of_a_neighbour, other_fields,
+    other_equations, neighbour, everywhere, proof_of_a_neighbour, other_network, forge, forge, forge,
 ]  # fmt: skip

@@ -33,10 +33,11 @@ def verdict(data: Data) -> bool | None:
 def test_the_honest_ones_are_valid_and_true() -> None:
     kinds = Counter((data["kind"], "map" if data["network"].startswith("map(") else "network") for data in honest())
     assert kinds == {
-        ("dimension", "network"): 37, ("dimension", "map"): 5, ("ideal", "network"): 11, ("ideal", "map"): 9,
+        ("dimension", "network"): 44, ("dimension", "map"): 5, ("ideal", "network"): 11, ("ideal", "map"): 9,
         ("frontier", "network"): 2,
     }  # fmt: skip
-    assert {data["upper"]["rule"] for data in honest() if data["kind"] == "dimension"} >= GRAPH_RULES.keys()
+    rules = {data["upper"]["rule"] for data in honest() if data["kind"] == "dimension"}
+    assert GRAPH_RULES.keys() - rules == {"graph pencil", "graph identifications"}  # their smallest networks are large
     for data in honest():
         assert verdict(data) is True
         assert true(data)
