@@ -122,7 +122,7 @@ def _equations(step: int) -> int | None:
     text, degree = cases[step]
     variety: Any = Neurovariety(text)
     variety.ideal("interpolation", max_degree=degree)
-    return math.comb(variety.network.ambient_dimension + degree - 1, degree)
+    return math.comb(int(variety.network.ambient_dimension) + degree - 1, degree)
 
 
 def _kernel(step: int) -> int | None:
