@@ -131,7 +131,7 @@ def _kernel(step: int) -> int | None:
     from polygeom.learning.tangent.tangent_kernel import empirical_ntk
     from polygeom.network import parse
 
-    count = 64 * 2**step
+    count = 64 << step
     module = parse("[16,64,64,1] r=2").to_torch(rng=0)
     x = torch.randn(count, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     empirical_ntk(module, x, outputs="trace", memory=2**31)
