@@ -12,6 +12,7 @@ import polygeom
 from polygeom.cli import run
 from polygeom.errors import PolygeomError
 from polygeom.report import portrait
+from polygeom.report.algebra import explanation_section
 from polygeom.report.composition import Portrait
 from polygeom.report.page import PROVED, Fact, Section
 from polygeom.report.terminal import WIDTH
@@ -60,11 +61,16 @@ def test_a_defect_is_explained_by_its_chain(algebra: Portrait) -> None:
     assert "below the expected" in section(algebra, "Why this size").lead
 
 
+def test_a_network_of_the_expected_size_misses_nothing() -> None:
+    found = explanation_section(polygeom.dimension("[3,3,3] r=2"))
+    assert (found.lead, found.facts) == ("Nothing is missing: the dimension is the expected one.", ())
+
+
 def test_equations_are_found_where_they_are_cheap() -> None:
     page = portrait("[2,2,1] r=4", training=False)
     equations = section(page, "Which equations")
     assert equations.lead == "Minimal generators: 1 of degree 3, and these generate the ideal."
-    assert "c1x22**3" in equations.paragraphs[0]
+    assert "c1x22**3" in equations.formulas[0]
     assert fact(page, "Which equations", "degree").value == "3"
 
 
