@@ -44,6 +44,23 @@ class Answer:
         )
         return f"<p><b>{heading}</b></p><table>{rows}</table>"
 
+    def _repr_latex_(self) -> str:
+        """The same as a formula, for notebooks that become papers."""
+        rows = [
+            rf"\text{{{_escaped(name.replace('_', ' '))}}} & \text{{{_escaped(_shown(value))}}}"
+            for name, value in self.as_dict().items()
+            if value not in (None, "", [], {}, ())
+        ]
+        return r"$$\begin{array}{ll} " + r" \\ ".join(rows) + r" \end{array}$$"
+
+
+_SPECIAL = str.maketrans({letter: f"\\{letter}" for letter in "#$%&_{}"} | {"\\": r"\backslash ", "^": r"\wedge "})
+
+
+def _escaped(text: str) -> str:
+    """Words as LaTeX shows them as they are."""
+    return text.translate(_SPECIAL)
+
 
 def _shown(value: Any) -> str:
     """A value of plain data in one cell, cut where it is long."""

@@ -11,7 +11,9 @@ EXTRAS = {
     "matplotlib": "plot",
     "PIL": "plot",
     "distributed": "cluster",
+    "pyarrow": "parquet",
     "onnx": "onnx",
+    "curvlinops": "curvature",
 }
 """For each package that is imported when it is used alone, the extra of polygeom that brings it."""
 

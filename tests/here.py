@@ -51,4 +51,5 @@ def in_this_process() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("polygeom.sweeps.run.LocalCrew", CrewOfNone)
         patch.setattr("polygeom.ideal.search.elimination.run_alone", perform)
+        patch.setattr("polygeom.supervision.run_alone", perform)
         yield

@@ -17,7 +17,7 @@ P26 = 2**26 - 5
 
 
 def as_flint(a: np.ndarray, p: int) -> flint.nmod_mat:
-    return flint.nmod_mat(*a.shape, [int(x) % p for x in a.ravel()], p)
+    return flint.nmod_mat(*a.shape, (a.astype(np.int64) % p).ravel().tolist(), p)
 
 
 def flint_rank(a: np.ndarray, p: int) -> int:
@@ -58,7 +58,7 @@ def scrambled(field: PrimeField, rng: np.random.Generator, shape: tuple[int, int
     a[np.arange(rank), np.arange(rank)] = field.random(rng, rank) if field.p > 3 else 1.0
     a[np.arange(rank), np.arange(rank)] += a[np.arange(rank), np.arange(rank)] == 0
     for axis, size in enumerate(shape):
-        for _ in range(4 * size if size > 1 else 0):
+        for _ in range(2 * size if size > 1 else 0):
             i, k = rng.choice(size, 2, replace=False)
             factor = field.random(rng, ())
             lines = a if axis == 0 else a.T

@@ -10,12 +10,13 @@ import re
 import shlex
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from here import in_this_process
 
 import polygeom
 from polygeom.cli import run
@@ -30,6 +31,10 @@ MODULES = [
 ]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 QUOTED, SHELL = re.compile(r"""'[^']*'|"[^"`$]*\""""), re.compile(r"[|&;<>`$*?\\\"']")
+COMMENT, HERE = re.compile(r" #.*"), "PYTHONPATH=.:$PYTHONPATH "
+PIPE = re.compile(r""" \| (?=(?:[^"']|"[^"]*"|'[^']*')*$)""")
+OF_PROCESSES = {"reliability.md", "continue_after_interruption.md", "ideals.md"}
+"""Pages about processes or time limits; on the others sweeps and studies do their work in this process."""
 FENCE = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -69,23 +74,44 @@ def commands(block: Block) -> list[tuple[str, str]]:
     return [(command, output) for command, _, output in pairs if re.search(r"\bpolygeom\b", command)]
 
 
+def call(words: list[str], told: str) -> tuple[int, str, str]:
+    """The command polygeom in this process, which spares the start of another."""
+    given = io.TextIOWrapper(io.BytesIO(told.encode()), encoding="utf-8")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(io.StringIO()) as out,
+        redirect_stderr(io.StringIO()) as err,
+    ):
+        patch.setattr(sys, "stdin", given)
+        status = run(words)
+    return status, out.getvalue(), err.getvalue()
+
+
+def shell(line: str, told: str, folder: Path) -> str:
+    """What a line without polygeom prints."""
+    script = ["bash", "-euo", "pipefail", "-c", line]
+    done = subprocess.run(script, cwd=folder, input=told, capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout
+
+
 def run_command(page: Path, command: str, output: str, folder: Path) -> None:
-    """In this process, which spares the start of another, unless the line needs a shell."""
-    words = shlex.split(command, comments=True)
-    to_file = words[-2:-1] == [">"]
-    if words[0] == "polygeom" and not SHELL.search(QUOTED.sub("", re.sub(r" #.*| > [a-z.]+$", "", command))):
-        with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
-            status = run(words[1:-2] if to_file else words[1:])
-        told, errors = out.getvalue(), err.getvalue()
-        if to_file:
-            (folder / words[-1]).write_text(told, encoding="utf-8")
-            told = ""
-    else:
-        script = f'polygeom() {{ "{sys.executable}" -m polygeom "$@"; }}\n{command}\n'
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script], cwd=folder, capture_output=True, text=True, timeout=120
-        )
-        status, told, errors = done.returncode, done.stdout, done.stderr
+    """A pipeline, perhaps into a file, perhaps with something to do in case of failure."""
+    line, _, otherwise = COMMENT.sub("", command).strip().partition(" || ")
+    line, _, file = line.partition(" > ")
+    told, errors, status = "", "", 0
+    for part in PIPE.split(line.removeprefix(HERE)):
+        if part.startswith("polygeom "):
+            assert not SHELL.search(QUOTED.sub("", part)), part
+            status, told, errors = call(shlex.split(part)[1:], told)
+            if status:
+                break
+        else:
+            told = shell(part, told, folder)
+    if status and otherwise:
+        told, status = told + shell(f"(exit {status}) || {otherwise}", "", folder), 0
+    if file:
+        (folder / file).write_text(told, encoding="utf-8")
+        told = ""
     skip_without_its_extra(errors)
     assert status == 0, f"{page.name}: {command}\n{errors}"
     if output.strip():
@@ -97,13 +123,15 @@ def test_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path, monkeypatch:
     if any(re.search(r"\btorch\b|\bpolygeom study\b", block.text) for block in blocks(page)):
         pytest.importorskip("torch", reason="this page needs the extra learn")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    for block in blocks(page):
-        if block.language == "python":
-            run_python(page, block, names)
-        for command, output in commands(block):
-            run_command(page, command, output, tmp_path)
+    with nullcontext() if page.name in OF_PROCESSES else in_this_process():
+        for block in blocks(page):
+            if block.language == "python":
+                run_python(page, block, names)
+            for command, output in commands(block):
+                run_command(page, command, output, tmp_path)
 
 
 # Their examples stand for the networks that `polygeom.network.builder` makes of their nodes, and run there.

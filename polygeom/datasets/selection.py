@@ -10,6 +10,7 @@ from polygeom.checks import choice
 from polygeom.datasets.bundled import digits
 from polygeom.datasets.files import cifar10, mnist
 from polygeom.datasets.labelled import Labelled, class_by_class, stratified_order
+from polygeom.datasets.own import read_own
 from polygeom.errors import PolygeomError
 
 NAMES = ("digits", "mnist", "cifar10")
@@ -24,6 +25,7 @@ def train_and_test(
     data_root: str | os.PathLike[str] | None = None,
     train_from: str = "train",
     first: bool = False,
+    data: str | os.PathLike[str] | None = None,
     rng: int = 0,
 ) -> tuple[Labelled, Labelled]:
     """Stratified subsets for training and testing, without a common sample.
@@ -44,6 +46,9 @@ def train_and_test(
     first:
         Take the first ``train / classes`` samples of every class, and the first ``test`` of the others, instead of
         random stratified subsets.
+    data:
+        Data of your own in place of ``name``, see `polygeom.datasets.own`; where it keeps samples for testing apart,
+        the test subset is taken from them.
     rng:
         Seed of the choice.
 
@@ -59,6 +64,13 @@ def train_and_test(
     choice("name", name, NAMES, "digits")
     if train < 1 or test < 1:
         raise PolygeomError(f"train and test must be at least 1, got {train} and {test}")
+    if data is not None:
+        own, apart = read_own(data)
+        order = _order(own, train, first, rng)
+        if apart is None:
+            return _stretch(own, order, 0, train), _stretch(own, order, train, test)
+        rest = np.arange(len(apart)) if first else stratified_order(apart.labels, rng=rng)
+        return _stretch(own, order, 0, train), _stretch(apart, rest, 0, test)
     if name != "digits" and data_root is None:
         raise PolygeomError(f"data_root must name the folder with the files of {name}; digits need no files")
     if name == "digits" or train_from == "test":

@@ -31,6 +31,8 @@ class Formula:
         The dimension in Markdown, and when it holds.
     proof:
         A source, or a proof in some sentences; empty for a conjecture.
+    used:
+        How `polygeom.dimensions.dimension` uses it: names of rules for upper bounds, or the theorem; else empty.
     cases:
         Small networks with the dimension that the formula gives.
     """
@@ -41,6 +43,7 @@ class Formula:
     hypothesis: str
     proof: str
     cases: Callable[[], Cases]
+    used: str = ""
 
 
 def catalogue() -> str:
@@ -49,11 +52,12 @@ def catalogue() -> str:
     >>> catalogue().splitlines()[2].startswith("| linear networks |")
     True
     """
-    lines = ["| formula | networks | dimension | if | | cases |", "| --- | --- | --- | --- | --- | --- |"]
+    lines = ["| formula | networks | dimension | if | | cases | rule |", "| --- | --- | --- | --- | --- | --- | --- |"]
     for one in FORMULAS:
         status = "proved" if one.proof else "conjecture"
         count = sum(1 for _ in one.cases())
-        lines.append(f"| {one.name} | {one.networks} | {one.statement} | {one.hypothesis} | {status} | {count} |")
+        cells = (one.name, one.networks, one.statement, one.hypothesis, status, str(count), one.used)
+        lines.append(f"| {' | '.join(cells)} |")
     for one in FORMULAS:
         lines += ["", f"## {one.name}", "", one.proof or "A conjecture: no proof is known here, the cases support it."]
     return "\n".join(lines) + "\n"
@@ -203,6 +207,7 @@ FORMULAS: tuple[Formula, ...] = (
         "m the least width",
         "Matrices of rank at most m.",
         _linear,
+        "*parameters*, *idle layer*; theorem",
     ),
     Formula(
         "quadratic forms",
@@ -211,6 +216,7 @@ FORMULAS: tuple[Formula, ...] = (
         "k = min(n, s)",
         "Symmetric matrices of rank at most s.",
         _quadrics,
+        "*quadrics*; theorem",
     ),
     Formula(
         "sums of powers",
@@ -219,6 +225,7 @@ FORMULAS: tuple[Formula, ...] = (
         "less 1 in four cases",
         "Alexander and Hirschowitz; Brambilla, Ottaviani, arXiv math/0701409.",
         lambda: _perceptrons(_grid(range(2, 4), range(1, 5), range(1, 2)), 3),
+        "*Veronese*; theorem",
     ),
     Formula(
         "equal widths",
@@ -227,6 +234,7 @@ FORMULAS: tuple[Formula, ...] = (
         "r ≥ 2",
         "Finkel, Rodriguez, Wu, Yahl, arXiv 2408.04569.",
         _equal,
+        "*parameters*; theorem",
     ),
     Formula(
         "falling widths",
@@ -235,6 +243,7 @@ FORMULAS: tuple[Formula, ...] = (
         "widths ≥ 2, and d_L ≥ 2 or the last degree ≥ 3",
         "Usevich, Borsoi, Dérand, Clausel, arXiv 2506.17093, Corollary 16.",
         _falling,
+        "*parameters*; theorem",
     ),
     Formula(
         "one neuron",
@@ -243,6 +252,7 @@ FORMULAS: tuple[Formula, ...] = (
         "a layer of width 1",
         "Behind it every output is a multiple of one power; scaling the neuron scales the multiples.",
         _one_neuron,
+        "*cut*; theorem",
     ),
     Formula(
         "convolutions",
@@ -251,6 +261,7 @@ FORMULAS: tuple[Formula, ...] = (
         "monomial activation",
         "Shahverdi, Marchetti, Kohn, arXiv 2410.00722.",
         _convolutions,
+        "*symmetries*",
     ),
     Formula(
         "one head",
@@ -259,6 +270,7 @@ FORMULAS: tuple[Formula, ...] = (
         "a = min(rank, d)",
         "Henry, Marchetti, Kohn, arXiv 2408.17221, Theorem 3.2.",
         _one_head,
+        "*symmetries*",
     ),
     Formula(
         "residual stacks",
@@ -267,6 +279,7 @@ FORMULAS: tuple[Formula, ...] = (
         "degrees ≥ 2, h_i ≥ n for i ≥ 2",
         THEOREM,
         _residual,
+        "*cells*; theorem",
     ),
     Formula(
         "transformer blocks",
@@ -275,6 +288,7 @@ FORMULAS: tuple[Formula, ...] = (
         "degrees ≥ 2; after the first block h ≥ d, a = d",
         "The theorem on residual stacks, on matrices of tokens, with the dimension of one head.",
         _blocks,
+        "*cells*; theorem",
     ),
     Formula(
         "heads of full rank, one output",
@@ -287,6 +301,7 @@ FORMULAS: tuple[Formula, ...] = (
         "determine L up to finitely many: a tangent vector φ: L → ℝᵈ/L that keeps all of them has ``Σ_h φ_h(x) α_hk(x) "
         "= 0`` on L for all k; at a generic x in L the H × d matrix ``α_hk(x)`` has rank H, so φ = 0.",
         _full_heads,
+        "*heads of full rank*",
     ),
     Formula(
         "heads of rank 1",
@@ -305,6 +320,7 @@ FORMULAS: tuple[Formula, ...] = (
         "dimension h, and any c: for generic biases ``Q = Σ w_i a_i²`` and ``ℓ = 2 Σ w_i b_i a_i``. So dim = h n − "
         "h (h−1)/2 + h + 1.",
         _biased_quadrics,
+        "*quadratic function*",
     ),
     Formula(
         "quadratic activation",
@@ -315,6 +331,7 @@ FORMULAS: tuple[Formula, ...] = (
         "``e_i = √w_i a_i`` of the span of Q, ``ℓ = Σ √w_i e_i`` is any vector, and c its square length, which Q and ℓ "
         "determine. So dim is that of the pairs (Q, ℓ), h n − h (h−1)/2 + h.",
         _quadratic_activation,
+        "*quadratic function*",
     ),
     Formula(
         "gated units, one output",
@@ -323,6 +340,7 @@ FORMULAS: tuple[Formula, ...] = (
         "s = min(n, 2h)",
         "``Σ w_i a_i b_i`` is a quadratic form of rank at most 2h, and over ℂ every such form is of this kind.",
         _one_gate,
+        "*quadratic function*",
     ),
     Formula(
         "gated units",

@@ -255,10 +255,13 @@ def _records(
     from polygeom.sweeps.run import perform as perform_all
     from polygeom.sweeps.task import Task
 
+    files = _digests(work)
+
     def plans() -> Iterator[Plan]:
         for case in work:
             argument = {"study": study.module, "version": __version__, "case": plain(case)}
             argument |= {} if kept is None else {"weights": kept}
+            argument |= {} if not files else {"files": files}
             yield Plan(Task(_TARGET, argument, case.seed, study.algorithm), {})
 
     board = Board(len(work), progress, name="study")
@@ -266,6 +269,15 @@ def _records(
     journal = None if out is None else out / "journal"
     with perform_all(plans(), len(work), board, workers, limits, journal, retry=list(retry)) as records:
         return records
+
+
+def _digests(work: list[Case]) -> list[str]:
+    """Of the user's own data and factories: rows that were measured with others do not count."""
+    from polygeom.datasets.own import digest
+    from polygeom.experiments.own import sources
+
+    paths = {str(path) for case in work if (path := getattr(case, "data", None)) is not None}
+    return [digest(path) for path in sorted(paths)] + sources({getattr(case, "model", "") for case in work})
 
 
 def prepare() -> None:

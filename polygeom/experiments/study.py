@@ -256,12 +256,16 @@ class Either:
         return ", or ".join(map(str, self.conditions))
 
 
+_OWN = " Or your own: package.module:factory, a network text."
+
+
 def option(
     default: Any,
     help: str,  # noqa: A002 - click's own word
     *,
     choices: Sequence[Any] | None = None,
     needs: Needs | Either | Sequence[Needs | Either] = (),
+    own: bool = False,
 ) -> Any:
     """A field of a configuration.
 
@@ -273,6 +277,8 @@ def option(
         The values it may take (each entry, for a tuple).
     needs:
         When it has an effect, all conditions together; changing it elsewhere is an error.
+    own:
+        Whether networks of the user's own are allowed beside the choices; see `polygeom.experiments.own`.
 
     Examples
     --------
@@ -283,7 +289,9 @@ def option(
     16
     """
     conditions = (needs,) if isinstance(needs, Needs | Either) else tuple(needs)
-    return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "needs": conditions})
+    told = help + _OWN if own else help
+    metadata = {"help": told, "choices": choices, "needs": conditions, "own": own}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def like(group: type, name: str, default: Any, **changes: Any) -> Any:
@@ -301,7 +309,10 @@ def like(group: type, name: str, default: Any, **changes: Any) -> Any:
     400
     """
     (found,) = (one for one in dataclasses.fields(group) if one.name == name)
-    return option(default, **{**found.metadata, **changes})
+    metadata = {**found.metadata, **changes}
+    if metadata["own"] and "help" not in changes:  # it was told there
+        metadata["help"] = metadata["help"].removesuffix(_OWN)
+    return option(default, **metadata)
 
 
 FILES = Needs("dataset", ("mnist", "cifar10"))
@@ -309,12 +320,18 @@ FILES = Needs("dataset", ("mnist", "cifar10"))
 SGD = Needs("optimiser", ("sgd",))
 
 
+NO_DATA = Needs("data", pattern="^None$", words="no data of your own")
+"""For options that data of the user's own replaces."""
+
+
 def check(config: Any) -> None:
     """Compare the fields of a configuration with the choices they have."""
+    from polygeom.experiments.own import is_own
+
     for one in dataclasses.fields(config):
         choices, value = one.metadata.get("choices"), getattr(config, one.name)
         for entry in value if isinstance(value, tuple) else (value,):
-            if choices is not None and entry not in choices:
+            if choices is not None and entry not in choices and not (one.metadata["own"] and is_own(str(entry))):
                 raise PolygeomError(
                     f"{one.name} must be one of {', '.join(map(str, choices))}, got {entry!r}; write {choices[0]}"
                 )

@@ -54,6 +54,22 @@ class Neurovariety(Workspace):
     yes (proved): all 1 equations vanish, and they are complete
     """
 
+    def _repr_html_(self) -> str:
+        """The network and the space of its coefficients, for notebooks; nothing is computed for it."""
+        from html import escape
+
+        coordinates = f"<p>in the {self.network.ambient_dimension} coefficients of its outputs</p>"
+        return f"<p>The neurovariety of <b>{escape(self.network.text)}</b></p>{coordinates}"
+
+    def _repr_latex_(self) -> str:
+        """The closure of the image of a map, for notebooks."""
+        inside = self.network._repr_latex_().strip("$")
+        weights, functions = self.network.parameter_count, self.network.ambient_dimension
+        return (
+            rf"$$\overline{{\left\{{ {inside} \right\}}}} \subset \mathbb{{A}}^{{{functions}}}, \quad W \in "
+            rf"\mathbb{{A}}^{{{weights}}}$$"
+        )
+
     def ideal(self, method: str = "auto", *, max_degree: int | None = None, **options: Any) -> IdealResult:
         """The ideal of all equations, as far as the budget goes.
 

@@ -160,8 +160,7 @@ def outputs(value: Any, count: int) -> Tensor:
     """
     if not isinstance(value, Tensor):
         raise PolygeomError(
-            f"module must return one tensor of outputs (N, …), got {_described(value)}; wrap it in a module that "
-            "returns one of them, or torch.cat of all"
+            f"module must return one tensor of outputs (N, …), got {_described(value)}; {_remedy(value)}"
         )
     if value.is_complex():
         raise PolygeomError(
@@ -176,6 +175,13 @@ def outputs(value: Any, count: int) -> Tensor:
             f"{count}; wrap it in a module that returns such outputs"
         )
     return value
+
+
+def _remedy(value: Any) -> str:
+    wrap = "wrap it in a module that returns one of them, or torch.cat of all"
+    if isinstance(value, dict) and value:
+        return f"write head={next(iter(value))!r} where there is such an argument, or {wrap}"
+    return wrap
 
 
 def _described(value: Any) -> str:

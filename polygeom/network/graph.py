@@ -239,6 +239,30 @@ class Network:
     def __repr__(self) -> str:
         return f"Network({self.text!r})"
 
+    def _repr_html_(self) -> str:
+        """Its text and its numbers, for notebooks."""
+        from html import escape
+
+        facts = {"weights": self.parameter_count, "inputs": self.input_dimension, "outputs": self.output_dimension}
+        facts["degree"] = self.degree
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{name}</th><td>{value}</td></tr>" for name, value in facts.items()
+        )
+        return f"<p><b>{escape(self.text)}</b></p><table>{rows}</table>"
+
+    def _repr_latex_(self) -> str:
+        """The formula of a perceptron, and the text of other networks, for notebooks."""
+        if self.widths is None or self.activation_degrees is None:
+            words = self.text.replace("{", r"\{").replace("}", r"\}").replace("_", r"\_").replace("^", r"\wedge ")
+            return rf"$$\texttt{{{words}}}$$"
+        value = "x"
+        for number in range(1, len(self.widths)):
+            value = f"W_{{{number}}} {value}"
+            if number < len(self.widths) - 1:
+                power = self.activation_degrees[number - 1]
+                value = rf"\left({value}\right)^{{{power}}}"
+        return rf"$$x \mapsto {value}$$"
+
     def __deepcopy__(self, memo: object) -> Network:
         return self  # nothing in it ever changes
 

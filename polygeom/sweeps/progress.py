@@ -1,13 +1,14 @@
-"""How far a sweep has come: a bar on a terminal, otherwise a plain line now and then."""
+"""How far a sweep has come: a bar on a terminal and in Jupyter, otherwise a plain line now and then."""
 
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from polygeom.supervision.bars import bar, in_notebook
 
 EVERY = 30.0
 """Seconds between two lines."""
@@ -25,8 +26,8 @@ class Board:
     total:
         Number of tasks; None when it is not known beforehand.
     show:
-        True and False are obeyed; None shows a bar on a terminal and lines elsewhere. True means the same, but the last
-        line comes also when the sweep was short.
+        True and False are obeyed; None shows a bar on a terminal or in Jupyter and lines elsewhere. True means the
+        same, but the last line comes also when the sweep was short.
     name:
         What is going on, in one word.
     always:
@@ -50,7 +51,8 @@ class Board:
         self.done = self.resumed = 0
         self._start = self._told = time.monotonic()
         self._show = show if sys.stderr is not None else False
-        self._bar = _bar(total, name) if self._show is not False and sys.stderr.isatty() else None
+        seen = self._show is not False and (sys.stderr.isatty() or in_notebook())
+        self._bar = bar(total, name) if seen else None
 
     def count(self, record: Mapping[str, Any], *, resumed: bool = False) -> None:
         """One task is done; ``resumed`` when an earlier run did it."""
@@ -96,16 +98,6 @@ class Board:
     def _tell(self) -> None:
         self._told = time.monotonic()
         print(self.line(), file=sys.stderr, flush=True)
-
-
-def _bar(total: int | None, name: str) -> Any:
-    from tqdm import tqdm
-
-    class Bar(tqdm):  # type: ignore[misc]
-        monitor_interval = 0  # no watching thread: the runner refreshes
-
-    Bar.set_lock(threading.RLock())  # tqdm's own lock would hold a semaphore until the program ends
-    return Bar(total=total, desc=name, unit="", dynamic_ncols=True, smoothing=0, file=sys.stderr)
 
 
 def _duration(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from polygeom.errors import PolygeomError
@@ -21,6 +21,9 @@ from polygeom.sweeps.task import Task
 FAILURES = 3
 """After so many failures of the executor itself a task is `Status.CRASHED`."""
 
+BATCH = 256
+"""Tasks done together in one call."""
+_LEAST_BATCH = 64
 _AHEAD = 4
 _LEAST_WINDOW = 16
 _WAIT = 0.5
@@ -38,16 +41,24 @@ class Store(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """A task with what is known before it runs; ``problem`` says why it cannot run."""
+    """A task with what is known before it runs; ``problem`` says why it cannot run.
+
+    ``together`` names a function, as ``"module:function"``, that does many such tasks in one call: from a task with the
+    argument ``{"arguments": […]}`` and their common seed to ``{"results": […]}``, one result of each.
+    """
 
     task: Task
     facts: Mapping[str, Any]
     problem: str = ""
+    together: str = ""
 
 
 @dataclass
 class _Job:
-    plan: Plan
+    """What one future stands for: the task it does, and the plans it does it for."""
+
+    task: Task
+    plans: list[Plan]
     failures: int = 0
 
 
@@ -83,6 +94,8 @@ class Runner:
         self._flying: dict[Future[dict[str, Any]], _Job] = {}
         self._landed: queue.SimpleQueue[Future[dict[str, Any]] | None] = queue.SimpleQueue()
         self._broken: BaseException | None = None
+        self._gathered: list[Plan] = []
+        self._together = True
         self._window = max(_LEAST_WINDOW, _AHEAD * crew.capacity)
 
     def wake(self) -> None:
@@ -122,6 +135,7 @@ class Runner:
                     raise
                 return True
             if plan is None:
+                self._hand_out()
                 return False
             self._take(plan, records)
         return True
@@ -144,12 +158,28 @@ class Runner:
         elif plan.problem:
             outcome = Outcome(Status.INVALID, message=plan.problem)
             records.append(make_record(plan.task, plan.facts, self._limits, outcome, self._check))
+        elif plan.together and self._together:
+            if self._gathered and _common(self._gathered[0]) != _common(plan):
+                self._hand_out()
+            self._gathered.append(plan)
+            if len(self._gathered) >= BATCH:
+                self._hand_out()
         else:
-            self._submit(_Job(plan))
+            self._submit(_Job(plan.task, [plan]))
+
+    def _hand_out(self) -> None:
+        """Submit the plans gathered, in one task if they are many."""
+        plans, self._gathered = self._gathered, []
+        if len(plans) < _LEAST_BATCH or not self._together:
+            for plan in plans:
+                self._submit(_Job(plan.task, [plan]))
+            return
+        target, seed = _common(plans[0])
+        self._submit(_Job(Task(target, {"arguments": [dict(plan.task.argument) for plan in plans]}, seed), plans))
 
     def _submit(self, job: _Job) -> None:
         try:
-            future = self._crew.submit(job.plan.task)
+            future = self._crew.submit(job.task)
         except RuntimeError as error:  # shut down or broken
             self._broken = error
             return
@@ -158,17 +188,17 @@ class Runner:
 
     def _collect(self, wait: float) -> list[dict[str, Any]]:
         """The records of what has landed, after waiting for the first for at most ``wait`` seconds."""
-        records = []
+        records: list[dict[str, Any]] = []
         try:
             future = self._landed.get(timeout=wait) if wait else self._landed.get_nowait()
             while True:
-                if future is not None and (record := self._land(future)) is not None:
-                    records.append(record)
+                if future is not None:
+                    records += self._land(future)
                 future = self._landed.get_nowait()
         except queue.Empty:
             return records
 
-    def _land(self, future: Future[dict[str, Any]]) -> dict[str, Any] | None:
+    def _land(self, future: Future[dict[str, Any]]) -> list[dict[str, Any]]:
         job = self._flying.pop(future)
         error = None if future.cancelled() else future.exception()
         if future.cancelled():
@@ -177,15 +207,32 @@ class Runner:
             outcome = Outcome.from_dict(future.result())
         elif isinstance(error, BrokenExecutor):
             self._broken = error
-            return None
+            return []
         else:
             job.failures += 1
             if job.failures < FAILURES:
                 self._submit(job)
-                return None
+                return []
             text = plain(f"{type(error).__name__}: {error}")
             outcome = Outcome(Status.CRASHED, message=f"{FAILURES} times: the executor failed: {text}")
-        return make_record(job.plan.task, job.plan.facts, self._limits, outcome, self._check)
+        if job.task is job.plans[0].task or outcome.status is Status.CANCELLED:
+            return [make_record(plan.task, plan.facts, self._limits, outcome, self._check) for plan in job.plans]
+        return self._parted(job, outcome)
+
+    def _parted(self, job: _Job, outcome: Outcome) -> list[dict[str, Any]]:
+        """The records of plans that were done together; where that failed they are done one by one, as all later."""
+        results = (outcome.result or {}).get("results")
+        if outcome.status is not Status.OK or not isinstance(results, list) or len(results) != len(job.plans):
+            self._together = False
+            for plan in job.plans:
+                self._submit(_Job(plan.task, [plan]))
+            return []
+        elapsed = outcome.elapsed / len(results)
+        outcomes = [replace(outcome, result=result, elapsed=elapsed) for result in results]
+        return [
+            make_record(plan.task, plan.facts, self._limits, one, self._check)
+            for plan, one in zip(job.plans, outcomes, strict=True)
+        ]
 
     def _keep(self, records: list[dict[str, Any]]) -> None:
         """Store records, and only then tell that they are done."""
@@ -205,6 +252,11 @@ class Runner:
         for future in list(self._flying):
             future.cancel()
         self._keep(self._collect(0.0))
+
+
+def _common(plan: Plan) -> tuple[str, int]:
+    """What plans that are done together have in common: the function, and the seed."""
+    return plan.together, plan.task.seed
 
 
 class Memory:

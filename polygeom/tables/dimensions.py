@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from polygeom.checks import seed
+from polygeom.dimensions.task import small_perceptron
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.storage.durable import output_file
 from polygeom.supervision import Limits, Status, parse_memory, parse_timeout
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 DIMENSION = "polygeom.dimensions.task:run"
 """What a sweep computes unless told otherwise."""
+TOGETHER = "polygeom.dimensions.survey.task:run"
+"""What computes many small perceptrons in one call, with the same results."""
+MANY = 1000
+"""Networks of a sweep from which on that is worth loading its kernels."""
 PROOFS = ("proved", "probable", "timeout", "memory", "crashed")
 """What the progress of a sweep tells in any case."""
 
@@ -107,8 +112,8 @@ def sweep(
     ['ok', 'invalid']
     """
     limits = Limits(parse_timeout(timeout), parse_memory(memory))
-    settings = _Settings.of(target, _options(options), seed(rng))
     items, total = _items(networks)
+    settings = _Settings.of(target, _options(options), seed(rng), many=(total or 0) >= MANY)
     _check(workers, executor, retry)
     written = None if out is None else output_file(out, "out")
     if journal is None and written is not None:
@@ -179,11 +184,14 @@ class _Settings:
     describe: Callable[[str], dict[str, Any]] | None
     options: Mapping[str, Any]
     seed: int
+    many: bool
 
     @classmethod
-    def of(cls, target: str, options: Mapping[str, Any], seed: int) -> _Settings:
+    def of(cls, target: str, options: Mapping[str, Any], seed: int, *, many: bool) -> _Settings:
         module = sys.modules[resolve(Task(target).target).__module__]
-        return cls(target, getattr(module, "ALGORITHM", 1), getattr(module, "describe", None), options, seed)
+        many &= target == DIMENSION and not options.keys() - {"method", "error"}
+        many &= options.get("method", "auto") == "auto"
+        return cls(target, getattr(module, "ALGORITHM", 1), getattr(module, "describe", None), options, seed, many)
 
     def plans(self, items: Iterable[Any]) -> Iterator[Plan]:
         """A plan for each item, made when it is asked for."""
@@ -201,7 +209,8 @@ class _Settings:
             except Exception as error:  # noqa: BLE001 - trouble with one network is that network's row
                 yield Plan(self._task(plain(text, 200)), {}, plain(f"{type(error).__name__}: {error}"))
                 continue
-            yield Plan(self._task(facts.get("network", text)), facts)
+            together = TOGETHER if self.many and small_perceptron(text) else ""
+            yield Plan(self._task(facts.get("network", text)), facts, together=together)
 
     def _task(self, text: str) -> Task:
         return Task(self.target, {"network": text, "options": self.options}, self.seed, self.algorithm)

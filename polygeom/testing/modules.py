@@ -43,13 +43,13 @@ class Outcome:
     detail: str
 
 
-def outcome(case: ModuleCase, check: Check, *, must_refuse: bool = False) -> Outcome:
+def outcome(case: ModuleCase | Subject, check: Check, *, must_refuse: bool = False) -> Outcome:
     """Ask one function about one module.
 
     Parameters
     ----------
     case, check:
-        The module and the function; see `polygeom.testing.module_functions`.
+        The module, or what is known of it already, and the function; see `polygeom.testing.module_functions`.
     must_refuse:
         Whether an answer is wrong whatever it is.
 
@@ -58,7 +58,8 @@ def outcome(case: ModuleCase, check: Check, *, must_refuse: bool = False) -> Out
     >>> outcome(ZOO[0], FUNCTIONS["jacobian"]).kind
     'agrees'
     """
-    subject = Subject(case)
+    subject = case if isinstance(case, Subject) else Subject(case)
+    case = subject.case
     state = {name: value.detach().clone() for name, value in case.module.state_dict().items()}
     modes = [(part, part.training) for part in case.module.modules()]
     held = dict(case.module.named_parameters())
@@ -103,8 +104,8 @@ def table(
     """The outcome of every function on every module, by the names of both."""
     chosen = tuple(functions)
     return {
-        (case.name, name): outcome(case, FUNCTIONS[name], must_refuse=must_refuse(case, name))
-        for case in cases
+        (subject.case.name, name): outcome(subject, FUNCTIONS[name], must_refuse=must_refuse(subject.case, name))
+        for subject in map(Subject, cases)
         for name in chosen
     }
 

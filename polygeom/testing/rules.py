@@ -71,7 +71,7 @@ def _check_instance(rule: Rule, network: Network, instance: Instance) -> None:
     widths, degrees = (network.widths or (), network.activation_degrees or ())
     parts = tuple(part_bound(part, True) for part in instance.parts)
     value = instance.constant + sum(part.value for part in parts)
-    bound = Bound(value, rule.name, widths, degrees, instance.layer, parts, "", instance.fields)
+    bound = Bound(value, rule.name, widths, degrees, instance.layer, parts, "", instance.fields, instance.equations)
     assert next(steps(bound)).meaning == rule.meaning
     assert rule.name in str(bound)
     if widths and any(

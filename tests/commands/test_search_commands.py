@@ -7,14 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from polygeom.cli import run
 from polygeom.tables import read_table
-from polygeom.tables.atlas.build import build_atlas
 from polygeom.tables.conjectures import CONJECTURES
 
 Capture = pytest.CaptureFixture[str]
@@ -112,13 +110,17 @@ def test_atlas_checks_a_sample(capsys: Capture) -> None:
     assert capsys.readouterr().out == "20 of 20 rows computed again agree\n"
 
 
-def test_atlas_is_rebuilt(tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polygeom.tables.atlas.build.build_atlas", partial(build_atlas, {2: 2}, (2, 3)))
+def test_an_atlas_of_another_box_is_built(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "atlas.csv.gz"
-    assert run(["atlas", "--rebuild", "--out", str(path)]) == 0
+    assert run(["atlas", "--build", "2:2 r=2..3", "--out", str(path)]) == 0
     out, err = capsys.readouterr()
     assert "16 rows written" in err
     assert "16 proved (100.00 %)" in out
+    assert (tmp_path / "atlas.csv.gz.journal").exists()
+    for box in ("2:2", "2:2 r=1", "2 r=2", "2:2,2:3 r=2", "1:2 r=2", "2:0 r=2", "2:2 r=2..", "2:99,3:99,4:99 r=2"):
+        assert run(["atlas", "--build", box, "--out", str(path)]) == 2
+        assert "--build" in capsys.readouterr().err
+    assert run(["atlas", "--workers", "2"]) == 2
 
 
 def test_sweep_filters_its_families(tmp_path: Path, capsys: Capture) -> None:

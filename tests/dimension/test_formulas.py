@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from polygeom.dimensions import dimension
+from polygeom import verify
+from polygeom.dimensions import certify, dimension
+from polygeom.dimensions.bounds.bound import RULES
 from polygeom.dimensions.formulas import FORMULAS, Formula, catalogue
 from polygeom.dimensions.residual import residual_dimension
 from polygeom.engines.symbolic import jacobian_rank
@@ -18,6 +22,30 @@ def test_every_case_of_a_formula(formula: Formula) -> None:
     for text, value in cases:
         result = dimension(text, method="generic")
         assert result.dimension == value, text
+        assert result.proved or not formula.proof, text
+
+
+LARGER = {
+    "[20,15,1] r=2 bias": 211,
+    "[20,15,1] p=1,1,1": 210,
+    "x=input(20); a=dense(x,6); b=dense(x,6); c=product(a,b); dense(c,1)": 174,
+    "x=input(2,8); a=attention(x,8,1); b=attention(x,8,1); c=attention(x,8,1); sum(a,b,c)": 183,
+}
+
+
+@pytest.mark.parametrize(("text", "value"), LARGER.items())
+def test_larger_networks_are_proved_by_the_rule_of_their_formula(text: str, value: int) -> None:
+    result = dimension(text)
+    assert (result.dimension, result.proved) == (value, True)
+    assert result.bound in {"quadratic function", "heads of full rank"}
+    assert verify(certify(text, result=result)).valid
+
+
+def test_the_rules_that_formulas_name_exist() -> None:
+    named = {name for formula in FORMULAS for name in re.findall(r"\*([^*]+)\*", formula.used)}
+    assert named
+    assert named <= RULES.keys()
+    assert all(formula.used for formula in FORMULAS if formula.proof)
 
 
 def test_the_page_has_every_formula() -> None:

@@ -39,7 +39,8 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_rows_come_in_the_order_of_the_cases_and_do_not_depend_on_workers() -> None:
     config = tiny_study.STUDY.configuration("published", model="noisy")
-    one = run(TINY, config=config, repeats=2, seed=5).table
+    with in_this_process():
+        one = run(TINY, config=config, repeats=2, seed=5).table
     two = run(tiny_study.STUDY, config=config, repeats=2, seed=5, workers=2).table
     assert one["seed"].tolist() == [5] * 6 + [6] * 6
     assert one["power"].tolist() == [*range(1, 7)] * 2
@@ -60,15 +61,13 @@ def test_studies_say_whether_they_honour_a_device(name: str) -> None:
         assert running.usable_device(found, "auto") == "cpu"
 
 
+@pytest.mark.usefixtures("here")
 def test_one_failing_case_is_told_and_all_failing_raise() -> None:
     result = run(TINY, config=tiny_study.Config(fail=2))
     assert result.table["power"].tolist() == [1, 3]
     (failure,) = result.failures
     assert (failure["status"], failure["message"]) == ("invalid", "power 2 was told to fail")
-    with (
-        in_this_process(),
-        pytest.raises(PolygeomError, match="every case failed; the first: power 2 was told to fail"),
-    ):
+    with pytest.raises(PolygeomError, match="every case failed; the first: power 2 was told to fail"):
         run(TINY, config=tiny_study.Config(powers=(2,), fail=2))
 
 
@@ -115,7 +114,7 @@ def test_a_study_killed_in_the_middle_goes_on(tmp_path: Path) -> None:
     assert counts.max() <= 2
 
 
-@pytest.mark.usefixtures("registered")
+@pytest.mark.usefixtures("registered", "here")
 def test_the_command_writes_configuration_table_and_figure(tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "out"
     arguments = [
@@ -386,6 +385,7 @@ def test_options_of_every_study_without_effect_are_errors(
             found.configuration(**setting, **{option: value})
 
 
+@pytest.mark.usefixtures("here")
 def test_a_study_of_another_package_runs_from_the_command_line(tmp_path: Path, capsys: Capture) -> None:
     assert command(["study", TINY, "--out", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().out == "power 1: 2\npower 2: 4\npower 3: 8\n"

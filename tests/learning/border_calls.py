@@ -13,15 +13,25 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from polygeom.errors import PolygeomError
 from polygeom.learning.functions.coefficient_map import (
     coefficient_jacobian,
     coefficients,
     core_matrix,
     monomial_values,
 )
+from polygeom.learning.functions.critical_functions import eckart_young
+from polygeom.learning.functions.extrapolation import directional_r2
 from polygeom.learning.functions.function_loss import FunctionLoss, descend, label
 from polygeom.learning.functions.inverse_map import find_weights
+from polygeom.learning.kernels.convolutional import ConvolutionalKernel
 from polygeom.learning.kernels.duals import LeakyReLU
+from polygeom.learning.kernels.estimators import (
+    EigenProClassifier,
+    EigenProRegressor,
+    KernelClassifier,
+    KernelRegressor,
+)
 from polygeom.learning.kernels.infinite_width import InfiniteWidth
 from polygeom.learning.kernels.kernels import Dispersal, Gaussian, Laplacian, Normalised, Polynomial
 from polygeom.learning.kernels.machines import KernelMachine, nystrom, solve
@@ -40,6 +50,7 @@ from polygeom.learning.tangent.tangent_kernel import TangentKernel, as_matrix, e
 from polygeom.learning.tangent.target_alignment import alignment, centred_alignment, rayleigh, split_alignment
 from polygeom.learning.thresholds.ranks import numerical_rank
 from polygeom.learning.thresholds.weight_matching import match_weights, normalise_weights, weight_distance
+from polygeom.learning.training.fleet import fit_fleet, random_starts
 from polygeom.learning.training.least_squares import levenberg_marquardt
 from polygeom.learning.training.loop import train
 from polygeom.learning.training.movement import kernel_cosine_distance, squared_weight_distance, weight_cosine_distance
@@ -89,12 +100,22 @@ def machine() -> KernelMachine:
 class Call:
     """A call and its arrays by name; ``free`` ones may have another shape and give another, right answer.
 
-    A plus after the name: another number of columns or of arrays alone.
+    A plus after the name: another number of columns or of arrays alone. ``refusals`` are errors in words.
     """
 
     do: Callable[..., Any]
     arrays: Mapping[str, Any]
     free: frozenset[str] = frozenset()
+    refusals: tuple[type[Exception], ...] = (PolygeomError,)
+
+
+def estimator(make: Callable[[], Any], y: Tensor, free: str = "y+") -> Call:
+    """Fit and predict: scikit-learn asks its estimators for the errors ValueError and TypeError."""
+
+    def fitted(x: Any, y: Any, z: Any) -> Any:
+        return make().fit(x, y).predict(z)
+
+    return Call(fitted, {"x": ROWS, "y": y, "z": OTHER}, frozenset({"z", *free.split()}), (ValueError, TypeError))
 
 
 def call(do: Callable[..., Any], free: str = "", **arrays: Any) -> Call:
@@ -159,6 +180,15 @@ CALLS: dict[str, Call] = {
     "InfiniteWidth": call(lambda x, y: InfiniteWidth(biases=1.0)(x, y), "x y", x=X, y=OTHER),
     "ProductKernel": call(lambda x, y: ProductKernel(2, bias=True)(x, y), "x y", x=X, y=OTHER),
     "CoupledKernel": call(lambda x, y: CoupledKernel(2, bias=True)(x, y), "x y", x=X, y=OTHER),
+    "ConvolutionalKernel": call(lambda x, y: ConvolutionalKernel((1, 1, 3), filter=1)(x, y), "x y", x=X, y=OTHER),
+    "KernelRegressor": estimator(lambda: KernelRegressor(Laplacian()), Y),
+    "KernelClassifier": estimator(lambda: KernelClassifier(Laplacian()), LABELS, ""),
+    "EigenProRegressor": estimator(lambda: EigenProRegressor(Laplacian(), epochs=2), Y),
+    "EigenProClassifier": estimator(lambda: EigenProClassifier(Laplacian(), epochs=2), LABELS, ""),
+    "directional_r2": call(lambda v: directional_r2(lambda _: v, 3, directions=2, points=5), v=whole(10)),
+    "eckart_young": call(lambda x, y: eckart_young(FunctionLoss.of("[3,2,2] r=1", x, y), 1), x=X, y=Y),
+    "fit_fleet": call(lambda x, y: fit_fleet("[1,1,1] r=2", x, y, random_starts("[1,1,1] r=2", 2), steps=3).losses,
+                      x=whole(2, 4, 1), y=whole(2, 4, 1, seed=1)),
     "solve": call(lambda x, y: solve(Laplacian(), x, y).weights, "x+ y+", x=ROWS, y=Y),
     "KernelMachine": call(lambda x: machine().predict(x), "x", x=OTHER),
     "KernelMachine.mse": call(lambda x, y: machine().mse(x, y), x=X, y=Y),
@@ -208,10 +238,3 @@ WITHOUT_ARRAYS = {
     "Normalisation", "complex_critical_functions",
 }  # fmt: skip
 """Public names that are modules, results, activations, or functions of networks, modules and numbers alone."""
-
-BY_NAME = {
-    "directional_r2", "fit_fleet", "eckart_young",
-    "EigenProClassifier", "EigenProRegressor", "KernelClassifier", "KernelRegressor", "ConvolutionalKernel",
-}  # fmt: skip
-"""Functions of functions, of fleets of weights and of a loss with a number; estimators, which scikit-learn checks; a
-kernel of images: their arguments are tested where they are."""

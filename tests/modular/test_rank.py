@@ -45,8 +45,9 @@ def test_tail_rows(p: int, method: Method, rng: np.random.Generator, multiplier:
     field = PrimeField(p)
     for largest in (4, 30, 90) * multiplier:
         for name, a in families(field, rng, largest):
+            whole = flint_rank(a, p)
             for rows in {0, a.shape[0], int(rng.integers(0, a.shape[0] + 1)), max(a.shape[0] - 2, 0)}:
-                head, whole = flint_rank(a[:rows], p), flint_rank(a, p)
+                head = flint_rank(a[:rows], p)
                 assert rank_stable(a, rows, p, method=method) == (head, head == whole), (name, a.shape, rows)
                 limit = int(rng.integers(0, whole + 2))
                 expected = min(head, limit), min(head, limit) == min(whole, limit)

@@ -273,7 +273,11 @@ def test_a_megabyte_of_ranges_is_read_or_refused_at_once(name: str) -> None:
     assert time.process_time() - start < 1.0
 
 
-@pytest.mark.parametrize("name", ["fractions", "sum", "empty lists", "json lists", "json objects", "json keys"])
+@pytest.mark.parametrize(
+    "name",
+    ["sum", "json objects"]
+    + [pytest.param(name, marks=pytest.mark.slow) for name in ("fractions", "empty lists", "json lists", "json keys")],
+)
 def test_a_megabyte_takes_little_memory(name: str) -> None:
     tracemalloc.start()
     try:

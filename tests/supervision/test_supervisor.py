@@ -221,8 +221,8 @@ def test_a_short_peak_counts(supervisor: Supervisor, monkeypatch: pytest.MonkeyP
 
 
 def test_libraries_can_be_loaded_under_a_limit(supervisor: Supervisor) -> None:
-    """They reserve far more addresses than they use memory."""
-    assert act(supervisor, "load", memory=MEMORY).status is Status.OK
+    """They reserve far more addresses than they use memory, which is about 150 MB on Python 3.13."""
+    assert act(supervisor, "load", memory=2 * MEMORY).status is Status.OK
 
 
 def test_memory_of_grandchildren_counts(supervisor: Supervisor, mark: str) -> None:

@@ -80,3 +80,22 @@ def test_enormous_networks_are_described_at_once() -> None:
     assert time.process_time() - start < 1
     with pytest.raises(PolygeomError):
         describe("")
+
+
+SMALL = [f"[{a},{b},{c},1] r=2" for a in range(1, 5) for b in range(1, 5) for c in range(1, 6)]
+
+
+@pytest.mark.parametrize("together", ["polygeom.dimensions.survey.task:run", "workloads:boom"])
+def test_many_small_networks_done_together_have_the_same_rows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, together: str
+) -> None:
+    """Also where doing them together fails: then each is computed alone."""
+    texts = [*SMALL, "[2,3", "[2,3,1] r=2 bias", SMALL[0]]
+    alone = sweep(texts, out=tmp_path / "alone.csv")
+    monkeypatch.setattr("polygeom.tables.dimensions.MANY", 1)
+    monkeypatch.setattr("polygeom.tables.dimensions.TOGETHER", together)
+    many = sweep(texts, out=tmp_path / "many.csv", timeout=60)
+    assert many.drop(columns=list(TIMINGS)).equals(alone.drop(columns=list(TIMINGS)))
+    assert many["status"].eq("ok").sum() == len(texts) - 1
+    again = sweep(texts, out=tmp_path / "many.csv", timeout=60)
+    assert again.equals(many), "from the journal, with the same times"

@@ -9,7 +9,14 @@ import pytest
 
 import polygeom
 from polygeom.errors import PolygeomError
-from polygeom.tables.atlas.build import build_atlas, differing_rows, predecessors, write_atlas
+from polygeom.tables.atlas.build import (
+    atlas_row,
+    build_atlas,
+    differing_rows,
+    predecessors,
+    write_atlas,
+    write_parquet,
+)
 from polygeom.tables.atlas.table import BOX, COLUMNS, DEGREES, FILE, NAMES, architectures, load_atlas
 
 
@@ -70,17 +77,51 @@ def test_minimal_filling_agrees_with_the_search(atlas: pandas.DataFrame) -> None
         assert rows.loc[ends, "widths"].tolist() == [f"[{','.join(map(str, widths))}]" for widths in found]
 
 
-def test_a_small_box_is_built_the_same_with_any_number_of_workers(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    for workers in (1, 2):
-        rows = build_atlas({2: 3, 3: 2}, (2, 3), workers=workers, progress=lambda *counts: told.append(counts))
-        assert write_atlas(rows, tmp_path / f"{workers}.csv.gz") == 2 * (27 + 16)
-    assert told == [(86, 86)] * 2
+def test_a_small_box_is_built_the_same_with_any_number_of_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("polygeom.tables.atlas.build.CHUNK", 10)
+    journal = tmp_path / "journal"
+    for workers, kept in ((1, None), (2, journal)):
+        columns = build_atlas({2: 3, 3: 2}, (2, 3), workers=workers, journal=kept)
+        assert write_atlas(columns, tmp_path / f"{workers}.csv.gz") == 2 * (27 + 16)
+    assert journal.read_bytes().count(b'"type":"row"') == 5
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:4]))  # two parts are left
+    again = build_atlas({2: 3, 3: 2}, (2, 3), journal=journal)
+    assert all((again[name] == columns[name]).all() for name in NAMES)
+    assert journal.read_bytes().count(b'"type":"row"') == 5
     assert (tmp_path / "1.csv.gz").read_bytes() == (tmp_path / "2.csv.gz").read_bytes()
     built = load_atlas(tmp_path / "1.csv.gz")
     shipped = load_atlas()
     both = built.merge(shipped, on=list(shipped.columns))
     assert len(both) == len(built) == 86
+
+
+def test_rows_are_those_of_one_by_one() -> None:
+    box = {2: 6, 3: 3, 4: 2}
+    columns = build_atlas(box, (2, 3))
+    rows = [atlas_row(widths, r) for widths in architectures(box) for r in (2, 3)]
+    for name in NAMES[:-1]:
+        assert columns[name].tolist() == [row[name] for row in rows], name
+
+
+@pytest.mark.slow
+def test_the_shipped_table_is_built_again_byte_by_byte(tmp_path: Path) -> None:
+    write_atlas(build_atlas(workers=2), tmp_path / "atlas.csv.gz")
+    assert (tmp_path / "atlas.csv.gz").read_bytes() == FILE.read_bytes()
+
+
+def test_a_table_in_parquet_is_the_table(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="the extra parquet")
+    columns = build_atlas({2: 3}, (2, 3))
+    write_atlas(columns, tmp_path / "a.csv.gz")
+    write_parquet(columns, tmp_path / "a.parquet")
+    one, other = load_atlas(tmp_path / "a.csv.gz"), load_atlas(tmp_path / "a.parquet")
+    assert list(one.columns) == list(other.columns)
+    assert [one[name].tolist() for name in one.columns] == [other[name].tolist() for name in one.columns]
+    (tmp_path / "b.parquet").write_bytes(b"no table")
+    with pytest.raises(PolygeomError, match="cannot read"):
+        load_atlas(tmp_path / "b.parquet")
 
 
 def test_what_is_no_atlas_is_refused(tmp_path: Path) -> None:

@@ -2,28 +2,109 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 
 import click
 
 from polygeom.errors import PolygeomError
+from polygeom.storage.durable import output_file
 
 
 @click.command()
-@click.argument("widths", nargs=-1, required=True, metavar="WIDTHS...")
+@click.argument("widths", nargs=-1, metavar="WIDTHS...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the random weights, points and primes.")
-def threshold(widths: tuple[str, ...], as_json: bool, seed: int) -> None:
+@click.option(
+    "--where", multiple=True, metavar="CONDITION", help='Rows of the table with, for example, "threshold > 9".'
+)
+@click.option("--limit", default=20, show_default=True, help="With --where: print at most this many rows.")
+@click.option("--all", "box", metavar="WIDTH:DEPTH", help="Compute the table up to a width and a depth, such as 10:4.")
+@click.option("--out", metavar="FILE", help="With --all: the file to write, CSV compressed with gzip.")
+@click.option("--workers", type=int, help="With --all: processes that compute (default 1).")
+@click.option("--dask", metavar="ADDRESS", help="With --all: run on a dask cluster.")
+def threshold(
+    widths: tuple[str, ...],
+    as_json: bool,
+    seed: int,
+    where: tuple[str, ...],
+    limit: int,
+    box: str | None,
+    out: str | None,
+    workers: int | None,
+    dask: str | None,
+) -> int:
     """Activation degree threshold of each architecture WIDTHS, for example "[2,2,4,1]".
 
     All activation degrees from 2 on are decided: small ones by their dimension, large ones by a theorem.
+
+    \b
+    A table of all 73,710 architectures up to width 10 and depth 4 comes with the package:
+      polygeom threshold --where "threshold > 12"
+      polygeom threshold --all 10:4 --workers 2 --out thresholds.csv.gz
     """
     from polygeom.dimensions.identifiability import threshold as compute
 
+    for name, value in (("--out", out), ("--workers", workers), ("--dask", dask)):
+        if box is None and value is not None:
+            raise PolygeomError(f"{name} is for --all; leave it out")
+    if sum((bool(widths), bool(where), box is not None)) != 1:
+        raise click.UsageError('write WIDTHS such as "[2,2,4,1]", or --where CONDITION, or --all WIDTH:DEPTH')
+    if box is not None:
+        return _all(box, out, workers, dask)
+    if where:
+        return _show(where, limit)
     for text in widths:
         found = compute(_widths(text), rng=seed)
         click.echo(json.dumps(found.as_dict()) if as_json else str(found))
+    return 0
+
+
+def _all(box: str, out: str | None, workers: int | None, dask: str | None) -> int:
+    from polygeom.sweeps.cluster import dask_executor
+    from polygeom.tables.atlas.thresholds import build_thresholds
+
+    found = re.fullmatch(r"([0-9]{1,2}):([0-9]{1,2})", box, re.ASCII)
+    widest, deepest = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not (2 <= widest <= 40 and 2 <= deepest <= 8 and widest ** (deepest + 1) <= 10_000_000):
+        raise PolygeomError(
+            f"--all must be a largest width and depth with at most 10^7 rows, got {box!r:.40}; write 10:4"
+        )
+    if out is None or (workers is not None and workers < 1):
+        raise PolygeomError(
+            "--all needs a file and at least one worker; write polygeom threshold --all 10:4 --out FILE.csv.gz"
+        )
+    output_file(out, "--out")
+    with contextlib.ExitStack() as stack:
+        executor, crew = None, workers or 1
+        if dask is not None:
+            executor, crew = stack.enter_context(dask_executor(dask, crew))
+        count = build_thresholds(
+            out,
+            widest=widest,
+            deepest=deepest,
+            workers=crew,
+            journal=f"{out}.journal",
+            executor=executor,
+            progress=None,
+        )
+    click.echo(f"{count} rows written to {out}", err=True)
+    return 0
+
+
+def _show(where: tuple[str, ...], limit: int) -> int:
+    from polygeom.tables import select
+    from polygeom.tables.atlas.thresholds import load_thresholds
+
+    table = load_thresholds()
+    for condition in where:
+        table = table[select(table, condition)]
+    for row in table.head(limit).to_dict("records"):
+        told = f"  defective for r = {row['defective'].replace(' ', ', ')}" if row["defective"] else ""
+        click.echo(f"{row['widths']}  {row['threshold']}{told}")
+    click.echo(f"{len(table)} architectures, {int((table['threshold'] == table['cut']).sum())} of them as cutting says")
+    return 0
 
 
 def _widths(text: str) -> list[int]:

@@ -138,8 +138,26 @@ def _reader(hint: Any) -> Callable[[str], Any]:
         return lambda text: NONE if text == "none" else inner(text)
     if typing.get_origin(hint) is tuple:
         entry = _reader(arguments[0])
-        return lambda text: tuple(entry(part.strip()) for part in text.split(",") if part.strip())
+        return lambda text: tuple(entry(part.strip()) for part in split_list(text) if part.strip())
     return hint  # type: ignore[no-any-return]
+
+
+def split_list(text: str) -> list[str]:
+    """The entries of a list with commas, of which those inside brackets belong to an entry.
+
+    Examples
+    --------
+    >>> split_list("relu:8,[64,3,1] r=2,ccp(64,rank=2,degree=2)")
+    ['relu:8', '[64,3,1] r=2', 'ccp(64,rank=2,degree=2)']
+    """
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
 
 
 NONE = object()

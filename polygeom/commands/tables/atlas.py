@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from typing import TYPE_CHECKING
 
 import click
 
-from polygeom.errors import PolygeomError
+from polygeom.errors import MissingPackageError, PolygeomError
 from polygeom.storage.durable import output_file, write_file
 
 if TYPE_CHECKING:
     import pandas
 
+BOX_TEXT = "2:10,3:7,4:6,5:4,6:4 r=2..5"
+"""The box of the table that comes with the package."""
+MOST_ROWS = 10_000_000
 SHOWN = ("network", "ambient_dimension", "expected_dimension", "dimension", "defect", "filling", "explanation")
 
 
@@ -19,10 +24,18 @@ SHOWN = ("network", "ambient_dimension", "expected_dimension", "dimension", "def
 @click.option("--where", multiple=True, metavar="CONDITION", help='Keep rows with, for example, "defect > 0".')
 @click.option("--columns", metavar="NAME,…", help="Print these columns, such as network,learning_coefficient.")
 @click.option("--limit", default=20, show_default=True, help="Print at most this many of the rows kept.")
-@click.option("--out", metavar="FILE", help="With --rebuild: the file to write. Else: write the rows kept as CSV.")
+@click.option(
+    "--out", metavar="FILE", help="With --build or --rebuild: the file to write. Else: write the rows kept as CSV."
+)
 @click.option("--check", type=int, metavar="N", help="Compute N random rows again and compare.")
 @click.option("--rebuild", is_flag=True, help="Compute the whole atlas again and write it to --out.")
-@click.option("--workers", default=1, show_default=True, help="Processes that compute, for --rebuild.")
+@click.option(
+    "--build",
+    metavar="BOX",
+    help='Compute the atlas of another box, such as "2:12,3:8,4:6 r=2..6", and write it to --out.',
+)
+@click.option("--workers", type=int, help="With --build, --rebuild: processes that compute (default 1).")
+@click.option("--dask", metavar="ADDRESS", help="With --build, --rebuild: run on a dask cluster.")
 @click.option("--html", metavar="FILE", help="Write the rows kept as a page to explore: one file that loads no other.")
 @click.option("--seed", default=0, show_default=True, help="Which rows --check draws.")
 def atlas(
@@ -32,7 +45,9 @@ def atlas(
     out: str | None,
     check: int | None,
     rebuild: bool,
-    workers: int,
+    build: str | None,
+    workers: int | None,
+    dask: str | None,
     html: str | None,
     seed: int,
 ) -> int:
@@ -44,13 +59,22 @@ def atlas(
       polygeom atlas --html atlas.html
       polygeom atlas --check 200
       polygeom atlas --rebuild --workers 2 --out atlas.csv.gz
+      polygeom atlas --build "2:20,3:12,4:8 r=2..6" --workers 2 --out large.csv.gz
+
+    \b
+    A box "2:20,3:12 r=2..6" has all widths up to 20 for depth 2 and up to 12 for depth 3. Finished parts are kept in
+    FILE.journal, so that the same command goes on after an interruption. With the extra parquet the table is also
+    written to FILE.parquet, which loads in a second or two: polygeom.load_atlas("large.parquet").
     """
     from polygeom.commands.printing import print_columns
     from polygeom.tables import select
     from polygeom.tables.atlas import load_atlas
 
-    if rebuild:
-        return _rebuild(out, workers)
+    if rebuild or build is not None:
+        return _build(BOX_TEXT if build is None else build, out, workers, dask, shipped=build is None)
+    for name, value in (("--workers", workers), ("--dask", dask)):
+        if value is not None:
+            raise PolygeomError(f"{name} is for --build and --rebuild; leave it out")
     table = load_atlas()
     if check is not None:
         return _check(table, check, seed)
@@ -106,26 +130,60 @@ def _print(table: pandas.DataFrame) -> None:
         click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _rebuild(out: str | None, workers: int) -> int:
-    from polygeom.tables.atlas.build import build_atlas, write_atlas
+def box_and_degrees(text: str) -> tuple[dict[int, int], list[int]]:
+    """The box and the activation degrees of ``"2:12,3:8 r=2..4"``.
 
-    if out is None:
-        raise PolygeomError("--rebuild needs a file to write; write polygeom atlas --rebuild --out atlas.csv.gz")
-    if workers < 1:
-        raise PolygeomError(f"--workers must be at least 1, got {workers}")
-    shown = 0
+    >>> box_and_degrees("2:12,3:8 r=2..4,6")
+    ({2: 12, 3: 8}, [2, 3, 4, 6])
+    """
+    found = re.fullmatch(r"\s*([0-9:,\s]{3,200}?)\s+r\s*=\s*([0-9.,\s]{1,100})", text, re.ASCII)
+    pairs = [pair.split(":") for pair in found[1].replace(" ", "").split(",")] if found else []
+    spans = [span.split("..") for span in found[2].replace(" ", "").split(",")] if found else []
+    try:
+        box = {int(depth): int(width) for depth, width in pairs}
+        degrees = sorted({r for span in spans for r in range(int(span[0]), int(span[-1]) + 1)})
+        fits = len(box) == len(pairs) and all(2 <= depth <= 13 and 1 <= width <= 99 for depth, width in box.items())
+        fits &= all(1 <= len(span) <= 2 for span in spans) and bool(degrees) and 2 <= degrees[0] <= degrees[-1] <= 60
+    except ValueError:
+        fits = False
+    if not fits:
+        raise PolygeomError(
+            f"--build must be depths with their largest widths and activation degrees from 2 on, got {text!r:.60}; "
+            'write --build "2:12,3:8,4:6 r=2..6"'
+        )
+    return box, degrees
 
-    def progress(done: int, total: int) -> None:
-        nonlocal shown
-        if done * 20 // total > shown:
-            shown = done * 20 // total
-            click.echo(f"atlas: {done} of {total} rows", err=True)
 
+def _build(text: str, out: str | None, workers: int | None, dask: str | None, *, shipped: bool) -> int:
+    from polygeom.sweeps.cluster import dask_executor
+    from polygeom.tables.atlas.build import build_atlas, write_atlas, write_parquet
+
+    box, degrees = box_and_degrees(text)
+    option = "--rebuild" if shipped else "--build BOX"
+    if out is None or out.endswith(".parquet"):
+        raise PolygeomError(f"{option} needs a file to write; write polygeom atlas {option} --out atlas.csv.gz")
+    count = sum(width ** (depth + 1) for depth, width in box.items()) * len(degrees)
+    if count > MOST_ROWS:
+        raise PolygeomError(f"--build: {count} rows are more than {MOST_ROWS}; write a smaller box")
     output_file(out, "--out")
-    count = write_atlas(build_atlas(workers=workers, progress=progress), out)
+    with contextlib.ExitStack() as stack:
+        executor, crew = None, 1 if workers is None else workers
+        if crew < 1:
+            raise PolygeomError(f"--workers must be at least 1, got {workers}")
+        if dask is not None:
+            executor, crew = stack.enter_context(dask_executor(dask, crew))
+        columns = build_atlas(box, degrees, workers=crew, journal=f"{out}.journal", executor=executor, progress=None)
+    write_atlas(columns, out, level=9 if shipped else 6)
+    told = f"{count} rows written to {out}"
+    path = f"{out.removesuffix('.gz').removesuffix('.csv')}.parquet"
+    try:
+        write_parquet(columns, path)
+        told += f" and {path}"
+    except MissingPackageError as problem:
+        told += f"; {problem}"
+    click.echo(told, err=True)
     from polygeom.tables.atlas import load_atlas
 
-    click.echo(f"{count} rows written to {out}", err=True)
     click.echo(summary(load_atlas(out)))
     return 0
 

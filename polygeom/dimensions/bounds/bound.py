@@ -21,6 +21,9 @@ _LONGEST_SUBJECT = 60
 Field = tuple[tuple[int, int, int, tuple[int, ...]], ...]
 """A polynomial vector field on the weights, as `polygeom.dimensions.bounds.fields` has it."""
 
+Equation = tuple[tuple[int, int, tuple[int, ...]], ...]
+"""An equation between coefficients of the outputs, as `polygeom.dimensions.bounds.equations` has it."""
+
 Case = tuple[Widths, Degrees]
 """A perceptron without biases: its widths and activation degrees."""
 
@@ -45,6 +48,8 @@ class Bound:
         The text of a part that is no plain perceptron; empty for perceptrons and for the network that is asked about.
     fields:
         Vector fields on the weights (`polygeom.dimensions.bounds.fields`), where the rule rests on some.
+    equations:
+        Equations of the image (`polygeom.dimensions.bounds.equations`), where the rule rests on some.
     """
 
     value: int
@@ -55,6 +60,7 @@ class Bound:
     parts: tuple[Bound, ...] = ()
     network: str = ""
     fields: tuple[Field, ...] = ()
+    equations: tuple[Equation, ...] = ()
 
     def __str__(self) -> str:
         """One line of at most a few hundred characters: ``rotations, from (4,5,3) ≤ 29 [Segre–Veronese]``."""
@@ -82,6 +88,11 @@ class Bound:
             **(
                 {"fields": [[[*term[:3], list(term[3])] for term in one] for one in self.fields]} if self.fields else {}
             ),
+            **(
+                {"equations": [[[a, b, list(m)] for a, b, m in one] for one in self.equations]}
+                if self.equations
+                else {}
+            ),
         }
 
 
@@ -103,6 +114,7 @@ def bound_from_dict(data: dict[str, Any]) -> Bound:
         tuple(bound_from_dict(part) for part in data["parts"]),
         str(data.get("network", "")),
         tuple(tuple((k, a, b, tuple(m)) for k, a, b, m in one) for one in data.get("fields", ())),
+        tuple(tuple((a, b, tuple(m)) for a, b, m in one) for one in data.get("equations", ())),
     )
 
 
@@ -113,6 +125,7 @@ class Instance(NamedTuple):
     parts: tuple[Case | Network, ...] = ()
     layer: int = 0
     fields: tuple[Field, ...] = ()
+    equations: tuple[Equation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

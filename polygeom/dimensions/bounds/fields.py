@@ -15,14 +15,13 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from polygeom.dimensions.bounds.bound import Field
+from polygeom.dimensions.bounds.expansion import expand
 from polygeom.dimensions.ranks.tangent import jacobian, random_weights
-from polygeom.engines.exact import ExactEngine
-from polygeom.errors import BudgetError, PolygeomError
+from polygeom.errors import PolygeomError
 from polygeom.modular import PrimeField
 from polygeom.network import Network
 from polygeom.symmetry.exponents import ScalingEngine, numbered_weights
@@ -31,9 +30,7 @@ MOST_WEIGHTS = 36
 MOST_DEGREE = 2
 MOST_UNKNOWNS = 1500
 """Largest ansatz space of one weight."""
-MOST_TERMS = 100_000
-"""Products of two terms of one multiplication in the expansion."""
-_PRIME = 4194301
+PRIME = 4194301
 
 
 def fields(network: Network, rank: int) -> tuple[Field, ...]:
@@ -56,7 +53,7 @@ class _Samples:
 
     def __init__(self, network: Network, rank: int) -> None:
         self._network, self._rank = network, rank
-        self._field, self._rng = PrimeField(_PRIME), np.random.default_rng(11)
+        self._field, self._rng = PrimeField(PRIME), np.random.default_rng(11)
         self._known: list[tuple[np.ndarray, np.ndarray]] = []
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -67,8 +64,8 @@ class _Samples:
             points = field.random(self._rng, (count, *network.input_shape))
             rows = jacobian(network, field, weights, points).reshape(-1, network.parameter_count)
             mixed = field.matmul(field.random(self._rng, (self._rank, len(rows))), rows)
-            flat = np.concatenate([field.decode(w).ravel() for w in weights.values()]) % _PRIME
-            self._known.append((flat.astype(np.int64), np.asarray(field.decode(mixed), dtype=np.int64) % _PRIME))
+            flat = np.concatenate([field.decode(w).ravel() for w in weights.values()]) % PRIME
+            self._known.append((flat.astype(np.int64), np.asarray(field.decode(mixed), dtype=np.int64) % PRIME))
         return self._known[number]
 
 
@@ -108,7 +105,7 @@ def _independent(network: Network, rank: int) -> Iterator[Field]:
         for field in _solutions(unknowns, samples, rank):
             row = _value(field, place, network.parameter_count)
             table = flint.nmod_mat(
-                len(found) + 1, network.parameter_count, [c for r in [*found, row] for c in r], _PRIME
+                len(found) + 1, network.parameter_count, [c for r in [*found, row] for c in r], PRIME
             )
             if table.rank() > len(found):
                 found.append(row)
@@ -127,30 +124,30 @@ def _solutions(unknowns: list[tuple[int, tuple[int, ...]]], samples: _Samples, r
             values = np.ones(size, dtype=np.int64)
             for j, (_, m) in enumerate(unknowns):
                 for i in m:
-                    values[j] = values[j] * int(w[i]) % _PRIME
-            blocks.append(rows[:, [k for k, _ in unknowns]] * values % _PRIME)
+                    values[j] = values[j] * int(w[i]) % PRIME
+            blocks.append(rows[:, [k for k, _ in unknowns]] * values % PRIME)
         table = np.concatenate(blocks)
-        kernel, nullity = flint.nmod_mat(len(table), size, table.ravel().tolist(), _PRIME).nullspace()
+        kernel, nullity = flint.nmod_mat(len(table), size, table.ravel().tolist(), PRIME).nullspace()
         if not nullity:
             return
         if nullity == before:
             break
         before = nullity
     basis = [int(kernel[i, j]) for j in range(nullity) for i in range(size)]
-    reduced = flint.nmod_mat(nullity, size, basis, _PRIME).rref()[0]
+    reduced = flint.nmod_mat(nullity, size, basis, PRIME).rref()[0]
     for r in range(nullity):
-        entries = [(j, _fraction(int(reduced[r, j]))) for j in range(size) if int(reduced[r, j])]
+        entries = [(j, as_fraction(int(reduced[r, j]))) for j in range(size) if int(reduced[r, j])]
         if all(c is not None for _, c in entries):
             yield tuple(
                 (unknowns[j][0], c.numerator, c.denominator, unknowns[j][1]) for j, c in entries if c is not None
             )
 
 
-def _fraction(residue: int) -> Fraction | None:
+def as_fraction(residue: int) -> Fraction | None:
     """The fraction with numerator and denominator up to 1000 that reduces to a residue."""
     for denominator in range(1, 13):
-        numerator = residue * denominator % _PRIME
-        numerator -= _PRIME if numerator > _PRIME // 2 else 0
+        numerator = residue * denominator % PRIME
+        numerator -= PRIME if numerator > PRIME // 2 else 0
         if abs(numerator) <= 1000:
             return Fraction(numerator, denominator)
     return None
@@ -159,51 +156,17 @@ def _fraction(residue: int) -> Fraction | None:
 def _value(field: Field, w: np.ndarray, count: int) -> list[int]:
     row = [0] * count
     for k, a, b, m in field:
-        row[k] = (row[k] + a * pow(b, -1, _PRIME) * math.prod(int(w[i]) for i in m)) % _PRIME
+        row[k] = (row[k] + a * pow(b, -1, PRIME) * math.prod(int(w[i]) for i in m)) % PRIME
     return row
-
-
-class _Bounded(ExactEngine):
-    """Exact arithmetic with FLINT's polynomials that refuses long products."""
-
-    def multiply(self, x: Any, y: Any) -> Any:
-        _bounded(x, y)
-        return super().multiply(x, y)
-
-    def power(self, x: Any, exponent: int) -> Any:
-        value = x
-        for _ in range(exponent - 1):
-            value = self.multiply(value, x)
-        return value
-
-    def _dot(self, x: Any, y: Any) -> Any:
-        _bounded(x.ravel()[:, None], y.ravel()[None, :])
-        return super()._dot(x, y)
-
-
-def _bounded(x: Any, y: Any) -> None:
-    if max(map(len, x.flat), default=0) * max(map(len, y.flat), default=0) > MOST_TERMS:
-        raise BudgetError("fields: the outputs have too many terms to expand; write a smaller network")
 
 
 def _proved(network: Network, chosen: list[Field]) -> bool:
     """Whether ``Σ_k v_k ∂F/∂w_k`` is the zero polynomial for every field and output."""
     import flint
 
-    count = network.parameter_count
-    names = [f"x{i}" for i in range(network.input_dimension)] + [f"w{k}" for k in range(count)]
-    ring = flint.fmpq_mpoly_ctx.get(names, flint.Ordering.degrevlex)
-    generators = np.empty(len(names), dtype=object)
-    generators[:] = list(ring.gens())
-    engine = _Bounded(lambda c: ring.constant(flint.fmpq(c.numerator, c.denominator)))
-    weights, start = {}, network.input_dimension
-    for name, shape in network.parameters.items():
-        weights[name] = generators[start : start + math.prod(shape)].reshape(shape)
-        start += math.prod(shape)
-    point = generators[: network.input_dimension].reshape(1, *network.input_shape)
-    w = generators[network.input_dimension :]
-    for output in network.evaluate(engine, weights, point).flat:
-        slopes = [output.derivative(network.input_dimension + k) for k in range(count)]
+    ring, w, outputs = expand(network)
+    for output in outputs:
+        slopes = [output.derivative(network.input_dimension + k) for k in range(network.parameter_count)]
         for field in chosen:
             total = ring.constant(0)
             for k, a, b, m in field:

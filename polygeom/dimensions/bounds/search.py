@@ -60,7 +60,7 @@ def _upper_bound(widths: Widths, degrees: Degrees, thorough: bool) -> Bound:
     best: Bound | None = None
     place = (0, 0)
     bounds: tuple[Bound, ...]
-    for rule, (constant, parts, layer, _) in _instances(widths, degrees, thorough):
+    for rule, (constant, parts, layer, *_) in _instances(widths, degrees, thorough):
         bounds, value = (), constant
         for w, r in _cases(parts):
             part = _upper_bound(w, r, thorough)
@@ -122,7 +122,9 @@ def check(bound: Bound) -> bool:
 def _claimed(bound: Bound) -> Instance:
     """The inequality that the top of the tree claims."""
     parts = tuple(parse(part.network) if part.network else (part.widths, part.degrees) for part in bound.parts)
-    return Instance(bound.value - sum(part.value for part in bound.parts), parts, bound.layer, bound.fields)
+    return Instance(
+        bound.value - sum(part.value for part in bound.parts), parts, bound.layer, bound.fields, bound.equations
+    )
 
 
 def network_bound(network: Network, *, thorough: bool = True) -> Bound:
@@ -171,7 +173,7 @@ def _costly(network: Network) -> Iterator[tuple[str, Instance]]:
 def _bound(rule: str, instance: Instance, thorough: bool) -> Bound:
     bounds = tuple(part_bound(part, thorough) for part in instance.parts)
     value = instance.constant + sum(part.value for part in bounds)
-    return Bound(value, rule, (), (), instance.layer, bounds, "", instance.fields)
+    return Bound(value, rule, (), (), instance.layer, bounds, "", instance.fields, instance.equations)
 
 
 def part_bound(part: Case | Network, thorough: bool) -> Bound:

@@ -35,6 +35,9 @@ Coefficient = Annotated[int, Meta(ge=-(10**6), le=10**6)]
 Term = tuple[Natural, Coefficient, Annotated[int, Meta(ge=1, le=10**6)], Annotated[list[Natural], Meta(max_length=8)]]
 """Number of a weight, numerator, denominator, numbers of the weights of a monomial."""
 Field = Annotated[list[Term], Meta(max_length=2000)]
+Product = tuple[Coefficient, Annotated[int, Meta(ge=1, le=10**6)], Annotated[list[Natural], Meta(max_length=8)]]
+"""Numerator, denominator, numbers of the coordinates of a monomial."""
+Equation = Annotated[list[Product], Meta(max_length=2000)]
 
 
 class Step(Record, frozen=True):
@@ -50,6 +53,7 @@ class Step(Record, frozen=True):
     layer: Natural
     parts: Annotated[list[Step], Meta(max_length=MOST_PARTS)]
     fields: Annotated[list[Field], Meta(max_length=MOST_PARTS)] = []  # noqa: RUF012 - msgspec copies it
+    equations: Annotated[list[Equation], Meta(max_length=1000)] = []  # noqa: RUF012 - msgspec copies it
     network: Annotated[str, Meta(max_length=MOST_TEXT, pattern=r"^[ -~]*\Z")] = ""
 
     @property
@@ -79,7 +83,11 @@ def holds(step: Step, budget: Budget) -> bool:
 
 def _well_formed(step: Step) -> bool:
     length = len(step.widths)
-    return not step.network and not step.fields and length == len(step.degrees) + 2 and step.layer < max(1, length - 1)
+    return (
+        not (step.network or step.fields or step.equations)
+        and length == len(step.degrees) + 2
+        and step.layer < max(1, length - 1)
+    )
 
 
 def _instance(step: Step, budget: Budget) -> bool:
@@ -293,10 +301,10 @@ def _identifications(step: Step, budget: Budget) -> bool:
         budget.step("the rule identifications", float("inf"))
     if not _is(step, -m, ((n, m), ()), ((space, *widths[j:]), degrees[j - 1 :])):
         return False
-    return everything - space <= 0 or _conditions(n, m, r, t, everything - space, budget) >= everything - space
+    return everything - space <= 0 or conditions(n, m, r, t, everything - space, budget) >= everything - space
 
 
-def _conditions(n: int, m: int, r: int, t: int, asked: int, budget: Budget) -> int:
+def conditions(n: int, m: int, r: int, t: int, asked: int, budget: Budget) -> int:
     """At least how many conditions polynomials in ``m`` r-th powers of generic linear forms satisfy in degree ``r t``.
 
     If ``ℓ_i(x) = ω_i ℓ_i(y)`` for all forms, with r-th roots of unity, then all these polynomials agree at ``x`` and
@@ -306,15 +314,15 @@ def _conditions(n: int, m: int, r: int, t: int, asked: int, budget: Budget) -> i
     root = next(w for g in range(2, p) if _order(w := pow(g, (p - 1) // r, p), r, p))
     draw = np.random.default_rng(17)
     forms = draw.integers(1, p, size=(m, n))
-    choices = [w for w in _choices(r, m) if max(Counter(w).values()) < n]
+    known = [w for w in choices(r, m) if max(Counter(w).values()) < n]
     exponents = list(itertools.combinations_with_replacement(range(n), r * t))
     wanted = asked + 10
-    each = -(-wanted // max(1, len(choices))) + monomials(2 * n - m, r * t)
-    budget.rank("the rule identifications", min(wanted * 4, each * len(choices)), len(exponents))
+    each = -(-wanted // max(1, len(known))) + monomials(2 * n - m, r * t)
+    budget.rank("the rule identifications", min(wanted * 4, each * len(known)), len(exponents))
     rows: list[list[int]] = []
     found = 0
     for repeat in range(1, each + 1):
-        for choice in choices:
+        for choice in known:
             pair = _pair(forms, [pow(root, e, p) for e in choice], p, draw)
             values = [_values(point, exponents, p) for point in (pair[:n], pair[n:])]
             rows.append([(a - b) % p for a, b in zip(*values, strict=True)])
@@ -329,7 +337,7 @@ def _order(w: int, r: int, p: int) -> bool:
     return all(pow(w, d, p) != 1 for d in range(1, r) if r % d == 0)
 
 
-def _choices(r: int, m: int) -> Iterator[tuple[int, ...]]:
+def choices(r: int, m: int) -> Iterator[tuple[int, ...]]:
     """Roots for all forms but the first, whose root is 1; one of each two that exchange the points."""
     for rest in itertools.product(range(r), repeat=m - 1):
         if rest <= tuple(-e % r for e in rest):

@@ -3,7 +3,8 @@
 A network is named by its family and what it reads, each perhaps with a number: ``"relu:sin_cos5"`` reads sines and
 cosines of 5 frequencies, ``"relu:fourier4"`` Fourier features of scale 4; ``"ccp6:centred"`` has degree 6;
 ``"gabor4:centred"`` and ``"siren30:centred"`` begin with this frequency. ``"siren:centred@1e-4"`` has a learning rate
-of its own.
+of its own. Networks of the user's own (`polygeom.experiments.own`) read centred coordinates unless they say
+otherwise: ``"my_lab.nets:wire:sin_cos5"``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
+from polygeom.experiments.own import is_own, own_module
 from polygeom.experiments.study import Case, Either, Needs, option
 from polygeom.experiments.weights import keep_weights
 from polygeom.learning.networks.coordinate import MODELS, GaborNetwork, coordinate_network
@@ -42,6 +44,7 @@ GRID = np.linspace(-1, 1, 201)
 """Where densities of cosines are given."""
 _BANDWIDTH = 0.01
 """Least width of a bump of such a density."""
+_OWN = re.compile(r"(?P<text>.+?)(:(?P<encoding>raw|centred|sin_cos|fourier)(?P<scale>\d*))?(@(?P<rate>[0-9.e-]+))?")
 _NAME = re.compile(r"(?P<family>[a-z]+)(?P<number>\d*):(?P<encoding>[a-z_]+?)(?P<scale>\d*)(@(?P<rate>[0-9.e-]+))?")
 
 
@@ -54,6 +57,8 @@ class Model:
     encoding: str
     scale: int | None
     rate: float | None
+    text: str = ""
+    """Of a network of the user's own."""
 
     @classmethod
     def parse(cls, name: str) -> Model:
@@ -70,6 +75,11 @@ class Model:
         Model(family='ccp', number=6, encoding='sin_cos', scale=4, rate=0.0001)
         """
         found = _NAME.fullmatch(name)
+        own = _OWN.fullmatch(name)
+        if (found is None or found["family"] not in MODELS) and own is not None and is_own(own["text"]):
+            number = int(own["scale"]) if own["scale"] else None
+            rate = float(own["rate"]) if own["rate"] else None
+            return cls("own", None, own["encoding"] or "centred", number, rate, own["text"])
         if found is None or found["family"] not in MODELS or found["encoding"] not in ENCODINGS:
             raise PolygeomError(
                 f"models: {name!r} must be one of {', '.join(MODELS)}, a number or none, a colon, "
@@ -99,6 +109,8 @@ class Model:
 
     def build(self, inputs: int, outputs: int, case: NetworkCase, output: str = "linear") -> nn.Module:
         """The network with its initial weights."""
+        if self.text:
+            return own_module(self.text, (inputs,), outputs, case.seed).float().to(case.device)
         return coordinate_network(
             self.family,
             inputs,
@@ -184,7 +196,9 @@ class Selection:
     """Which networks are trained."""
 
     models: tuple[str, ...] = option(
-        ("relu:raw", "relu:sin_cos5"), "Family and what it reads: relu:sin_cos5, ccp6:centred, siren:centred@1e-4."
+        ("relu:raw", "relu:sin_cos5"),
+        "Family and what it reads: relu:sin_cos5, ccp6:centred, siren:centred@1e-4.",
+        own=True,
     )
     train_encoding: bool = option(True, "Train the networks that read an encoding.", needs=ENCODED)
     train_coordinates: bool = option(True, "Train the networks that read coordinates.", needs=COORDINATES)

@@ -18,11 +18,14 @@ from torch import Tensor, nn
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import Probe, Training, TrainingCase, fit, told_losses
-from polygeom.experiments.study import Needs, Study, like, mean_and_deviation, option
+from polygeom.experiments.own import is_own, own_module
+from polygeom.experiments.study import NO_DATA, Needs, Study, like, mean_and_deviation, option
 from polygeom.learning.networks.coordinate import coordinate_network
 from polygeom.learning.regions.pairs import class_pairs
 
 DATASETS = ("digits", "mnist", "cifar10")
+OWN = "own"
+"""How data of the user's own is called in the table."""
 
 
 _FILES = Needs("datasets", ("mnist", "cifar10"))
@@ -32,6 +35,7 @@ _FILES = Needs("datasets", ("mnist", "cifar10"))
 class Options(Training):
     """Options of a case."""
 
+    data: str | None = option(None, "Data of your own: FILE.npz, FILE.csv or a folder.")
     data_root: str | None = option(None, "Folder of MNIST or CIFAR-10.", needs=_FILES)
     split: str = option("train", "Which part of MNIST or CIFAR-10.", choices=("train", "test"), needs=_FILES)
     limit: int | None = option(None, "Only this many samples.")
@@ -56,8 +60,8 @@ class Options(Training):
 class Config(Options):
     """The options."""
 
-    datasets: tuple[str, ...] = option(("digits",), "What to learn.", choices=DATASETS)
-    models: tuple[str, ...] = option(("mlp", "cnn", "ccp"), "Networks.", choices=("mlp", "cnn", "ccp"))
+    datasets: tuple[str, ...] = option(("digits",), "What to learn.", choices=DATASETS, needs=NO_DATA)
+    models: tuple[str, ...] = option(("mlp", "cnn", "ccp"), "Networks.", choices=("mlp", "cnn", "ccp"), own=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,15 +80,22 @@ ARRAYS = ("image", "model", "array")
 
 def cases(config: Config) -> list[Piece]:
     """One for each data set and network."""
-    return [Piece.of(config, dataset=data, model=model) for data in config.datasets for model in config.models]
+    datasets = config.datasets if config.data is None else (OWN,)
+    return [Piece.of(config, dataset=data, model=model) for data in datasets for model in config.models]
 
 
 def samples(case: Piece) -> tuple[np.ndarray, np.ndarray]:
     """Images ``(N, channels, height, width)`` from -1 to 1, and their classes."""
     from polygeom.datasets.bundled import digits
     from polygeom.datasets.files import cifar10, mnist
+    from polygeom.datasets.own import read_own
 
-    if case.dataset == "digits":
+    if case.data is not None:
+        data = read_own(case.data)[0]
+        low, high = float(data.inputs.min()), float(data.inputs.max())
+        images = (data.inputs.astype(np.float64) - low) / ((high - low) or 1.0)
+        images = images[:, None] if images.ndim == 3 else images
+    elif case.dataset == "digits":
         data = digits()
         images = data.inputs[:, None] / data.inputs.max()
     else:
@@ -119,6 +130,10 @@ class ConvolutionalNetwork(nn.Module):
 
 def _network(case: Piece, shape: tuple[int, ...], classes: int) -> nn.Module:
     seed = case.seed
+    if case.model == "cnn" and len(shape) != 3:
+        raise PolygeomError(f"models: cnn reads images, the data has shape {shape}; write models=mlp")
+    if is_own(case.model):
+        return own_module(case.model, shape, classes, seed).float()
     if case.model == "cnn":
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -133,7 +148,8 @@ def measure(case: Piece) -> list[dict[str, Any]]:
     """Rows of the marks: accuracy, Hamming distances and confusion of near and far pairs; rows with densities."""
     images, labels = samples(case)
     flat = images.reshape(len(images), -1)
-    x = torch.as_tensor(images if case.model == "cnn" else flat, dtype=torch.float32, device=case.device)
+    read = images if case.model == "cnn" or is_own(case.model) else flat
+    x = torch.as_tensor(read, dtype=torch.float32, device=case.device)
     y = torch.as_tensor(labels, device=x.device)
     network = _network(case, images.shape[1:], int(labels.max()) + 1).to(x.device)
     wanted = {"anchors": case.anchors, "neighbours": case.neighbours, "rng": case.seed}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from polygeom.experiments.images import DigitOptions
+from polygeom.experiments.own import is_own
 from polygeom.experiments.study import SGD, Case, Needs, Study, mean_and_deviation, option
 from polygeom.experiments.weights import keep_weights
 
@@ -52,7 +53,7 @@ class Options(DigitOptions):
 class Config(Options):
     """Which networks, on which images, and how they are trained."""
 
-    models: tuple[str, ...] = option(("mlp", "pooled-relu", "ccp"), "Networks.", choices=MODELS)
+    models: tuple[str, ...] = option(("mlp", "pooled-relu", "ccp"), "Networks.", choices=MODELS, own=True)
     degrees: tuple[int, ...] = option(
         (2, 3),
         "Degrees of CCP and NCP networks.",
@@ -86,7 +87,7 @@ def cases(config: Config) -> list[Piece]:
     return [
         Piece.of(config, model=model, degree=degree)
         for model in config.models
-        for degree in degrees.get(model, config.degrees)
+        for degree in ((0,) if is_own(model) else degrees.get(model, config.degrees))
     ]
 
 
@@ -127,8 +128,9 @@ def measure(case: Piece) -> list[dict[str, Any]]:
     kind: dict[str, Any] = {"dtype": torch.float32, "device": case.device}
     module = _model(case, data["train"].inputs.shape[1]).to(**kind)
     settings = TrainingSettings(
-        case.steps, optimiser=case.optimiser, learning_rate=case.learning_rate, momentum=case.momentum,
-        nesterov=case.nesterov, weight_decay=case.weight_decay, batch_size=case.batch_size,
+        case.steps, optimiser=case.optimiser, learning_rate=case.learning_rate,
+        momentum=case.momentum if case.optimiser == "sgd" else 0.0,
+        nesterov=case.nesterov and case.optimiser == "sgd", weight_decay=case.weight_decay, batch_size=case.batch_size,
         schedule=case.schedule, record_every=max(case.steps // 10, 1),
     )  # fmt: skip
     # Centred sums keep the first steps of networks of high degree small; the mean is added to the predictions.
@@ -141,6 +143,7 @@ def measure(case: Piece) -> list[dict[str, Any]]:
     for pairs in ("seen", "unseen"):
         with torch.no_grad():
             prediction = module(torch.tensor(data[pairs].inputs, **kind)).double().cpu().numpy() + mean
+        prediction = prediction.reshape(data[pairs].sums.shape)
         found = accuracies(prediction, data[pairs].sums)
         constant = accuracies(np.full_like(prediction, np.median(data["train"].sums)), data[pairs].sums)
         for rule in RULES:
@@ -153,6 +156,10 @@ def _model(case: Piece, inputs: int) -> Any:
     from polygeom.learning.networks.hadamard import Perceptron, PooledHadamardNetwork, hadamard_network
     from polygeom.learning.networks.initialisation import initialise
 
+    if is_own(case.model):
+        from polygeom.experiments.own import own_module
+
+        return own_module(case.model, (inputs,), 1, case.seed)
     kind, _, activation = case.model.partition("-")
     if kind == "mlp":
         return initialise(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom.datasets.functions import TARGETS
 from polygeom.datasets.regions import SHAPES, SIGNS
+from polygeom.experiments.own import is_own
 from polygeom.experiments.study import Case, Needs, Study, mean_and_deviation, option
 from polygeom.experiments.weights import keep_weights
 
@@ -95,7 +96,7 @@ class Options:
 class Config(Options):
     """A target, where it is seen and where it is asked for, and the networks that learn it."""
 
-    models: tuple[str, ...] = option(("ccp", "ncp", "ccp-relu", "mlp"), "Networks.", choices=MODELS)
+    models: tuple[str, ...] = option(("ccp", "ncp", "ccp-relu", "mlp"), "Networks.", choices=MODELS, own=True)
     degrees: tuple[int, ...] = option((3,), "Degrees of the networks with products.", needs=_PRODUCTS)
 
 
@@ -146,7 +147,7 @@ def cases(config: Config) -> list[Piece]:
     return [
         Piece.of(config, model=model, degree=degree)
         for model in config.models
-        for degree in (config.degrees if not model.startswith("mlp") else (0,))
+        for degree in ((0,) if model.startswith("mlp") or is_own(model) else config.degrees)
     ]
 
 
@@ -195,6 +196,10 @@ def make_model(case: Piece, outputs: int = 1) -> nn.Module:
     from polygeom.learning.networks.hadamard import Perceptron, PooledHadamardNetwork, hadamard_network
     from polygeom.learning.networks.initialisation import initialise
 
+    if is_own(case.model):
+        from polygeom.experiments.own import own_module
+
+        return own_module(case.model, (case.inputs,), outputs, case.seed).double()
     kind, _, activation = case.model.partition("-")
     if kind == "mlp":
         module: nn.Module = Perceptron(

@@ -23,7 +23,7 @@ from polygeom.datasets.labelled import corrupt, normalise, one_hot
 from polygeom.datasets.published import make_dataset
 from polygeom.datasets.selection import NAMES, train_and_test
 from polygeom.experiments.images import SomeImageOptions
-from polygeom.experiments.study import Case, Needs, Study, like, option
+from polygeom.experiments.study import NO_DATA, Case, Needs, Study, like, option
 from polygeom.learning.kernels.algebra import Kernel
 from polygeom.learning.kernels.duals import Activation, Erf, LeakyReLU, Monomial, PolynomialActivation
 from polygeom.learning.kernels.kernels import Laplacian, gram
@@ -73,6 +73,7 @@ class RowOptions:
     bandwidth: float = option(1.0, "Of Fourier features on images.", needs=_FOURIER)
     centre: bool = option(True, "Subtract the mean training image; features are nearly collinear otherwise.")
     unit_rows: bool = option(True, "Scale images to length one.")
+    data: str | None = like(SomeImageOptions, "data", None)
     data_root: str | None = like(SomeImageOptions, "data_root", None, needs=_FILES)
     train_from: str = like(SomeImageOptions, "train_from", "train", needs=_FILES)
     first: bool = like(SomeImageOptions, "first", False)
@@ -82,7 +83,7 @@ class RowOptions:
 class Config(RowOptions, LineOptions):
     """What to fit; every pair of a data set and a kind of features is one case."""
 
-    datasets: tuple[str, ...] = option((LINE, "digits"), "What to learn.", choices=(LINE, *NAMES))
+    datasets: tuple[str, ...] = option((LINE, "digits"), "What to learn.", choices=(LINE, *NAMES), needs=NO_DATA)
     features: tuple[str, ...] = option(("fourier", "relu", "x^2"), "Kinds of features.", choices=KINDS)
     line_widths: tuple[int, ...] = option(
         (1, 5, 10, 50, 100, 500, 1000, 5000, 10_000), "Numbers k of features on the line."
@@ -115,7 +116,8 @@ PRESETS = {
 
 def cases(config: Config) -> list[Piece]:
     """One for each data set and kind of features."""
-    pairs = [(dataset, kind) for dataset in config.datasets for kind in config.features]
+    datasets = config.datasets if config.data is None else ("own",)
+    pairs = [(dataset, kind) for dataset in datasets for kind in config.features]
     return [_case(config, dataset, kind) for dataset, kind in pairs]
 
 
@@ -188,12 +190,13 @@ def _line(case: Piece) -> dict[str, Tensor]:
 def _images(case: Piece) -> dict[str, Tensor]:
     """Rows and one-hot targets; the columns of ``y`` are those of all shares of label noise, one after the other."""
     train, test = train_and_test(
-        case.dataset,
+        "digits" if case.data is not None else case.dataset,
         case.train,
         case.test,
         data_root=case.data_root,
         train_from=case.train_from,
         first=case.first,
+        data=case.data,
         rng=case.seed,
     )
     rows = normalise(train.rows(), test.rows(), centre=case.centre, unit_rows=case.unit_rows)

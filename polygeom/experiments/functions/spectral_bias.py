@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments.images import DigitOptions
-from polygeom.experiments.study import Case, Needs, Study, option
+from polygeom.experiments.study import NO_DATA, Case, Needs, Study, option
 from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ _MNIST = Needs("source", ("mnist",))
 class Options(DigitOptions):
     """The target, and how it is learned."""
 
-    source: str = option("sphere", "Inputs: uniform, or images on a sphere.", choices=("sphere", "digits", "mnist"))
+    source: str = option(
+        "sphere", "Inputs: uniform, or images on a sphere.", choices=("sphere", "digits", "mnist"),
+        needs=NO_DATA,
+    )  # fmt: skip
     samples: int = option(1000, "Number of inputs.")
     dimension: int = option(3, "The inputs are on the unit sphere of this many dimensions.")
     frequencies: tuple[int, ...] = option((1, 3, 4), "Degrees of the harmonics.")
@@ -114,7 +117,8 @@ def problem(config: Options, seed: int) -> tuple[numpy.ndarray, numpy.ndarray, d
 
     generator = np.random.default_rng(seed)
     components = {}
-    if config.source == "sphere":
+    on_sphere = config.source == "sphere" and config.data is None
+    if on_sphere:
         x = generator.standard_normal((config.samples, config.dimension))
     else:
         x, components["labels"] = _images(config, generator)
@@ -122,7 +126,7 @@ def problem(config: Options, seed: int) -> tuple[numpy.ndarray, numpy.ndarray, d
     for frequency in config.frequencies:
         z = generator.standard_normal(config.dimension)
         wave = harmonic(x @ (z / np.linalg.norm(z)), frequency, config.dimension, published=config.published_variant)
-        if config.source != "sphere":
+        if not on_sphere:
             wave /= np.sqrt(np.mean(wave**2))
         components[f"k={frequency}"] = config.amplitude * wave
     return x, sum(components.values(), np.zeros(len(x))), components

@@ -61,6 +61,7 @@ class Config(Options):
     models: tuple[str, ...] = option(
         ("lenet:gelu", "lenet:x+x^2@0.02", "mlp2:60"),
         "Networks: lenet:gelu, lenet:x+x^2@0.02, resnet18:gelu:8, mlp2:60.",
+        own=True,
     )
 
 

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from torch import nn
 
 from polygeom.errors import PolygeomError
+from polygeom.experiments.own import is_own, own_module
 from polygeom.learning.networks.activations import Elementwise
 from polygeom.learning.networks.initialisation import initialise
 from polygeom.learning.networks.residual import ResidualNetwork
 from polygeom.network import ccp, mlp, ncp
 
 _PI_NETS = {"ccp": ccp, "ncp": ncp}
+OWN = "own"
+"""The family of networks of the user's own."""
 _RESIDUAL = re.compile(r"(pre)?resnet(\d+)")
 
 
@@ -30,6 +33,7 @@ class Model:
       (relu if left out) and width (64 if left out); ``preresnet18:x+x^2:8`` with pre-activation;
     - ``ccp3:32``, ``ncp3:32``: a Π-net of this degree and rank;
     - ``mlp2:60``: the homogeneous polynomial perceptron, without biases;
+    - ``package.module:factory`` and texts of networks: see `polygeom.experiments.own`;
     - with ``@0.01`` appended, that learning rate.
     """
 
@@ -49,6 +53,8 @@ class Model:
         """
         name, _, rate = text.partition("@")
         family, _, detail = name.partition(":")
+        if is_own(name) and family not in ("lenet",) and not _RESIDUAL.fullmatch(family):
+            family, detail = OWN, ""
         try:
             return cls(name, family, detail, float(rate) if rate else None)
         except ValueError:
@@ -59,9 +65,13 @@ class Model:
 
         Normal weights of variance 1/fan-in (cut off at two deviations, but for polynomial networks), biases zero.
         """
+        if self.family == OWN:
+            return own_module(self.name, shape, 1, seed).double().eval()
         if residual := _RESIDUAL.fullmatch(self.family):
             return self._residual(int(residual[2]), bool(residual[1]), shape, seed).double().eval()
         size = math.prod(shape)
+        if self.family == "lenet" and len(shape) < 2:
+            raise PolygeomError(f"models: lenet reads images, the data has shape {shape}; write relu:100-100")
         if self.family == "lenet":
             return initialise(_lenet(shape, self.detail or "gelu").double(), "truncated", seed).eval()
         if not all(part.isdecimal() for part in self.detail.split("-")):

@@ -48,7 +48,9 @@ class Config(Options):
     """Networks and targets; every network is one case."""
 
     models: tuple[str, ...] = option(
-        ("relu:100-100", "x^2:100@0.01"), "Networks: relu:100-100, x^2:100@0.01, lenet:gelu, resnet18:relu:8, ccp3:32."
+        ("relu:100-100", "x^2:100@0.01"),
+        "Networks: relu:100-100, x^2:100@0.01, lenet:gelu, resnet18:relu:8, ccp3:32.",
+        own=True,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,7 +103,8 @@ def initial(case: KernelCase, model: Model, images: Images, count: int) -> tuple
     }
     request |= {"model": model.name, "nystrom_first": case.nystrom is not None and case.nystrom_first}
     request["images"] = hashlib.sha256(np.ascontiguousarray(images.x.numpy()).data).hexdigest()
-    name = f"eigenfunctions-{case.dataset}-{model.name}-seed{case.seed}"
+    source = case.dataset if case.data is None else Path(case.data).stem
+    name = f"eigenfunctions-{source}-{model.name}-seed{case.seed}"
     arrays = recall(case.artefacts, name, eigen.FORMAT, request, make)
     if (held := len(arrays["values"])) < count:
         raise PolygeomError(

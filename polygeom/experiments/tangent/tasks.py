@@ -41,9 +41,10 @@ class Images:
         first, second = case.read(case.seed)
         inputs = np.concatenate([first.inputs, second.inputs]).astype(np.float64)
         if case.normalise:
-            axes = (0, 2, 3) if inputs.ndim == 4 else None
+            axes = {4: (0, 2, 3), 2: (0,)}.get(inputs.ndim)  # of colours, of columns of a table; grey images as a whole
             own = inputs[: len(first)]
-            inputs = (inputs - own.mean(axis=axes, keepdims=True)) / own.std(axis=axes, keepdims=True)
+            spread = own.std(axis=axes, keepdims=True)
+            inputs = (inputs - own.mean(axis=axes, keepdims=True)) / np.where(spread > 0, spread, 1.0)
         labels = np.concatenate([first.two_classes().labels, second.two_classes().labels])
         return cls(torch.as_tensor(inputs), torch.as_tensor(labels, dtype=torch.float64), len(first))
 

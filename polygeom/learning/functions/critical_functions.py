@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom.checks import integer
 from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError
 from polygeom.ideal.counting.paths.monodromy import monodromy
@@ -136,6 +137,7 @@ def eckart_young(loss: FunctionLoss, rank: int) -> np.ndarray:
     """
     if not loss.determined:
         raise PolygeomError("inputs do not tell the functions apart; add samples in general position")
+    integer("rank", rank, most=min(loss.target.shape))
     left, values, right = np.linalg.svd(loss.target.numpy(), full_matrices=False)
     kept = [list(choice) for choice in combinations(range(len(values)), rank)]
     whitened = [(left[:, k] * values[k]) @ right[k] for k in kept]

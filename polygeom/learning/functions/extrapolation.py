@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from polygeom.checks import integer, same_numbers
 from polygeom.errors import PolygeomError
 
 
@@ -43,6 +45,19 @@ def errors_by_distance(
     bands = [(low, high, (distance > low) & (distance <= high)) for low, high in itertools.pairwise(edges)]
     scale = float(truth.std())
     return {high: relative_error(prediction[inside], truth[inside], scale) for _, high, inside in bands if inside.any()}
+
+
+def _values(values: Any, count: int) -> np.ndarray:
+    """What a function gave at ``count`` points, ``(count,)``."""
+    from polygeom.learning import checks
+
+    array = checks.tensor(values, "values of function").detach().double().cpu().numpy()
+    if not same_numbers(array.shape, (count,)) or not np.isfinite(array).all():
+        raise PolygeomError(
+            f"function must give one finite number for each of {count} points, got shape {array.shape}; write one that "
+            "returns (N,) or (N, 1)"
+        )
+    return array.reshape(count)
 
 
 def directional_r2(
@@ -91,7 +106,8 @@ def directional_r2(
     >>> bool((r2[0] < 0.99).all()), bool((r2[1] > 1 - 1e-12).all())
     (True, True)
     """
-    if directions < 1 or points <= max(degrees) + 1 or min(degrees) < 1:
+    integer("inputs", inputs)
+    if not degrees or directions < 1 or points <= max(degrees) + 1 or min(degrees) < 1:
         raise PolygeomError(
             f"directions must be positive and points more than degree + 1; got {directions}, {points}, {list(degrees)}"
         )
@@ -100,7 +116,7 @@ def directional_r2(
     start = 1.1 * radius / (np.abs(unit).max(axis=1) if shape == "cube" else np.ones(directions))
     t = np.linspace(0, 1, points)
     x = (start[:, None, None] + length * t[:, None]) * unit[:, None, :]
-    values = np.asarray(function(x.reshape(-1, inputs)), dtype=float).reshape(directions, points).T
+    values = _values(function(x.reshape(-1, inputs)), directions * points).reshape(directions, points).T
     centred = values - values.mean(axis=0)
     variance = (centred**2).sum(axis=0)
     found = []

@@ -106,6 +106,8 @@ class ConvolutionalKernel(Composable):
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
         """Values ``(N, N')`` for images as rows ``(N, CHW)`` and ``(N', CHW)``."""
         x, y = (self._images(rows, name) for rows, name in zip(checks.rows(x, y), "xy", strict=True))
+        if not len(x) or not len(y):
+            return x.new_zeros(len(x), len(y))
         pixels = self.image[1] * self.image[2]
         pairs = self.memory // (_COPIES * pixels**2 * x.element_size())
         if pairs < 1:
@@ -126,7 +128,7 @@ class ConvolutionalKernel(Composable):
             )
             for i in range(0, len(x), lines)
         ]
-        return torch.cat(rows) if rows else x.new_zeros(0, len(y))
+        return torch.cat(rows)
 
     def _images(self, rows: Tensor, name: str) -> Tensor:
         if rows.shape[1] != math.prod(self.image):

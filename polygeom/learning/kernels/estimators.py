@@ -26,10 +26,16 @@ from torch import Tensor
 
 from polygeom.checks import is_integer
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
 from polygeom.learning.kernels.algebra import Kernel
 from polygeom.learning.kernels.kernels import Laplacian
 from polygeom.learning.kernels.machines import MEMORY_BUDGET, KernelMachine, solve
 from polygeom.learning.kernels.preconditioning import eigenpro
+
+
+def _array(value: Any, name: str) -> Any:
+    """A tensor as an array, which scikit-learn reads; anything else as it is."""
+    return checks.tensor(value, name).detach().cpu().numpy() if isinstance(value, Tensor) else value
 
 
 class _KernelEstimator(BaseEstimator):  # type: ignore[misc]
@@ -61,6 +67,7 @@ class _KernelEstimator(BaseEstimator):  # type: ignore[misc]
         return self
 
     def _validated(self, x: Any, y: Any, **further: Any) -> tuple[numpy.ndarray, numpy.ndarray]:
+        x, y = _array(x, "X"), _array(y, "y")
         found: tuple[numpy.ndarray, numpy.ndarray] = validate_data(
             self, x, y, dtype=self._precisions, y_numeric=self._numeric, multi_output=True, **further
         )
@@ -68,7 +75,7 @@ class _KernelEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _values(self, x: Any) -> numpy.ndarray:
         check_is_fitted(self, "machine_")
-        x = validate_data(self, x, dtype=self._precisions, reset=False)
+        x = validate_data(self, _array(x, "X"), dtype=self._precisions, reset=False)
         found = self.machine_.predict(torch.from_numpy(x.copy()), memory=self.memory)
         return found.numpy()
 

@@ -137,8 +137,8 @@ class ResidualNetwork(nn.Module):
     >>> module = ResidualNetwork(18, width=2, activation="x+x^2", input_shape=(8, 8), preactivation=True)
     >>> module(torch.zeros(5, 8, 8)).shape
     torch.Size([5, 1])
-    >>> sum(p.numel() for p in ResidualNetwork(18, outputs=10).parameters())
-    11173962
+    >>> sum(p.numel() for p in ResidualNetwork(18, width=8, outputs=10).parameters())
+    176402
     """
 
     def __init__(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
 
+Parameters = str | Iterable[str] | Callable[[str], bool] | None
+"""Which parameters of a module are its weights; see `weight_function`."""
 DEFAULT_BUDGET = 2**30
 """Bytes that a computation of this room may hold at once unless told otherwise: one gibibyte."""
 
@@ -27,18 +30,22 @@ class WeightFunction:
     module:
         The module; it is not changed.
     weights:
-        Copies of the parameters that require gradients, by name: the point at which derivatives are taken.
+        Copies of the parameters that are asked for, by name: the point at which derivatives are taken.
     constants:
-        Buffers and parameters that do not require gradients.
+        Buffers and all other parameters.
+    head:
+        The name of the output that is looked at, of a module with a dictionary of them.
     """
 
     module: nn.Module
     weights: dict[str, Tensor]
     constants: dict[str, Tensor]
+    head: str | None = None
 
     def outputs(self, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Outputs ``(N, *output_shape)`` at points ``(N, *input_shape)``, in the shape that the module gives them."""
-        return checks.outputs(checks.call_with(self.module, {**self.constants, **weights}, x), len(x))
+        value = checks.call_with(self.module, {**self.constants, **weights}, x)
+        return checks.outputs(_headed(value, self.head), len(x))
 
     def __call__(self, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Outputs ``(N, C)`` at points ``(N, *input_shape)``."""
@@ -129,7 +136,12 @@ class WeightFunction:
 
 
 def weight_function(
-    module: nn.Module, *, dtype: torch.dtype | None = torch.float64, keep: bool = False
+    module: nn.Module,
+    *,
+    dtype: torch.dtype | None = torch.float64,
+    keep: bool = False,
+    parameters: Parameters = None,
+    head: str | None = None,
 ) -> WeightFunction:
     """`WeightFunction` of a module at its present weights.
 
@@ -141,6 +153,11 @@ def weight_function(
         Precision of weights and buffers in the function; None keeps the module's.
     keep:
         Whether the function outlives the call: then it has a copy of the module, which later changes do not reach.
+    parameters:
+        Which parameters are the weights: names, perhaps with ``*`` (``"head.*"``, ``["*.lora_A", "*.lora_B"]``), or a
+        function from names to booleans; None for those that require gradients.
+    head:
+        For modules that return a dictionary: the name of the output that is looked at.
 
     Raises
     ------
@@ -160,12 +177,54 @@ def weight_function(
         wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
         return tensor.detach().to(wanted, copy=True)
 
-    weights = {name: own(p) for name, p in module.named_parameters() if p.requires_grad}
+    chosen = chosen_parameters(module, parameters)
+    weights = {name: own(p) for name, p in module.named_parameters() if name in chosen}
     if not weights:
         raise PolygeomError("module must have a parameter that requires gradients; call module.requires_grad_(True)")
-    constants = {name: own(p) for name, p in module.named_parameters() if not p.requires_grad}
+    constants = {name: own(p) for name, p in module.named_parameters() if name not in chosen}
     constants.update({name: own(buffer) for name, buffer in module.named_buffers()})
-    return WeightFunction(standalone(module) if keep else module, weights, constants)
+    return WeightFunction(standalone(module) if keep else module, weights, constants, head)
+
+
+def chosen_parameters(module: nn.Module, parameters: Parameters) -> set[str]:
+    """Names of the parameters that are asked for; see `weight_function`.
+
+    Raises
+    ------
+    PolygeomError
+        When a name or pattern is that of no parameter.
+
+    Examples
+    --------
+    >>> sorted(chosen_parameters(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1)), "1.*"))
+    ['1.bias', '1.weight']
+    """
+    names = [name for name, _ in module.named_parameters()]
+    if parameters is None:
+        return {name for name, p in module.named_parameters() if p.requires_grad}
+    if callable(parameters):
+        found = {name for name in names if parameters(name)}
+        if not found:
+            raise PolygeomError(f"parameters must choose at least one of {', '.join(names[:10])}")
+        return found
+    found = set()
+    for pattern in [parameters] if isinstance(parameters, str) else parameters:
+        own = {name for name in names if fnmatchcase(name, pattern)}
+        if not own:
+            raise PolygeomError(f"parameters: {pattern!r} is no parameter, there are {', '.join(names[:10])}")
+        found |= own
+    return found
+
+
+def _headed(value: Any, head: str | None) -> Any:
+    """The output that is looked at."""
+    if head is None:
+        return value
+    if not isinstance(value, Mapping):
+        raise PolygeomError(f"head={head!r} has no effect: the module returns no dictionary of outputs; leave it out")
+    if head not in value:
+        raise PolygeomError(f"head must be one of {', '.join(map(str, value))}, got {head!r}")
+    return value[head]
 
 
 def standalone(module: nn.Module) -> nn.Module:
@@ -219,4 +278,12 @@ def reset_statistics(module: nn.Module) -> nn.Module:
     return module
 
 
-__all__ = ["DEFAULT_BUDGET", "WeightFunction", "reset_statistics", "standalone", "weight_function"]
+__all__ = [
+    "DEFAULT_BUDGET",
+    "Parameters",
+    "WeightFunction",
+    "chosen_parameters",
+    "reset_statistics",
+    "standalone",
+    "weight_function",
+]

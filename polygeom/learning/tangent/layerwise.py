@@ -216,7 +216,8 @@ def layerwise_trial(f: WeightFunction, x: Tensor) -> Trial | None:
     factors = {factor.name: factor for factor in found}
     for number in range(len(x)):
         weights = {name: weight.detach().requires_grad_() for name, weight in f.weights.items()}
-        value = (f(weights, x[number : number + 1]) @ mixture[0]).sum()
+        with torch.enable_grad():  # also where the caller needs no derivatives
+            value = (f(weights, x[number : number + 1]) @ mixture[0]).sum()
         wanted = torch.autograd.grad(value, list(weights.values()), allow_unused=True)
         for (name, weight), gradient in zip(weights.items(), wanted, strict=True):
             expected = torch.zeros_like(weight) if gradient is None else gradient
@@ -234,7 +235,9 @@ def _derivatives(y: Tensor, uses: Sequence[Use], combinations: Tensor | None) ->
     found: list[list[Tensor]] = []
     for number, row in enumerate(rows):
         more = number < len(rows) - 1
-        gradients = torch.autograd.grad((y @ row).sum(), values, retain_graph=more, allow_unused=True)
+        with torch.enable_grad():
+            value = (y @ row).sum()
+        gradients = torch.autograd.grad(value, values, retain_graph=more, allow_unused=True)
         found.append([torch.zeros_like(v) if g is None else g for g, v in zip(gradients, values, strict=True)])
     arranged = {
         key: use.arrange(torch.stack(own)).transpose(0, 1).contiguous()

@@ -13,7 +13,7 @@ from polygeom.checks import same_numbers
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
 from polygeom.learning import targets as fitting
-from polygeom.learning.tangent.functional import WeightFunction, weight_function
+from polygeom.learning.tangent.functional import Parameters, WeightFunction, weight_function
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,13 +98,19 @@ class TangentOperator:
 
 
 def tangent_operator(
-    module: nn.Module, x: Any, *, batch: int = 256, dtype: torch.dtype | None = torch.float64
+    module: nn.Module,
+    x: Any,
+    *,
+    batch: int = 256,
+    dtype: torch.dtype | None = torch.float64,
+    parameters: Parameters = None,
+    head: str | None = None,
 ) -> TangentOperator:
     """The Jacobian of ``module`` at points ``x`` as an operator; later changes of either do not matter.
 
     Parameters
     ----------
-    module:
+    module, parameters, head:
         As for `polygeom.learning.tangent.tangent_kernel.jacobian`.
     x:
         Points ``(N, *input_shape)``.
@@ -119,7 +125,7 @@ def tangent_operator(
     """
     if batch < 1:
         raise PolygeomError(f"batch must be at least 1, got {batch}; write batch=256")
-    f = weight_function(module, dtype=dtype, keep=True)
+    f = weight_function(module, dtype=dtype, keep=True, parameters=parameters, head=head)
     x, shape = f.accept(x)
     return TangentOperator(f, x.clone(), tuple(shape), batch)
 

@@ -21,7 +21,14 @@ from polygeom.checks import choice
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.kernels.algebra import Composable
-from polygeom.learning.tangent.functional import DEFAULT_BUDGET, WeightFunction, standalone, weight_function
+from polygeom.learning.tangent.differentiable import differentiable_kernel
+from polygeom.learning.tangent.functional import (
+    DEFAULT_BUDGET,
+    Parameters,
+    WeightFunction,
+    standalone,
+    weight_function,
+)
 from polygeom.learning.tangent.layerwise import (
     OUTPUTS,
     Factor,
@@ -45,6 +52,8 @@ def jacobian(
     memory: int = DEFAULT_BUDGET,
     dtype: torch.dtype | None = torch.float64,
     method: str = "auto",
+    parameters: Parameters = None,
+    head: str | None = None,
 ) -> Tensor:
     """Derivatives of all outputs by all weights.
 
@@ -64,6 +73,11 @@ def jacobian(
         ``"layerwise"``; ``"pointwise"``, a backward pass for each point and output, many points at once; ``"single"``,
         the same one point after the other. ``"auto"`` takes the first that applies. Where torch lacks a rule for many
         points at once (recurrent layers, PReLU), ``"pointwise"`` becomes ``"single"`` with a `FallbackWarning`.
+    parameters:
+        Which parameters are the weights (the last layer, LoRA): names, perhaps with ``*``, as ``"head.*"`` or
+        ``["*.lora_A", "*.lora_B"]``, or a function from names to booleans; None for those that require gradients.
+    head:
+        For modules that return a dictionary of outputs: the name of one.
 
     Returns
     -------
@@ -83,7 +97,7 @@ def jacobian(
     >>> jacobian(module, torch.tensor([[3.0, 4.0]]))
     tensor([[[3., 4., 1.]]], dtype=torch.float64)
     """
-    f = weight_function(module, dtype=dtype)
+    f = weight_function(module, dtype=dtype, parameters=parameters, head=head)
     x = f.prepare(x)
     features, per_point, size = _features(f, x, method)
     itemsize = next(iter(f.weights.values())).element_size()
@@ -112,12 +126,15 @@ def empirical_ntk(
     memory: int = DEFAULT_BUDGET,
     dtype: torch.dtype | None = torch.float64,
     method: str = "auto",
+    parameters: Parameters = None,
+    head: str | None = None,
+    differentiable: bool = False,
 ) -> Tensor:
     """The empirical tangent kernel between points ``x`` and ``y``.
 
     Parameters
     ----------
-    module, dtype, method:
+    module, dtype, method, parameters, head:
         As for `jacobian`.
     x, y:
         Points ``(N, *input_shape)`` and ``(N', *input_shape)``; ``y`` is ``x`` if None.
@@ -127,6 +144,9 @@ def empirical_ntk(
         initialisations (arXiv 2206.12543). It is exact, and equal to ``"trace"``, for ``C = 1``.
     memory:
         Bytes for the kernel and everything on the way to it; it decides how many points are taken at once.
+    differentiable:
+        Whether the result can be differentiated by the points, where these require gradients, and by all parameters of
+        the module that do. All points are then taken at once, and ``method`` has no effect.
 
     Returns
     -------
@@ -159,12 +179,17 @@ def empirical_ntk(
             [ 6.,  3.]], dtype=torch.float64)
     """
     choice("outputs", outputs, OUTPUTS)
-    f = weight_function(module, dtype=dtype)
+    f = weight_function(module, dtype=dtype, parameters=parameters, head=head)
+    given = (x, y)
     x, shape = f.accept(x)
     other, second = (x, shape) if y is None else f.accept(y, name="y")
     if second != shape:
         raise PolygeomError(f"x and y must have outputs of one shape, got {tuple(shape)} and {tuple(second)}")
     size = math.prod(shape)
+    if differentiable:
+        if method != "auto":
+            raise PolygeomError(f"method has no effect with differentiable=True, got {method!r}; leave it out")
+        return differentiable_kernel(f, given, outputs, memory, dtype)
     combinations = None if outputs != "sum" else torch.full((1, size), size**-0.5, dtype=torch.float64)
     features, per_point, _ = _features(f, x, method, combinations)
     like = next(iter(f.weights.values()))
@@ -205,7 +230,7 @@ class TangentKernel(Composable):
         copied: the kernel, and what is made with it, stays that of the present weights.
     input_shape:
         The shape of one point; rows are brought to it. None for modules that take rows.
-    memory, method:
+    memory, method, parameters, head:
         As for `empirical_ntk`. Values are computed in the precision of the rows.
 
     Notes
@@ -224,13 +249,16 @@ class TangentKernel(Composable):
     input_shape: tuple[int, ...] | None = None
     memory: int = DEFAULT_BUDGET
     method: str = "auto"
+    parameters: Parameters = None
+    head: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "module", standalone(self.module))
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
         left, right = (self._points(rows, name) for rows, name in zip(checks.rows(x, y), "xy", strict=True))
-        size = math.prod(weight_function(self.module, dtype=left.dtype).accept(left[:1])[1])
+        f = weight_function(self.module, dtype=left.dtype, parameters=self.parameters, head=self.head)
+        size = math.prod(f.accept(left[:1])[1])
         trace = empirical_ntk(
             self.module,
             left,
@@ -239,6 +267,8 @@ class TangentKernel(Composable):
             memory=self.memory,
             dtype=left.dtype,
             method=self.method,
+            parameters=self.parameters,
+            head=self.head,
         )
         mean: Tensor = trace / size
         return mean
@@ -279,6 +309,8 @@ def kernel_diagonal(
     memory: int = DEFAULT_BUDGET,
     dtype: torch.dtype | None = torch.float64,
     method: str = "auto",
+    parameters: Parameters = None,
+    head: str | None = None,
 ) -> Tensor:
     """The diagonal ``K[n, n, c, c]`` of the kernel, shape ``(N, C)``; its sum is the trace. Linear in ``N``.
 
@@ -287,7 +319,7 @@ def kernel_diagonal(
     >>> kernel_diagonal(nn.Linear(2, 1, bias=False), torch.tensor([[3.0, 4.0]]))
     tensor([[25.]], dtype=torch.float64)
     """
-    f = weight_function(module, dtype=dtype)
+    f = weight_function(module, dtype=dtype, parameters=parameters, head=head)
     x = f.prepare(x)
     features, per_point, _ = _features(f, x, method)
     blocks = _blocks(len(x), max(1, memory // (2 * per_point)))

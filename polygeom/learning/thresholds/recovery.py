@@ -209,7 +209,7 @@ def recovery_threshold(
 
     Examples
     --------
-    >>> found = recovery_threshold("[3,2,1] r=2", teachers=2, restarts=6)
+    >>> found = recovery_threshold("[3,2,1] r=2", teachers=2, restarts=3)
     >>> found.determining, found.first, found.certain, found.agrees
     (5, 5, 6, True)
     """

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -33,7 +30,7 @@ class Batches:
     """
 
     def __init__(self, samples: int, settings: TrainingSettings, seed: int) -> None:
-        self.samples, self._size, self._order = samples, settings.batch_size, settings.order
+        self.samples, self.size, self._order = samples, settings.batch_size, settings.order
         self._generator = torch.Generator().manual_seed(seed)
         self._at = 0
         self._indices = torch.arange(samples)
@@ -42,12 +39,12 @@ class Batches:
 
     def next(self) -> Tensor | None:
         """Indices of the next mini-batch; None for all samples at once."""
-        if self._size is None:
+        if self.size is None:
             return None
         if self._at == 0 and self._order == "reshuffle":
             self._shuffle()
-        chosen = self._indices[self._at : self._at + self._size]
-        self._at = self._at + self._size if self._at + self._size < self.samples else 0
+        chosen = self._indices[self._at : self._at + self.size]
+        self._at = self._at + self.size if self._at + self.size < self.samples else 0
         return chosen
 
     def _shuffle(self) -> None:
@@ -61,15 +58,3 @@ class Batches:
         """Go on from a `state`."""
         self._at, self._indices = state["at"], state["indices"]
         self._generator.set_state(state["generator"])
-
-
-@contextlib.contextmanager
-def progress_bar(total: int, show: bool) -> Iterator[Any]:
-    """A bar of steps on standard error, or one that shows nothing."""
-    from tqdm import tqdm
-
-    class Bar(tqdm):  # type: ignore[misc]
-        monitor_interval = 0  # no watching thread
-
-    with Bar(total=total, desc="training", unit="step", disable=not show or sys.stderr is None, file=sys.stderr) as bar:
-        yield bar

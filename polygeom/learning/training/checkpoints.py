@@ -24,7 +24,7 @@ from polygeom.storage.reading import read_file
 
 FORMAT = b"polygeom training 2\n"
 _DIGEST = hashlib.sha256().digest_size
-_STRETCHED = ("linear", "cyclic")
+_STRETCHED = ("linear", "cosine", "cyclic")
 """Schedules whose every rate depends on the number of steps."""
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from torch import Tensor
 from polygeom.engines.initialisation import calibrated
 from polygeom.engines.torch_engine import TorchEngine
 from polygeom.errors import PolygeomError
+from polygeom.learning import checks
 from polygeom.learning.training.damping import Damping, damped_step
 from polygeom.network import Network
 from polygeom.network.builder import as_network
@@ -181,6 +183,8 @@ def fit_fleet(
     ['reached', 'reached', 'reached']
     """
     network = as_network(network)
+    inputs, targets = _numbers(inputs, "inputs"), _numbers(targets, "targets")
+    starts = {name: _numbers(weights, f"starts[{name!r}]") for name, weights in starts.items()}
     run = _Run(network, inputs, targets, starts, frozenset(fixed), tolerance)
     for _ in range(steps):
         if not run.step():
@@ -302,6 +306,13 @@ def _mean_square(jacobian: Tensor) -> Tensor:
     return total.clamp_min(torch.finfo(torch.float64).tiny)
 
 
+def _numbers(value: Any, name: str) -> Tensor:
+    """A tensor of real or complex numbers, from arrays and lists too."""
+    kept = isinstance(value, Tensor) and value.is_complex() and value.layout is torch.strided
+    found: Tensor = (value if kept else checks.tensor(value, name)).detach()
+    return found
+
+
 def _check(
     network: Network, inputs: Tensor, targets: Tensor, starts: Mapping[str, Tensor], fixed: frozenset[str]
 ) -> None:
@@ -309,6 +320,17 @@ def _check(
         raise PolygeomError(
             f"starts must name exactly {', '.join(network.parameters)}, and fixed some but not all of them; got "
             f"{sorted(starts)} and {sorted(fixed)}; write starts=random_starts(network, count)"
+        )
+    if not (inputs.isfinite().all() and targets.isfinite().all()):
+        raise PolygeomError("inputs and targets must be finite, got NaN or infinite entries; leave those fits out")
+    if (
+        inputs.ndim < 2
+        or not inputs.numel()
+        or ((targets.is_complex() or inputs.is_complex()) and not all(w.is_complex() for w in starts.values()))
+    ):
+        raise PolygeomError(
+            f"inputs must have shape (B, N, …) and be complex only with complex starts, got {tuple(inputs.shape)}, "
+            f"{inputs.dtype}, targets {targets.dtype}; write random_starts(network, count, dtype=torch.complex128)"
         )
     count = len(inputs)
     shapes = {name: tuple(w.shape) for name, w in starts.items()}

@@ -10,8 +10,8 @@ from typing import Any
 from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 
-OPTIMISERS = ("adam", "adamw", "sgd", "adadelta")
-SCHEDULES = ("constant", "linear", "step", "piecewise", "cyclic")
+OPTIMISERS = ("adam", "adamw", "sgd", "adadelta", "rmsprop", "lbfgs")
+SCHEDULES = ("constant", "linear", "cosine", "step", "piecewise", "cyclic")
 ORDERS = ("reshuffle", "fixed", "sequential")
 
 
@@ -24,16 +24,19 @@ class TrainingSettings:
     steps:
         Number of updates of the weights.
     optimiser:
-        ``"adam"``, ``"adamw"``, ``"sgd"`` or ``"adadelta"`` (with ρ = 0.95).
+        ``"adam"``, ``"adamw"``, ``"sgd"``, ``"adadelta"`` (with ρ = 0.95), ``"rmsprop"``, or ``"lbfgs"``: a step is one
+        direction of L-BFGS with a line search by the strong Wolfe conditions, on all samples at once.
     learning_rate, momentum, nesterov, weight_decay:
-        Of the optimiser; momentum is for ``"sgd"`` alone.
+        Of the optimiser; momentum is for ``"sgd"`` and ``"rmsprop"`` alone. For ``"lbfgs"`` the learning rate is where
+        the line search begins; write 1.
     batch_size:
         Samples of one step; None for all of them.
     order:
         ``"reshuffle"``: a new random order in every epoch. ``"fixed"``: shuffled once, the same mini-batches in every
         epoch. ``"sequential"``: in the order given.
     schedule:
-        ``"constant"``; ``"linear"``: down to 0 after ``steps``; ``"step"``: times ``gamma`` every ``step_size`` steps;
+        ``"constant"``; ``"linear"``: down to 0 after ``steps``; ``"cosine"``: half a wave down to 0;
+        ``"step"``: times ``gamma`` every ``step_size`` steps;
         ``"piecewise"``: times ``gamma`` after each of the ``milestones``, which are numbers of steps; ``"cyclic"``: one
         cycle, linearly from 0 up to ``learning_rate`` over the fraction ``warmup`` of the steps, linearly down to 0
         over the others.
@@ -83,10 +86,22 @@ class TrainingSettings:
                 raise PolygeomError(f"{name} must be a finite number of at least 0, got {value!r}")
         if self.nesterov and not (self.optimiser == "sgd" and self.momentum > 0):
             raise PolygeomError("nesterov needs optimiser='sgd' and momentum > 0; write momentum=0.9")
+        if self.momentum and self.optimiser not in ("sgd", "rmsprop"):
+            raise PolygeomError(f"momentum has no effect with optimiser={self.optimiser!r}; write optimiser='sgd'")
         self._check_schedule()
+        self._check_lbfgs()
         most = self.max_weight_norm
         if most is not None and not (isinstance(most, int | float) and math.isfinite(most) and most > 0):
             raise PolygeomError(f"max_weight_norm must be a finite number above 0, or None, got {most!r}")
+
+    def _check_lbfgs(self) -> None:
+        if self.optimiser == "lbfgs":
+            for name in ("batch_size", "max_weight_norm", "weight_decay"):
+                if getattr(self, name):
+                    raise PolygeomError(
+                        f"{name} must be left out with optimiser='lbfgs', whose steps compare gradients of one and the "
+                        f"same function, got {getattr(self, name)!r}"
+                    )
 
     def _check_schedule(self) -> None:
         object.__setattr__(self, "milestones", tuple(self.milestones))  # a list, when the settings come from JSON
@@ -110,6 +125,8 @@ class TrainingSettings:
         last = max(self.steps, 1)
         if self.schedule == "linear":
             return self.learning_rate * (1 - step / last)
+        if self.schedule == "cosine":
+            return self.learning_rate * (1 + math.cos(math.pi * step / last)) / 2
         if self.schedule == "cyclic":
             peak = self.warmup * last
             return self.learning_rate * (step / peak if step < peak else (last - step) / (last - peak))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polygeom.errors import PolygeomError
+from polygeom.errors import MissingPackageError, PolygeomError
 from polygeom.storage.reading import read_file, unpack_gzip
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def load_atlas(path: str | os.PathLike[str] | None = None) -> pandas.DataFrame:
     Parameters
     ----------
     path:
-        A file that ``polygeom atlas --rebuild`` wrote; the one that comes with the package if None.
+        A file that ``polygeom atlas --build`` wrote, CSV or Parquet; the one that comes with the package if None.
 
     Returns
     -------
@@ -100,6 +101,8 @@ def load_atlas(path: str | os.PathLike[str] | None = None) -> pandas.DataFrame:
     from polygeom.tables.conditions import with_coefficient
 
     source = FILE if path is None else Path(path)
+    if source.suffix == ".parquet":
+        return with_coefficient(_read_parquet(source))
     data = read_file(source, "atlas", most=_MOST)
     try:
         data = unpack_gzip(data, "atlas", most=_MOST) if data.startswith(b"\x1f\x8b") else data
@@ -112,3 +115,20 @@ def load_atlas(path: str | os.PathLike[str] | None = None) -> pandas.DataFrame:
         raise PolygeomError(f"atlas: {source} has other columns than an atlas; write it with polygeom atlas --rebuild")
     table.insert(0, "network", table["widths"] + " r=" + table["activation"].astype("string"))
     return with_coefficient(table)
+
+
+def _read_parquet(source: Path) -> pandas.DataFrame:
+    """An atlas in Parquet; its texts stay in the arrays of pyarrow."""
+    import pandas as pd
+
+    try:
+        table = importlib.import_module("pyarrow.parquet").read_table(source)
+    except ImportError as error:
+        raise MissingPackageError("an atlas in Parquet", "pyarrow") from error
+    except (OSError, ValueError) as error:
+        raise PolygeomError(f"atlas: cannot read {source}: {error}; write it with polygeom atlas --build") from error
+    if tuple(table.column_names) != ("network", *NAMES):
+        raise PolygeomError(f"atlas: {source} has other columns than an atlas; write it with polygeom atlas --build")
+    kinds = {"int64": pd.Int64Dtype(), "string": pd.StringDtype("pyarrow"), "bool": pd.BooleanDtype()}
+    frame: pandas.DataFrame = table.to_pandas(types_mapper=lambda kind: kinds.get(str(kind)))
+    return frame

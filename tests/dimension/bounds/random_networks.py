@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from polygeom.errors import PolygeomError
 from polygeom.network import Network, parse
 
-MOST_WEIGHTS = 26
-MOST_DEGREE = 24
 
-
-def network(rng: random.Random) -> Network:
-    """One network of a random family with few weights and inputs."""
+def networks(rng: random.Random, weights: int, degree: int) -> Iterator[Network]:
+    """Different networks of random families with at most so many weights, and of at most this degree."""
+    seen: set[str] = set()
     while True:
+        text = rng.choice(_FAMILIES)(rng)
+        if text in seen:
+            continue
+        seen.add(text)
         try:
-            found = parse(rng.choice(_FAMILIES)(rng))
+            found = parse(text)
         except PolygeomError:  # a filter longer than its input
             continue
-        if 0 < found.parameter_count <= MOST_WEIGHTS and found.degree <= MOST_DEGREE:
-            return found
+        if 0 < found.parameter_count <= weights and found.degree <= degree:
+            yield found
 
 
 def _width(rng: random.Random) -> int:

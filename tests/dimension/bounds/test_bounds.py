@@ -267,7 +267,7 @@ def _replace(bound: Bound, path: tuple[int, ...], changes: dict[str, object]) ->
 
 
 @given(ARCHITECTURES, st.data())
-@settings(max_examples=200)
+@settings(max_examples=80)
 def test_no_tampered_tree_bounds_too_little(case: tuple[Widths, Degrees], data: st.DataObject) -> None:
     """Whatever a changed tree says, the check refuses it unless it is a proof of a bound that is not smaller."""
     bound = upper_bound(*case)

@@ -80,6 +80,33 @@ SILENT = {
         "one token at a time", "x=input(2,2); attention(x,1,2)", 0, 0,
         ["x=input(1,2); attention(x,1,2)"],
     ),
+    "a form of smaller rank": ("quadratic function", ("x=input(4); a=dense(x,1); b=dense(x,1); c=product(a,b); "
+                               "dense(c,1)"), 0, 6, []),
+    "a constant at the end": ("quadratic function", ("x=input(4); a=dense(x,1); b=dense(x,1); c=product(a,b); "
+                              "d=dense(c,1); bias(d)"), 0, 7, []),
+    "products of a layer and the input": ("quadratic function", ("x=input(2); a=dense(x,2); b=product(a,x); "
+                                          "c=product(a,b); dense(c,1)"), 0, 3, []),
+    "two quadratic outputs": ("quadratic function", "[3,2,2] r=2 bias", 0, 7, []),
+    "cubes in place of squares": ("quadratic function", "[3,2,1] r=3 bias", 0, 8, []),
+    "a cubic activation": ("quadratic function", "[3,2,1] p=1,1,1,1", 0, 7, []),
+    "more forms than inputs": ("quadratic function", "[2,3,1] r=2 bias", 0, 6 - 1, []),
+    "a constant that is free": (
+        "quadratic function", "x=input(3); a=dense(x,2); b=bias(a); c=polynomial(b,[1,1,1]); dense(c,1)", 0, 7, []
+    ),
+    "a square and a branch": (
+        "quadratic function", "x=input(3); a=dense(x,2); b=power(a,2); c=sum(b,a); dense(c,1)", 0, 6, []
+    ),
+    "heads with two outputs": (
+        "heads of full rank", "x=input(2,2); a=attention(x,2,2); b=attention(x,2,2); sum(a,b)", 0, 6, []
+    ),
+    "more heads than features": (
+        "heads of full rank", "x=input(2,1); a=attention(x,1,1); b=attention(x,1,1); sum(a,b)", 0, 0, []
+    ),
+    "a head of a head": (
+        "heads of full rank", "x=input(2,2); a=attention(x,2,2); b=attention(a,2,1); c=attention(x,2,1); sum(b,c)",
+        0, 6, [],
+    ),
+    "too many quadrics that vanish": ("heads of full rank", "x=input(2,2); a=attention(x,2,1); sum(a,a)", 0, 4, []),
     "a square without a linear term": (
         "shifted square", "[2,2,1] p=1,0,1", 0, 0,
         ["x=input(2); a=dense(x,2); b=bias(a); c=power(b,2); dense(c,1)"],

@@ -37,6 +37,38 @@ CASES = {
         "[2,2,1] p=1,1,1",
         "x=input(3); a=dense(x,1); b=power(a,2); c=dense(b,3); d=sum(x,c); dense(d,2)",
     ],
+    "quadratic function": [
+        "x=input(4); a=dense(x,1); b=dense(x,1); c=product(a,b); dense(c,1)",
+        "[3,2,1] p=1,1,1",
+        "[3,2,1] p=0,1,1 bias",
+        "[3,2,1] p=1,0,1",
+        "[3,2,1] r=2 bias",
+        "x=input(3); a=dense(x,2); b=bias(a); c=power(b,2); dense(c,1)",
+        "x=input(3); a=dense(x,2); b=bias(a); c=polynomial(b,[1,2,1]); dense(c,1)",
+        "x=input(3); a=dense(x,2); b=bias(a); c=polynomial(b,[1,1,1]); dense(c,1)",
+        "x=input(3); a=dense(x,2); c=polynomial(a,[1,1,1]); d=dense(c,1); bias(d)",
+    ],
+    "heads of full rank": [
+        "x=input(2,2); a=attention(x,2,1); sum(a,a)",
+        "x=input(2,2); a=attention(x,2,1); b=attention(x,2,1); sum(a,b)",
+        "x=input(2,3); a=attention(x,3,1); b=attention(x,3,1); sum(a,b)",
+    ],
+    "equations": [
+        "x=input(2); a=dense(x,3); b=power(a,3); c=sum(b,a); dense(c,2)",
+        "x=input(3); a=dense(x,1); b=dense(x,1); c=product(a,b); dense(c,2)",
+    ],
+    "graph hypersurface": [
+        "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=dense(b,2); e=product(c,d); dense(e,1)",
+        "x=input(2); a=dense(x,3); b=power(a,2); u=dense(b,3); c=dense(u,2); d=dense(u,2); e=product(c,d); dense(e,1)",
+        (
+            "x=input(1); a=dense(x,2); b=polynomial(a,[0,1,1]); u=dense(b,2); c=dense(u,2); d=polynomial(c,[0,1,1]); "
+            "dense(d,1)"
+        ),
+        (
+            "x=input(1); b=polynomial(x,[0,1,1]); c=dense(b,2); u=bias(c); d=dense(u,2); e=polynomial(d,[1,1,1]); "
+            "dense(e,1)"
+        ),
+    ],
     "graph cut": [
         "[2,2,2,1] p=0,1,1",
         "[2,2,1] r=2 bias",
@@ -67,8 +99,11 @@ CASES = {
     ],
     "shifted square": ["[2,2,1] p=1,1,1", "[2,1,2] p=0,1,2", "x=input(1); a=polynomial(x,[1,1,1]); dense(a,2)"],
 }
-TOO_LARGE = {"pencil", "identifications"}
-"""The smallest networks to which these apply are too large for symbolic polynomials; `test_bounds` checks them."""
+TOO_LARGE = {"pencil", "identifications", "graph pencil", "graph identifications"}
+"""The smallest networks to which these apply are too large for symbolic polynomials.
+
+`test_bounds` and `test_products` check them.
+"""
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -347,7 +347,7 @@ def test_verification_uses_nothing_that_found_the_result(monkeypatch: pytest.Mon
 
 PROBABLE = [
     "ncp(3,rank=2,degree=3,outputs=2)",
-    "x=input(2); a=dense(x,3); b=power(a,3); c=sum(b,a); dense(c,2)",
+    "x=input(3); a=dense(x,4); b=power(a,4); c=sum(b,a); dense(c,1)",
 ]
 
 

@@ -134,7 +134,7 @@ def _block_rank(
 
 
 PROBABLE = [
-    "x=input(2); a=dense(x,3); b=power(a,3); c=sum(b,a); dense(c,2)",
+    "x=input(3); a=dense(x,4); b=power(a,4); c=sum(b,a); dense(c,1)",
     "ncp(3,rank=2,degree=3,outputs=2)",
 ]
 
@@ -175,10 +175,10 @@ def test_trials_are_combined_by_maximum(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_degrees_beyond_the_prime_leave_a_bound_from_below_only() -> None:
-    text = "x=input(2); y=power(x,3000); z=power(y,3000); a=dense(z,3); b=power(a,3); c=sum(b,a); dense(c,2)"
+    text = "x=input(3); y=power(x,3000); z=power(y,3000); a=dense(z,4); b=power(a,4); c=sum(b,a); dense(c,1)"
     result = dimension(text)
     assert parse(text).degree > max(result.primes)
-    assert (result.lower, result.proved, result.error_bound) == (11, False, 1.0)
+    assert (result.lower, result.proved, result.error_bound) == (15, False, 1.0)
     assert result.trials == 2
 
 

@@ -73,9 +73,9 @@ def finite_differences(network: Network, c: Case) -> np.ndarray:
 def symbolic_derivatives(network: Network, c: Case) -> np.ndarray:
     """sympy's polynomials, differentiated and evaluated in the rationals."""
     point = [w for name in network.parameters for w in c.weights[name].ravel().tolist()]
-    rows = []
+    rows, polynomials = [], list(outputs(network).flat)
     for x in c.points.reshape(len(c.points), -1):
-        for output in outputs(network).flat:
+        for output in polynomials:
             values = [*x.tolist(), *point]
             for generator in output.ring.gens[network.input_dimension :]:
                 slope = output.diff(generator).evaluate(list(zip(output.ring.gens, values, strict=True)))

@@ -63,10 +63,12 @@ def test_large_grid_is_proved_and_equals_flint(rng: np.random.Generator) -> None
     compare_with_flint(architectures(6, 3), rng)
 
 
-def test_large_grid_is_settled() -> None:
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.slow)])
+def test_large_grid_is_settled(every: int) -> None:
     """Widths ≤ 6, up to three layers, r = 2 and 3: 3096 architectures, all proved."""
-    results = [dimension(mlp(widths, r)) for widths, r in architectures(6, 3)]
-    assert (len(results), sum(result.proved for result in results)) == (3096, 3096)
+    cases = architectures(6, 3)
+    assert len(cases) == 3096
+    assert [case for case in cases[::every] if not dimension(mlp(*case)).proved] == []
 
 
 @pytest.mark.slow

@@ -91,6 +91,7 @@ def test_two_classes_single_precision_and_repeats() -> None:
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(label_noise.Config)])
 def test_every_option_reaches_a_case(name) -> None:
     other = {
+        "data": "own.npz",
         "dataset": "mnist",
         "data_root": "folder",
         "train_from": "test",

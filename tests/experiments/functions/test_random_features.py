@@ -116,6 +116,7 @@ def test_every_option_reaches_a_case(name) -> None:
         "label_noise": (0.5,),
         "centre": False,
         "unit_rows": False,
+        "data": "own.npz",
         "data_root": "folder",
         "train_from": "test",
         "first": True,

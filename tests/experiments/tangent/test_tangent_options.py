@@ -359,7 +359,7 @@ def test_the_page_names_options_that_exist_and_all_of_them() -> None:
     named = {option.replace("--no-", "--") for option in re.findall(r"--[a-z][a-z-]*", PAGE)}
     framework = {"--seed", "--repeats", "--preset", "--out"}
     assert named - own <= framework
-    assert own - named == {"--method", "--marks"}
+    assert own - named == {"--data", "--method", "--marks"}
 
 
 def test_the_constant_of_a_linearised_network_is_kept_or_left_out() -> None:

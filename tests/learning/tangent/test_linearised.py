@@ -69,15 +69,14 @@ def test_alignments_on_parts_of_the_points_whatever_the_memory(name: str, count:
     j = jacobian_by_backward(module, x)
     targets = normal(count, len(x), j.shape[1])
     parts = {"train": slice(0, 3), "test": slice(3, None), "all": slice(None)}
-    for budget in (2**30, 2**18):
-        found = split_alignment(module, x, targets, 3, memory=budget)
-        shares = split_alignment(module, x, targets, 3, per_trace=True, memory=budget)
-        assert list(found) == list(shares) == list(parts)
-        for part, rows in parts.items():
-            flat, y = j[rows].flatten(end_dim=1), targets[:, rows].flatten(start_dim=1)
-            expected = rayleigh(flat @ flat.T, y.T)
-            torch.testing.assert_close(found[part], expected, rtol=1e-10, atol=0)
-            torch.testing.assert_close(shares[part], expected / flat.square().sum(), rtol=1e-10, atol=0)
+    found = split_alignment(module, x, targets, 3, memory=2**30)
+    shares = split_alignment(module, x, targets, 3, per_trace=True, memory=2**18)
+    assert list(found) == list(shares) == list(parts)
+    for part, rows in parts.items():
+        flat, y = j[rows].flatten(end_dim=1), targets[:, rows].flatten(start_dim=1)
+        expected = rayleigh(flat @ flat.T, y.T)
+        torch.testing.assert_close(found[part], expected, rtol=1e-10, atol=0)
+        torch.testing.assert_close(shares[part], expected / flat.square().sum(), rtol=1e-10, atol=0)
 
 
 def test_alignment_of_an_eigenvector_is_its_eigenvalue() -> None:
@@ -98,7 +97,7 @@ def test_centred_alignment_against_its_definition() -> None:
     torch.testing.assert_close(centred_alignment(3 * kernel + 5, y), centred_alignment(kernel, y), rtol=1e-10, atol=0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**31), st.integers(2, 12))
 def test_high_alignment_is_necessary_for_a_small_norm(seed: int, size: int) -> None:
     """yᵀ K y · yᵀ K⁻¹ y ≥ ‖y‖⁴."""
@@ -228,9 +227,9 @@ def test_the_error_of_the_tangent_is_quadratic(name: str) -> None:
 
 
 def test_kernel_regression_is_training_for_infinite_time() -> None:
-    module, x = case("ccp", count=10)
-    train_x, test_x = x[:5], x[5:]
-    y = normal(5, 2, seed=9)
+    module, x = case("ccp", count=6)
+    train_x, test_x = x[:3], x[3:]
+    y = normal(3, 2, seed=9)
     model = LinearisedModule(module)
     j, jt = (
         jacobian_by_backward(module, train_x).flatten(end_dim=1),
@@ -240,7 +239,7 @@ def test_kernel_regression_is_training_for_infinite_time() -> None:
     rate = 0.9 * y.numel() / float(torch.linalg.eigvalsh(kernel)[-1])
     start, at_test = module(train_x).detach(), module(test_x).detach()
     solution = kernel_regression(kernel, y.reshape(-1), start=start.reshape(-1))
-    expected = solution.predict(jt @ j.T, at_test.reshape(-1)).reshape(5, 2)
+    expected = solution.predict(jt @ j.T, at_test.reshape(-1)).reshape(3, 2)
     scheme = TrainingSettings(steps=20_000, optimiser="sgd", learning_rate=rate, momentum=0.95, record_every=500)
     done = train(model, train_x, y, scheme, stop=lambda row: row["loss"] < 1e-22)
     assert done.loss < 1e-15
@@ -255,7 +254,7 @@ def test_gradient_flow_is_the_limit_of_small_steps_and_ends_at_regression() -> N
     start = normal(6, 2, seed=3)
     times = torch.tensor([0.0, 0.3, 1.0])
     flow = gradient_flow(kernel, y, times, start=start)
-    steps = 20_000
+    steps = 5_000
     value = start.clone()
     for _ in range(steps):
         value -= kernel @ (value - y) / 6 / steps

@@ -61,9 +61,9 @@ def test_the_layer_wise_rule_is_taken_where_it_holds(name: str) -> None:
 @pytest.mark.parametrize("name", ["perceptron", "convolutions", "tied", "custom", "normalised"])
 @pytest.mark.parametrize("outputs", tangent_kernel.OUTPUTS)
 def test_the_budget_changes_nothing(name: str, outputs: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module, x = case(name, count=11)
+    module, x = case(name, count=7)
     whole = empirical_ntk(module, x, outputs=outputs)
-    for step in (1, 2, 4):
+    for step in (2, 3):
         monkeypatch.setattr(tangent_kernel, "_block_size", lambda *_, step=step: step)
         close(empirical_ntk(module, x, outputs=outputs), whole, 1e-12)
         close(empirical_ntk(module, x, x[:5], outputs=outputs), whole[:, :5], 1e-12)
@@ -105,7 +105,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
     ("kind", "budget"),
     [
         ("layerwise", 2**26),
-        ("residual", 2**26),
+        pytest.param("residual", 2**26, marks=pytest.mark.slow),
         pytest.param("residual", 2**27, marks=pytest.mark.slow),
         pytest.param("layerwise", 2**28, marks=pytest.mark.slow),
         pytest.param("pointwise", 2**27, marks=pytest.mark.slow),

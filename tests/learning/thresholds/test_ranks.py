@@ -87,11 +87,12 @@ def test_the_rank_of_the_kernel_is_the_dimension(text: str, dimension: int) -> N
     assert found.gap >= 1e4
 
 
-def test_rank_and_dimension_agree_on_networks_of_every_family() -> None:
-    networks = families()
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.slow)])
+def test_rank_and_dimension_agree_on_networks_of_every_family(every: int) -> None:
+    networks = families()[::every]
     results = [kernel_rank(network) for network in networks]
-    assert len(networks) >= 400
-    assert sum(r.dimension < n.expected_dimension for r, n in zip(results, networks, strict=True)) >= 30
+    assert len(networks) >= 400 // every
+    assert sum(r.dimension < n.expected_dimension for r, n in zip(results, networks, strict=True)) >= 30 // every
     assert [str(r) for r in results if not (r.clear and r.agrees)] == []
 
 

@@ -46,7 +46,7 @@ def test_full_batch_gradient_descent_is_the_formula() -> None:
     assert (result.steps, result.status) == (5, "finished")
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd", "adadelta"])
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd", "adadelta", "rmsprop"])
 def test_every_optimiser_lowers_the_loss(optimiser: str) -> None:
     module, x, y = problem()
     rate = {"sgd": 0.02, "adadelta": 1.0}.get(optimiser, 0.01)
@@ -214,12 +214,14 @@ def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"optimiser": "lion"}, "optimiser must be one of adam, adamw, sgd, adadelta, got 'lion'"),
+        ({"optimiser": "lion"}, "optimiser must be one of adam, adamw, sgd, adadelta, rmsprop, lbfgs, got 'lion'"),
         ({"steps": -1}, "steps must be an integer of at least 0"),
         ({"batch_size": 0}, "batch_size must be an integer of at least 1, got 0"),
         ({"learning_rate": float("nan")}, "learning_rate must be a finite number"),
+        ({"momentum": 0.9}, "momentum has no effect with optimiser='adam'"),
+        ({"optimiser": "lbfgs", "batch_size": 4}, "batch_size must be left out with optimiser='lbfgs'"),
         ({"nesterov": True}, "nesterov needs optimiser='sgd' and momentum > 0"),
-        ({"schedule": "cosine"}, "schedule must be one of constant, linear, step, piecewise, cyclic, got 'cosine'"),
+        ({"schedule": "wave"}, "schedule must be one of constant, linear, cosine, step, piecewise, cyclic, got"),
         ({"schedule": "piecewise"}, r"milestones belong to schedule='piecewise'.*got \(\) with 'piecewise'"),
         ({"milestones": (3,)}, r"got \(3,\) with 'constant'; write schedule='piecewise', milestones="),
         ({"schedule": "piecewise", "milestones": (5, 5)}, r"milestones must be increasing.*got \(5, 5\)"),

@@ -131,7 +131,14 @@ LARGEST = {
 }
 
 
-@pytest.mark.parametrize("name", LARGEST)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pattern",
+        "attention",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("widths", "polynomials", "convolutions")),
+    ],
+)
 def test_the_largest_networks_have_texts_that_read_back(name: str) -> None:
     network = LARGEST[name]()
     assert sum(node.layer.symbols + len(node.inputs) for node in network.nodes) > 0.9 * MOST_SYMBOLS

@@ -24,7 +24,7 @@ def bound_holds(program: Program, claim: rules.Step, budget: Budget) -> bool:
     if claim.network:
         return False
     if program.formulas is not None:
-        plain = not (claim.widths or claim.degrees or claim.layer or claim.parts or claim.fields)
+        plain = not (claim.widths or claim.degrees or claim.layer or claim.parts or claim.fields or claim.equations)
         return plain and _bound_of_map(program.formulas, claim, budget)
     pending, seen = [(program, claim)], 0
     while pending:
@@ -37,7 +37,7 @@ def bound_holds(program: Program, claim: rules.Step, budget: Budget) -> bool:
             if step.case != (one.widths, one.degrees) or not rules.holds(step, budget):
                 return False
             continue
-        if step.fields and step.rule != "vector fields":
+        if (step.fields and step.rule != "vector fields") or (step.equations and step.rule != "equations"):
             return False
         if step.degrees or not _instance(one, step, budget):
             return False

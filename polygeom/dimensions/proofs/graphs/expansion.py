@@ -11,7 +11,7 @@ import numpy as np
 from polygeom.dimensions.proofs.jacobians import rank
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.programs import Program, Step
-from polygeom.dimensions.proofs.rules import Field
+from polygeom.dimensions.proofs.rules import Equation, Field
 from polygeom.dimensions.proofs.symmetries import PRIME
 
 MOST_TERMS = 200_000
@@ -56,6 +56,10 @@ class Expansion:
         for part in parts:
             out = out + part
         return out
+
+    def of_weights(self, terms: dict[tuple[int, ...], Any]) -> Any:
+        """A polynomial in the weights from its coefficients by exponents."""
+        return self._context.from_dict({(0,) * self.program.inputs + e: c for e, c in terms.items()})
 
     def outputs(self) -> list[Any]:
         """The outputs."""
@@ -129,6 +133,54 @@ def fields_rank(program: Program, fields: Sequence[Field], budget: Budget) -> in
                 value = value * values[i] % PRIME
             row[k] = (int(row[k]) + value) % PRIME
     return rank(rows, PRIME)
+
+
+def dimension_by_equations(program: Program, equations: Sequence[Equation], budget: Budget) -> int:
+    """How many coefficients of the outputs vary, less the rank at a point of equations between them; -1 if one fails.
+
+    The coefficients are numbered by output, then by the exponents of their monomials. As polynomials in the weights
+    they are put into every equation.
+    """
+    ring, n = Expansion(program, budget), program.inputs
+    found: dict[tuple[int, tuple[int, ...]], dict[tuple[int, ...], Any]] = {}
+    for number, output in enumerate(ring.outputs()):
+        for exponents, c in output.to_dict().items():
+            found.setdefault((number, tuple(exponents[:n])), {})[tuple(exponents[n:])] = c
+    entries = [found[key] for key in sorted(found) if any(map(any, found[key]))]
+    if any(i >= len(entries) for equation in equations for *_, m in equation for i in m):
+        return -1
+    values = [ring.of_weights(entry) for entry in entries]
+    for equation in equations:
+        total = ring.zero
+        for a, b, m in equation:
+            term = ring.constant(a, b)
+            for i in m:
+                term = ring.times(term, values[i])
+            total = total + term
+        if len(total):
+            return -1
+    draw = random.Random(program.weights)
+    weights = [draw.randrange(1, PRIME) for _ in range(program.weights)]
+    point = [_residue(entry, weights) for entry in entries]
+    rows = np.zeros((len(equations), len(entries)), dtype=np.int64)
+    for row, equation in zip(rows, equations, strict=True):
+        for a, b, m in equation:
+            for place, i in enumerate(m):
+                value = a * pow(b, -1, PRIME) % PRIME
+                for j in [*m[:place], *m[place + 1 :]]:
+                    value = value * point[j] % PRIME
+                row[i] = (int(row[i]) + value) % PRIME
+    return len(entries) - rank(rows, PRIME)
+
+
+def _residue(terms: dict[tuple[int, ...], Any], weights: Sequence[int]) -> int:
+    total = 0
+    for exponents, c in terms.items():
+        value = int(c.p) * pow(int(c.q), -1, PRIME) % PRIME
+        for w, e in zip(weights, exponents, strict=True):
+            value = value * pow(w, e, PRIME) % PRIME
+        total += value
+    return total % PRIME
 
 
 def linear_span(program: Program, budget: Budget) -> int:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from polygeom.dimensions.proofs.graphs.expansion import fields_rank, linear_span
+from polygeom.dimensions.proofs.graphs.cuts import Cut, independent
+from polygeom.dimensions.proofs.graphs.expansion import dimension_by_equations, fields_rank, linear_span
+from polygeom.dimensions.proofs.graphs.formulas import FORMULA_RULES
 from polygeom.dimensions.proofs.graphs.parts import (
     Lines,
-    absorbs,
     closed_parts,
-    is_cut,
     is_part,
     lines_of,
     mixes,
@@ -21,12 +19,12 @@ from polygeom.dimensions.proofs.graphs.parts import (
     shape_of,
     taken,
 )
-from polygeom.dimensions.proofs.jacobians import forward, rank
+from polygeom.dimensions.proofs.graphs.products import PRODUCT_RULES
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.monomials import coefficients_that_vary, occurring
 from polygeom.dimensions.proofs.programs import Program, from_lines
 from polygeom.dimensions.proofs.rules import Step, monomials
-from polygeom.dimensions.proofs.symmetries import PRIME, torus
+from polygeom.dimensions.proofs.symmetries import torus
 
 Check = Callable[[Program, Step, Budget], bool]
 
@@ -35,40 +33,8 @@ def _constant(step: Step) -> int:
     return step.value - sum(part.value for part in step.parts)
 
 
-class _Cut:
-    """A program cut at the statement that a step names; ``holds`` says whether it is a cut at all."""
-
-    def __init__(self, program: Program, step: Step) -> None:
-        self.program, self.lines, self.v = program, lines_of(program), step.layer
-        self.holds = 0 < self.v < len(self.lines) - 1
-        self.before = needed(self.lines, self.v) if self.holds else set()
-        self.holds = self.holds and is_cut(self.lines, self.v, self.before)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the value at the cut."""
-        return shape_of(self.program, self.v)
-
-    @property
-    def below(self) -> Lines:
-        """What computes the value."""
-        return taken(self.lines, sorted(self.before - {0}), 0, self.program.shapes[0], [])
-
-    def above(self, first: Lines, dims: tuple[int, ...] = ()) -> Lines:
-        """What reads the value, through the statements ``first``; or ``dims`` inputs in its place."""
-        members = [n for n in range(len(self.lines)) if n not in self.before]
-        return taken(self.lines, members, self.v, dims or self.shape, first)
-
-    def outer(self, shift: bool, dims: tuple[int, ...] = ()) -> Lines:
-        """What reads the value, through a matrix, and a bias, unless it absorbs them."""
-        if absorbs(from_lines(self.above([])), shift):
-            return self.above([], dims)
-        bias: Lines = [("bias", (1,), [], {})] if shift else []
-        return self.above([("dense", (0,), [self.shape[-1]], {}), *bias], dims)
-
-
 def _graph_cut(program: Program, step: Step, budget: Budget) -> bool:
-    cut = _Cut(program, step)
+    cut = Cut(program, step.layer)
     if not cut.holds or len(step.parts) != 2 or not is_part(step.parts[0], cut.below):
         return False
     lower, upper, m, constant = from_lines(cut.below), step.parts[1], cut.shape[-1], _constant(step)
@@ -78,27 +44,14 @@ def _graph_cut(program: Program, step: Step, budget: Budget) -> bool:
             return True
     if not mixes(lower):
         return False
-    if constant >= -m * m and is_part(upper, cut.outer(False)) and _independent(lower, False, budget):
+    if constant >= -m * m and is_part(upper, cut.outer(False)) and independent(lower, False, budget):
         return True
     last = lower.layers[-1]
     shifts = last.word == "bias" and last.own
-    return shifts and constant >= -m * (m + 1) and is_part(upper, cut.outer(True)) and _independent(lower, True, budget)
+    return shifts and constant >= -m * (m + 1) and is_part(upper, cut.outer(True)) and independent(lower, True, budget)
 
 
-def _independent(program: Program, constant: bool, budget: Budget) -> bool:
-    """Whether the features of the output, and 1 if asked, are independent: at chosen weights, modulo a prime."""
-    m, draw = program.shapes[-1][-1], np.random.default_rng(program.weights)
-    budget.step("values at a cut", 1e3 * (m + 5) * (program.entries + program.weights))
-    weights = draw.integers(1, PRIME, size=program.weights)
-    points = draw.integers(1, PRIME, size=(m + 5, *program.shapes[0]))
-    values = forward(program, PRIME, weights, points)[-1].reshape(-1, m)
-    if constant:
-        values = np.concatenate([values, np.ones((len(values), 1), dtype=np.int64)], axis=1)
-    budget.rank("values at a cut", *values.shape)
-    return rank(values, PRIME) == m + constant
-
-
-def _space(cut: _Cut, budget: Budget) -> tuple[int, bool]:
+def _space(cut: Cut, budget: Budget) -> tuple[int, bool]:
     """How many monomials the features at a cut have together, and whether 1 is among them."""
     lower = from_lines(cut.below)
     found = {monomial for entry in occurring(lower, budget) for monomial in entry}
@@ -106,7 +59,7 @@ def _space(cut: _Cut, budget: Budget) -> tuple[int, bool]:
 
 
 def _graph_span(program: Program, step: Step, budget: Budget) -> bool:
-    cut = _Cut(program, step)
+    cut = Cut(program, step.layer)
     if not cut.holds or len(step.parts) != 1 or len(cut.shape) != 1:
         return False
     (space, constant), m = _space(cut, budget), cut.shape[0]
@@ -119,7 +72,7 @@ def _graph_span(program: Program, step: Step, budget: Budget) -> bool:
 
 
 def _graph_lift(program: Program, step: Step, budget: Budget) -> bool:
-    cut = _Cut(program, step)
+    cut = Cut(program, step.layer)
     if not cut.holds or len(step.parts) != 1 or len(cut.shape) != 1 or _constant(step) < 0:
         return False
     space, constant = _space(cut, budget)
@@ -234,6 +187,13 @@ def _vector_fields(program: Program, step: Step, budget: Budget) -> bool:
     return found >= 0 and step.value >= program.weights - found
 
 
+def _equations(program: Program, step: Step, budget: Budget) -> bool:
+    if step.layer or step.parts or not step.equations:
+        return False
+    found = dimension_by_equations(program, step.equations, budget)
+    return 0 <= found <= step.value
+
+
 def _completed_square(program: Program, step: Step, _: Budget) -> bool:
     """Squares between biases, by an invertible change of the weights: scalings count, and the network homogenises."""
     lines = lines_of(program)
@@ -285,6 +245,9 @@ GRAPH_RULES: dict[str, Check] = {
     "monomials": _monomials,
     "linear span": _linear_span,
     "vector fields": _vector_fields,
+    "equations": _equations,
     "completed square": _completed_square,
+    **PRODUCT_RULES,
+    **FORMULA_RULES,
 }
 """The check of each rule."""

@@ -33,7 +33,8 @@ def _instances(network: Network) -> Iterator[Instance]:
     most = network.parameter_count - network.gauge
     try:
         most = min(most, network.ambient_dimension)
-        if not rank_of(network) <= _span_of_samples(network, most) < most:
+        span = _span_of_samples(network, most)
+        if span >= most or span < rank_of(network):
             return
         coefficients = list(coefficient_map(network, most_products=_MOST_PRODUCTS).values())
     except PolygeomError:
