@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polygeom
 from polygeom.dimensions import formulas
 from polygeom.dimensions.bounds.catalogue import catalogue
 from polygeom.network.text.catalogue import layer_table
+from polygeom.tables import families
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -59,6 +61,8 @@ def insert_registers(app: Sphinx, name: str, source: list[str]) -> None:
         source[0] = source[0].replace("<!-- rules of polygeom.dimensions.bounds -->", catalogue())
     if name == "formulas":
         source[0] = source[0].replace("<!-- formulas of polygeom.dimensions -->", formulas.catalogue())
+        tables = families.catalogue(Path(__file__).parent / "dimensions")
+        source[0] = source[0].replace("<!-- tables of polygeom.tables.families -->", tables)
     if name == "networks":
         source[0] = source[0].replace("<!-- layers of polygeom.network -->", layer_table())
 

@@ -16,14 +16,17 @@ MOST_LINE = 100_000
 
 
 def takes_maps(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a command with the argument ``network`` or ``networks`` take ``--map FILE`` or ``--onnx FILE`` instead.
+    """Let a command with the argument ``network``, ``networks`` or ``families`` take ``--map FILE`` or ``--onnx FILE``.
 
-    The texts of these are appended to ``networks``, or are the ``network``; other arguments move up by one place.
+    The texts of these are appended to ``networks`` or ``families``, or are the ``network``; other arguments move up by
+    one place.
     """
 
     @functools.wraps(command)
     def wrapped(maps: tuple[str, ...], models: tuple[str, ...], **arguments: Any) -> Any:
-        if "networks" in arguments:
+        if "families" in arguments:
+            arguments["families"] = (*arguments["families"], *_file_texts(maps, models))
+        elif "networks" in arguments:
             arguments["networks"] = tuple(_with_files(arguments["networks"], maps, models))
         else:
             positions = [name for name in ("network", "function") if name in arguments]
@@ -55,7 +58,17 @@ def takes_maps(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_files(networks: Sequence[str], maps: Sequence[str], models: Sequence[str]) -> list[str]:
-    texts = [*networks]
+    texts = [*networks, *_file_texts(maps, models)]
+    if not texts:
+        raise PolygeomError(
+            'there is no network; write "[3,3,3] r=2", or --map FILE for a map given by formulas, or --onnx FILE for a '
+            "model"
+        )
+    return texts
+
+
+def _file_texts(maps: Sequence[str], models: Sequence[str]) -> list[str]:
+    texts = []
     if maps:
         from polygeom.maps import read_map
 
@@ -64,11 +77,6 @@ def _with_files(networks: Sequence[str], maps: Sequence[str], models: Sequence[s
         from polygeom.exchange.onnx_models import from_onnx
 
         texts += [from_onnx(file).network.text for file in models]
-    if not texts:
-        raise PolygeomError(
-            'there is no network; write "[3,3,3] r=2", or --map FILE for a map given by formulas, or --onnx FILE for a '
-            "model"
-        )
     return texts
 
 

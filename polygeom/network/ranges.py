@@ -88,7 +88,7 @@ def expand(text: str) -> Range:
     Parameters
     ----------
     text:
-        As for `polygeom.network.parse`, with ranges in place of positive integers. JSON has no ranges.
+        As for `polygeom.network.parse`, with ranges in place of positive integers. JSON, maps and formulas have none.
 
     Raises
     ------
@@ -105,9 +105,14 @@ def expand(text: str) -> Range:
     ['[2,2,1] r=2', '[2,5,1] r=2', '[3,2,1] r=2', '[3,5,1] r=2']
     """
     text = ascii_text(text, "range", "[2..4,2|5,1] r=2..3")
-    result = Range((text,), ()) if text.lstrip().startswith("{") else _split(text)
+    result = Range((text,), ()) if stands_alone(text) else _split(text)
     parse(result.text(0))
     return result
+
+
+def stands_alone(text: str) -> bool:
+    """Whether a text has no ranges and repetitions: JSON, and maps and formulas, whose ``^`` is a power."""
+    return re.match(r"\s*(\{|map\b)", text) is not None or '"' in text
 
 
 def _split(text: str) -> Range:

@@ -17,7 +17,7 @@ from polygeom.checks import choice, integer
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.network.builder import parse
 from polygeom.network.graph import Network
-from polygeom.network.ranges import Range, expand
+from polygeom.network.ranges import Range, expand, stands_alone
 from polygeom.network.shapes import SHAPES
 
 MOST_LOOKED_AT = 20_000_000
@@ -166,7 +166,7 @@ def expand_depths(text: str) -> list[str]:
     >>> expand_depths("[2,3..4^1..2,1] r=2")
     ['[2,3..4,1] r=2', '[2,3..4,3..4,1] r=2']
     """
-    if "^" not in text or text.lstrip().startswith("{"):
+    if "^" not in text or stands_alone(text):
         return [text]
     pieces: list[str] = []
     repeats: list[tuple[str, range]] = []

@@ -13,14 +13,20 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from polygeom.network.grammar.expressions import Quotient, Terms
+import numpy as np
+from numpy.typing import NDArray
+
+from polygeom import modular
+from polygeom.network.grammar.expressions import Terms
 from polygeom.network.layers.formula import Compiled
 
 MOST_PARAMETERS = 30
 """Largest number of parameters for which linear fields are sought."""
 _PRIME = 33554393  # below 2^25
 _SPARE = 4
+_SMALL = (Fraction(0), Fraction(1))
 
+Integers = NDArray[np.int64]
 Field = list[list[Fraction]]
 """``[A | b]``, one row for each parameter."""
 
@@ -56,45 +62,59 @@ def _solutions(compiled: Compiled, rng: random.Random) -> Any:
 
     count = compiled.weights
     unknowns = count * (count + 1)
-    rows: list[int] = []
-    points = done = 0
-    while done <= points:
-        w = [rng.randrange(1, _PRIME) for _ in range(count)]
-        gradients = [_gradient(quotient, w) for quotient in compiled.quotients]
-        if not points:  # each point gives as many independent equations as the Jacobian has rank
-            rank = flint.nmod_mat(len(gradients), count, [g for row in gradients for g in row], _PRIME).rank()
-            points = unknowns // max(1, int(rank)) + _SPARE
-        rows += [g * x % _PRIME for row in gradients for g in row for x in (*w, 1)]
-        done += 1
-    number = done * len(compiled.quotients)
-    kernel, nullity = flint.nmod_mat(number, unknowns, rows, _PRIME).nullspace()
-    if nullity == 0:
+    first = _points(1, count, rng)
+    slopes = _gradients(compiled, first)
+    # each point gives as many independent equations as the Jacobian has rank
+    rank = modular.rank(slopes[0].astype(np.float64), _PRIME)
+    others = _points(unknowns // max(1, rank) + _SPARE, count, rng)
+    points = np.concatenate([first, others])
+    slopes = np.concatenate([slopes, _gradients(compiled, others)])
+    ones = np.ones((len(points), 1), dtype=np.int64)
+    rows = slopes[:, :, :, None] * np.concatenate([points, ones], axis=1)[:, None, None, :] % _PRIME
+    kernel = modular.nullspace(rows.reshape(-1, unknowns).astype(np.float64), _PRIME)
+    if not len(kernel):
         return None
-    basis = [int(kernel[i, j]) for j in range(nullity) for i in range(unknowns)]
-    reduced, _ = flint.nmod_mat(nullity, unknowns, basis, _PRIME).rref()
-    return reduced
+    entries = modular.as_field(_PRIME).decode(kernel)
+    return flint.nmod_mat(len(kernel), unknowns, entries.ravel().tolist(), _PRIME).rref()[0]
 
 
-def _gradient(quotient: Quotient, w: Sequence[int]) -> list[int]:
-    """``D dN - N dD`` modulo the prime."""
-    (top, slopes), (bottom, others) = (_values(part, w) for part in (quotient.numerator, quotient.denominator))
-    return [(bottom * a - top * b) % _PRIME for a, b in zip(slopes, others, strict=True)]
+def _points(number: int, count: int, rng: random.Random) -> Integers:
+    """Random points without zeros, ``(number, count)``."""
+    return np.array([[rng.randrange(1, _PRIME) for _ in range(count)] for _ in range(number)], dtype=np.int64)
 
 
-def _values(terms: Terms, w: Sequence[int]) -> tuple[int, list[int]]:
-    """A polynomial and its derivatives at a point without zeros, modulo the prime."""
-    inverses = [pow(x, -1, _PRIME) for x in w]
-    value, slopes = 0, [0] * len(w)
-    for exponents, c in terms:
-        term = c
-        for x, e in zip(w, exponents, strict=True):
-            if e:
-                term = term * pow(x, e, _PRIME) % _PRIME
-        value += term
-        for j, e in enumerate(exponents):
-            if e:
-                slopes[j] = (slopes[j] + e * term * inverses[j]) % _PRIME
-    return value % _PRIME, slopes
+def _gradients(compiled: Compiled, points: Integers) -> Integers:
+    """``D dN - N dD`` modulo the prime for every coordinate N / D, ``(points, coordinates, parameters)``."""
+    tops, bottoms = ([getattr(q, part) for q in compiled.quotients] for part in ("numerator", "denominator"))
+    (top, slopes), (bottom, others) = (_values(parts, points) for parts in (tops, bottoms))
+    return (bottom[:, :, None] * slopes - top[:, :, None] * others) % _PRIME
+
+
+def _values(polynomials: Sequence[Terms], points: Integers) -> tuple[Integers, Integers]:
+    """Polynomials and their derivatives at points without zeros, modulo the prime.
+
+    Returns
+    -------
+    ``(points, polynomials)`` and ``(points, polynomials, parameters)``.
+    """
+    number, count = points.shape
+    terms = [(k, exponents, c % _PRIME) for k, part in enumerate(polynomials) for exponents, c in part]
+    exponents = np.array([e for _, e, _ in terms], dtype=np.int64).reshape(len(terms), count)
+    values = np.tile(np.array([c for *_, c in terms], dtype=np.int64), (number, 1))
+    inverses = np.array([[pow(x, -1, _PRIME) for x in row] for row in points.tolist()], dtype=np.int64)
+    for j in range(count):
+        different, places = np.unique(exponents[:, j], return_inverse=True)
+        powers = [[pow(x, e, _PRIME) for e in different.tolist()] for x in points[:, j].tolist()]
+        values = values * np.array(powers, dtype=np.int64).reshape(number, -1)[:, places] % _PRIME
+    owners = np.array([k for k, *_ in terms], dtype=np.int64)
+    totals = np.zeros((len(polynomials), number), dtype=np.int64)
+    slopes = np.zeros((count, len(polynomials), number), dtype=np.int64)
+    np.add.at(totals, owners, values.T)
+    for j in range(count):
+        own = np.flatnonzero(exponents[:, j])
+        parts = values[:, own] * (exponents[own, j] % _PRIME) % _PRIME * inverses[:, j : j + 1] % _PRIME
+        np.add.at(slopes[j], owners[own], parts.T)
+    return totals.T % _PRIME, slopes.transpose(2, 1, 0) % _PRIME
 
 
 def _lifted(solutions: Any, count: int) -> list[Field]:
@@ -110,6 +130,8 @@ def _lifted(solutions: Any, count: int) -> list[Field]:
 
 def _fraction(residue: int) -> Fraction | None:
     """The fraction with numerator and denominator up to 4000 that reduces to a residue."""
+    if residue < 2:
+        return _SMALL[residue]
     bound = 4000
     old, new, old_factor, factor = _PRIME, residue % _PRIME, 0, 1
     while new > bound:

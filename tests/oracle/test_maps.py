@@ -22,6 +22,7 @@ MAPS: dict[str, tuple[Network, int]] = {
     "toric, Lawrence lifting": (maps.toric([[1, 1, 1, 0, 0, 0], [0, 1, 2, 0, 0, 0], [1, 0, 0, 1, 0, 0],
                                             [0, 1, 0, 0, 1, 0], [0, 0, 1, 0, 0, 1]]), 4),
     "Grassmannian (2,5)": (maps.grassmannian(2, 5), 2),
+    "Grassmannian (2,6)": (maps.grassmannian(2, 6), 2),
     "scroll": (maps.rational_normal_scroll(1, 3), 2),
     "phylogenetic tree": (maps.tree_model([(0, 1), (0, 2), (0, 5), (5, 3), (5, 4)]), 2),
     "rational cubic": (maps.from_text("1/a, 1/b, 1/c, -1/(a+b+c)"), 3),

@@ -12,6 +12,7 @@ import polygeom
 from polygeom.cli import run
 from polygeom.errors import PolygeomError
 from polygeom.report import portrait
+from polygeom.report.algebra import explanation_section
 from polygeom.report.composition import Portrait
 from polygeom.report.page import PROVED, Fact, Section
 from polygeom.report.terminal import WIDTH
@@ -58,6 +59,11 @@ def test_a_defect_is_explained_by_its_chain(algebra: Portrait) -> None:
     assert [f.value for f in chain] == ["≤ 35", "≤ 45"]
     assert "rotations" in chain[0].note
     assert "below the expected" in section(algebra, "Why this size").lead
+
+
+def test_a_network_of_the_expected_size_misses_nothing() -> None:
+    found = explanation_section(polygeom.dimension("[3,3,3] r=2"))
+    assert (found.lead, found.facts) == ("Nothing is missing: the dimension is the expected one.", ())
 
 
 def test_equations_are_found_where_they_are_cheap() -> None:

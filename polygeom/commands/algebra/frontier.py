@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 @click.option("--excluded", is_flag=True, help="Also print what excludes all other architectures.")
 @click.option("--json", "as_json", is_flag=True, help="The certificate as JSON on standard output instead of text.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the random weights, points and primes.")
+@click.option("--workers", default=1, show_default=True, help="Processes that decide architectures.")
+@click.option(
+    "--dask", metavar="ADDRESS", help="Run on a dask cluster: its scheduler, or local for one on this machine."
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def frontier(
     inputs: int,
@@ -39,6 +44,8 @@ def frontier(
     excluded: bool,
     as_json: bool,
     seed: int,
+    workers: int,
+    dask: str | None,
     quiet: bool,
 ) -> int:
     """All minimal filling architectures with INPUTS inputs and OUTPUTS outputs.
@@ -52,13 +59,29 @@ def frontier(
     that is not at least one of it. Exit status 1 if it is not complete.
     """
     from polygeom.dimensions.frontier.search import frontier as search
+    from polygeom.sweeps.cluster import dask_executor
 
     if certificate is not None:
         output_file(certificate, "--certificate")
     board = _Board(quiet)
     degrees = _degrees(degree)
     try:
-        found = search(inputs, outputs, degrees, depth, journal=journal, timeout=timeout, progress=board.tell, rng=seed)
+        with contextlib.ExitStack() as stack:
+            executor = None
+            if dask is not None:
+                executor, workers = stack.enter_context(dask_executor(dask, workers))
+            found = search(
+                inputs,
+                outputs,
+                degrees,
+                depth,
+                journal=journal,
+                timeout=timeout,
+                progress=board.tell,
+                rng=seed,
+                workers=workers,
+                executor=executor,
+            )
     except KeyboardInterrupt:
         board.close()
         kept = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from polygeom.commands.inputs import network_texts
+from polygeom.commands.inputs import network_texts, takes_maps
 from polygeom.commands.printing import overview, print_rows
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import output_file
@@ -43,6 +43,7 @@ MOST_NETWORKS = 10_000_000
 @click.option("--retry", multiple=True, metavar="STATUS", help="Compute rows of this status again, such as crashed.")
 @click.option("--limit", default=40, show_default=True, help="Print a table of at most this many rows.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no table.")
+@takes_maps
 def sweep(
     families: tuple[str, ...],
     files: tuple[str, ...],
@@ -71,6 +72,7 @@ def sweep(
       "[3,2..5,1] r=2..4"         every activation degree in a range
       "[2|5|9,4,1] r=2"           a choice of widths
       "[3,2..5^1..3,1] r=2"       one to three hidden layers
+      "map(s,t: s^2, s*t, t^2)"   one map; --map FILE reads it from a file
       -                           read families from standard input, one a line
 
     Run the same command again to go on after an interruption: finished rows are not computed twice. Ctrl-C stops

@@ -60,10 +60,13 @@ def degrees_between(network: Network, first: int, second: int) -> dict[int, int]
 
 
 def powers_of_forms(network: Network, v: int) -> Powers | None:
-    """Which powers the values at a cut are, if all that stands before is one full matrix, with a bias or without."""
+    """Which powers the values at a cut are, if all that stands before is one matrix, with a bias or without.
+
+    A matrix with zeros makes some of the functions of a full one.
+    """
     layers = [network.nodes[n].layer for n in sorted(ancestors(network, v) - {0})]
     match layers:
-        case [Dense(width=m, pattern=None), Power(degree=r)] | [Dense(width=m, pattern=None), Bias(), Power(degree=r)]:
+        case [Dense(width=m), Power(degree=r)] | [Dense(width=m), Bias(), Power(degree=r)]:
             return Powers(network.input_dimension + len(layers) - 2, m, r) if len(network.input_shape) == 1 else None
     return None
 

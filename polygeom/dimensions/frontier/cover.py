@@ -6,7 +6,9 @@ all points ``≤ b``; coordinate ``s_k`` (the saturated width) in a box means "a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+
+import numpy as np
 
 Point = tuple[int, ...]
 
@@ -20,10 +22,12 @@ class Uncovered:
     """The minimal points that no box of a growing list covers.
 
     If the list covers everything but an upward closed set, these are the minimal elements of that set. Adding a box
-    replaces each minimal point inside it by its neighbours just outside (Berge's algorithm for dual antichains).
+    replaces each minimal point inside it by its neighbours just outside (Berge's algorithm for dual antichains). A box
+    costs comparisons of all points with it, and of the new points with those that have a coordinate in common.
 
     >>> cover = Uncovered((3, 5))
-    >>> cover.add((1, 5)); cover.add((3, 2))
+    >>> cover.add((1, 5)), cover.add((3, 2))
+    ([(2, 1)], [(2, 3)])
     >>> sorted(cover.points)
     [(2, 3)]
     """
@@ -31,21 +35,46 @@ class Uncovered:
     def __init__(self, top: Sequence[int]) -> None:
         self.top = tuple(top)
         self.points: set[Point] = {(1,) * len(self.top)}
+        self._rows = np.ones((1, len(self.top)), np.int32)
+        """The points as rows of an array, in any order; those from ``_count`` on are room for more."""
+        self._count = 1
 
-    def add(self, box: Point) -> None:
-        """Cover all points ``≤ box``."""
-        inside = [p for p in self.points if below(p, box)]
-        self.points.difference_update(inside)
-        for k, edge in enumerate(box):
-            if edge < self.top[k]:
-                self._step_out(inside, k, edge + 1)
+    def add(self, box: Point) -> list[Point]:
+        """Cover all points ``≤ box``; the points that are minimal now and were not before."""
+        rows = self._rows[: self._count]
+        covered = (rows <= np.array(box, np.int32)).all(axis=1)
+        inside = rows[covered]
+        self.points.difference_update(map(tuple, inside.tolist()))
+        kept = rows[~covered]
+        found = [
+            self._stepped_out(inside, kept, k, edge + 1) for k, edge in enumerate(box) if edge < self.top[k]
+        ]  # points moved in different coordinates are never comparable
+        fresh = np.concatenate([np.zeros((0, len(self.top)), np.int32), *found])
+        self._store(kept, fresh)
+        new: list[Point] = list(map(tuple, fresh.tolist()))
+        self.points.update(new)
+        return new
 
-    def _step_out(self, inside: Iterable[Point], k: int, value: int) -> None:
-        """Add the points of ``inside`` moved to ``value`` in coordinate ``k``, as far as they are minimal.
+    def _stepped_out(self, inside: np.ndarray, kept: np.ndarray, k: int, value: int) -> np.ndarray:
+        """The points of ``inside`` moved to ``value`` in coordinate ``k``, as far as they are minimal.
 
-        A point below a moved one and not below the original has exactly this value there; two points moved in
-        different coordinates are never comparable.
+        A point below a moved one and not below the original has exactly this value there.
         """
-        moved = {(*p[:k], value, *p[k + 1 :]) for p in inside}
-        rivals = [p for p in self.points if p[k] == value] + list(moved)
-        self.points.update(q for q in moved if not any(p != q and below(p, q) for p in rivals))
+        moved = inside.copy()
+        moved[:, k] = value
+        moved = np.unique(moved, axis=0)
+        rivals = np.concatenate([kept[kept[:, k] == value], moved])
+        minimal = [
+            int((rivals <= point).all(axis=1).sum()) == 1  # the point itself
+            for point in moved
+        ]
+        chosen: np.ndarray = moved[np.array(minimal, bool)]
+        return chosen
+
+    def _store(self, kept: np.ndarray, fresh: np.ndarray) -> None:
+        count = len(kept) + len(fresh)
+        if count > len(self._rows):
+            self._rows = np.empty((2 * count, len(self.top)), np.int32)
+        self._rows[: len(kept)] = kept
+        self._rows[len(kept) : count] = fresh
+        self._count = count

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from polygeom._version import __version__
 from polygeom.answers import PROBABLE, PROVED, UNKNOWN, Answer
 from polygeom.dimensions.bounds.bound import Bound
 from polygeom.dimensions.counts import Degrees, Widths, ambient_dimension, saturated_widths
-from polygeom.dimensions.frontier.cover import Point, below
+from polygeom.dimensions.frontier.cover import Point
 from polygeom.network.shapes import is_unimodal
 
 if TYPE_CHECKING:
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 KIND = "frontier"
 FORMAT = 2
+_STRETCH = 4096
+"""Boxes that are compared with a point at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,16 +263,32 @@ def lowered(widths: Widths, layer: int) -> Widths:
     return (*widths[:layer], widths[layer] - 1, *widths[layer + 1 :])
 
 
-def minimal_filling(inputs: int, outputs: int, point: Point, boxes: list[Point], proved: list[bool]) -> MinimalFilling:
-    """The record of a filling architecture all of whose predecessors lie in excluded boxes, proved ones first."""
+def minimal_fillings(
+    inputs: int, outputs: int, points: Sequence[Point], boxes: Sequence[Point], proved: Sequence[bool]
+) -> list[MinimalFilling]:
+    """The records of filling architectures all of whose predecessors lie in excluded boxes, proved ones first."""
     order = sorted(range(len(boxes)), key=lambda i: not proved[i])
-    widths = (inputs, *point, outputs)
-    numbers: list[int | None] = []
-    for layer in range(1, len(widths) - 1):
-        target = lowered(widths, layer)[1:-1]
-        numbers.append(None if 0 in target else next(i for i in order if below(target, boxes[i])))
-    sure = all(n is None or proved[n] for n in numbers)
-    return MinimalFilling(widths, is_unimodal(widths), tuple(numbers), sure)
+    corners = np.array([boxes[i] for i in order], np.int32)
+    found = []
+    for point in points:
+        widths = (inputs, *point, outputs)
+        numbers: list[int | None] = []
+        for layer in range(1, len(widths) - 1):
+            target = lowered(widths, layer)[1:-1]
+            numbers.append(None if 0 in target else order[_first_above(corners, target)])
+        sure = all(n is None or proved[n] for n in numbers)
+        found.append(MinimalFilling(widths, is_unimodal(widths), tuple(numbers), sure))
+    return found
+
+
+def _first_above(corners: np.ndarray, target: Point) -> int:
+    """The first row that is nowhere below the target; there is one."""
+    goal = np.array(target, np.int32)
+    for start in range(0, len(corners), _STRETCH):
+        above = np.flatnonzero((corners[start : start + _STRETCH] >= goal).all(axis=1))
+        if len(above):
+            return start + int(above[0])
+    raise AssertionError(f"{target} lies in no excluded box; please report")
 
 
 def box_widths(inputs: int, outputs: int, degrees: Degrees, box: Point) -> tuple[int | None, ...]:

@@ -7,28 +7,42 @@ bound for its widest member is below the ambient dimension, and the minimal arch
 these is decided at a time: if a bound excludes it, it is enlarged, coordinate by coordinate, to a box that the bound
 still excludes; if its rank is the ambient dimension, it is a minimal filling architecture, because everything below it
 is excluded already. When all are decided the list is complete.
+
+The smallest undecided architecture is next, always. Further workers decide the ones that will probably follow; what
+turns out not to be needed is thrown away, so that the result does not depend on how many there are.
 """
 
 from __future__ import annotations
 
+import contextlib
+import heapq
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from typing import Any
 
 from polygeom import checks
 from polygeom._version import __version__
-from polygeom.dimensions.bounds.bound import Bound
-from polygeom.dimensions.bounds.search import upper_bound
-from polygeom.dimensions.compute import dimension
-from polygeom.dimensions.counts import Degrees, ambient_dimension, saturated_widths, without_surplus
+from polygeom.dimensions.counts import Degrees, ambient_dimension
+from polygeom.dimensions.frontier import decision
 from polygeom.dimensions.frontier.cover import Point, Uncovered
-from polygeom.dimensions.frontier.result import ExcludedBox, Frontier, box_widths, minimal_filling
+from polygeom.dimensions.frontier.decision import Decider
+from polygeom.dimensions.frontier.result import ExcludedBox, Frontier, box_widths, minimal_fillings
 from polygeom.errors import BudgetError, PolygeomError
-from polygeom.network import mlp
 from polygeom.storage.facts import FactFile
+from polygeom.supervision import Limits, LocalCrew
+from polygeom.sweeps.crew import Crew, ExecutorCrew
+from polygeom.sweeps.task import Task
 
 LARGEST_AMBIENT = 20_000
 """Ambient dimension beyond which a search is refused: each rank would be that of a matrix with this many rows."""
+
+TARGET = "polygeom.dimensions.frontier.decision:run"
+_TOGETHER = 4
+"""Architectures of one task."""
+_WINDOW = 6
+"""Tasks handed out ahead for each worker."""
 
 Progress = Callable[[int, int, int], None]
 
@@ -45,6 +59,8 @@ def frontier(
     error: float = 1e-9,
     rng: int = 0,
     memory: int | None = None,
+    workers: int = 1,
+    executor: Executor | None = None,
 ) -> Frontier:
     """All minimal filling architectures with ``inputs``, ``outputs``, activation ``degree`` and ``depth``.
 
@@ -65,6 +81,9 @@ def frontier(
         Called after each decision with the numbers of architectures found, boxes excluded, architectures undecided.
     error, rng, memory:
         As for `polygeom.dimensions.dimension`, used where no bound decides.
+    workers, executor:
+        Processes that decide architectures before their turn, or a `concurrent.futures.Executor` for it with so many
+        places, as for `polygeom.tables.sweep`. The result does not depend on them.
 
     Returns
     -------
@@ -90,17 +109,34 @@ def frontier(
       (2,3,3,3,2,1)
     """
     degrees = _checked(inputs, outputs, degree, depth, timeout)
-    search = _Search(inputs, outputs, degrees, error=error, rng=rng, memory=memory)
     started = time.monotonic()
     deadline = None if timeout is None else started + timeout
-    if journal is None:
-        search.run(deadline, progress, None)
-    else:
-        with FactFile(journal, search.question) as file:
+    with contextlib.ExitStack() as stack:
+        ahead = stack.enter_context(_ahead(workers, executor))
+        search = _Search(inputs, outputs, degrees, ahead, error=error, rng=rng, memory=memory)
+        file = None if journal is None else stack.enter_context(FactFile(journal, search.question))
+        if file is not None:
             for fact in file.facts:
                 search.recall(fact, str(file.path))
-            search.run(deadline, progress, file)
-    return search.result(time.monotonic() - started)
+        search.run(deadline, progress, file)
+        return search.result(time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def _ahead(workers: int, executor: Executor | None) -> Iterator[Crew | None]:
+    """Who decides architectures before their turn; nobody where this process is the only worker."""
+    if not isinstance(workers, int) or isinstance(workers, bool) or not 1 <= workers <= 10_000:
+        raise PolygeomError(f"workers must be a number from 1 to 10000, got {workers!r}; write workers=2")
+    if workers == 1 and executor is None:
+        yield None
+        return
+    limits = Limits(None, None)
+    crew: Crew = LocalCrew(workers, limits) if executor is None else ExecutorCrew(executor, workers, limits)
+    try:
+        yield crew
+    finally:
+        crew.stop()
+        crew.close()
 
 
 def _checked(inputs: int, outputs: int, degree: int | Sequence[int], depth: int, timeout: float | None) -> Degrees:
@@ -129,14 +165,24 @@ class _Search:
     """The state of a search: boxes excluded so far, the minimal points outside them, and which of these are filling."""
 
     def __init__(
-        self, inputs: int, outputs: int, degrees: Degrees, *, error: float, rng: int, memory: int | None
+        self,
+        inputs: int,
+        outputs: int,
+        degrees: Degrees,
+        crew: Crew | None,
+        *,
+        error: float,
+        rng: int,
+        memory: int | None,
     ) -> None:
         self.inputs, self.outputs, self.degrees = inputs, outputs, degrees
-        self._seed = rng
-        self._options = {"error": error, "rng": rng, "memory": memory}
-        self._ambient = ambient_dimension((inputs, outputs), degrees)
-        self._top = saturated_widths(inputs, degrees)
+        self._seed, self._crew = rng, crew
+        self._decider = Decider(inputs, outputs, degrees, {"error": error, "rng": rng, "memory": memory})
+        self._top = self._decider.top
         self._open = Uncovered(self._top)
+        self._queue = [(sum(point), point) for point in self._open.points]
+        """The open points and former ones, as a heap in the order in which they are decided."""
+        self._ahead: dict[Point, tuple[Future[dict[str, Any]], int]] = {}
         self._filling: set[Point] = set()
         self._boxes: list[Point] = []
         self._excluded: list[ExcludedBox] = []
@@ -153,56 +199,62 @@ class _Search:
 
     def run(self, deadline: float | None, progress: Progress | None, file: FactFile | None) -> None:
         """Decide one minimal point after the other, until none is open or the time is over."""
-        while undecided := self._open.points - self._filling:
+        while (point := self._next()) is not None:
             if deadline is not None and time.monotonic() >= deadline:
                 return
-            fact = self._decide(min(undecided, key=lambda point: (sum(point), point)))
+            fact = self._decided(point)
             if file is not None:
                 file.add(fact)
             self._learn(fact)
             if progress is not None:
                 progress(len(self._filling), len(self._boxes), len(self._open.points) - len(self._filling))
 
-    def _decide(self, point: Point) -> dict[str, object]:
-        if self._bound_excludes(point):
-            return {"excluded": list(self._enlarged(point, self._bound_excludes)), "proved": True}
-        if self._rank_fills(point):
-            return {"filling": list(point)}
-        box = self._enlarged(point, lambda p: self._bound_excludes(p) or not self._rank_fills(p))
-        if self._bound_excludes(box):
-            return {"excluded": list(box), "proved": True}
-        return {"excluded": list(box), "proved": False, "error": self._error_bound(box)}
+    def _undecided(self, point: Point) -> bool:
+        return point in self._open.points and point not in self._filling
 
-    def _enlarged(self, point: Point, excluded: Callable[[Point], bool]) -> Point:
-        """Raise one coordinate after the other as far as the architecture stays excluded."""
-        box = list(point)
-        for k, most in enumerate(self._top):
+    def _next(self) -> Point | None:
+        while self._queue and not self._undecided(self._queue[0][1]):
+            heapq.heappop(self._queue)
+        return self._queue[0][1] if self._queue else None
 
-            def at(value: int, k: int = k) -> bool:
-                return excluded((*box[:k], value, *box[k + 1 :]))
+    def _decided(self, point: Point) -> dict[str, Any]:
+        """The fact about a point, from who has decided it ahead or from here."""
+        if self._crew is not None:
+            self._hand_out(self._crew)
+            future, place = self._ahead.pop(point)
+            outcome = future.result()
+            if outcome["status"] == "ok":
+                answer = outcome["result"]["facts"][place]
+                self._ranks += answer["ranks"]
+                self._bounds += answer["bounds"]
+                fact: dict[str, Any] = answer["fact"]
+                return fact
+        ranks, bounds = self._decider.ranks, self._decider.bounds
+        fact = self._decider.decide(point)
+        self._ranks += self._decider.ranks - ranks
+        self._bounds += self._decider.bounds - bounds
+        return fact
 
-            box[k] = most if box[k] < most and at(most) else _largest(box[k], most, at)
-        return tuple(box)
-
-    def _widths(self, point: Point) -> tuple[int, ...]:
-        return without_surplus((self.inputs, *point, self.outputs), self.degrees)
-
-    def _bound(self, point: Point) -> Bound:
-        """A quick bound where that excludes the point, else the best one."""
-        self._bounds += 1
-        widths = (self.inputs, *point, self.outputs)
-        quick = upper_bound(widths, self.degrees, thorough=False)
-        return quick if quick.value < self._ambient else upper_bound(widths, self.degrees)
-
-    def _bound_excludes(self, point: Point) -> bool:
-        return self._bound(point).value < self._ambient
-
-    def _rank_fills(self, point: Point) -> bool:
-        self._ranks += 1
-        return dimension(mlp(self._widths(point), self.degrees), **self._options).filling  # type: ignore[arg-type]
-
-    def _error_bound(self, point: Point) -> float:
-        return dimension(mlp(self._widths(point), self.degrees), **self._options).error_bound  # type: ignore[arg-type]
+    def _hand_out(self, crew: Crew) -> None:
+        """Keep the window of points that are decided ahead full, the next point among them."""
+        most = _WINDOW * _TOGETHER * crew.capacity
+        if len(self._ahead) > most // 2 and self._queue[0][1] in self._ahead:
+            return
+        for point in [point for point in self._ahead if not self._undecided(point)]:
+            del self._ahead[point]
+        candidates = (point for _, point in heapq.nsmallest(most, self._queue) if self._undecided(point))
+        wanted = list(dict.fromkeys(point for point in candidates if point not in self._ahead))
+        for start in range(0, len(wanted), _TOGETHER):
+            points = wanted[start : start + _TOGETHER]
+            argument = {
+                "inputs": self.inputs,
+                "outputs": self.outputs,
+                "degrees": list(self.degrees),
+                "options": self._decider.options,
+                "points": [list(point) for point in points],
+            }
+            future = crew.submit(Task(TARGET, argument, self._seed, decision.ALGORITHM))
+            self._ahead.update({point: (future, place) for place, point in enumerate(points)})
 
     def recall(self, fact: dict[str, object], path: str) -> None:
         """Take over a fact of an earlier run; that a bound excludes a box is checked again."""
@@ -211,28 +263,29 @@ class _Search:
             fits = len(point) == len(self._top) and all(1 <= w <= s for w, s in zip(point, self._top, strict=True))
             if "excluded" in fact:
                 float(fact.get("error", 0.0))  # type: ignore[arg-type]
-                fits = fits and (fact["proved"] is False or self._bound_excludes(point))
+                fits = fits and (fact["proved"] is False or self._decider.excludes(point))
         except (KeyError, TypeError, ValueError):
             fits = False
         if not fits or ("filling" in fact and point not in self._open.points):
             raise PolygeomError(f"journal: {path} holds a line that does not belong to this search; name another file")
         self._learn(fact)
 
-    def _learn(self, fact: dict[str, object]) -> None:
+    def _learn(self, fact: dict[str, Any]) -> None:
         if "filling" in fact:
-            self._filling.add(tuple(fact["filling"]))  # type: ignore[arg-type]
+            self._filling.add(tuple(fact["filling"]))
             return
-        box: Point = tuple(fact["excluded"])  # type: ignore[arg-type]
-        error = float(fact.get("error", 0.0))  # type: ignore[arg-type]
+        box: Point = tuple(fact["excluded"])
+        error = float(fact.get("error", 0.0))
         widths = box_widths(self.inputs, self.outputs, self.degrees, box)
         self._boxes.append(box)
-        self._excluded.append(ExcludedBox(widths, self._bound(box) if fact["proved"] else None, error))
-        self._open.add(box)
+        self._excluded.append(ExcludedBox(widths, self._decider.bound(box) if fact["proved"] else None, error))
+        for point in self._open.add(box):
+            heapq.heappush(self._queue, (sum(point), point))
 
     def result(self, elapsed: float) -> Frontier:
         """What is known so far."""
         proved = [box.bound is not None for box in self._excluded]
-        found = [minimal_filling(self.inputs, self.outputs, p, self._boxes, proved) for p in sorted(self._filling)]
+        found = minimal_fillings(self.inputs, self.outputs, sorted(self._filling), self._boxes, proved)
         undecided = sorted(self._open.points - self._filling)
         return Frontier(
             inputs=self.inputs,
@@ -246,19 +299,3 @@ class _Search:
             elapsed=elapsed,
             seed=self._seed,
         )
-
-
-def _largest(low: int, high: int, holds: Callable[[int], bool]) -> int:
-    """The largest ``value < high`` with ``holds(value)``, given ``holds(low)``: by doubling steps, then by halving."""
-    step = 1
-    while low + step < high and holds(low + step):
-        low += step
-        step *= 2
-    high = min(high, low + step)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if holds(middle):
-            low = middle
-        else:
-            high = middle
-    return low

@@ -34,9 +34,7 @@ DRAWS = 8
 TOGETHER = 64
 """Strata in one batch."""
 APART = 1.2
-"""R-hat beyond which a stratum is sampled again; rows where it stays above are told apart."""
-LONGER = (2, 6)
-"""How much longer the warm-ups of these further runs are."""
+"""R-hat beyond which a stratum is sampled again, longer; rows where it stays above are told apart."""
 SMALL = ("[3,2,1] r=2", "[2,2,1] r=3", "[3,3,1] r=2", "[2,3,1] r=2", "[2,2,2] r=2", "[2,2,2] r=1", "[2,2,2,1] r=2")
 _SHALLOW = tuple(
     f"[{d},{h},{c}] r={r}"
@@ -179,10 +177,9 @@ def measure(case: Group) -> list[Row]:
         ]
 
     estimates = dict(enumerate(sampled(list(range(len(known))), settings, seed)))
-    for number, factor in enumerate(LONGER, start=1):
-        if late := [k for k, found in estimates.items() if fitted(found.rhat).max() > APART]:
-            longer = replace(settings, warmup=factor * settings.warmup)
-            estimates |= dict(zip(late, sampled(late, longer, seed + number), strict=True))
+    if late := [k for k, found in estimates.items() if fitted(found.rhat).max() > APART]:
+        longer = replace(settings, warmup=2 * settings.warmup)
+        estimates |= dict(zip(late, sampled(late, longer, seed + 1), strict=True))
     return [
         {
             "network": network.text,

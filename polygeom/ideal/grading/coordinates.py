@@ -117,6 +117,11 @@ class Coordinates:
         return tuple(multinomial(alpha) for _, alpha in self.entries)
 
     @cached_property
+    def undivided(self) -> bool:
+        """Whether plain and divided coordinates are the same."""
+        return set(self.factors) <= {1}
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the plain coordinates."""
         return self.names_in("plain")

@@ -96,6 +96,11 @@ class Grading:
         return np.array(self.table, dtype=np.int64).reshape(self.size, -1)
 
     @property
+    def rigid(self) -> bool:
+        """Whether there are no blocks, so that every weight is dominant and its own orbit."""
+        return self.outputs == self.inputs == 0
+
+    @property
     def _blocks(self) -> list[slice]:
         ends = [0, self.outputs, self.outputs + self.inputs]
         return [slice(a, b) for a, b in itertools.pairwise(ends)]
@@ -108,6 +113,8 @@ class Grading:
     def orbit_size(self, weight: Sequence[int]) -> int:
         """Number of weights that permutations within the blocks make of one."""
         size = 1
+        if self.rigid:
+            return size
         for block in self._blocks:
             part = weight[block]
             size *= math.factorial(len(part)) // math.prod(map(math.factorial, Counter(part).values()))
@@ -118,6 +125,8 @@ class Grading:
 
         They come one by one; small orbits are kept.
         """
+        if self.rigid:
+            return [(weight, self._still)]
         known = self._copies.get(weight)
         if known is not None:
             return known
@@ -137,6 +146,10 @@ class Grading:
         """The dominant weight of an orbit, and a permutation of the coordinates that carries it to ``weight``."""
         orders = [sorted(range(len(part)), key=lambda k: (-part[k], k)) for part in (weight[b] for b in self._blocks)]
         return self.dominant(weight), self._permutation(*orders)
+
+    @cached_property
+    def _still(self) -> Integers:
+        return np.arange(self.size)
 
     @cached_property
     def _copies(self) -> dict[Weight, Sequence[tuple[Weight, Integers]]]:

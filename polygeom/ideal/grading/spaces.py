@@ -8,17 +8,21 @@ keys are checked to be different, so that looking a monomial up by its key is ex
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from polygeom.ideal.grading.forms import Forms
 from polygeom.ideal.grading.grading import Grading, Weight
 from polygeom.modular import PrimeField, Residues
 
 Monomials = NDArray[np.int64]
 Keys = NDArray[np.uint64]
 
+MOST_LISTED = 1 << 20
+"""Largest number of factors in the monomials of a degree that are listed for all weights at once."""
 MOST_CANDIDATES = 1 << 22
 """Largest number of entries compared at a time while monomials are listed."""
 
@@ -44,10 +48,43 @@ class Spaces:
         self._least = np.flip(np.minimum.accumulate(np.flip(weights, axis=0), axis=0), axis=0)
         self._numbers = np.random.default_rng(0).integers(0, 2**64, size=grading.size, dtype=np.uint64)
         self._lists: dict[tuple[int, Weight], Monomials] = {}
+        self._listed: dict[int, dict[Weight, Monomials] | None] = {}
         self._moves: dict[Weight, tuple[Weight, NDArray[np.int64]]] = {}
+
+    def dominant_weights(self, degree: int) -> list[Weight]:
+        """All dominant weights of monomials of a degree, in decreasing order."""
+        listed = self.listed(degree)
+        return self.grading.dominant_weights(degree, self.kept.tolist()) if listed is None else list(listed)
+
+    def listed(self, degree: int) -> Mapping[Weight, Monomials] | None:
+        """All monomials of a degree, each list as from `monomials`, by decreasing weight.
+
+        None where permutations act, for then few weights stand for all, and where there are too many monomials.
+        """
+        if degree not in self._listed:
+            few = degree * math.comb(len(self.kept) + degree - 1, degree) <= MOST_LISTED
+            self._listed[degree] = self._by_weight(degree) if few and self.grading.rigid else None
+        return self._listed[degree]
+
+    def _by_weight(self, degree: int) -> dict[Weight, Monomials]:
+        chosen = Forms(len(self.kept)).monomials(degree)
+        weights = self._weights[chosen].sum(axis=1)
+        mixed = np.random.default_rng(1).integers(-(2**62), 2**62, size=weights.shape[1])
+        order = np.argsort(weights @ mixed, kind="stable")
+        new = np.ones(len(order), dtype=bool)
+        new[1:] = (weights[order[1:]] != weights[order[:-1]]).any(axis=1)
+        starts = np.flatnonzero(new)
+        names = list(map(tuple, weights[order[starts]].tolist()))
+        if len(set(names)) < len(names):
+            raise AssertionError("two weights have one key; the random numbers of the columns are unlucky")
+        lists = np.split(self.kept[chosen[order]], starts[1:])
+        return dict(sorted(zip(names, lists, strict=True), key=lambda pair: pair[0], reverse=True))
 
     def monomials(self, degree: int, weight: Weight) -> Monomials:
         """All monomials of a degree and a weight, ``(N, degree)``, in lexicographic order."""
+        known = self._listed.get(degree)
+        if known is not None:
+            return known[weight] if weight in known else np.zeros((0, degree), dtype=np.int64)
         partial = np.zeros((1, 0), dtype=np.int64)
         last = np.zeros(1, dtype=np.int64)
         left = np.array([weight], dtype=np.int64).reshape(1, -1)

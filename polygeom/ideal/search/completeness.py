@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from polygeom.ideal.grading.quotients import MOST_COLUMNS, TooLargeError
 from polygeom.ideal.grading.spaces import Spaces
 from polygeom.ideal.search.equations import Equation
-from polygeom.ideal.search.sections import MOST_LENGTH, TooLargeError, orbit_degrees, section, subset_sums
+from polygeom.ideal.search.sections import MOST_LENGTH, orbit_degrees, section, subset_sums
 from polygeom.modular import PrimeField
 
 MOST_SECTIONS = 40
@@ -115,6 +116,9 @@ def _by_sections(
     copies = sum(spaces.grading.orbit_size(e.weight) for e in equations)
     if min(expected) < 0 or copies < codimension:
         return None
+    # a product of degree e + 1 has at most e + 1 divisors in the basis of degree e
+    if any(codimension * h > MOST_COLUMNS * (e + 1) for e, h in enumerate(expected)):
+        return None
     ring = section(equations, spaces, codimension, field, seed, MOST_DEGREES, expected, finite=True, deadline=deadline)
     h = ring.hilbert[:-1]
     length = sum(h)
@@ -123,7 +127,7 @@ def _by_sections(
     possible = set(range(1, length + 1))
     seeds, orbits = [seed], []
     for number in range(1, MOST_SECTIONS + 1):
-        points = section(equations, spaces, codimension + 1, field, seed + number, len(h), deadline=deadline)
+        points = section(equations, spaces, codimension + 1, field, seed + number, len(h), pure=True, deadline=deadline)
         degrees = orbit_degrees(points, field, length, seed + number)
         if degrees is None:
             continue

@@ -19,11 +19,12 @@ from polygeom._version import __version__
 from polygeom.checks import integer
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Grading, Weight
+from polygeom.ideal.search.batch import solve_spaces
 from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.journal import Journal
 from polygeom.ideal.search.records import DegreeReport
 from polygeom.ideal.search.remote import Workers, is_quick
-from polygeom.ideal.search.weightspace import Ground, Problem, solve_spaces
+from polygeom.ideal.search.weightspace import Ground, Problem
 from polygeom.modular import P22
 from polygeom.network import Network
 
@@ -134,9 +135,6 @@ class Interpolation:
         started = time.monotonic()
         degree = self.degree + 1
         kept = self.kept
-        weights = self.grading.dominant_weights(degree, kept)
-        if self.only is not None:
-            weights = [w for w in weights if self.only(degree, w)]
         floors = {s.weight: s.rank for s in self.reports[-1].spaces} if self.reports else {}
         problem = Problem(
             ground=self.ground,
@@ -148,6 +146,9 @@ class Interpolation:
             deadline=deadline,
             memory=self.memory,
         )
+        weights = problem.spaces.dominant_weights(degree)
+        if self.only is not None:
+            weights = [w for w in weights if self.only(degree, w)]
         limited = deadline is not None or self.memory is not None
         if self.workers == 1 and (not limited or is_quick(problem, self.seconds[-1])):
             before = time.process_time()

@@ -21,6 +21,10 @@ from polygeom.modular import LiftError, PrimeField, Residues, as_field, is_prime
 
 SPARE = 12
 """Points beyond those that the relations need."""
+SMALL = 1000
+"""Largest coefficient of an equation that is guessed from one prime, …"""
+MOST_FACTOR = 60
+"""… and largest integer that a relation is multiplied by."""
 MOST_PRIMES = 400
 """Primes after which an equation is left unlifted: numerators and denominators of more than a thousand digits."""
 
@@ -79,6 +83,29 @@ def lift_relations(
     raise PolygeomError(f"prime must be large, got {prime}; use a prime of 22 bits")
 
 
+def small_multiples(relations: Residues, field: PrimeField) -> list[tuple[int, ...] | None]:
+    """For every relation mod p coprime integers of magnitude up to `SMALL` that reduce to a multiple, None if none do.
+
+    They are guesses, to be proved: of other integers that do there may be several.
+
+    Examples
+    --------
+    >>> small_multiples(np.array([[-3.0, 1.0]]), as_field(7)), small_multiples(np.array([[0.0, 1.0]]), as_field(7))
+    ([(3, -1)], [(0, 1)])
+    """
+    found: list[tuple[int, ...] | None] = [None] * len(relations)
+    left = np.arange(len(relations))
+    for factor in range(1, MOST_FACTOR + 1):
+        multiples = field.reduce(relations[left] * factor)
+        small = np.abs(multiples).max(axis=1) <= SMALL
+        for k, row in zip(left[small].tolist(), multiples[small].tolist(), strict=True):
+            found[k] = tuple(primitive([int(c) for c in row]))
+        left = left[~small]
+        if not len(left):
+            break
+    return found
+
+
 def _same_pivots(a: Residues, b: Residues) -> bool:
     """Whether two bases of relations are the identity on the same columns."""
     last = [a.shape[1] - 1 - np.argmax(np.flip(m != 0, axis=1), axis=1) for m in (a, b)]
@@ -106,8 +133,11 @@ def primitive(vector: Sequence[Fraction | int]) -> list[int]:
     >>> primitive([Fraction(0), Fraction(-1, 2), Fraction(3, 4)])
     [0, 2, -3]
     """
-    scale = math.lcm(*(Fraction(c).denominator for c in vector))
-    integers = [int(c * scale) for c in vector]
+    if all(type(c) is int for c in vector):
+        integers = list(map(int, vector))
+    else:
+        scale = math.lcm(*(Fraction(c).denominator for c in vector))
+        integers = [int(c * scale) for c in vector]
     common = math.gcd(*integers) or 1
     if next((c for c in integers if c), 1) < 0:
         common = -common

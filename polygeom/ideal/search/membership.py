@@ -93,6 +93,7 @@ class Substitution:
         self.coordinates, self.most_products = coordinates, most_products
         fixed = fixed_weights(coordinates, outputs, inputs)
         self.values = list(_coefficients(coordinates, fixed, most_products))
+        self._terms = _single_terms(self.values)
 
     def vanishes(self, equation: Equation, deadline: float | None = None) -> bool:
         """Whether an equation over the integers is zero on the neurovariety; the answer is a proof.
@@ -102,6 +103,8 @@ class Substitution:
         BudgetError
             If the proof needs more products than allowed, or the deadline passes.
         """
+        if self._terms is not None:
+            return _cancels(equation, plain_integers(equation, self.coordinates), *self._terms)
         terms = sorted(zip(equation.monomials.tolist(), plain_integers(equation, self.coordinates), strict=True))
         budget = _Engine(self._context, self.most_products)
         return not self._value(terms, 0, budget, deadline)
@@ -131,9 +134,28 @@ class Substitution:
         return total
 
 
+def _single_terms(values: Sequence[Any]) -> tuple[Integers, list[Any]] | None:
+    """Exponents ``(values, weights)`` and coefficients if every value is one term; None otherwise."""
+    if any(len(value) != 1 for value in values):
+        return None
+    terms = [next(iter(value.to_dict().items())) for value in values]
+    return np.array([tuple(map(int, e)) for e, _ in terms], dtype=np.int64), [c for _, c in terms]
+
+
+def _cancels(equation: Equation, integers: Sequence[int], exponents: Integers, coefficients: Sequence[Any]) -> bool:
+    """Whether an equation vanishes at values that are single terms: no polynomial needs to be made."""
+    totals: dict[tuple[int, ...], Any] = {}
+    sums = exponents[equation.monomials].sum(axis=1).tolist()
+    for key, c, monomial in zip(map(tuple, sums), integers, equation.monomials.tolist(), strict=True):
+        totals[key] = totals.get(key, 0) + math.prod((coefficients[k] for k in monomial), start=c)
+    return not any(totals.values())
+
+
 def plain_integers(equation: Equation, coordinates: Coordinates) -> list[int]:
     """The coefficients of an equation in plain coordinates, coprime integers."""
     assert equation.integers is not None
+    if coordinates.undivided:
+        return primitive(equation.integers)
     factors = (*coordinates.factors, 1)
     return primitive(
         [

@@ -21,10 +21,11 @@ from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Grading, Weight
 from polygeom.ideal.grading.spaces import Spaces
+from polygeom.ideal.search.batch import solve_spaces
 from polygeom.ideal.search.completeness import Completeness, prove_complete
 from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.records import equation_from, record_of_equation, record_of_space, space_from
-from polygeom.ideal.search.weightspace import Ground, Problem, SpaceReport, solve_spaces
+from polygeom.ideal.search.weightspace import Ground, Problem, SpaceReport
 from polygeom.network import Network, parse
 from polygeom.supervision import Call, Limits, LocalCrew, Status, run_alone
 

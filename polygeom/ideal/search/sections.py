@@ -21,7 +21,6 @@ over Q: lengths mod p are at least those over Q, and the points mod p lift since
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,20 +28,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from polygeom.errors import BudgetError
-from polygeom.ideal.grading.grading import Integers
-from polygeom.ideal.grading.spaces import Spaces, evaluate
+from polygeom.ideal.grading.forms import Forms, Integers, forms_in, restrict
+from polygeom.ideal.grading.quotients import Quotient, TooLargeError
+from polygeom.ideal.grading.spaces import Spaces
 from polygeom.ideal.search.equations import Equation
-from polygeom.modular import InconsistentError, PrimeField, Residues, nullspace, rank, solve
-from polygeom.network.ambient.degrees import exponent_vectors
+from polygeom.modular import PrimeField, Residues, rank, solve
 
 MOST_FORMS = 3000
-"""Largest number of monomials of one degree in the variables of a section."""
+"""Largest number of monomials of one degree in the variables of a section, as far as there are equations."""
 MOST_LENGTH = 600
 """Largest degree of a section."""
-
-
-class TooLargeError(Exception):
-    """The section has too many monomials or points, or its length is not finite in the degrees looked at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +66,7 @@ def section(
     top: int,
     expected: Sequence[int] = (),
     finite: bool = False,
+    pure: bool = False,
     deadline: float | None = None,
 ) -> Section:
     """Restrict equations, and their copies under permutations, to a random linear subspace, up to degree ``top``.
@@ -81,6 +77,9 @@ def section(
         First dimensions of the quotient ring; if others come out, the ring so far is returned.
     finite:
         Give up when the quotient ring has more than `MOST_LENGTH` dimensions altogether.
+    pure:
+        Give up when the last variable divides zero, as it does on no section by points of a Cohen-Macaulay ring; this
+        is faster.
     deadline:
         Time (of `time.monotonic`) at which to give up, looked at between two degrees.
 
@@ -89,34 +88,33 @@ def section(
     BudgetError
         If the deadline passes.
     TooLargeError
-        If there are too many monomials, or more than `MOST_LENGTH` dimensions.
+        If there are too many monomials, or more than `MOST_LENGTH` dimensions, or the last variable divides zero.
     """
     subspace = embedding(spaces, variables, field, seed)
     rng = np.random.default_rng([seed, variables, 1])
-    hilbert = [1]
-    multiply: list[Residues] = []
+    forms = forms_in(variables)
+    last = max((e.degree for e in equations), default=0)
+    ring = Quotient(variables, field, rng, pure)
     project = np.ones((1, 1))
-    exponents = [(0,) * variables]
     for degree in range(1, top + 1):
         if deadline is not None and time.monotonic() > deadline:
             raise BudgetError("the time was over while completeness was to be proved; raise timeout=")
-        heads, tails, exponents = _split(variables, degree, exponents)
-        rows = _commuting(multiply[-1], field) if multiply else np.zeros((0, variables))
-        forms = _restricted([e for e in equations if e.degree == degree], spaces, subspace, exponents, field, rng)
-        images = np.zeros((len(forms), variables, hilbert[-1]))
-        for i in range(variables):
-            own = heads == i
-            images[:, i] = field.matmul(np.ascontiguousarray(forms[:, own]), project[tails[own]])
-        rows = np.concatenate([rows, images.reshape(len(forms), variables * hilbert[-1])])
-        table = nullspace(_compressed(rows, field, rng), field).T.reshape(variables, hilbert[-1], -1)
-        multiply.append(np.ascontiguousarray(table))
-        project = _projected(project, table, heads, tails, field)
-        hilbert.append(table.shape[2])
-        if table.shape[2] == 0 or (degree < len(expected) and table.shape[2] != expected[degree]):
+        if degree <= last and forms.count(degree) > MOST_FORMS:
+            raise TooLargeError(f"more than {MOST_FORMS} monomials of degree {degree} in {variables} variables")
+        if degree > last:
+            ring.advance(None)
+        else:
+            heads, tails = forms.split(degree)
+            own = _restricted(degree, [e for e in equations if e.degree == degree], spaces, subspace, forms, field)
+            ring.advance([(own[:, heads == i], project[tails[heads == i]]) for i in range(variables)])
+            if degree < last:
+                project = _projected(project, ring.multiply[-1], heads, tails, field)
+        new = ring.hilbert[-1]
+        if new == 0 or (degree < len(expected) and new != expected[degree]):
             break
-        if max(hilbert) > MOST_LENGTH or (finite and sum(hilbert) > MOST_LENGTH):
+        if max(ring.hilbert) > MOST_LENGTH or (finite and sum(ring.hilbert) > MOST_LENGTH):
             raise TooLargeError(f"more than {MOST_LENGTH} dimensions up to degree {degree}")
-    return Section(tuple(hilbert), tuple(multiply))
+    return Section(tuple(ring.hilbert), tuple(ring.multiply))
 
 
 def embedding(spaces: Spaces, variables: int, field: PrimeField, seed: int) -> Residues:
@@ -127,73 +125,20 @@ def embedding(spaces: Spaces, variables: int, field: PrimeField, seed: int) -> R
     return forms
 
 
-def _split(
-    variables: int, degree: int, below: Sequence[tuple[int, ...]]
-) -> tuple[Integers, Integers, list[tuple[int, ...]]]:
-    """For every monomial of a degree its first variable and the number of the rest among the monomials ``below``."""
-    exponents = list(itertools.islice(exponent_vectors(variables, degree), MOST_FORMS + 1))
-    if len(exponents) > MOST_FORMS:
-        raise TooLargeError(f"more than {MOST_FORMS} monomials of degree {degree} in {variables} variables")
-    number = {alpha: k for k, alpha in enumerate(below)}
-    heads, tails = [], []
-    for alpha in exponents:
-        head = next(i for i, e in enumerate(alpha) if e)
-        heads.append(head)
-        tails.append(number[(*alpha[:head], alpha[head] - 1, *alpha[head + 1 :])])
-    return np.array(heads), np.array(tails), exponents
-
-
-def _commuting(last: Residues, field: PrimeField) -> Residues:
-    """The relations ``x_i (x_j a) = x_j (x_i a)``, rows over pairs (variable, basis element one degree below)."""
-    variables, low, high = last.shape
-    pairs = list(itertools.combinations(range(variables), 2))
-    rows = np.zeros((len(pairs), low, variables, high))
-    for n, (i, j) in enumerate(pairs):
-        rows[n, :, i] = last[j]
-        rows[n, :, j] = -last[i]
-    return rows.reshape(-1, variables * high)
-
-
 def _restricted(
-    equations: Sequence[Equation],
-    spaces: Spaces,
-    subspace: Residues,
-    exponents: Sequence[tuple[int, ...]],
-    field: PrimeField,
-    rng: np.random.Generator,
+    degree: int, equations: Sequence[Equation], spaces: Spaces, subspace: Residues, forms: Forms, field: PrimeField
 ) -> Residues:
-    """Coefficients of equations of one degree on the subspace, from their values at as many points as monomials."""
-    if not equations:
-        return np.zeros((0, len(exponents)))
-    degree = sum(exponents[0])
-    for _ in range(20):
-        y = field.random(rng, (len(exponents), len(subspace)))
-        powers = [field.power(y, e) for e in range(degree + 1)]
-        matrix = np.ones((len(y), len(exponents)))
-        for i in range(len(subspace)):
-            matrix = field.multiply(matrix, np.stack([powers[alpha[i]][:, i] for alpha in exponents], axis=1))
-        points = np.ascontiguousarray(field.matmul(y, subspace).T)
-        values = []
-        for equation in equations:
-            for _, move in spaces.grading.copies(equation.weight):
-                terms = evaluate(equation.monomials, points[move], spaces, field)
-                values.append(field.matmul(equation.coefficients[None, :], terms)[0])
-        try:
-            return np.ascontiguousarray(solve(matrix, np.stack(values, axis=1), field).T)
-        except InconsistentError:
-            continue
-    raise TooLargeError("the monomials were not told apart by random points")
-
-
-def _compressed(rows: Residues, field: PrimeField, rng: np.random.Generator) -> Residues:
-    """Rows, or random combinations of them if there are many more than their rank can be.
-
-    A combination that loses rank makes the quotient ring larger, so that a proof fails; it never makes it smaller.
-    """
-    height = rows.shape[1] + 16
-    if len(rows) <= 2 * height:
-        return rows
-    return field.matmul(field.random(rng, (height, len(rows))), rows)
+    """Coefficients on the subspace of equations of one degree and of their copies under permutations."""
+    terms = [
+        (move[equation.monomials], equation.coefficients)
+        for equation in equations
+        for _, move in spaces.grading.copies(equation.weight)
+    ]
+    if not terms:
+        return np.zeros((0, forms.count(degree)))
+    owners = np.repeat(np.arange(len(terms)), [len(c) for _, c in terms])
+    monomials, coefficients = (np.concatenate(part) for part in zip(*terms, strict=True))
+    return restrict(owners, monomials, coefficients, subspace, forms, field)
 
 
 def _projected(project: Residues, table: Residues, heads: Integers, tails: Integers, field: PrimeField) -> Residues:

@@ -15,7 +15,7 @@ from polygeom.ideal.grading.points import Points
 from polygeom.ideal.grading.spaces import Monomials, Spaces, evaluate
 from polygeom.ideal.search.equations import Equation, generated
 from polygeom.ideal.search.lie import semi_invariant
-from polygeom.ideal.search.lifting import lift_relations
+from polygeom.ideal.search.lifting import lift_relations, small_multiples
 from polygeom.ideal.search.membership import Substitution
 from polygeom.modular import PrimeField, Residues, as_field, nullspace, pivot_columns, rank
 
@@ -160,7 +160,12 @@ def solve_space(problem: Problem, weight: Weight) -> tuple[SpaceReport, list[Equ
             relations = _relations(problem, monomials[free])
     lower, new = len(monomials) - len(free), len(relations)
     report = SpaceReport(weight, problem.grading.orbit_size(weight), len(monomials), lower, len(free) - new)
-    return report, _equations(problem, weight, monomials[free], relations)
+    return report, equations_of(problem, weight, monomials[free], relations, guessed(problem, relations))
+
+
+def guessed(problem: Problem, relations: Residues) -> list[tuple[int, ...] | None]:
+    """Integers for relations by `small_multiples`, if they are to be lifted."""
+    return small_multiples(relations, problem.field) if problem.lift else [None] * len(relations)
 
 
 def _free(problem: Problem, weight: Weight, monomials: Monomials, most: int | None) -> Integers:
@@ -184,21 +189,42 @@ def _relations(problem: Problem, monomials: Monomials) -> Residues:
     return nullspace(values.T, problem.field)
 
 
-def _equations(problem: Problem, weight: Weight, monomials: Monomials, relations: Residues) -> list[Equation]:
-    lifted: list[tuple[int, ...]] | None = None
-    if problem.lift and len(relations):
-        try:
-            ground = problem.ground
-            lifted = lift_relations(relations, monomials, problem.spaces, ground.prime, ground.values, problem.deadline)
-        except BudgetError:
-            lifted = None  # the dimensions stand without it
+def equations_of(
+    problem: Problem,
+    weight: Weight,
+    monomials: Monomials,
+    relations: Residues,
+    guesses: Sequence[tuple[int, ...] | None],
+) -> list[Equation]:
+    """Equations from relations among monomials mod p, lifted and proved as far as possible.
+
+    Small integers that reduce to a relation, if there are any among ``guesses``, are tried first: if they vanish on the
+    neurovariety, no other prime is needed.
+    """
     equations = []
-    for k, row in enumerate(relations):
-        terms = np.flatnonzero(row)
-        integers = None if lifted is None else tuple(lifted[k][t] for t in terms.tolist())
-        equation = Equation(problem.degree, weight, monomials[terms], row[terms], integers)
-        equations.append(_with_proof(problem, equation))
-    return equations
+    for row, guess in zip(relations, guesses, strict=True):
+        equation = _equation(problem, weight, monomials, row, guess)
+        equations.append(equation if guess is None else _with_proof(problem, equation))
+    if not problem.lift or all(e.proved for e in equations):
+        return equations
+    lifted: Sequence[tuple[int, ...] | None] = [None] * len(relations)
+    try:
+        ground = problem.ground
+        lifted = lift_relations(relations, monomials, problem.spaces, ground.prime, ground.values, problem.deadline)
+    except BudgetError:
+        pass  # the dimensions stand without it
+    return [
+        known if known.proved else _with_proof(problem, _equation(problem, weight, monomials, row, vector))
+        for known, row, vector in zip(equations, relations, lifted, strict=True)
+    ]
+
+
+def _equation(
+    problem: Problem, weight: Weight, monomials: Monomials, row: Residues, vector: Sequence[int] | None
+) -> Equation:
+    terms = np.flatnonzero(row)
+    integers = None if vector is None else tuple(vector[t] for t in terms.tolist())
+    return Equation(problem.degree, weight, monomials[terms], row[terms], integers)
 
 
 def _with_proof(problem: Problem, equation: Equation) -> Equation:
@@ -213,8 +239,3 @@ def _with_proof(problem: Problem, equation: Equation) -> Equation:
     except BudgetError:
         return equation
     return replace(equation, proved=vanishes, integers=equation.integers if vanishes else None)
-
-
-def solve_spaces(problem: Problem, weights: Sequence[Weight]) -> list[tuple[SpaceReport, list[Equation]]]:
-    """`solve_space` for several weights."""
-    return [solve_space(problem, weight) for weight in weights]

@@ -59,6 +59,10 @@ SILENT = {
         "graph surplus", "x=input(1); a=dense(x,2); b=power(a,2); c=dense(b,2); product(c,b)", 2, 0,
         ["x=input(1); a=dense(x,1); b=power(a,2); c=dense(b,1); product(c,b)"],
     ),
+    "features raised to powers": (
+        "graph surplus", "x=input(3); a=dense(x,7); b=power(a,2); c=power(b,3); dense(c,1)", 2, 0,
+        ["x=input(3); a=dense(x,6); b=power(a,2); c=power(b,3); dense(c,1)"],
+    ),
     "no surplus": (
         "graph surplus", f"{FIRST}; b=power(a,2); c=dense(b,1); power(c,2)", 2, 0,
         ["x=input(2); a=dense(x,1); b=power(a,2); c=dense(b,1); power(c,2)"],
@@ -72,6 +76,10 @@ SILENT = {
         0, 2, ["x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); d=power(c,2); dense(d,2,shares=a)"],
     ),
     "a part that is read inside": ("cells", f"{FIRST}; b=power(a,2); c=dense(b,2); sum(c,a)", 0, 0, ["[2,2,2] r=2"]),
+    "weights outside the parts": (
+        "cells", f"{FIRST}; b=power(a,2); c=dense(b,2); d=sum(x,c); bias(d)", 0, 1,
+        [f"{FIRST}; b=power(a,2); c=dense(b,2); sum(x,c)"],
+    ),
     "tied parts": (
         "cells", f"{FIRST}; b=power(a,2); c=dense(x,2,shares=a); d=power(c,3); sum(b,d)", 0, 0,
         ["x=input(2); a=dense(x,2); power(a,2)", "x=input(2); a=dense(x,2); power(a,3)"],

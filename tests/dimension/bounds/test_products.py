@@ -53,7 +53,8 @@ def test_a_rule_alone_reaches_the_rank(
 
 
 FROM_ONE = "x=input(2); a=dense(x,3); b=polynomial(a,[1,1,1]); c=dense(b,6); d=polynomial(c,[0,1,1]); e=dense(d,12); "
-SHIFTED = "x=input(1); b=polynomial(x,[0,1,1]); c=dense(b,2); u=bias(c); d=dense(u,2); "
+FROM_ZERO = FROM_ONE.replace("[0,1,1]", "[-]").replace("[1,1,1]", "[0,1,1]").replace("[-]", "[1,1,1]")
+SHIFTED = "x=input(1); a=dense(x,2); b=polynomial(a,[0,1,1]); c=dense(b,2); u=bias(c); d=dense(u,2); "
 TWO_WAYS = "x=input(3); a=dense(x,2); p=dense(x,3); q=power(p,2); h=dense(a,3); k=power(h,2); "
 FORGED = {
     # rule, network, node, constant, parts that it would bound by
@@ -61,9 +62,22 @@ FORGED = {
         "graph hypersurface", "[2,3,6,12,1] p=0,1,1", 2, 0,
         ["x=input(2); a=dense(x,3); polynomial(a,[0,1,1])", "[32,1]"],
     ),
+    "a line in place of a conic": (
+        "graph hypersurface",
+        "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=dense(b,2); e=product(c,d); dense(e,1)", 2, -3,
+        ["x=input(2); a=dense(x,3); power(a,2)", "[3,1]"],
+    ),
     "an equation with a constant": (
         "graph hypersurface", "[2,3,6,12,1] p=1,1,1", 2, 0,
         ["x=input(2); a=dense(x,3); polynomial(a,[1,1,1])", "[33,1]"],
+    ),
+    "an equation that is not homogeneous": (
+        "graph hypersurface", "[2,3,6,12,1] p=0,1,1", 2, 0,
+        ["x=input(2); a=dense(x,3); polynomial(a,[0,1,1])", "[24,1]"],
+    ),
+    "no constants at the first cut alone": (
+        "graph hypersurface", FROM_ZERO + "f=polynomial(e,[0,1,1]); dense(f,1)", 2, 0,
+        ["x=input(2); a=dense(x,3); polynomial(a,[0,1,1])", "[33,1]"],
     ),
     "no constants at the second cut alone": (
         "graph hypersurface",
@@ -85,10 +99,29 @@ FORGED = {
         "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=dense(b,2); e=product(c,d); dense(e,1)", 2, -9,
         ["x=input(2); a=dense(x,3); power(a,2)", "[5,1]"],
     ),
+    "scalings of values that nothing makes": (
+        "graph hypersurface", "[2,3,6,12,1] p=0,1,1", 2, -3,
+        ["x=input(2); a=dense(x,3); polynomial(a,[0,1,1])", "[33,1]"],
+    ),
+    "mixing of dependent values": (
+        "graph hypersurface",
+        "x=input(2); a=dense(x,2); b=power(a,2); u=dense(b,3); c=dense(u,2); d=dense(u,2); e=product(c,d); dense(e,1)",
+        3, -9, ["[2,2,3] r=2", "[5,1]"],
+    ),
+    "mixing that makes new monomials": (
+        "graph hypersurface",
+        ("x=input(2); a=dense(x,3); b=power(a,2); u=dense(b,3); c=power(u,2); d=dense(c,4); "
+        "e=polynomial(d,[0,1,0,0,0,0,1]); dense(e,1)"), 3, -9, ["[2,3,3] r=2", "[28,1]"],
+    ),
     "a shift that changes the span": (
         "graph hypersurface",
-        SHIFTED + "e=dense(u,2); f=product(d,e); dense(f,1)", 3, -6,
-        ["x=input(1); b=polynomial(x,[0,1,1]); c=dense(b,2); bias(c)", "[3,1]"],
+        SHIFTED + "e=dense(u,2); f=product(d,e); g=dense(f,3); h=polynomial(g,[0,1,1,1]); dense(h,1)", 4, -6,
+        ["x=input(1); a=dense(x,2); b=polynomial(a,[0,1,1]); c=dense(b,2); bias(c)", "[13,1]"],
+    ),
+    "a shift that nothing makes": (
+        "graph hypersurface",
+        ("x=input(1); a=dense(x,2); b=polynomial(a,[0,1,1]); u=dense(b,2); d=dense(u,3); e=polynomial(d,[1,1,1]); "
+        "dense(e,1)"), 3, -6, ["[1,2,2] p=0,1,1", "[5,1]"],
     ),
     "an earlier value that is no cut": (
         "graph hypersurface",

@@ -65,8 +65,8 @@ CASES = {
             "dense(d,1)"
         ),
         (
-            "x=input(1); b=polynomial(x,[0,1,1]); c=dense(b,2); u=bias(c); d=dense(u,2); e=polynomial(d,[1,1,1]); "
-            "dense(e,1)"
+            "x=input(1); a=dense(x,2); b=polynomial(a,[0,1,1]); c=dense(b,2); u=bias(c); d=dense(u,3); "
+            "e=polynomial(d,[1,1,1]); dense(e,1)"
         ),
     ],
     "graph cut": [

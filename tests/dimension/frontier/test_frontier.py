@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from polygeom import verify as verify_any
 from polygeom.dimensions.bounds.bound import Bound
 from polygeom.dimensions.compute import dimension
 from polygeom.dimensions.counts import ambient_dimension, parameter_count, saturated_widths, without_surplus
-from polygeom.dimensions.frontier.result import Frontier, minimal_filling
+from polygeom.dimensions.frontier.result import Frontier, minimal_fillings
 from polygeom.dimensions.frontier.search import frontier
 from polygeom.dimensions.proofs import frontier_check
 from polygeom.dimensions.proofs.frontier_check import verify_frontier
@@ -99,7 +100,8 @@ def weak_bound(widths: Widths, degrees: tuple[int, ...], *, thorough: bool = Tru
 
 
 def test_without_good_bounds_the_list_is_the_same_and_not_called_complete(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polygeom.dimensions.frontier.search.upper_bound", weak_bound)
+    monkeypatch.setattr("polygeom.dimensions.frontier.decision.upper_bound", weak_bound)
+    monkeypatch.setattr("polygeom.dimensions.frontier.decision.tables", lambda: None)
     found = frontier(2, 1, 2, 5)
     assert widths_of(found) == PUBLISHED[5]
     assert (found.complete, bool(found.unproved)) == (False, True)
@@ -423,7 +425,20 @@ def test_verify_knows_frontiers() -> None:
 
 def test_minimality_that_rests_on_an_unproved_box_is_not_proved() -> None:
     """The proved of two boxes is named where both contain the predecessor; one unproved one that is needed is told."""
-    found = minimal_filling(2, 1, (2, 3), [(1, 9), (1, 9), (9, 2)], [False, True, False])
+    (found,) = minimal_fillings(2, 1, [(2, 3)], [(1, 9), (1, 9), (9, 2)], [False, True, False])
     assert (found.predecessors, found.proved) == ((1, 2), False)
-    assert minimal_filling(2, 1, (2, 3), [(1, 9), (9, 2)], [True, True]).proved
-    assert minimal_filling(2, 1, (1, 1), [], []).proved
+    assert minimal_fillings(2, 1, [(2, 3)], [(1, 9), (9, 2)], [True, True])[0].proved
+    assert minimal_fillings(2, 1, [(1, 1)], [], [])[0].proved
+
+
+def test_the_search_without_tables_and_with_workers_gives_the_same_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    def certificate(**options: Any) -> dict[str, Any]:
+        return frontier(2, 2, 2, 6, **options).certificate()
+
+    with ThreadPoolExecutor(1) as pool:
+        expected = certificate(executor=pool)
+    assert certificate() == expected
+    monkeypatch.setattr("polygeom.dimensions.frontier.decision.tables", lambda: None)
+    assert certificate() == expected
+    with pytest.raises(PolygeomError, match="workers must be"):
+        frontier(2, 1, 2, 3, workers=0)

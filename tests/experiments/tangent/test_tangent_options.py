@@ -294,9 +294,9 @@ def test_inputs_of_the_mixed_derivative_are_as_asked_for() -> None:
         return [row["singular_value"] for row in anisotropy.measure(case(anisotropy, **base | options))]
 
     assert len(values(channels=3)) == 75
-    found = [values(), values(sigma_inputs=0.0), values(samples=4), values(paired=False), values(seed=1)]
+    found = [whole := values(), values(sigma_inputs=0.0), values(samples=4), values(paired=False), values(seed=1)]
     assert len({tuple(one) for one in found}) == 5
-    np.testing.assert_allclose(values(method="matrix-free"), values()[:24], rtol=1e-6)
+    np.testing.assert_allclose(values(method="matrix-free"), whole[:24], rtol=1e-6)
     learned = [
         anisotropy.measure(case(anisotropy, **NADS | {"linearised": False} | change))[-1][
             "networks_gradient_norm_start"

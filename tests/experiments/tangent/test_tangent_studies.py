@@ -195,7 +195,8 @@ def test_the_linearisation_after_training_has_the_statistics_asked_for(monkeypat
 
 @pytest.mark.parametrize(
     ("name", "layers", "activation", "width"),
-    [("resnet18", 21, "relu", 64), ("resnet18:gelu:3", 21, "gelu", 3), ("preresnet34:x^2:2", 37, "x^2", 2),
+    [pytest.param("resnet18", 21, "relu", 64, marks=pytest.mark.slow),
+     ("resnet18:gelu:3", 21, "gelu", 3), ("preresnet34:x^2:2", 37, "x^2", 2),
      ("resnet50:tanh:1", 54, "tanh", 1)],
 )  # fmt: skip
 def test_residual_networks_by_name(name: str, layers: int, activation: str, width: int) -> None:
@@ -394,7 +395,7 @@ def test_nystrom_of_the_kernel_of_the_digits() -> None:
     kernel = TangentKernel(Model.parse("relu:100").build((64,), 0))
     full = kernel(x, x)
     exact = eigensystem(full, 10)
-    for seed in (0, 1, 2, None):
+    for seed in (0, None):
         some = nystrom_eigensystem(kernel, x, 10, 600, rng=seed)
         assert np.abs(some.values / exact.values - 1).max() <= 0.01
         assert subspace_overlap(some.vectors, exact.vectors) >= 0.999

@@ -95,8 +95,6 @@ def _forms(cut: Cut) -> tuple[int, int, int] | None:
     chained = all(reads == (k,) for k, (_, reads, _, _) in enumerate(cut.below[1:]))
     if words not in (["dense", "power"], ["dense", "bias", "power"]) or not chained or len(cut.program.shapes[0]) != 1:
         return None
-    if len(cut.below[1][2]) != 1 or cut.below[1][3]:
-        return None
     return cut.program.inputs + len(words) - 2, cut.below[1][2][0], cut.below[-1][2][0]
 
 

@@ -142,7 +142,7 @@ def _graph_surplus(program: Program, step: Step, _: Budget) -> bool:
     if any(x.word != "dense" or not x.own for x in readers(program, layer.value)):
         return False
     space = _features(lines[v], program.shapes[matrix.reads[0]][0], biased)
-    return space < shape_of(program, v)[0] and is_part(step.parts[0], _resized(lines, number, space))
+    return is_part(step.parts[0], _resized(lines, number, space))  # a wider layer makes more functions
 
 
 def _features(statement: Any, n: int, biased: bool) -> int:
@@ -161,7 +161,7 @@ def _shifted_square(program: Program, step: Step, budget: Budget) -> bool:
     if word != "dense" or not last.own or reads != (v,) or other != "polynomial":
         return False
     coefficients = values[0]
-    if len(coefficients) != 3 or not coefficients[1] or any(v in line[1] for line in lines[:-1]):
+    if len(coefficients) != 3 or not coefficients[1]:
         return False
     below = lines[: source[0] + 1]
     if needed(lines, source[0]) != set(range(v)):

@@ -21,14 +21,11 @@ def _instances(network: Network) -> Iterator[Instance]:
     last = len(network.nodes) - 1
     if last < 2 or len(network.output_shape) > 1:
         return
-    node = network.nodes[last]
-    (v,) = node.inputs[:1] or (0,)
+    node, v = network.nodes[last], last - 1  # what a last matrix reads, as every value is read
     layer = network.nodes[v].layer
     if not isinstance(node.layer, Dense) or node.layer.pattern is not None or not FreeWeights(network).own(last):
         return
     if not isinstance(layer, Polynomial) or len(layer.coefficients) != 3 or not layer.coefficients[1]:
-        return
-    if v != last - 1:  # otherwise something else reads the features, too
         return
     known = monomials_of(below(network, network.nodes[v].inputs[0])) if network.nodes[v].inputs[0] else (1, False)
     if known is not None and not known[1]:
