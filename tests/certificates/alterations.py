@@ -1,8 +1,4 @@
-"""Alterations of certificates, and an oracle that knows without any checker what is true.
-
-`alter` changes one place of a certificate, or several that fit together; whatever a checker still calls valid must be
-`true`: its sentence agrees with numbers from the literature, and its equations vanish at random weights.
-"""
+"""Alterations of certificates: one place, swaps, and lies about equations, degrees and claims that fit together."""
 
 from __future__ import annotations
 
@@ -11,75 +7,24 @@ import json
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from polygeom.dimensions import certify as certify_dimension
+from certificates import proof_lies
+from certificates.honest import honest
+from certificates.proof_lies import Lie
+from certificates.truths import TRUTHS, Data, polynomial
+
 from polygeom.dimensions.bounds.search import upper_bound
-from polygeom.dimensions.frontier.search import frontier
-from polygeom.engines.symbolic import coefficient_map
-from polygeom.ideal import interpolate
-from polygeom.ideal.proofs.certificate import certify as certify_ideal
-from polygeom.network import parse
-
-Data = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Truth:
-    """Dimension, numbers of minimal generators by degree, numerator of the Hilbert series (of the cone)."""
-
-    dimension: int
-    counts: dict[int, int]
-    h: tuple[int, ...]
-    cone: bool = True
-
-    def hilbert(self, top: int) -> list[int]:
-        n = self.dimension + (not self.cone)
-        terms = [
-            sum(h * math.comb(d - k + n - 1, n - 1) for k, h in enumerate(self.h) if k <= d) for d in range(top + 1)
-        ]
-        return terms if n else [1] + [0] * top
-
-
-TRUTHS = {
-    "[3,2,1] r=2": Truth(5, {3: 1}, (1, 1, 1)),  # determinant of symmetric 3 x 3 matrices
-    "[4,2,1] r=2": Truth(7, {3: 10}, (1, 3, 6)),  # symmetric 4 x 4 matrices of rank at most 2 (degree 10)
-    "[2,2,1] r=4": Truth(4, {3: 1}, (1, 1, 1)),  # catalecticant
-    "[2,1,1] r=2": Truth(2, {2: 1}, (1, 1)),  # discriminant
-    "[3,1,1] r=2": Truth(3, {2: 6}, (1, 3)),  # Veronese surface, degree 4
-    "[2,2,3] r=2": Truth(8, {3: 1}, (1, 1, 1)),  # determinant of 3 x 3 matrices
-    "[2,3,1] r=2": Truth(3, {}, (1,)),  # all binary quadratic forms
-    "[2,1,2] r=2": Truth(3, {2: 6}, (1, 3)),  # rank one: Segre of P^1 and a conic, degree 4
-}
-"""From the literature on determinants and Veronese varieties; `Truth.hilbert` from the numerators."""
-DIMENSIONS = {"[3,3,3] r=2": 15, "[4,5,3,1] r=2": 26, "[2,2,1] r=2 bias": 6, "[3,2,5] r=1": 12, "[2,5]": 10}
-FRONTIERS = {(2, 1, (2, 2)): {(2, 2, 2, 1)}, (2, 1, (2, 2, 2)): {(2, 3, 3, 2, 1)}}
-"""Minimal filling architectures, arXiv 2605.09609."""
-
-
-def plain(data: Data) -> Data:
-    result: Data = json.loads(json.dumps(data))
-    return result
-
-
-@lru_cache(maxsize=1)
-def honest() -> tuple[Data, ...]:
-    """Certificates of all kinds for the networks of the tables above."""
-    dimensions = [certify_dimension(text) for text in (*DIMENSIONS, "[3,2,1] r=2", "ccp(2,rank=2,degree=2)")]
-    ideals = [certify_ideal(interpolate(text)) for text in TRUTHS]
-    frontiers = [frontier(n, m, r, len(r) + 1).certificate() for n, m, r in FRONTIERS]
-    return tuple(map(plain, [*dimensions, *ideals, *frontiers]))
 
 
 @lru_cache(maxsize=1)
 def _written() -> tuple[str, ...]:
-    """The same as text, which is copied fastest; the one that takes longest to check comes up a third as often."""
-    longest = max(map(len, map(json.dumps, honest())))
-    texts = [text for text in map(json.dumps, honest()) for _ in range(1 if len(text) == longest else 3)]
-    return tuple(texts)
+    """The honest ones as text, which is copied fastest; those that take longest to check come up a third as often."""
+    texts = [*map(json.dumps, honest())]
+    long = sorted(map(len, texts))[-3]
+    return tuple(text for text in texts for _ in range(1 if len(text) >= long else 3))
 
 
 # --- one change
@@ -178,10 +123,6 @@ def shift_both(data: Data, rng: random.Random) -> None:
 # --- several that fit together
 
 
-def polynomial(equation: Data) -> dict[tuple[int, ...], int]:
-    return {tuple(m): int(c) for m, c in equation["terms"]}
-
-
 def times(a: dict[tuple[int, ...], int], b: dict[tuple[int, ...], int]) -> dict[tuple[int, ...], int]:
     out: Counter[tuple[int, ...]] = Counter()
     for m, x in a.items():
@@ -219,11 +160,11 @@ def recount(data: Data) -> None:
         counts[e["degree"]] += orbit(e["weight"])
     claim["counts"] = {str(d): counts[d] for d in sorted(counts)}
     claim["complete_to"] = len(data["degrees"])
-    n = len(data["kept"])
-    claim["hilbert_function"] = [1] + [
-        math.comb(n + s["degree"] - 1, s["degree"]) - sum(orbit(w) * (size - rank) for w, size, rank in s["spaces"])
-        for s in data["degrees"]
-    ]
+    claim["hilbert_function"] = [1]
+    for s in data["degrees"]:
+        n = len(data["kept"] if s["degree"] > 1 else grading["weights"])
+        equations = sum(orbit(w) * (size - rank) for w, size, rank in s["spaces"])
+        claim["hilbert_function"].append(math.comb(n + s["degree"] - 1, s["degree"]) - equations)
 
 
 def no_argument(data: Data) -> None:
@@ -326,14 +267,6 @@ def larger_dimension(data: Data, rng: random.Random) -> None:
     claim["proved"] = claim["lower"] == claim["upper"]
 
 
-def other_network(data: Data, rng: random.Random) -> None:
-    """All numbers of one network under the name of another."""
-    name = rng.choice([*TRUTHS, *DIMENSIONS])
-    data["network"] = name
-    if data["kind"] == "ideal":
-        data["dimension"]["network"] = name
-
-
 def other_bound(data: Data, rng: random.Random) -> None:
     """A bound that the prover made for other widths, with the widths of this network at its root."""
     if data["kind"] == "frontier":
@@ -357,94 +290,89 @@ def listed_twice(data: Data, rng: random.Random) -> None:
     data["claim"]["count"] += 1
 
 
-ANY: list[Callable[[Data, random.Random], None]] = [one_place] * 8 + [swap] * 3 + [two_places, shift_both]
-FOR_IDEALS: list[Callable[[Data, random.Random], None]] = [
-    square, multiple, doubled_term, zero_equation, another_generator, drop_equation, one_rank, cut_degrees,
-    one_degree_more, larger_dimension, other_network, other_bound, reversed_names,
+def other_kept(data: Data, rng: random.Random) -> None:
+    """A coordinate more or less that is kept, and a linear equation less, or none."""
+    kept, size = data["kept"], len(data["grading"]["weights"])
+    out = [k for k in range(size) if k not in kept]
+    if out and rng.random() < 0.7:
+        data["kept"] = sorted([*kept, rng.choice(out)])
+        linear = [e for e in data["equations"] if e["degree"] == 1]
+        if linear and rng.random() < 0.7:
+            data["equations"].remove(rng.choice(linear))
+    elif kept:
+        kept.remove(rng.choice(kept))
+    recount(data)
+
+
+def other_cone(data: Data, rng: random.Random) -> None:
+    """A cone that is none, or none that is one: one scaling and one coordinate more or less."""
+    grading = data["grading"]
+    if grading["cone"]:
+        grading["cone"] = False
+        grading["weights"].append([1 if rng.random() < 0.5 else 0] * len(grading["weights"][0]))
+        data["kept"].append(len(grading["weights"]) - 1)
+    else:
+        last = len(grading["weights"]) - 1
+        grading["cone"] = True
+        grading["weights"].pop()
+        if last in data["kept"]:
+            data["kept"].remove(last)
+        one = rng.choice(grading["scalings"]) if grading["scalings"] else [1, 0]
+        grading["scalings"].insert(0, [1, 0, *([rng.choice([0, 1])] * (len(one) - 2))])
+    recount(data)
+
+
+def other_scaling(data: Data, rng: random.Random) -> None:
+    """A column of the weights and its scaling altered, left out or doubled together."""
+    grading = data["grading"]
+    width = len(grading["weights"][0])
+    first = len(grading["scalings"]) - width
+    if not width or first < 0:
+        return one_place(data, rng)
+    k, action = rng.randrange(width), rng.randrange(4)
+    rows = [*grading["weights"], *(e["weight"] for e in data["equations"])]
+    rows += [space[0] for s in data["degrees"] for space in s["spaces"]]
+    for row in {id(row): row for row in rows}.values():
+        if action == 0:
+            row[k] *= 2
+        elif action == 1:
+            row.pop(k)
+        elif action == 2:
+            row.append(row[k])
+    scaling = grading["scalings"][first + k]
+    if action == 0:
+        scaling[rng.randrange(len(scaling))] *= 2
+    elif action == 1:
+        grading["scalings"].pop(first + k)
+    elif action == 2:
+        grading["scalings"].append([*scaling])
+    else:
+        scaling[rng.randrange(len(scaling))] += rng.choice([-1, 1])
+    recount(data)
+    return None
+
+
+ANY: list[Lie] = [one_place] * 8 + [swap] * 3 + [two_places, shift_both]
+NEED_EQUATIONS: list[Lie] = [square, multiple, doubled_term, zero_equation, another_generator, drop_equation]
+FOR_IDEALS: list[Lie] = [
+    *NEED_EQUATIONS, one_rank, cut_degrees, one_degree_more, larger_dimension, other_bound, reversed_names, other_kept,
+    other_cone, other_scaling,
 ]  # fmt: skip
-NEED_EQUATIONS = (square, multiple, doubled_term, zero_equation, another_generator, drop_equation)
-FOR_DIMENSIONS: list[Callable[[Data, random.Random], None]] = [larger_dimension, other_network, other_bound]
-FOR_FRONTIERS: list[Callable[[Data, random.Random], None]] = [listed_twice, other_bound]
+SPECIAL: dict[str, list[Lie]] = {
+    "ideal": [*FOR_IDEALS, *FOR_IDEALS, *proof_lies.LIES],
+    "dimension": [larger_dimension, other_bound, *proof_lies.LIES],
+    "frontier": [listed_twice, other_bound],
+}
 
 
 def alter(rng: random.Random) -> Data:
     """An honest certificate with one alteration."""
-    data = json.loads(rng.choice(_written()))
-    special = {"ideal": FOR_IDEALS, "dimension": FOR_DIMENSIONS, "frontier": FOR_FRONTIERS}[data["kind"]]
-    change_it = rng.choice(ANY if rng.random() < 0.6 else special)
-    if (
-        change_it in (square, multiple, doubled_term, zero_equation, another_generator, drop_equation)
-        and not data["equations"]
-    ):
-        change_it = one_place
-    change_it(data, rng)
-    return data
-
-
-# --- the oracle
-
-
-def true(data: Data) -> bool:
-    """Whether a certificate that was called valid says what is so."""
-    claim = data["claim"]
-    if data["kind"] == "frontier":
-        known = FRONTIERS[data["inputs"], data["outputs"], tuple(data["degrees"])]
-        found = [tuple(entry["widths"]) for entry in data["architectures"]]
-        right = set(found) <= known and len(found) == len(set(found)) == claim["count"]
-        stars = ",*" * len(data["degrees"])
-        right &= data["network"].startswith(f"({data['inputs']}{stars},{data['outputs']}) r=")
-        return right and (set(found) == known or not claim["complete"])
-    text = data["network"]
-    if data["kind"] == "dimension":
-        dimension = DIMENSIONS[text] if text in DIMENSIONS else _dimension(text)
-        sure = claim["lower"] <= dimension <= claim["upper"]
-        return sure and claim["dimension"] == claim["lower"] and (not claim["proved"] or claim["upper"] == dimension)
-    truth, top = TRUTHS[text], claim["complete_to"]
-    right = claim["hilbert_function"] == truth.hilbert(top)
-    right &= claim["counts"] == {str(d): n for d, n in truth.counts.items() if d <= top}
-    if claim["completeness"] is None:
-        right &= claim["degree"] is None and claim["h_vector"] is None
-    else:
-        right &= top >= max(truth.counts, default=0) and claim["degree"] == sum(truth.h)
-        right &= claim["h_vector"] == list(truth.h)
-    right &= data["coordinates"] == _names(text) and data["dimension"]["network"] == text and true(data["dimension"])
-    return right and all(_vanishes(text, e) for e in data["equations"])
-
-
-@lru_cache(maxsize=64)
-def _dimension(text: str) -> int:
-    from polygeom.engines.symbolic import jacobian_rank
-
-    return TRUTHS[text].dimension if text in TRUTHS else jacobian_rank(parse(text))
-
-
-@lru_cache(maxsize=64)
-def _names(text: str) -> list[str]:
-    from polygeom.ideal.grading.coordinates import Coordinates
-
-    return list(Coordinates(parse(text)).names)
-
-
-@lru_cache(maxsize=64)
-def _values(text: str) -> tuple[list[int], ...]:
-    """Coordinates at random integer weights, by sympy."""
-    from polygeom.ideal.grading.coordinates import Coordinates
-
-    network = parse(text)
-    known, rng = coefficient_map(network), random.Random(1)
-    entries = Coordinates(network).entries
-    points = [[rng.randint(-9, 9) for _ in range(network.parameter_count)] for _ in range(3)]
-    return tuple([_at(known.get(e), point) for e in entries] for point in points)
-
-
-def _at(polynomial: Any, point: list[int]) -> int:
-    pairs = [] if polynomial is None else [*zip(polynomial.ring.gens, point, strict=True)]
-    return int(polynomial.evaluate(pairs)) if pairs else 0
-
-
-def _vanishes(text: str, equation: Data) -> bool:
-    terms = polynomial(equation)
-    nonzero = len(terms) == len(equation["terms"]) and all(terms.values()) and terms
-    return bool(nonzero) and all(
-        sum(c * math.prod(point[k] for k in m) for m, c in terms.items()) == 0 for point in _values(text)
-    )
+    text = rng.choice(_written())
+    while True:
+        data = json.loads(text)
+        change_it = rng.choice(ANY if rng.random() < 0.5 else SPECIAL[data["kind"]])
+        if change_it in NEED_EQUATIONS and not data["equations"]:
+            continue
+        change_it(data, rng)
+        if json.dumps(data) != text:
+            return data

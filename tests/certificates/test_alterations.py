@@ -6,11 +6,15 @@ import os
 import random
 import resource
 import time
+from collections import Counter
 
 import pytest
-from certificates.alterations import Data, alter, honest, true
+from certificates.alterations import alter
+from certificates.honest import honest
+from certificates.truths import TRUTHS, Data, computed_dimension, is_cone, survey, true
 
 import polygeom
+from polygeom.dimensions.proofs.graphs.steps import GRAPH_RULES
 from polygeom.errors import PolygeomError
 
 FAST = 20_000
@@ -27,10 +31,26 @@ def verdict(data: Data) -> bool | None:
 
 
 def test_the_honest_ones_are_valid_and_true() -> None:
-    assert len(honest()) == 17
+    kinds = Counter((data["kind"], "map" if data["network"].startswith("map(") else "network") for data in honest())
+    assert kinds == {
+        ("dimension", "network"): 44, ("dimension", "map"): 5, ("ideal", "network"): 11, ("ideal", "map"): 9,
+        ("frontier", "network"): 2,
+    }  # fmt: skip
+    rules = {data["upper"]["rule"] for data in honest() if data["kind"] == "dimension"}
+    assert GRAPH_RULES.keys() - rules == {"graph pencil", "graph identifications"}  # their smallest networks are large
     for data in honest():
         assert verdict(data) is True
         assert true(data)
+
+
+@pytest.mark.parametrize("text", TRUTHS)
+def test_the_oracle_computes_what_the_literature_says(text: str) -> None:
+    truth = TRUTHS[text]
+    top = max(truth.counts, default=1)
+    hilbert, counts = survey(text, truth.cone, top)
+    assert hilbert == truth.hilbert(top)
+    assert {d: n for d, n in counts.items() if n} == truth.counts
+    assert (computed_dimension(text), is_cone(text)) == (truth.dimension, truth.cone)
 
 
 def run(count: int, seed: int) -> dict[str, int]:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates.alterations import Data, honest, listed, plain, polynomial, recount, times
+from certificates.alterations import listed, recount, times
+from certificates.honest import honest, plain
+from certificates.truths import Data, polynomial
 
 import polygeom
 from polygeom.cli import run

@@ -10,21 +10,23 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates.alterations import Data, alter, honest, plain, true
+from certificates.alterations import alter
+from certificates.families import case
+from certificates.honest import honest, plain
 from certificates.test_alterations import verdict
+from certificates.truths import Data, true
 
 import polygeom
 from polygeom import certificates
 from polygeom.cli import run
 from polygeom.dimensions import certify as certify_dimension
+from polygeom.dimensions.proofs.graphs.steps import GRAPH_RULES
 from polygeom.errors import PolygeomError
-from polygeom.ideal import interpolate
-from polygeom.ideal.proofs.certificate import certify as certify_ideal
 from polygeom.testing.zoo import ZOO
 
 TEXT = certificates.standalone()
@@ -84,13 +86,39 @@ def test_it_runs_as_a_program_with_four_statuses(tmp_path: Path, capsys: Any) ->
     assert statuses == [0, 1, 2, 3, 1, 2]
 
 
-@pytest.mark.parametrize("number", range(17))
-def test_honest_certificates_are_valid_for_both(number: int, check: Any, slow_check: Any) -> None:
-    data = honest()[number]
-    if data["kind"] != "frontier":
-        assert check(data) == 0
-        argument = (data.get("completeness") or {}).get("argument")
-        assert slow_check(data) == (3 if argument == "section" else 0)
+def outside(data: Data) -> bool:
+    """Whether the checker does not cover it: a map, a rule about graphs in the proof, a frontier."""
+    dimension = data["dimension"] if data["kind"] == "ideal" else data
+    rules, pending = set(), [dimension["upper"]]
+    while pending:
+        step = pending.pop()
+        rules.add(step["rule"])
+        pending += step["parts"]
+    return data["network"].startswith("map(") or not rules.isdisjoint(GRAPH_RULES)
+
+
+def test_honest_certificates_are_valid_for_both_or_not_covered(check: Any, slow_check: Any) -> None:
+    seen = Counter[tuple[bool, int]]()
+    for data in honest():
+        if data["kind"] != "frontier":
+            section = (data.get("completeness") or {}).get("argument") == "section"
+            expected = 3 if outside(data) else 0
+            assert check(data) == expected, data["network"]
+            assert slow_check(data) == (3 if section else expected), data["network"]
+            seen[section, expected] += 1
+    assert min(seen[False, 0], seen[False, 3], seen[True, 0], seen[True, 3]) > 0
+
+
+def test_symmetries_of_many_weights_obey_the_limits() -> None:
+    """Once it looked for them without end."""
+    names: dict[str, Any] = {"__name__": "check"}
+    exec(compile(TEXT, "check.py", "exec"), names)
+    data = plain(certify_dimension("lightning_attention(tokens=4,features=6,rank=2,outputs=6)"))
+    assert data["upper"]["rule"] == "symmetries"
+    started = time.process_time()
+    names["LIMITS"].update(cells=2e7, end=time.monotonic() + 0.5)
+    assert names["check"](data)[0] == 3
+    assert time.process_time() - started < 3
 
 
 def zoo() -> Iterator[Data]:
@@ -107,47 +135,34 @@ def test_layers_of_all_kinds_are_read_alike(check: Any) -> None:
     assert answers[0] > 15
 
 
-def some_networks(rng: random.Random) -> str:
-    """A small network of some family."""
-    n, a, m = (rng.randint(1, 3) for _ in range(3))
-    r = rng.randint(1, 3)
-    widths = ",".join(str(rng.randint(1, 4)) for _ in range(rng.randint(2, 4)))
-    degrees = "" if widths.count(",") == 1 else f" r={r}"
-    choices = [f"[{widths}]{degrees}"] * 8
-    choices += [f"[{n},{a},{m}] r={r} bias", f"[{n},{a},{m}] p=0,1,1", f"ccp({n},rank={a},degree={min(r, 2)})"]
-    choices += [f"product_network({n},rank={a},degree={r})", f"convolutional({3 + n},kernels=[2,2],degrees={r})"]
-    choices += [f"lightning_attention(tokens={n},features={min(a, 2)},rank=1,outputs=1)"]
-    return rng.choice(choices)
-
-
-def agree(count: int, check: Any) -> Counter[tuple[str, bool, int]]:
-    """Both verdicts on honest certificates, one in ten of an ideal."""
-    found: Counter[tuple[str, bool, int]] = Counter()
-    for number in range(count):
-        rng = random.Random(f"honest {number}")
-        text = some_networks(rng)
-        if number % 10:
-            data = plain(certify_dimension(text, rng=rng.randrange(1000)))
-        else:
-            data = plain(certify_ideal(interpolate(text, rng.randint(1, 2), timeout=20, rng=rng.randrange(1000))))
-        found[data["kind"], polygeom.verify(data).valid, check(data)] += 1
+def agree(numbers: Iterable[int], check: Any) -> Counter[tuple[str, bool, int | None]]:
+    """Both verdicts on honest certificates of all kinds and families; the second has none on frontiers."""
+    found: Counter[tuple[str, bool, int | None]] = Counter()
+    for number in numbers:
+        kind, _, find = case(number)
+        try:
+            data = plain(find())
+        except PolygeomError:  # a kind of layer, or a size, that certificates do not have
+            continue
+        status = None if kind == "frontier" else check(data)
+        found[kind, polygeom.verify(data).valid, status] += 1
     return found
 
 
 def test_forty_honest_certificates(check: Any) -> None:
-    found = agree(40, check)
-    assert {(valid, status) for _, valid, status in found} <= {(True, 0), (True, 3)}
-    assert sum(n for (_, _, status), n in found.items() if status == 0) > 34
+    found = agree(range(200, 240), check)
+    assert {(valid, status) for _, valid, status in found} <= {(True, 0), (True, 3), (True, None)}
+    assert sum(n for (_, _, status), n in found.items() if status == 0) > 20
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_two_thousand_honest_certificates(check: Any) -> None:
     """POLYGEOM_HONEST sets another number."""
-    found = agree(HONEST, check)
+    found = agree(range(HONEST), check)
     print(found)
-    assert {(valid, status) for _, valid, status in found} <= {(True, 0), (True, 3)}
-    assert sum(n for (_, _, status), n in found.items() if status == 0) > 0.9 * HONEST
+    assert {(valid, status) for _, valid, status in found} <= {(True, 0), (True, 3), (True, None)}
+    assert sum(n for (_, _, status), n in found.items() if status == 0) > 0.5 * sum(found.values())
 
 
 def compare(count: int, check: Any) -> Counter[tuple[bool | None, int]]:

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,9 @@ def test_processes_of_a_round_are_found_by_their_mark(one: soak.Round, monkeypat
     monkeypatch.setattr("polygeom.testing.marked.PATIENCE", 0.2)
     child = subprocess.Popen(["sleep", "60"], env={**os.environ, MARK: "token"})
     try:
+        until = time.monotonic() + 10
+        while child.pid not in left_over("token") and time.monotonic() < until:  # until the new program has begun
+            time.sleep(0.01)
         assert left_over("token") == of_kind("stop", 1, "token") == [child.pid]
         assert of_kind("worker", 1, "token") == []
         assert left_over("toke") == []

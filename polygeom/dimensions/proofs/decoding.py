@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -113,23 +114,27 @@ def _plain(data: Any) -> None:
     """Refuse everything but dicts, lists, integers, strings, booleans and null, and what is nested too deeply."""
     layer = [data]
     for _ in range(MOST_DEPTH):
+        kinds = set(map(type, layer))
+        if not kinds <= _PLAIN:
+            (kind, *_) = kinds - _PLAIN
+            raise CertificateError(
+                f"certificate: {kind.__name__:.40} is neither text, integer, list nor object; write it again"
+            )
+        if int in kinds and max(value.bit_length() for value in layer if type(value) is int) > 62:
+            raise CertificateError("certificate: an integer beyond 2^62; write the certificate again")
         deeper: list[Any] = []
-        for value in layer:
-            kind = type(value)
-            if kind is dict:
-                if not all(type(key) is str for key in value):
-                    raise CertificateError("certificate: keys must be text; write the certificate again")
-                deeper += value.values()
-            elif kind is list:
-                deeper += value
-            elif kind is int:
-                if value.bit_length() > 62:
-                    raise CertificateError("certificate: an integer beyond 2^62; write the certificate again")
-            elif not (kind is str or kind is bool or value is None):
-                raise CertificateError(
-                    f"certificate: {kind.__name__:.40} is neither text, integer, list nor object; write it again"
-                )
+        if dict in kinds:
+            for value in layer:
+                if type(value) is dict:
+                    if not all(type(key) is str for key in value):
+                        raise CertificateError("certificate: keys must be text; write the certificate again")
+                    deeper += value.values()
+        if list in kinds:
+            deeper += chain.from_iterable(value for value in layer if type(value) is list)
         if not deeper:
             return
         layer = deeper
     raise CertificateError("certificate: lists are nested too deeply; write the certificate again")
+
+
+_PLAIN = {dict, list, int, str, bool, type(None)}

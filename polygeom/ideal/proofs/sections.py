@@ -144,29 +144,32 @@ class InverseSystem:
                     row[0, head] = (row[0, head] + c * self._values[:, number[tail]]) % self.p
                 rows.append(row)
         matrix = np.concatenate(rows).reshape(-1, k * h) % self.p
-        height = k * h + 40
+        height = max(0, k * h - expected) + 40
         if len(matrix) > 2 * height:
             basis, nullity = self._nullspace(self._mixed(matrix, height))
         if len(matrix) <= 2 * height or nullity != expected:
             basis, nullity = self._nullspace(matrix)
-        table = np.array([[int(basis[i, j]) for j in range(nullity)] for i in range(k * h)], dtype=np.int64)
-        table = table.reshape(k * h, nullity)
-        self.contractions.append(table.T.reshape(nullity, k, h).transpose(1, 0, 2).copy())
+        self.contractions.append(basis.T.reshape(nullity, k, h).transpose(1, 0, 2).copy())
         self.dimensions.append(nullity)
         self._extend(degree, number)
 
-    def _nullspace(self, matrix: np.ndarray) -> tuple[Any, int]:
+    def _nullspace(self, matrix: np.ndarray) -> tuple[np.ndarray, int]:
+        """A basis as columns, and how many there are."""
         import flint
 
-        basis, nullity = flint.nmod_mat(matrix.shape[0], matrix.shape[1], matrix.ravel().tolist(), self.p).nullspace()
-        return basis, int(nullity)
+        table = flint.fmpz_mat(matrix.shape[0], matrix.shape[1], matrix.ravel().tolist())
+        basis, nullity = flint.nmod_mat(table, self.p).nullspace()
+        columns = [[int(basis[i, j]) for j in range(nullity)] for i in range(matrix.shape[1])]
+        return np.array(columns, dtype=np.int64).reshape(matrix.shape[1], nullity), int(nullity)
 
     def _mixed(self, matrix: np.ndarray, height: int) -> np.ndarray:
         draw = np.random.default_rng(len(matrix))
         mixed = np.zeros((height, matrix.shape[1]), dtype=np.int64)
         for _ in range(3):
-            factors = draw.integers(0, self.p, (len(matrix), 1))
-            np.add.at(mixed, draw.integers(0, height, len(matrix)), factors * matrix % self.p)
+            for first in range(0, len(matrix), height):  # the rows of a part go to different places
+                part = matrix[first : first + height]
+                places, factors = draw.permutation(height)[: len(part)], draw.integers(0, self.p, (len(part), 1))
+                mixed[places] += factors * part  # below 2^48, fewer than 2^12 of them
         return mixed % self.p
 
     def _extend(self, degree: int, number: dict[Monomial, int]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
+from functools import cached_property
+from operator import sub
 
 import numpy as np
 
@@ -13,6 +16,9 @@ from polygeom.ideal.proofs.coefficients import PRIME, Coefficients
 
 Array = np.ndarray
 Row = dict[int, int]
+
+MOST_COPIES = 20_000
+"""Largest number of equations with their copies whose leading monomials are listed."""
 
 POINTS = 10
 """Points beyond the claimed rank at which monomials are evaluated."""
@@ -25,17 +31,27 @@ class Monomials:
         self._claim, self._coordinates = claim, coordinates
         self._known: dict[tuple[int, Weight], list[Monomial]] = {}
         self._total = 0
+        self._single: dict[Weight, list[Monomial]] = {}
+        for k in coordinates:
+            self._single.setdefault(claim.weights[k], []).append((k,))
+        weights = ((k, claim.weights[k]) for k in coordinates)
+        self._factors = [(k, [(i, b) for i, b in enumerate(weight) if b]) for k, weight in weights]
 
     def of(self, degree: int, weight: Weight) -> list[Monomial]:
         """All monomials of a degree and weight, each an increasing tuple of coordinates."""
         if degree == 0:
             return [] if any(weight) else [()]
+        if degree == 1:
+            return self._single.get(weight, [])
         known = self._known.get((degree, weight))
         if known is None:
             known = []
-            for k in self._coordinates:
-                rest = tuple([a - b for a, b in zip(weight, self._claim.weights[k], strict=True)])
-                if min(rest, default=0) >= 0:
+            for k, factor in self._factors:
+                for i, b in factor:  # most coordinates do not divide, which their first entries show
+                    if weight[i] < b:
+                        break
+                else:
+                    rest = tuple(map(sub, weight, self._claim.weights[k]))
                     known += [(*m, k) for m in self.of(degree - 1, rest) if not m or m[-1] <= k]
             self._known[degree, weight] = known
             self._total += 1 + len(known)
@@ -52,6 +68,27 @@ class Monomials:
                 self._claim.dominant(tuple(map(sum, zip(w, step, strict=True)))) for w in current for step in steps
             }
         return current
+
+    @cached_property
+    def leads(self) -> list[dict[int, set[Monomial]]]:
+        """For four orders of monomials, by degree, the leading ones of all equations and copies in these coordinates.
+
+        The orders are the lexicographic and the reverse one, from either end. All are compatible with multiplication.
+        """
+        found: list[dict[int, set[Monomial]]] = [{} for _ in range(4)]
+        allowed, claim = set(self._coordinates), self._claim
+        if sum(claim.orbit_size(e.weight) for e in claim.equations) > MOST_COPIES:
+            return found
+        for equation in claim.equations:
+            for _, move in claim.copies(equation):
+                terms = [tuple(sorted([move[k] for k in m])) for m, _ in equation.terms]
+                claim.budget.step("the leading monomials", 10.0 * len(terms))
+                if allowed.issuperset(itertools.chain.from_iterable(terms)):
+                    turned = [m[::-1] for m in terms]
+                    leading = min(terms), max(terms), min(turned)[::-1], max(turned)[::-1]
+                    for leads, monomial in zip(found, leading, strict=True):
+                        leads.setdefault(equation.degree, set()).add(monomial)
+        return found
 
 
 class Space:
@@ -80,9 +117,9 @@ class Space:
         """Whether the multiples of all equations have at least the rank ``claimed`` modulo a prime."""
         if claimed == 0:
             return True
-        rows = [*self._rows(self.degree)]
-        if self._leads(rows) >= claimed:
+        if self._has_leads(claimed):
             return True
+        rows = [*self._rows(self.degree)]
         height = claimed + 20 + claimed // 50
         if len(rows) > 2 * height:
             mixed = self._mixed(rows, height)
@@ -91,15 +128,18 @@ class Space:
                 return True
         return len(rows) >= claimed and rank(self._matrix(rows, PRIME), PRIME) >= claimed
 
-    def _leads(self, rows: list[Row]) -> int:
-        """How many different monomials are the first of a row in some order: the rank of the rows is not smaller."""
-        order = sorted(range(len(self.monomials)), key=self.monomials.__getitem__)
-        place = {k: n for n, k in enumerate(order)}.__getitem__
-        return max(
-            len({min(row) for row in rows}),
-            len({max(row) for row in rows}),
-            len({min(row, key=place) for row in rows}),
-            len({max(row, key=place) for row in rows}),
+    def _has_leads(self, claimed: int) -> bool:
+        """Whether so many monomials are multiples of leading monomials of equations, in one of some orders.
+
+        Multiples with different leading monomials are independent, so the rank of all multiples is not smaller.
+        """
+        return any(
+            sum(
+                any(not leads[e].isdisjoint(itertools.combinations(m, e)) for e in leads if e <= self.degree)
+                for m in self.monomials
+            )
+            >= claimed
+            for leads in self._table.leads
         )
 
     def minimal(self, claimed: int) -> bool:
@@ -132,8 +172,8 @@ class Space:
 
     def _multiples(self, equation: Equation, move: list[int], factors: list[Monomial]) -> Iterator[Row]:
         terms = [([move[k] for k in m], c) for m, c in equation.terms]
+        self.claim.budget.step("the multiples of the equations", 10.0 * len(terms) * len(factors))
         for factor in factors:
-            self.claim.budget.step("the multiples of the equations", 10.0 * len(terms))
             row = {}
             for monomial, c in terms:
                 number = self._number.get(tuple(sorted([*monomial, *factor])))
