@@ -7,6 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from docutils.nodes import SkipNode
+from latex2mathml.converter import convert
+from sphinx.util.math import get_node_equation_number
+
 import polygeom
 from polygeom.dimensions import formulas
 from polygeom.dimensions.bounds.catalogue import catalogue
@@ -29,6 +33,7 @@ extensions = [
     "sphinx_copybutton",
 ]
 exclude_patterns = ["_build"]
+html_math_renderer = "mathml"  # formulas that browsers draw themselves: no script, no network
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
@@ -67,7 +72,21 @@ def insert_registers(app: Sphinx, name: str, source: list[str]) -> None:
         source[0] = source[0].replace("<!-- layers of polygeom.network -->", layer_table())
 
 
+def inline_formula(writer: Any, node: Any) -> None:
+    """A formula in a line, as MathML."""
+    writer.body.append(convert(node.astext()))
+    raise SkipNode
+
+
+def displayed_formula(writer: Any, node: Any) -> None:
+    """A formula on its own, as MathML, with its number if it has one."""
+    number = f'<span class="eqno">({get_node_equation_number(writer, node)})</span>' if node["number"] else ""
+    writer.body.append(f'<div class="math">{number}{convert(node.astext(), display="block")}</div>')
+    raise SkipNode
+
+
 def setup(app: Sphinx) -> None:
     """Connect ahead of napoleon, whose priority is the default of 500."""
+    app.add_html_math_renderer("mathml", (inline_formula, None), (displayed_formula, None))
     app.connect("autodoc-process-docstring", describe_returns, priority=400)
     app.connect("source-read", insert_registers)

@@ -17,6 +17,8 @@ from polygeom.storage.reading import read_text
 if TYPE_CHECKING:
     import pandas
 
+FORMATS: dict[str, dict[str, Any]] = {"png": {"dpi": 160}, "svg": {"metadata": {"Date": None, "Creator": None}}}
+"""In which every figure is written."""
 CONFIG = "config.json"
 """What the folder of a study says about how it was made."""
 IDENTITY = ("study", "seed", "device")
@@ -107,25 +109,27 @@ def write_table(study: Study[Any, Any], table: pandas.DataFrame, target: Path) -
 
 
 def draw_all(study: Study[Any, Any], table: pandas.DataFrame, target: Path) -> list[str]:
-    """The figure of a study, and its further ones: their file names."""
+    """The figure of a study, and its further ones, each as PNG and SVG: their file names."""
     figures = {study.name: study.plot}
     figures |= {f"{study.name}-{label}": function for label, function in study.figures.items()}
-    for label, function in figures.items():
-        draw(function, table, target / f"{label}.png")
-    return [f"{label}.png" for label in figures]
+    return [name for label, function in figures.items() for name in draw(function, table, target, label)]
 
 
-def draw(plot: Callable[[Any], Any], table: pandas.DataFrame, path: Path) -> None:
-    """Save what a function draws, without a display."""
+def draw(plot: Callable[[Any], Any], table: pandas.DataFrame, target: Path, label: str) -> list[str]:
+    """Save what a function draws, without a display, in the style of all figures: the names of its files."""
     import matplotlib as mpl
 
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
-    with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}):
+    from polygeom.experiments.style import rc
+
+    with mpl.rc_context(rc()):
         drawn = plot(table)
         figure = getattr(drawn, "figure", drawn)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, dpi=110, bbox_inches="tight", format="png")
+        for kind, options in FORMATS.items():
+            buffer = io.BytesIO()
+            figure.savefig(buffer, bbox_inches="tight", format=kind, **options)
+            durable.write_file(target / f"{label}.{kind}", buffer.getvalue(), "out")
         plt.close(figure)
-    durable.write_file(path, buffer.getvalue(), "out")
+    return [f"{label}.{kind}" for kind in FORMATS]

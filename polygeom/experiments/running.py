@@ -163,8 +163,8 @@ def run(
         A configuration instead, or the ``config.json`` of an earlier run, which is then repeated; arguments that are
         given come before what the file says.
     out:
-        Folder for ``config.json``, the table (CSV), the figures (PNG) and the journal. The same call goes on where an
-        earlier one was killed: finished cases are not measured again.
+        Folder for ``config.json``, the table (CSV), the figures (PNG and SVG) and the journal. The same call goes on
+        where an earlier one was killed: finished cases are not measured again.
     overwrite:
         Whether results of other options in that folder may be replaced.
     keep_weights:

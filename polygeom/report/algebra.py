@@ -14,6 +14,8 @@ from polygeom.report.page import OBSERVED, PROBABLE, PROVED, Fact, Figure, Secti
 
 _MOST_COORDINATES = 60
 _MOST_TERMS = 40
+_SHOWN = 3
+"""Equations on the page, where they are short enough to read."""
 
 
 def _plural(count: int, word: str) -> str:
@@ -129,7 +131,11 @@ def equations_section(network: Network, result: DimensionResult, seconds: float)
         search = variety.search(timeout=seconds)
     except (BudgetError, PolygeomError) as error:
         return Section(title, f"Not found in {seconds:.0f} seconds: {error}")
-    return Section(title, _equations_lead(search), tuple(_equation_facts(search)), tuple(_equations(search)))
+    shown = tuple(
+        str(one.polynomial) for one in search.result.generators[:_SHOWN] if len(one.polynomial) <= _MOST_TERMS
+    )
+    notes = tuple(_equation_notes(search, len(shown)))
+    return Section(title, _equations_lead(search), tuple(_equation_facts(search)), notes, formulas=shown)
 
 
 def _equations_lead(search: Any) -> str:
@@ -154,15 +160,10 @@ def _equation_facts(search: Any) -> Iterator[Fact]:
     yield Fact("the whole ideal", search.result.completeness)
 
 
-def _equations(search: Any) -> Iterator[str]:
-    """One equation, the first, if it is short enough to read, and how to get the others."""
+def _equation_notes(search: Any, shown: int) -> Iterator[str]:
+    """What is not on the page, and how to get it."""
     generators = search.result.generators
-    if not generators:
-        return
-    first = generators[0].polynomial
-    if len(first) <= _MOST_TERMS:
-        yield f"{first} = 0"
-    else:
-        yield f"The first has {len(first)} terms."
-    if len(generators) > 1 or len(first) > _MOST_TERMS:
+    if generators and not shown:
+        yield f"The first has {len(generators[0].polynomial)} terms."
+    if len(generators) > shown:
         yield "All of them: polygeom ideal --out FILE."

@@ -11,7 +11,7 @@ from typing import Any
 from polygeom import checks
 from polygeom._version import __version__
 from polygeom.dimensions import dimension
-from polygeom.errors import BudgetError, MissingPackageError
+from polygeom.errors import BudgetError, MissingPackageError, PolygeomError
 from polygeom.network import Network
 from polygeom.network.builder import as_network
 from polygeom.report.algebra import (
@@ -85,7 +85,7 @@ def portrait(network: Network | str, *, training: bool | None = None, timeout: f
     network:
         A `Network` or its text.
     training:
-        Whether to train it; None: if torch is installed and the network has at most `MOST_TRAINED` weights.
+        Whether to train it; None: if torch is installed and the network has inputs and at most `MOST_TRAINED` weights.
     timeout:
         Seconds for the page; what is not finished then is left out and named. In the main thread an alarm sees to it
         that the page is there at most two seconds later.
@@ -111,6 +111,8 @@ def portrait(network: Network | str, *, training: bool | None = None, timeout: f
     installed = find_spec("torch") is not None
     if training and not installed:
         raise MissingPackageError("training (unless training=False)", "torch")
+    if training and not network.degree:  # a map of weights alone
+        raise PolygeomError(f"training: {network.text} is a map without inputs, which nothing can be fitted to")
     deadline = start + timeout
     with last_resort(timeout):
         result = dimension(network, rng=rng)
@@ -121,7 +123,8 @@ def portrait(network: Network | str, *, training: bool | None = None, timeout: f
         "Does the function determine the weights?": lambda: identifiability_section(network),
         "Which equations?": lambda: equations_section(network, result, min(timeout / 4, deadline - time.monotonic())),
     }
-    trained = training or (training is None and installed and network.parameter_count <= MOST_TRAINED)
+    small = network.degree > 0 and network.parameter_count <= MOST_TRAINED
+    trained = training or (training is None and installed and small)
     if trained:
         from polygeom.report import experiments
 

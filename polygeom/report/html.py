@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from html import escape
 
 from polygeom.report.figures import svg
+from polygeom.report.formulas import mathml
 from polygeom.report.page import Fact, Figure, Section
 
-_STYLE = """
+STYLE = """
 :root { --ink: #1d2733; --quiet: #5b6672; --line: #e3e7ec; --accent: #c2410c; --paper: #ffffff; --ground: #f5f6f8; }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink);
@@ -68,7 +69,7 @@ def html_page(title: str, subtitle: str, sections: Iterable[Section], footer: st
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
-<style>{_STYLE}</style>
+<style>{STYLE}</style>
 </head>
 <body>
 <main>
@@ -90,6 +91,7 @@ def _section(section: Section) -> str:
         parts.append(f'<p class="lead">{escape(section.lead)}</p>')
     if section.facts:
         parts.append("<table>" + "".join(_row(fact) for fact in section.facts) + "</table>")
+    parts += [mathml(f"{formula} = 0") for formula in section.formulas]
     parts += [f'<p class="more">{escape(text)}</p>' for text in section.paragraphs]
     parts += [_figure(figure) for figure in section.figures]
     return "<section>\n" + "\n".join(parts) + "\n</section>"

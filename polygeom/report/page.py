@@ -55,13 +55,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """A headline with facts, paragraphs and figures; ``lead`` answers the headline's question in one sentence."""
+    """A headline with facts, equations ``formulas`` (= 0), paragraphs and figures; ``lead`` answers its question."""
 
     title: str
     lead: str = ""
     facts: tuple[Fact, ...] = ()
     paragraphs: tuple[str, ...] = ()
     figures: tuple[Figure, ...] = field(default=())
+    formulas: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

@@ -21,6 +21,8 @@ def text_page(title: str, subtitle: str, sections: Iterable[Section], footer: st
         width = min(_WIDEST_LABEL, max((len(fact.label) for fact in section.facts), default=0))
         for fact in section.facts:
             lines += _fact(fact, width)
+        for formula in section.formulas:
+            lines += _wrapped(f"{formula} = 0", "  ")
         for paragraph in section.paragraphs:
             lines += _wrapped(paragraph, "  ")
         for figure in section.figures:

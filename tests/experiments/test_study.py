@@ -133,7 +133,7 @@ def test_the_command_writes_configuration_table_and_figure(tmp_path: Path, capsy
     assert command([*arguments, "--seed", "4", "--workers", "2"]) == 0
     captured = capsys.readouterr()
     assert captured.out.startswith("power 1: 4\npower 2: 10\n")
-    assert "tiny.csv, tiny.png" in captured.err
+    assert "tiny.csv, tiny.png, tiny.svg" in captured.err
     config = json.loads((out / "config.json").read_text())
     assert config["config"] == {
         "powers": [1, 2, 3, 4, 5, 6], "base": 3.0, "model": "exact", "fail": None, "shift": True, "log": None,
@@ -144,7 +144,7 @@ def test_the_command_writes_configuration_table_and_figure(tmp_path: Path, capsy
     table = pandas.read_csv(out / "tiny.csv")
     assert table["seed"].tolist() == [4] * 6 + [5] * 6
     assert (out / "tiny.png").read_bytes().startswith(b"\x89PNG")
-    assert {path.name for path in out.iterdir()} == {"config.json", "tiny.csv", "tiny.png", "journal"}
+    assert {path.name for path in out.iterdir()} == {"config.json", "tiny.csv", "tiny.png", "tiny.svg", "journal"}
 
 
 @pytest.mark.usefixtures("registered")

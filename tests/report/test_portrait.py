@@ -70,7 +70,7 @@ def test_equations_are_found_where_they_are_cheap() -> None:
     page = portrait("[2,2,1] r=4", training=False)
     equations = section(page, "Which equations")
     assert equations.lead == "Minimal generators: 1 of degree 3, and these generate the ideal."
-    assert "c1x22**3" in equations.paragraphs[0]
+    assert "c1x22**3" in equations.formulas[0]
     assert fact(page, "Which equations", "degree").value == "3"
 
 

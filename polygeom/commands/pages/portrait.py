@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from importlib.util import find_spec
+from typing import Any
 
 import click
 
+from polygeom.commands.inputs import takes_maps
 from polygeom.commands.limits import check_timeout
 from polygeom.errors import MissingPackageError
 from polygeom.storage.durable import output_file, write_file
@@ -16,7 +18,7 @@ DRAWING = 3.0
 
 
 @click.command()
-@click.argument("network")
+@click.argument("network", required=False)
 @click.option("--html", "html_file", metavar="FILE", help="Also write the page, with figures, as one HTML file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the page as JSON.")
 @click.option("--no-training", is_flag=True, help="Leave out what is measured by training.")
@@ -27,9 +29,19 @@ DRAWING = 3.0
     help="Seconds for the page; what is not finished then is left out and named.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
-def portrait(network: str, html_file: str | None, as_json: bool, no_training: bool, timeout: float, seed: int) -> None:
-    """One page about NETWORK: its dimension with proof, defect, identifiability, equations, the spectrum of its tangent
-    kernel, and two small training experiments.
+@click.option("--compare", metavar="OTHER", help="Compare with another network, question by question.")
+@takes_maps
+def portrait(
+    network: str,
+    html_file: str | None,
+    as_json: bool,
+    no_training: bool,
+    timeout: float,
+    seed: int,
+    compare: str | None,
+) -> None:
+    """One page about NETWORK, or a map or model from a file: its dimension with proof, defect, identifiability,
+    equations, the spectrum of its tangent kernel, and two small training experiments.
 
     Training needs the extra learn and figures need the extra plot; without torch the page has the algebra alone.
     """
@@ -41,7 +53,13 @@ def portrait(network: str, html_file: str | None, as_json: bool, no_training: bo
         output_file(html_file, "--html")
     check_timeout(timeout)
     drawing = 0.0 if html_file is None else min(DRAWING, timeout / 4)
-    page = compute(network, training=False if no_training else None, timeout=timeout - drawing, rng=seed)
+    share = (timeout - drawing) / (1 if compare is None else 2)
+    training = False if no_training else None
+    page: Any = compute(network, training=training, timeout=share, rng=seed)
+    if compare is not None:
+        from polygeom.report.comparison import Comparison
+
+        page = Comparison(page, compute(compare, training=training, timeout=share, rng=seed))
     if html_file is not None:
         write_file(html_file, page.to_html().encode(), "--html")
     click.echo(json.dumps(page.as_dict()) if as_json else page.to_text(), nl=as_json)

@@ -50,7 +50,7 @@ class _Studies(click.Group):
 @click.option("--list", "listing", is_flag=True, help="Names and descriptions of the studies.")
 @click.pass_context
 def study(context: click.Context, listing: bool) -> None:
-    """Run a study and write config.json, a table (CSV) and a figure (PNG) to a folder.
+    """Run a study and write config.json, a table (CSV) and figures (PNG and SVG) to a folder.
 
     \b
       polygeom study                                   the list of studies

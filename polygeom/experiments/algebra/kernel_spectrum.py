@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polygeom.experiments.study import Case, Study, option
+from polygeom.experiments.style import COLOURS, WIDTH
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -203,11 +204,20 @@ def _unit_energies(basis: HarmonicBasis, seed: int) -> Tensor:
     return target
 
 
+_BELOW: dict[str, Any] = {
+    "loc": "upper center",
+    "bbox_to_anchor": (0.5, -0.2),
+    "handlelength": 1.6,
+    "columnspacing": 1.0,
+}
+"""Where legends stand: not over what they name."""
+
+
 def plot(table: pandas.DataFrame) -> Any:
     """Eigenvalues of growing width, ranks, and the energy that is left in each degree while training."""
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, 3, figsize=(12.5, 3.9), layout="constrained")
+    figure, panels = plt.subplots(1, 3, figsize=(WIDTH, 3.3), layout="constrained")
     spectra, training = (table[table["part"] == part] for part in ("spectrum", "training"))
     if len(spectra):
         _eigenvalues(panels[0], spectra)
@@ -231,16 +241,16 @@ def _eigenvalues(axes: Any, table: pandas.DataFrame) -> None:
     ideal = table.groupby("index")["limit"].first()
     axes.step(ideal.index, ideal, where="mid", color="black", linewidth=1.5, label="infinite width")
     axes.set(xlabel="eigenvalue number", ylabel="eigenvalue / trace", yscale="log", ylim=(ideal.min() / 300, 1.5))
-    axes.legend(frameon=False, fontsize=7, ncols=2, loc="lower left")
+    axes.legend(ncols=2, **_BELOW)
 
 
 def _ranks(axes: Any, table: pandas.DataFrame) -> None:
     found = table.groupby("width")[["rank", "dimension", "monomials"]].max()
-    axes.plot(found.index, found["dimension"], color="0.6", linewidth=5, label="dimension of the neurovariety")
-    axes.plot(found.index, found["rank"], "o", color="C0", markersize=4, label="rank of the kernel")
-    axes.axhline(found["monomials"].iloc[0], color="black", linewidth=1, label="number of monomials: infinite width")
+    axes.plot(found.index, found["dimension"], color="0.7", linewidth=5, label="dimension of the neurovariety")
+    axes.plot(found.index, found["rank"], "o", color=COLOURS[0], markersize=4, label="rank of the kernel")
+    axes.axhline(found["monomials"].iloc[0], color="black", linewidth=1, label="monomials: infinite width")
     axes.set(xscale="log", xlabel="width", ylabel="rank", ylim=(0, 1.12 * float(found["monomials"].iloc[0])))
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.legend(**_BELOW)
 
 
 def _energies(axes: Any, table: pandas.DataFrame) -> None:
@@ -250,7 +260,7 @@ def _energies(axes: Any, table: pandas.DataFrame) -> None:
     ideal = _limit_of(table)
     times = np.geomspace(0.1, float(table["time"].max()), 200)
     for number, degree in enumerate(sorted(table["degree"].unique())):
-        colour = f"C{number}"
+        colour = COLOURS[number]
         for width, style in ((widths[0], "--"), (widths[-1], "-")):
             part = table[(table["degree"] == degree) & (table["width"] == width)]
             curve = part.groupby("index")[["time", "value"]].median()
@@ -260,7 +270,7 @@ def _energies(axes: Any, table: pandas.DataFrame) -> None:
     axes.plot([], [], ":", color="0.4", linewidth=1, label="infinite width")
     axes.set(xscale="log", yscale="log", xlabel="time x largest initial eigenvalue", ylabel="energy left to learn")
     axes.set(xlim=(0.4, None), ylim=(1e-4, 2))
-    axes.legend(frameon=False, fontsize=7, loc="lower left")
+    axes.legend(**_BELOW)
 
 
 def _limit_of(table: pandas.DataFrame) -> dict[int, float]:

@@ -13,6 +13,7 @@ import torch
 
 from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
+from polygeom.experiments import style
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import (
     CoordinateOptions,
@@ -107,8 +108,8 @@ def plot(table: Any) -> Any:
     import numpy as np
 
     models = list(dict.fromkeys(table["model"]))
-    figure, axes = plt.subplots(1, 4, figsize=(16, 3.8), layout="constrained")
-    colours = figures.colours(models)
+    figure, axes = plt.subplots(1, 4, figsize=(11, 3.2), layout="constrained")
+    colours = style.lines(models)
     for cell, name in zip(axes, ("local", "global", "random"), strict=False):
         figures.curves(cell, table, f"relative_{name}", models, colours)
         cell.set_title(f"{name} pairs: Hamming distance / units", fontsize=9)
@@ -119,7 +120,7 @@ def plot(table: Any) -> Any:
         means = [rows[name].mean() for name in columns]
         means = [value for value in means if not np.isnan(value)]
         units = rows["units"].iloc[0] / len(means)
-        axes[3].plot(range(1, len(means) + 1), np.array(means) / units, marker="o", color=colours[model], label=model)
+        axes[3].plot(range(1, len(means) + 1), np.array(means) / units, marker="o", label=model, **colours[model])
     axes[3].set_title("random pairs, by layer, at the end", fontsize=9)
     axes[3].set_xlabel("layer")
     axes[3].legend(fontsize=7)

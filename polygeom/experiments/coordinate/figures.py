@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from polygeom.experiments import style
 from polygeom.experiments.coordinate.dynamics import GRID
+from polygeom.experiments.style import WIDTH
 
 MAP = "nipy_spectral"
-_DB = 60.0
+Palette = dict[str, dict[str, Any]]
+"""Colour and dashes of each network."""
 
 
 def comparison(table: Any, edges: Sequence[float]) -> Any:
@@ -18,18 +21,37 @@ def comparison(table: Any, edges: Sequence[float]) -> Any:
     import matplotlib.pyplot as plt
 
     images, models = _names(table, "image"), _names(table, "model")
-    figure, axes = plt.subplots(len(images), 3, figsize=(15, 3.6 * len(images)), squeeze=False, layout="constrained")
-    palette = colours(models)
-    for row, image in zip(axes, images, strict=True):
+    height = max(2.2, 0.16 * len(models) + 0.75)
+    figure = plt.figure(figsize=(WIDTH, height * len(images)))
+    palette = style.lines(models)
+    for number, image in enumerate(images):
+        # Placed by hand: names of curves stand between the first panel and the second.
+        bottom, tall = 1 - (number + 1 - 0.5 / height) / len(images), (1 - 0.8 / height) / len(images)
+        left, middle, right = (
+            figure.add_axes((x, bottom, w, tall)) for x, w in ((0.07, 0.22), (0.56, 0.19), (0.77, 0.17))
+        )
         marks = _marks(table, image=image)
-        curves(row[0], marks, "psnr", models, palette)
-        row[0].set(ylabel=f"{_short(image)}: PSNR in dB, trained pixels", xlabel="epoch", ylim=(0, _DB))
-        _bars(row[1], marks, models, palette)
-        _bands(row[2], marks, models, edges)
+        curves(left, marks, "psnr", models, palette)
+        left.set(xlabel="epoch", ylabel="PSNR of trained pixels in dB", ylim=(0, None))
+        left.set_title(_short(image), loc="left", fontweight="bold")
+        style.end_labels(left, ends(marks, "psnr", models, palette))
+        _dots(middle, marks, models, palette)
+        _bands(right, marks, models, edges)
     return figure
 
 
-def curves(axes: Any, marks: Any, column: str, models: Sequence[str], palette: dict[str, Any], **style: Any) -> None:
+def ends(marks: Any, column: str, models: Sequence[str], palette: Palette) -> list[tuple[float, float, str, Any]]:
+    """Where the curve of each network ends, for its name."""
+    found = []
+    for model in models:
+        rows = marks[(marks["model"] == model) & marks[column].notna()]
+        if len(rows):
+            mean = rows.groupby("epoch")[column].mean()
+            found.append((float(mean.index[-1]), float(mean.iloc[-1]), model, palette[model]["color"]))
+    return found
+
+
+def curves(axes: Any, marks: Any, column: str, models: Sequence[str], palette: Palette, **more: Any) -> None:
     """Means over the seeds, with bands of one standard deviation."""
     for model in models:
         rows = marks[(marks["model"] == model) & marks[column].notna()] if column in marks else marks[:0]
@@ -37,27 +59,35 @@ def curves(axes: Any, marks: Any, column: str, models: Sequence[str], palette: d
             continue
         grouped = rows.groupby("epoch")[column]
         mean, deviation = grouped.mean(), grouped.std().fillna(0)
-        axes.plot(mean.index, mean, color=palette[model], label=model, **style)
-        axes.fill_between(mean.index, mean - deviation, mean + deviation, color=palette[model], alpha=0.2, linewidth=0)
+        axes.plot(mean.index, mean, label=model, **palette[model] | more)
+        colour = palette[model]["color"]
+        axes.fill_between(mean.index, mean - deviation, mean + deviation, color=colour, alpha=0.2, linewidth=0)
     axes.set_xlabel("epoch")
 
 
-def _bars(axes: Any, marks: Any, models: Sequence[str], palette: dict[str, Any]) -> None:
-    """Final quality of trained pixels (pale) and of held-out ones (full); a tick where no polynomial can do better."""
+def _dots(axes: Any, marks: Any, models: Sequence[str], palette: Palette) -> None:
+    """Final quality of trained pixels (rings) and of held-out ones (dots), with the spread over the seeds.
+
+    A tick shows where no polynomial can do better.
+    """
     last = marks[marks["epoch"] == marks.groupby(["seed", "model"])["epoch"].transform("max")]
-    means = last.groupby("model", sort=False).mean(numeric_only=True)
     for position, model in enumerate(models):
-        if model not in means.index:
-            continue
-        row = means.loc[model]
-        axes.barh(position, row["psnr"], color=palette[model], alpha=0.35)
-        if "psnr_held_out" in row:
-            axes.barh(position, row["psnr_held_out"], color=palette[model], height=0.45)
-        if "psnr_best_polynomial" in row and np.isfinite(row["psnr_best_polynomial"]):
-            axes.plot([row["psnr_best_polynomial"]] * 2, [position - 0.45, position + 0.45], color="black")
-    axes.set_yticks(range(len(models)), models, fontsize=8)
-    axes.invert_yaxis()
-    axes.set(xlabel="PSNR in dB: trained pixels (pale), held out (full)", xlim=(0, _DB))
+        rows = last[last["model"] == model]
+        for column, filled in (("psnr", False), ("psnr_held_out", True)):
+            if column in rows and rows[column].notna().any():
+                colour = palette[model]["color"]
+                spread = rows[column].std() if len(rows) > 1 else 0.0
+                axes.errorbar(
+                    rows[column].mean(), position, xerr=spread, fmt="o", ms=4, color=colour, elinewidth=1,
+                    mfc=colour if filled else "white",
+                )  # fmt: skip
+        if "psnr_best_polynomial" in rows and np.isfinite(best := rows["psnr_best_polynomial"].mean()):
+            axes.plot([best] * 2, [position - 0.4, position + 0.4], color="black", linewidth=1)
+    axes.set_yticks(range(len(models)), models)
+    axes.set_ylim(len(models) - 0.4, -0.6)
+    axes.grid(axis="y", alpha=0.4)
+    axes.set(xlabel="PSNR in dB")
+    axes.set_title("\u25cb trained  \u25cf held out", fontsize=7)
 
 
 def _bands(axes: Any, marks: Any, models: Sequence[str], edges: Sequence[float]) -> None:
@@ -66,13 +96,14 @@ def _bands(axes: Any, marks: Any, models: Sequence[str], edges: Sequence[float])
     last = marks[marks["epoch"] == marks.groupby(["seed", "model"])["epoch"].transform("max")]
     shares = last.groupby("model", sort=False)[columns].mean().reindex(models)
     drawn = axes.imshow(np.clip(shares, 0, 1), aspect="auto", vmin=0, vmax=1, cmap="viridis")
-    axes.set_yticks(range(len(models)), models, fontsize=8)
-    ends = [*(f"{edge:g}" for edge in edges[1:]), "…"]
-    labels = [f"{edge:g}–{end}" for edge, end in zip(edges, ends, strict=True)]
-    axes.set_xticks(range(len(columns)), labels[: len(columns)], fontsize=8)
-    axes.set_xlabel("frequency in cycles per image: share of the power learned")
+    axes.set_yticks([])
+    axes.set_ylim(len(models) - 0.4, -0.6)
+    axes.set_xticks(np.arange(len(columns) + 1) - 0.5, [*(f"{edge:g}" for edge in edges), "…"][: len(columns) + 1])
+    axes.set_xlabel("cycles per image")
+    axes.set_title("share of power learned", fontsize=7)
     axes.spines[:].set_visible(False)
-    axes.figure.colorbar(drawn, ax=axes)
+    bar = axes.inset_axes((1.05, 0, 0.07, 1))
+    axes.figure.colorbar(drawn, cax=bar, ticks=[0, 0.5, 1])
 
 
 def spectrum(table: Any) -> Any:
@@ -106,32 +137,40 @@ def dynamics(table: Any) -> Any:
 
     wanted = [
         ("regions", "regions of the pixels"),
-        ("hamming_local", "local Hamming distance / units"),
-        ("hamming_global", "global Hamming distance / units"),
+        ("hamming_local", "local Hamming / units"),
+        ("hamming_global", "global Hamming / units"),
         ("dead", "dead units"),
-        ("confusion_local_opposed", "local pairs with cosine < -1/2"),
-        ("confusion_global_std", "deviation of global cosines"),
-        ("norm_product", "product of spectral norms"),
-        ("boundary", "mean distance to a boundary"),
+        ("confusion_local_opposed", "local cosines < -1/2"),
+        ("confusion_global_std", "spread of global cosines"),
+        ("norm_product", "product of norms"),
+        ("boundary", "distance to a boundary"),
     ]
     there = [(name, label) for name, label in wanted if name in table and table[name].notna().any()]
     images, models = _names(table, "image"), _names(table, "model")
-    shape = (len(images), max(1, len(there)))
-    size = (2.5 * shape[1], 2.4 * shape[0] + 0.8)
-    figure, axes = plt.subplots(*shape, figsize=size, squeeze=False, layout="constrained")
-    palette = colours(models)
-    for row, image in zip(axes, images, strict=True):
-        for cell, (name, label) in zip(row, there, strict=False):
+    rows_each, columns = -(-max(1, len(there)) // 4), min(4, max(1, len(there)))
+    shape = (len(images) * rows_each, columns)
+    figure, axes = plt.subplots(
+        *shape, figsize=(WIDTH, 1.55 * shape[0] + 0.8), squeeze=False, sharex=True, layout="constrained"
+    )
+    palette = style.lines(models)
+    for number, image in enumerate(images):
+        cells = axes[number * rows_each : (number + 1) * rows_each].reshape(-1)
+        for cell in cells[len(there) :]:
+            cell.axis("off")
+        for cell, (name, label) in zip(cells, there, strict=False):
             marks = _marks(table, image=image)
             if name in ("hamming_local", "hamming_global"):
                 marks = marks.assign(**{name: marks[name] / marks["units"]})
             curves(cell, marks, name, models, palette)
+            cell.set_xlabel("")
             if name in ("norm_product", "boundary"):
                 cell.set_yscale("log")
-            cell.set_title(label, fontsize=8)
-            cell.tick_params(labelsize=7)
-        row[0].set_ylabel(_short(image))
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8)
+            cell.set_title(label, fontsize=7)
+            style.few_ticks(cell)
+        cells[0].set_ylabel(_short(image), fontweight="bold")
+    for cell in axes[-1]:
+        cell.set_xlabel("epoch")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
@@ -145,7 +184,7 @@ def confusion(table: Any) -> Any:
     figure, axes = plt.subplots(
         *shape, figsize=(6 * shape[1], 3.2 * shape[0]), squeeze=False, sharex=True, layout="constrained"
     )
-    palette = colours(models)
+    palette = style.lines(models)
     for row, image in zip(axes, images, strict=True):
         for cell, kind in zip(row, kinds, strict=False):
             densities(cell, table[(table["image"] == image) & (table["array"] == kind)], models, palette)
@@ -156,7 +195,7 @@ def confusion(table: Any) -> Any:
     return figure
 
 
-def densities(axes: Any, rows: Any, models: Sequence[str], palette: dict[str, Any]) -> None:
+def densities(axes: Any, rows: Any, models: Sequence[str], palette: Palette) -> None:
     """Mean density over the seeds, for each network."""
     highest = 0.0
     for model in models:
@@ -164,8 +203,8 @@ def densities(axes: Any, rows: Any, models: Sequence[str], palette: dict[str, An
         if found:
             mean = np.mean(found, axis=0)
             highest = max(highest, min(float(mean.max()), 8.0))
-            axes.plot(GRID, mean, color=palette[model], label=model)
-            axes.fill_between(GRID, mean, color=palette[model], alpha=0.08, linewidth=0)
+            axes.plot(GRID, mean, label=model, **palette[model])
+            axes.fill_between(GRID, mean, color=palette[model]["color"], alpha=0.08, linewidth=0)
     axes.set(xlim=(-1, 1), ylim=(0, 1.05 * highest or 1), ylabel="density")
 
 
@@ -244,14 +283,6 @@ def _marks(table: Any, **keys: str) -> Any:
 
 def _names(table: Any, column: str) -> list[str]:
     return list(dict.fromkeys(table[column].dropna()))
-
-
-def colours(models: Sequence[str]) -> dict[str, Any]:
-    """A colour for each network."""
-    import matplotlib as mpl
-
-    name, size = ("tab10", 10) if len(models) <= 10 else ("tab20", 20)
-    return {model: mpl.colormaps[name](number % size) for number, model in enumerate(models)}
 
 
 def _short(image: str) -> str:

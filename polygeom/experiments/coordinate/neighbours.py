@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
+from polygeom.experiments import style
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import Probe, Training, TrainingCase, fit, told_losses
 from polygeom.experiments.own import is_own, own_module
@@ -182,7 +183,7 @@ def plot(table: Any) -> Any:
 
     data, models = (list(dict.fromkeys(table[name])) for name in ("image", "model"))
     figure, axes = plt.subplots(len(data), 3, figsize=(15, 3.6 * len(data)), squeeze=False, layout="constrained")
-    palette = figures.colours(models)
+    palette = style.lines(models)
     for row, name in zip(axes, data, strict=True):
         of_data = table[table["image"] == name]
         for cell, kind in zip(row, ("near", "far"), strict=False):

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from polygeom.datasets.waves import phased_waves
+from polygeom.experiments import style
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import (
     CoordinateOptions,
@@ -124,21 +125,39 @@ def plot(table: Any) -> Any:
 
     marks, models = table[table["epoch"].notna()], list(dict.fromkeys(table["model"]))
     columns = [name for name in marks if name.startswith("amplitude_")]
-    figure, axes = plt.subplots(1, len(models) + 1, figsize=(2.6 * len(models) + 4, 3.4), layout="constrained")
-    for cell, model in zip(axes, models, strict=False):
+    across = min(4, len(models))
+    down = -(-len(models) // across)
+    figure = plt.figure(figsize=(style.WIDTH, 1.75 * down + 2.1), layout="constrained")
+    parts: Any = figure.subfigures(2, 1, height_ratios=(1.75 * down, 2.1))
+    above, below = parts
+    cells = above.subplots(down, across, squeeze=False, sharex=True, sharey=True)
+    frequencies = [float(name.removeprefix("amplitude_")) for name in columns]
+    for cell, model in zip(cells.flat, models, strict=False):
         means = marks[marks["model"] == model].groupby("epoch")[columns].mean()
+        ends = (float(means.index[0]), float(means.index[-1]), -0.5, len(columns) - 0.5)
         drawn = cell.imshow(
-            np.clip(means.to_numpy().T, 0, 1), origin="lower", aspect="auto", vmin=0, vmax=1, cmap="viridis"
+            np.clip(means.to_numpy().T, 0, 1),
+            origin="lower",
+            aspect="auto",
+            vmin=0,
+            vmax=1,
+            cmap="viridis",
+            extent=ends,
         )
-        cell.set_title(model, fontsize=9)
-        cell.set_xticks([0, len(means) - 1], [f"{means.index[0]:g}", f"{means.index[-1]:g}"])
-        cell.set_yticks(range(len(columns)), [name.removeprefix("amplitude_") for name in columns], fontsize=7)
-        cell.set_xlabel("epoch")
-    axes[0].set_ylabel("frequency: share of the amplitude")
-    figure.colorbar(drawn, ax=list(axes[:-1]), shrink=0.8)
-    figures.curves(axes[-1], marks, "error", models, figures.colours(models))
-    axes[-1].set(yscale="log", ylabel="mean squared error")
-    axes[-1].legend(fontsize=7)
+        cell.set_title(model, fontsize=style.SMALLEST)
+        cell.set_yticks(range(0, len(columns), 3), [f"{frequency:g}" for frequency in frequencies[::3]])
+    for cell in cells.flat[len(models) :]:
+        cell.axis("off")
+    above.supxlabel("epoch", fontsize=8)
+    above.supylabel("frequency", fontsize=8)
+    above.colorbar(drawn, ax=cells, label="share of the amplitude")
+    axes, side = below.subplots(1, 2, width_ratios=(4, 1))
+    side.axis("off")
+    palette = style.lines(models)
+    figures.curves(axes, marks, "error", models, palette)
+    axes.set(yscale="log", ylabel="mean squared error")
+    figure.canvas.draw()
+    style.end_labels(axes, figures.ends(marks, "error", models, palette))
     return figure
 
 

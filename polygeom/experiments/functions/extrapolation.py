@@ -10,6 +10,7 @@ from polygeom.datasets.functions import TARGETS
 from polygeom.datasets.regions import SHAPES, SIGNS
 from polygeom.experiments.own import is_own
 from polygeom.experiments.study import Case, Needs, Study, mean_and_deviation, option
+from polygeom.experiments.style import COLOURS, SMALLEST, WIDTH
 from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ MODELS = (
     *("ccp", "ccp-relu", "product", "product-relu", "ncp", "ncp-relu", "pooled", "pooled-relu"),
     *("mlp", "mlp-tanh", "mlp-sin"),
 )
+_ROUNDING = 1e-8
+"""Relative errors below are those of arithmetic, not of learning."""
 EDGES = (0.0, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)
 """Of the bands of distance, relative to the size of the training region."""
 
@@ -310,13 +313,14 @@ def plot(table: pandas.DataFrame) -> Any:
     import matplotlib.pyplot as plt
 
     curves = table[table["quantity"].isin(["truth", "curve"]) & (table["seed"] == table["seed"].min())]
-    figure, axes = plt.subplots(1, 1 if curves.empty else 2, figsize=(6 if curves.empty else 11, 4), squeeze=False)
+    columns = 1 if curves.empty else 2
+    figure, axes = plt.subplots(1, columns, figsize=(WIDTH, 2.9), squeeze=False, layout="constrained")
     groups = list(dict.fromkeys(zip(table["model"], table["degree"], strict=True)))
-    colours = {group: f"C{i}" for i, group in enumerate(groups)}
+    colours = {group: COLOURS[i % len(COLOURS)] for i, group in enumerate(groups)}
     if not curves.empty:
         _draw_curves(axes[0, 0], table, curves, colours)
-    _draw_errors(axes[0, -1], table[table["quantity"] == "error by distance"], colours, legend=curves.empty)
-    figure.tight_layout()
+    _draw_errors(axes[0, -1], table[table["quantity"] == "error by distance"], colours)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 
 
@@ -332,22 +336,34 @@ def _draw_curves(ax: Any, table: pandas.DataFrame, curves: pandas.DataFrame, col
     ax.set_ylim(low - 0.3 * (high - low), high + 0.3 * (high - low))
     ax.set_xlabel("x (shaded: training interval)")
     ax.set_ylabel("value")
-    ax.legend(fontsize=8)
 
 
-def _draw_errors(ax: Any, errors: pandas.DataFrame, colours: dict[Any, str], *, legend: bool) -> None:
+def _draw_errors(ax: Any, errors: pandas.DataFrame, colours: dict[Any, str]) -> None:
+    """Curves; those that are the target up to rounding are told in words, and leave the scale to the others."""
+    exact = []
     for (model, degree), colour in colours.items():
         part = errors[(errors["model"] == model) & (errors["degree"] == degree)]
         by_band = part.groupby("at")["value"]
         mean = by_band.mean()
+        if len(mean) and mean.max() < _ROUNDING:
+            exact.append((f"{_name(model, degree)}: below {mean.max():.0e}", colour))
+            continue
         ax.plot(mean.index, mean, marker="o", markersize=4, color=colour, label=_name(model, degree))
         ax.fill_between(mean.index, by_band.min(), by_band.max(), color=colour, alpha=0.15, linewidth=0)
     ax.axvline(1.0, color="0.7", linestyle=":")
     ax.set_yscale("log")
-    ax.set_xlabel("distance / size of the training region, upper edge of the band")
+    ax.set_xlabel("distance / size of the training region")
     ax.set_ylabel("error / deviation of the truth")
-    if legend:
-        ax.legend(fontsize=8)
+    for number, (text, colour) in enumerate(exact):
+        ax.text(
+            0.97,
+            0.04 + 0.09 * number,
+            f"{text} \u2193",
+            transform=ax.transAxes,
+            color=colour,
+            ha="right",
+            fontsize=SMALLEST,
+        )
 
 
 STUDY = Study(

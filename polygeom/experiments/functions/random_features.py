@@ -24,6 +24,7 @@ from polygeom.datasets.published import make_dataset
 from polygeom.datasets.selection import NAMES, train_and_test
 from polygeom.experiments.images import SomeImageOptions
 from polygeom.experiments.study import NO_DATA, Case, Needs, Study, like, option
+from polygeom.experiments.style import COLOURS, DASHES, SMALLEST, WIDTH, few_ticks
 from polygeom.learning.kernels.algebra import Kernel
 from polygeom.learning.kernels.duals import Activation, Erf, LeakyReLU, Monomial, PolynomialActivation
 from polygeom.learning.kernels.kernels import Laplacian, gram
@@ -253,26 +254,34 @@ def plot(table: pandas.DataFrame) -> Any:
     import matplotlib.pyplot as plt
 
     panels = list(table[["dataset", "noise"]].drop_duplicates().itertuples(index=False, name=None))
-    figure, axes = plt.subplots(2, len(panels), figsize=(4.2 * len(panels), 6.4), squeeze=False, sharex="col")
+    figure, axes = plt.subplots(2, len(panels), figsize=(WIDTH, 4.4), squeeze=False, layout="constrained")
+    drawn: set[str] = set()
     for (dataset, noise), (above, below) in zip(panels, axes.T, strict=True):
         own = table[(table["dataset"] == dataset) & (table["noise"] == noise)]
         _draw_errors(own, above, "test_mse" if dataset == LINE else "test_error")
-        _draw_distances(own, below)
         share = f", {noise:.0%} of labels random" if noise else ""
-        above.set_title(f"{dataset}{share}", fontsize="medium")
-    axes[0, -1].plot([], [], color="0.3", linestyle="--", linewidth=1, label="k → ∞")
-    axes[0, -1].legend(fontsize="small", loc="upper right")
+        above.set_title(f"{dataset}{share}")
+        if dataset in drawn:  # labels do not change kernels
+            below.axis("off")
+            continue
+        drawn.add(dataset)
+        _draw_distances(own, below)
+        below.set_title(f"{dataset}: kernel")
+    axes[0, 0].plot([], [], color="0.3", linestyle="--", linewidth=1, label="k → ∞")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    for row in axes:
+        for cell in row:
+            few_ticks(cell, 4)
     axes[0, 0].set_ylabel("test error")
-    axes[1, 0].set_ylabel("distance of the kernel to its limit")
-    figure.tight_layout()
+    axes[1, 0].set_ylabel("distance to the limit")
     return figure
 
 
 def _draw_errors(own: pandas.DataFrame, axes: Any, column: str) -> None:
     for number, (kind, rows) in enumerate(own.groupby("features", sort=False)):
-        colour = f"C{number}"
+        colour = COLOURS[number]
         middle = rows[rows["model"] == "features"].groupby("width")[column].median()
-        axes.plot(middle.index, middle, marker="o", markersize=3, color=colour, label=kind)
+        axes.plot(middle.index, middle, linestyle=DASHES[number], marker="o", markersize=3, color=colour, label=kind)
         for model, style in (("limit", "--"), ("laplacian", ":")):
             if (level := rows.loc[rows["model"] == model, column].median()) == level:
                 axes.axhline(level, color=colour, linestyle=style, linewidth=1)
@@ -285,19 +294,19 @@ def _draw_errors(own: pandas.DataFrame, axes: Any, column: str) -> None:
     laplacian = own.loc[own["model"] == "laplacian", column]
     if len(laplacian):
         place = (own["width"].max(), laplacian.median())
-        axes.annotate("Laplacian kernel", place, (0, 3), textcoords="offset points", ha="right", fontsize="small")
+        axes.annotate("Laplacian kernel", place, (0, 3), textcoords="offset points", ha="right", fontsize=SMALLEST)
 
 
 def _draw_distances(own: pandas.DataFrame, axes: Any) -> None:
     finite = own[own["model"] == "features"]
     for number, (_, rows) in enumerate(finite.groupby("features", sort=False)):
         middle = rows.groupby("width")["distance"].median()
-        axes.plot(middle.index, middle, marker="o", markersize=3, color=f"C{number}")
+        axes.plot(middle.index, middle, linestyle=DASHES[number], marker="o", markersize=3, color=COLOURS[number])
     widths = np.array(sorted(finite["width"].unique()), dtype=float)
-    axes.plot(widths, widths**-0.5, color="0.6", linewidth=1, linestyle=":", label="$k^{-1/2}$")
-    axes.legend(fontsize="small")
+    axes.plot(widths, widths**-0.5, color="0.6", linewidth=1, linestyle=":")
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.annotate("$k^{-1/2}$", (widths[-1], widths[-1] ** -0.5), (-4, 3), textcoords="offset points", ha="right")
     axes.set_xlabel("random features k")
 
 

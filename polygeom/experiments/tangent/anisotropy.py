@@ -18,6 +18,7 @@ from torch import nn
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Either, Needs, Study, mean_and_deviation, option
+from polygeom.experiments.style import COLOURS, WIDTH
 from polygeom.experiments.tangent.artefacts import recall, set_weights, weight_arrays
 from polygeom.experiments.tangent.networks import Model
 from polygeom.experiments.tangent.options import TrainingCase, TrainingOptions, for_each_model
@@ -159,36 +160,46 @@ def plot(table: pandas.DataFrame) -> Any:
     import matplotlib.pyplot as plt
 
     columns = 2 if "accuracy" in set(table["what"]) else 1
-    figure, panels = plt.subplots(1, columns, figsize=(4.5 * columns, 3.8), squeeze=False, layout="constrained")
+    figure, panels = plt.subplots(1, columns, figsize=(WIDTH, 2.9), squeeze=False, layout="constrained")
+    measured = sorted(table.loc[table["what"] == "accuracy", "index"].unique())
     for number, (model, own) in enumerate(table.groupby("model", sort=False)):
         _draw_values(panels[0, 0], own[own["what"] == "direction"], str(model), number)
         if columns == 2:
-            _draw_accuracies(panels[0, 1], own[own["what"] == "accuracy"], str(model), f"C{number}")
+            _draw_accuracies(panels[0, 1], own[own["what"] == "accuracy"], str(model), number, measured)
     panels[0, 0].set(xlabel="direction", ylabel="squared singular value, relative", yscale="log")
     if columns == 2:
         panels[0, 1].set(xlabel="direction along which the classes differ", ylabel="test accuracy", ylim=(0.4, 1.02))
         panels[0, 1].axhline(0.5, color="0.6", lw=0.8, ls=":")
+        panels[0, 1].set_xticks(range(len(measured)), [f"{index:.0f}" for index in measured])
+        panels[0, 1].set_xlim(-0.5, len(measured) - 0.5)  # also where there is one
     for axes in panels[0]:
         axes.grid(alpha=0.3)
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(frameon=True, fontsize=8)
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
     return figure
 
 
 def _draw_values(axes: Any, rows: pandas.DataFrame, model: str, number: int) -> None:
     if not len(rows):
-        axes.plot([], [], color=f"C{number}", label=f"{model}: none, by symmetry")
+        axes.plot([], [], color=COLOURS[number % 7], label=f"{model}: none, by symmetry")
         return
     mean = rows.groupby("index")["singular_value"].mean()
     style = ("-", "--")[number % 2]  # curves of several networks may coincide
-    axes.plot(mean.index, (mean / mean.iloc[0]) ** 2, style, color=f"C{number}", label=model)
+    axes.plot(mean.index, (mean / mean.iloc[0]) ** 2, style, color=COLOURS[number % 7], label=model)
 
 
-def _draw_accuracies(axes: Any, rows: pandas.DataFrame, model: str, color: str) -> None:
-    for name, style, label in (("networks", "o-", model), ("linearised", "s--", f"{model}, linearised")):
+def _draw_accuracies(axes: Any, rows: pandas.DataFrame, model: str, number: int, measured: list[float]) -> None:
+    """Points beside each other for each direction: what lies between two directions was not measured."""
+    color = COLOURS[number % 7]
+    for shift, (name, mark, label) in enumerate(
+        (("networks", "o", model), ("linearised", "s", f"{model}, linearised"))
+    ):
         if len(rows) and f"{name}_test" in rows:
             curve = mean_and_deviation(rows, ["index"], [f"{name}_test"])
-            axes.plot(curve["index"], curve[f"{name}_test_mean"], style, color=color, ms=5, label=label)
+            at = [measured.index(index) + 0.12 * (2 * number + shift - 1.5) for index in curve["index"]]
+            spread = curve[f"{name}_test_std"].fillna(0)
+            filled = {"mfc": "white"} if shift else {}
+            axes.errorbar(at, curve[f"{name}_test_mean"], spread, fmt=mark, color=color, ms=5, label=label, **filled)
 
 
 def summarise(table: pandas.DataFrame) -> str:

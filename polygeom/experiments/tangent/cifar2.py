@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
+from polygeom.experiments.style import COLOURS, DASHES, WIDTH
 from polygeom.experiments.tangent.networks import Model
 from polygeom.experiments.tangent.options import KernelCase, KernelOptions, for_each_model
 from polygeom.experiments.tangent.snapshot import initial
@@ -135,19 +136,22 @@ def plot(table: pandas.DataFrame) -> Any:
 
     models = list(table["model"].unique())
     figure, panels = plt.subplots(
-        1, len(models), figsize=(3.6 * len(models) + 0.6, 3.4), squeeze=False, sharey=True, layout="constrained"
+        1, len(models), figsize=(WIDTH, 2.6), squeeze=False, sharey=True, layout="constrained"
     )
     for axes, model in zip(panels[0], models, strict=True):
         own = mean_and_deviation(table[table["model"] == model], ["learner", "epoch"], ["test"])
         for learner, rows in own.groupby("learner", sort=False):
-            color = f"C{LEARNERS.index(str(learner))}"
-            axes.plot(1 + rows["epoch"], rows["test_mean"], color=color, label=_LABELS[str(learner)])
+            number = LEARNERS.index(str(learner))
+            color = COLOURS[number]
+            axes.plot(
+                1 + rows["epoch"], rows["test_mean"], linestyle=DASHES[number], color=color, label=_LABELS[str(learner)]
+            )
             low, high = rows["test_mean"] - rows["test_std"], rows["test_mean"] + rows["test_std"]
             axes.fill_between(1 + rows["epoch"], low, high, color=color, alpha=0.2, lw=0)
         axes.set(title=model, xlabel="1 + epochs", xscale="log")
         axes.grid(alpha=0.3)
     panels[0, 0].set(ylabel="test accuracy", ylim=(0.45, 1.01))
-    panels[0, 0].legend(frameon=True, fontsize=8, loc="lower right")
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 

@@ -94,10 +94,11 @@ SILENT = {
                               "d=dense(c,1); bias(d)"), 0, 7, []),
     "products of a layer and the input": ("quadratic function", ("x=input(2); a=dense(x,2); b=product(a,x); "
                                           "c=product(a,b); dense(c,1)"), 0, 3, []),
-    "two quadratic outputs": ("quadratic function", "[3,2,2] r=2 bias", 0, 7, []),
+    "two quadratic outputs": ("quadratic function", "[3,2,2] r=2 bias", 0, 8, []),
+    "an output bias": ("quadratic function", "[3,2,1] r=2 bias", 0, 7, []),
     "cubes in place of squares": ("quadratic function", "[3,2,1] r=3 bias", 0, 8, []),
     "a cubic activation": ("quadratic function", "[3,2,1] p=1,1,1,1", 0, 7, []),
-    "more forms than inputs": ("quadratic function", "[2,3,1] r=2 bias", 0, 6 - 1, []),
+    "more forms than inputs": ("quadratic function", "[2,6,1] r=2 bias", 0, 4, []),
     "a constant that is free": (
         "quadratic function", "x=input(3); a=dense(x,2); b=bias(a); c=polynomial(b,[1,1,1]); dense(c,1)", 0, 7, []
     ),
@@ -114,6 +115,10 @@ SILENT = {
         "heads of full rank", "x=input(2,2); a=attention(x,2,2); b=attention(a,2,1); c=attention(x,2,1); sum(b,c)",
         0, 6, [],
     ),
+    "a head that reads a head": (
+        "heads of full rank", "x=input(2,2); a=attention(x,2,1); b=attention(a,1,1); sum(a,b)", 0, 6, []
+    ),
+    "a head beside the identity": ("heads of full rank", "x=input(2,1); a=attention(x,1,1); sum(x,a)", 0, 1, []),
     "too many quadrics that vanish": ("heads of full rank", "x=input(2,2); a=attention(x,2,1); sum(a,a)", 0, 4, []),
     "a square without a linear term": (
         "shifted square", "[2,2,1] p=1,0,1", 0, 0,

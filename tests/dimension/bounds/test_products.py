@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from msgspec import convert
 
 from polygeom import verify
 from polygeom.dimensions import certify, dimension
-from polygeom.dimensions.bounds.bound import RULES, Bound
+from polygeom.dimensions.bounds import equations
+from polygeom.dimensions.bounds.bound import RULES, Bound, Equation
 from polygeom.dimensions.bounds.graphs import plain_text, rank_of
 from polygeom.dimensions.bounds.search import part_bound
 from polygeom.dimensions.proofs.graphs.bounds import bound_holds
@@ -67,6 +70,7 @@ FORGED = {
         "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=dense(b,2); e=product(c,d); dense(e,1)", 2, -3,
         ["x=input(2); a=dense(x,3); power(a,2)", "[3,1]"],
     ),
+    "another part below": ("graph hypersurface", "[2,3,6,12,1] p=0,1,1", 2, 0, ["[2,1]", "[33,1]"]),
     "an equation with a constant": (
         "graph hypersurface", "[2,3,6,12,1] p=1,1,1", 2, 0,
         ["x=input(2); a=dense(x,3); polynomial(a,[1,1,1])", "[33,1]"],
@@ -201,3 +205,35 @@ def test_equations_are_not_believed() -> None:
     assert not holds(11)
     assert not holds(11, ((0, 1, ()),))
     assert not holds(11, ((1, 1, ()),))
+
+
+@pytest.mark.parametrize(
+    ("text", "rank"),
+    [
+        ("x=input(3); a=dense(x,1); b=dense(x,1); c=product(a,b); dense(c,2)", 6),
+        ("x=input(2); a=dense(x,1); b=power(a,2); c=dense(b,2); sum(x,c)", 3),
+        (SKIP, 11),
+    ],
+)
+def test_equations_have_independent_differentials(text: str, rank: int) -> None:
+    """However many are asked for, there are not more than the codimension."""
+    coordinates, found = equations.equations(parse(text), 0)
+    assert coordinates - len(found) == rank
+
+
+def test_equations_that_do_not_vanish_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(*_: object) -> Iterator[Equation]:
+        yield ((1, 1, (0, 1)),)
+
+    monkeypatch.setattr(equations, "_independent", wrong)
+    assert equations.equations(parse(SKIP), 11) == (12, ())
+    assert list(RULES["equations"].networks(parse(SKIP))) == []
+
+
+def test_equations_belong_to_their_rule() -> None:
+    network = parse(SKIP)
+    (instance,) = RULES["equations"].networks(network)
+    for rule, value in (("ambient", 12), ("symmetries", 12)):
+        for given, holds in (((), True), (instance.equations, False)):
+            step = convert(Bound(value, rule, (), (), equations=given).as_dict(), Step)
+            assert bound_holds(read(plain_text(network)), step, Budget(60, 2**30)) is holds

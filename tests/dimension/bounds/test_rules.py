@@ -47,6 +47,7 @@ CASES = {
         "x=input(3); a=dense(x,2); b=bias(a); c=polynomial(b,[1,2,1]); dense(c,1)",
         "x=input(3); a=dense(x,2); b=bias(a); c=polynomial(b,[1,1,1]); dense(c,1)",
         "x=input(3); a=dense(x,2); c=polynomial(a,[1,1,1]); d=dense(c,1); bias(d)",
+        "x=input(2,2); a=dense(x,1); b=dense(x,1); c=product(a,b); dense(c,1)",
     ],
     "heads of full rank": [
         "x=input(2,2); a=attention(x,2,1); sum(a,a)",
@@ -56,6 +57,7 @@ CASES = {
     "equations": [
         "x=input(2); a=dense(x,3); b=power(a,3); c=sum(b,a); dense(c,2)",
         "x=input(3); a=dense(x,1); b=dense(x,1); c=product(a,b); dense(c,2)",
+        "x=input(2); a=dense(x,1); b=power(a,2); c=dense(b,2); sum(x,c)",
     ],
     "graph hypersurface": [
         "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=dense(b,2); e=product(c,d); dense(e,1)",

@@ -33,6 +33,12 @@ def values(loss: FunctionLoss, functions: np.ndarray) -> np.ndarray:
     return loss.value(torch.from_numpy(np.ascontiguousarray(functions))).numpy()
 
 
+@pytest.mark.parametrize("rank", [0, 4, -1, 1.5, True, None])
+def test_ranks_out_of_range_are_refused(rank: object) -> None:
+    with pytest.raises(PolygeomError, match="rank must be an integer from 1 to 3, got"):
+        eckart_young(noise(WORKED, 0)[0], rank)  # type: ignore[arg-type]
+
+
 def test_eckart_young_and_monodromy_find_the_same_three_functions() -> None:
     loss, x = noise(WORKED, 0)
     closed, found = eckart_young(loss, 2), complex_critical_functions(loss, rng=0)

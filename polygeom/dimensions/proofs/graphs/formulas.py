@@ -13,15 +13,15 @@ from polygeom.dimensions.proofs.rules import Step
 
 def _quadratic_function(program: Program, step: Step, _: Budget) -> bool:
     """Σ w a b, or Σ w σ(a + b) + c, σ quadratic: a form of rank at most 2h or h, and a linear form in its span."""
-    lines, n = lines_of(program), program.inputs
-    if step.layer or step.parts or len(program.shapes[0]) != 1 or program.outputs != 1 or len(lines) < 4:
+    lines, n = lines_of(program), program.shapes[0][-1]
+    if step.layer or step.parts or program.shapes[-1][-1] != 1 or len(lines) < 4:
         return False
     biased = lines[-1][0] == "bias"
     rest = lines[1:-1] if biased else lines[1:]
     words, reads = [word for word, *_ in rest], [list(reads) for _, reads, *_ in rest]
     if biased and list(lines[-1][1]) != [len(rest)]:
         return False
-    h = program.shapes[program.layers[1].value][0]
+    h = program.shapes[program.layers[1].value][-1]
     if words == ["dense", "dense", "product", "dense"] and reads == [[0], [0], [1, 2], [3]]:
         rank = min(2 * h, n)
         return step.value == rank * n - rank * (rank - 1) // 2 + biased

@@ -25,17 +25,17 @@ def _instances(network: Network) -> Iterator[Instance]:
     output_bias = isinstance(network.nodes[-1].layer, Bias)
     inner = nodes[: len(nodes) - output_bias]
     last = inner[-1].layer if inner else None
-    if len(network.input_shape) > 1 or not isinstance(last, Dense) or last.width != 1:
+    if not isinstance(last, Dense) or last.width != 1:
         return
     if output_bias and nodes[-1].inputs != (len(inner),):
         return
-    n = network.input_dimension
-    layers, reads = [node.layer for node in inner], [node.inputs for node in inner]
-    match layers:
+    n = network.input_shape[-1]  # of several tokens each is treated alike
+    reads = [node.inputs for node in inner]
+    match [node.layer for node in inner]:
         case [Dense(width=h), Dense(), Product(), Dense()] if reads == [(0,), (0,), (1, 2), (3,)]:
             s = min(n, 2 * h)
             yield Instance(s * n - s * (s - 1) // 2 + output_bias)
-        case [Dense(width=h), *between, Dense()] if reads == [(k,) for k in range(len(inner))] and h <= n:
+        case [Dense(width=h), *between, Dense()] if h <= n:  # a chain, as nothing in between reads two values
             constants = _constants(between, output_bias)
             if constants is not None:
                 yield Instance(h * (n + 1) - h * (h - 1) // 2 + constants)
