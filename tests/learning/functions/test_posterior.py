@@ -36,6 +36,7 @@ def test_known_integrals(power: int, size: int, value: float, sampler: str) -> N
     assert found.rhat.max() < 1.1
 
 
+@pytest.mark.slow
 def test_the_log_log_correction_is_fitted() -> None:
     """``a²b²``: without the multiplicity the estimate is below 1/2 by 1 / log b, with it it is not."""
     product = lambda weights: (weights[:, 0] * weights[:, 1]).square()  # noqa: E731

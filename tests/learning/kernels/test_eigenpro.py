@@ -100,6 +100,7 @@ def digits_problem(count: int = 1000):
     return x, torch.from_numpy(train.one_hot()), z, torch.from_numpy(test.labels)
 
 
+@pytest.mark.slow
 def test_the_right_step_is_a_thousand_times_better_than_the_published_one_on_digits() -> None:
     x, y, z, labels = digits_problem()
     kernel = Laplacian(10.0)

@@ -64,6 +64,7 @@ def test_parameter_counts_are_the_published_ones(depth: int) -> None:
     assert all(0.8 < a / b < 1 for a, b in zip(before, (two, three), strict=True))  # no normalisation on shortcuts
 
 
+@pytest.mark.slow
 def test_full_width_and_its_initialisation() -> None:
     module = ResidualNetwork(18, outputs=1)
     assert sum(p.numel() for p in module.parameters()) == 11_169_345
