@@ -54,6 +54,7 @@ GRAPHS = [
     "x=input(2,1); a=attention(x,1,1); sum(x,a)",
     "convolutional(4,kernels=[2,2],degrees=2)",
     "ccp(2,rank=2,degree=2)",
+    "[3,2,2,2,2] p=0,1;0,1;1,1,1",
 ]
 """Networks whose proofs are those that the search finds."""
 MAPS = [
@@ -71,6 +72,7 @@ IDEALS = [
     "[2,2,1] p=1,1,1",
     "x=input(2); a=dense(x,1); b=power(a,2); c=dense(b,2); sum(x,c)",
     "x=input(2); a=dense(x,1); b=dense(x,1); c=product(a,b); dense(c,2)",
+    "convolutional(3,kernels=[1,2],degrees=2)",
 ]
 """No cone and three generators of two degrees; constants and zeros; linear equations; graphs."""
 

@@ -194,7 +194,7 @@ class _Reader:
             self._owned.append(self._weights)
             read.update(reads)
             own = number not in shared and shares is None and "pattern" not in rest
-            degree = values[0] if word == "power" else 0
+            degree = values[0] if word == "power" else int(word == "polynomial" and values[0] == [0, 1])
             if len(self.program.shapes) == first:
                 raise ValueError(word)
             sources = tuple(self._values[i] for i in reads)

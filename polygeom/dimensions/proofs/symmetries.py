@@ -292,7 +292,7 @@ def _fields(program: Program, values: Array) -> Iterator[Array]:
 
 def passes(layer: Layer) -> bool:
     """Whether a linear map of the last axis of what a layer reads is the same map of its value, up to biases."""
-    return layer.word in ("sum", "bias") or (layer.word == "power" and layer.degree == 1)
+    return layer.word in ("sum", "bias") or (layer.word in ("power", "polynomial") and layer.degree == 1)
 
 
 def _mixings(program: Program) -> Iterator[tuple[int, list[Array], list[Array]]]:
@@ -315,7 +315,7 @@ def _mixings(program: Program) -> Iterator[tuple[int, list[Array], list[Array]]]
 
 def rows_of(layer: Layer, program: Program) -> list[Array] | None:
     """The weights whose rows make the features of a layer; None where a matrix is not absorbed."""
-    if layer.word == "sum" or layer.word == "power":
+    if layer.word in ("sum", "power", "polynomial"):
         return [] if passes(layer) else None
     if not layer.own:
         return None

@@ -7,6 +7,7 @@ would have, is told next to it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from polygeom.learning.functions.sampling import Energy
 
 STRATA = ("generic", "dead 1", "silent 1", "deaf 1", "duplicate 1=2", "cancel 1=2")
-CLOSED = ("dead", "rank")
-"""Strata that are the most singular weights of their function: their prior need not be local, and has spread 1."""
+COLD = 2
+"""Levels of the ladder that are left out, the warm ones: priors are local here."""
+POINTS = 24
+"""Most inputs: that many values times outputs are more than the weights of any network here."""
 DRAWS = 8
 TOGETHER = 64
 """Strata in one batch."""
@@ -39,7 +42,7 @@ _SHALLOW = tuple(
         (product((2, 3), (2, 3), (1, 2)), (2, 3, 4, 5)),
         (product((2, 3, 4), (1,), (1, 2, 3)), (2, 3, 4, 5)),
         (product((2, 3), (4,), (1,)), (2, 3, 4, 5)),
-        (product((4,), (2, 3), (1,)), (2, 3)),
+        (product((4,), (2, 3), (1, 2)), (2, 3)),
     )
     for d, h, c in shapes
     for r in degrees
@@ -59,9 +62,9 @@ class Options:
     sampler: str = option("hmc", "How chains move.", choices=("hmc", "mala", "sgld"))
     chains: int = option(6, "Replicas of the ladder of temperatures.")
     draws: int = option(120, "Moves that count.")
-    warmup: int = option(100, "Moves in which steps are tuned.")
-    leapfrog: int = option(5, "Largest number of leapfrog steps of a move.")
-    spread: float = option(0.2, "Standard deviation of the prior around weights near more singular ones.")
+    warmup: int = option(150, "Moves in which steps are tuned.")
+    leapfrog: int = option(7, "Largest number of leapfrog steps of a move.")
+    reach: float = option(0.3, "Weights that are not zero may change by this share of the size of their row, at most.")
 
 
 @dataclass(frozen=True)
@@ -151,25 +154,21 @@ def measure(case: Group) -> list[Row]:
     """A row for each network and stratum of a case: exact value or bounds, and estimate."""
     import time
 
-    import torch
-
-    from polygeom.learning.functions.posterior import CoefficientEstimate, summarise
-    from polygeom.learning.functions.sampling import SamplerSettings, sample_energies
+    from polygeom.learning.functions.posterior import CoefficientEstimate, fitted, summarise
+    from polygeom.learning.functions.sampling import LADDER, SamplerSettings, sample_energies
     from polygeom.singularities import learning_coefficient
 
     seed, pairs = case.seed, list(zip(map(parse, case.texts), case.at, strict=True))
     known = [learning_coefficient(network, None if at == "generic" else at, rng=seed) for network, at in pairs]
     weights = [conditioned(network, at, one.rank, seed) for (network, at), one in zip(pairs, known, strict=True)]
     batch = Batch.of([network for network, _ in pairs], weights, seed)
-    spreads = torch.tensor([1.0 if at.split()[0] in CLOSED else case.spread for _, at in pairs]).double()
-    names = ("sampler", "chains", "draws", "warmup", "leapfrog", "spread")
-    settings = SamplerSettings(**{name: getattr(case, name) for name in names})
+    reach = batch.reach(case.reach)
+    names = ("sampler", "chains", "draws", "warmup", "leapfrog")
+    settings = SamplerSettings(betas=LADDER[COLD:], **{name: getattr(case, name) for name in names})
 
     def sampled(chosen: list[int], settings: SamplerSettings, rng: int) -> list[CoefficientEstimate]:
         started, some = time.process_time(), batch.part(chosen)
-        trace, accepted, swaps = sample_energies(
-            some.energy(), some.centres, settings, rng=rng, spreads=spreads[chosen]
-        )
+        trace, accepted, swaps = sample_energies(some.energy(), some.centres, settings, rng=rng, reach=reach[chosen])
         elapsed = (time.process_time() - started) / len(chosen)
         orders = [known[one].multiplicity or 1 for one in chosen]
         return [
@@ -178,8 +177,8 @@ def measure(case: Group) -> list[Row]:
         ]
 
     estimates = dict(enumerate(sampled(list(range(len(known))), settings, seed)))
-    if late := [k for k, found in estimates.items() if found.rhat.max() > APART]:
-        longer = replace(settings, warmup=3 * settings.warmup)
+    if late := [k for k, found in estimates.items() if fitted(found.rhat).max() > APART]:
+        longer = replace(settings, warmup=2 * settings.warmup)
         estimates |= dict(zip(late, sampled(late, longer, seed + 1), strict=True))
     return [
         {
@@ -194,9 +193,10 @@ def measure(case: Group) -> list[Row]:
             "sampler": case.sampler,
             "value": estimates[k].value,
             "error": estimates[k].error,
+            "drift": estimates[k].drift,
             "coldest": float(estimates[k].levels[-1]),
             "effective": float(estimates[k].effective.sum()),
-            "rhat": float(estimates[k].rhat.max()),
+            "rhat": float(fitted(estimates[k].rhat).max()),
             "cpu_seconds": estimates[k].seconds,
         }
         for k, ((network, at), exact) in enumerate(zip(pairs, known, strict=True))
@@ -246,6 +246,23 @@ class Batch:
         x = torch.randn((count, widths[0]), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
         return cls(wide, torch.stack(centres), torch.stack(masks), x)
 
+    def reach(self, share: float) -> Tensor:
+        """By how much each weight may change, ``(G, P)``: zeros freely, so that all that is singular here is sampled.
+
+        Others stay so near that no neuron dies that lives here: a prior that reaches more singular weights of the same
+        function measures those. Incoming rows count for hidden neurons, outgoing columns for the last layer.
+        """
+        import torch
+
+        shapes, found = list(self.network.parameters.values()), []
+        pieces = torch.split(self.centres, [int(np.prod(shape)) for shape in shapes], dim=1)
+        for layer, (piece, shape) in enumerate(zip(pieces, shapes, strict=True), start=1):
+            weights, axis = piece.reshape(-1, *shape), 1 if layer == len(shapes) else 2
+            count = (weights != 0).sum(dim=axis, keepdim=True).clamp(min=1)
+            size = (weights.square().sum(dim=axis, keepdim=True) / count).sqrt().expand_as(weights)
+            found.append(torch.where(weights != 0, share * size, math.inf).flatten(1))
+        return torch.cat(found, dim=1)
+
     def part(self, chosen: list[int]) -> Batch:
         """Some of them."""
         return Batch(self.network, self.centres[chosen], self.masks[chosen], self.x)
@@ -264,7 +281,7 @@ def points(network: Network, seed: int) -> Tensor:
     """Inputs that tell all functions of a network apart: a few more normal points than there are coefficients."""
     import torch
 
-    count = min((network.ambient_dimension or 40) // network.output_dimension + 1, 40)
+    count = min((network.ambient_dimension or POINTS) // network.output_dimension + 1, POINTS)
     return torch.randn(
         (count, network.input_dimension), generator=torch.Generator().manual_seed(seed + 1), dtype=torch.float64
     )

@@ -36,7 +36,12 @@ class CoefficientEstimate:
     Attributes
     ----------
     value, error:
-        The fitted ``λ`` and its standard error over independent replicas.
+        The fitted ``λ`` and its standard error: of independent replicas, widened for their small number so that three
+        of them contain what they do for a normal law, and with the drift in it.
+    drift:
+        By how much the corrected levels change from the warmer to the colder ones that are fitted, beyond two
+        standard errors: a sign that the limit is not reached. It enters the error twice: corrections by
+        ``1 / (log b + c)`` go on by 1.3 times what is seen, slow powers such as ``b^{-1/12}`` by 2.4 times.
     slope, slope_error:
         The fitted ``m - 1`` of the log-log correction; the given one, without error, if the multiplicity was.
     betas, levels, level_errors:
@@ -55,6 +60,7 @@ class CoefficientEstimate:
 
     value: float
     error: float
+    drift: float
     slope: float
     slope_error: float
     betas: np.ndarray
@@ -87,19 +93,24 @@ def summarise(
     betas = np.array(list(settings.betas))
     scaled = betas[None, :, None] * trace.numpy()
     means = scaled.mean(axis=0)
-    cold = slice(len(betas) // 2, None) if len(betas) > 3 else slice(None)
-    inverse, values = 1 / np.log(betas[cold]), means[cold]
+    inverse, values = 1 / np.log(fitted(betas)), fitted(means)
     root = math.sqrt(settings.chains)
     if multiplicity is None:
         design = np.stack([np.ones_like(inverse), -inverse], axis=1)
         fits = np.linalg.lstsq(design, values, rcond=None)[0]
+        change = values - design @ fits
     else:
-        corrected = (values + (multiplicity - 1) * inverse[:, None]).mean(axis=0)
+        change = values + (multiplicity - 1) * inverse[:, None]
+        corrected = change.mean(axis=0)
         fits = np.stack([corrected, np.full_like(corrected, multiplicity - 1.0)])
-    centre, deviation = fits.mean(axis=1), fits.std(axis=1, ddof=1) / root
+    half = max(len(change) // 2, 1)
+    moved = change[-half:].mean(axis=0) - change[:half].mean(axis=0)
+    drift = max(float(abs(moved.mean()) - 2 * _widened(settings.chains) * moved.std(ddof=1) / root), 0.0)
+    centre, deviation = fits.mean(axis=1), _widened(settings.chains) * fits.std(axis=1, ddof=1) / root
     return CoefficientEstimate(
         value=float(centre[0]),
-        error=float(deviation[0]),
+        error=math.hypot(float(deviation[0]), 2 * drift),
+        drift=drift,
         slope=float(centre[1]),
         slope_error=float(deviation[1]),
         betas=betas,
@@ -115,6 +126,18 @@ def summarise(
         seed=rng,
         seconds=elapsed,
     )
+
+
+def fitted(levels: np.ndarray) -> np.ndarray:
+    """The levels of a ladder, along the first axis, that the fit uses: the colder half; all of a short ladder."""
+    return levels[len(levels) // 2 :] if len(levels) > 3 else levels
+
+
+def _widened(replicas: int) -> float:
+    """By which a standard error of so many replicas is multiplied: three of them for Student's law and a normal one."""
+    from scipy.stats import norm, t
+
+    return float(t.isf(norm.sf(3), replicas - 1) / 3)
 
 
 def module_energy(

@@ -2,7 +2,8 @@
 
 A replica is a ladder of inverse temperatures ``b``, one chain each, of densities ``exp(-b K(w)) φ(w)`` with a Gaussian
 ``φ`` around a centre. All chains of all replicas around all centres are one batch. Neighbours on a ladder swap their
-weights, so that cold chains move as freely as warm ones. Steps are tuned level by level during the warm-up.
+weights, so that cold chains move as freely as warm ones. Steps are tuned during the warm-up, first chain by chain, then
+level by level; some moves are far shorter, for the places where the posterior is narrow.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from polygeom.checks import choice, integer
 from polygeom.errors import PolygeomError
+from polygeom.learning.functions.directions import Directions, directions_at
 
 SAMPLERS = ("hmc", "mala", "sgld")
 LADDER = tuple(10.0 * 4.0**k for k in range(9))
@@ -27,6 +29,15 @@ _SGLD_SHARE = 0.3
 
 _ANNEALED = 0.75
 """The share of the warm-up in which chains cool from the prior, so that they start far apart."""
+_OWN = 0.3
+"""How fast each chain's step follows its acceptance while it cools."""
+_FAR = 0.1
+"""Chains start this share of the prior apart, along the directions in which the loss is flat."""
+_INSIDE = 0.7
+"""And within this share of what they may reach."""
+_SHORT = 0.2
+"""The share of short moves; each is by a factor between 1 and `_SHORTEST`."""
+_SHORTEST = 0.03
 
 Energy = Callable[[Tensor], Tensor]
 """From weights ``(B, P)`` to ``K``, shape ``(B,)``."""
@@ -52,6 +63,8 @@ class SamplerSettings:
         Standard deviation of the Gaussian prior around the centre.
     batch:
         For SGLD: samples in one gradient; all of them if None.
+    reach:
+        The most that a weight may differ from the centre; no bound if None.
     """
 
     sampler: str = "hmc"
@@ -62,6 +75,7 @@ class SamplerSettings:
     leapfrog: int = 8
     spread: float = 1.0
     batch: int | None = None
+    reach: float | None = None
 
     def __post_init__(self) -> None:
         choice("sampler", self.sampler, SAMPLERS, "hmc")
@@ -74,6 +88,8 @@ class SamplerSettings:
             raise PolygeomError(f"betas must be at least two increasing numbers above 1, got {ladder}; leave it out")
         if not 0 < self.spread < math.inf:
             raise PolygeomError(f"spread must be a positive number, got {self.spread}; write spread=1.0")
+        if self.reach is not None and not 0 < self.reach < math.inf:
+            raise PolygeomError(f"reach must be a positive number, got {self.reach}; write reach=0.5")
         if self.batch is not None:
             integer("batch", self.batch)
             if self.sampler != "sgld":
@@ -121,6 +137,7 @@ def sample_energies(
     rng: int = 0,
     noisy: Energy | None = None,
     spreads: Tensor | None = None,
+    reach: Tensor | None = None,
     observe: Callable[[Tensor], None] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Traces of ``K`` along chains around several centres at once.
@@ -139,6 +156,8 @@ def sample_energies(
         For SGLD: an estimate of ``K`` from a minibatch, whose slope is used; ``energy`` if None.
     spreads:
         ``(G,)``: standard deviations of the priors, in place of that of the settings.
+    reach:
+        ``(G, P)``: the most that each weight may differ from the centre, in place of that of the settings.
     observe:
         Called with the weights ``(G, L, C, P)`` after every move that counts.
 
@@ -154,34 +173,44 @@ def sample_energies(
     spread = torch.full((groups,), settings.spread, dtype=torch.float64) if spreads is None else spreads
     prior = _Prior(centre, spread[:, None, None].square().reciprocal())
     beta = betas[None, :, None].expand(shape)
+    bound = torch.full((groups, size), settings.reach or math.inf).double() if reach is None else reach
+    bound = bound[:, None, None]
 
     def at(weights: Tensor, function: Energy = energy) -> tuple[Tensor, Tensor]:
         flat = weights.reshape(-1, size).detach().requires_grad_()
         value = function(flat)
         (slope,) = torch.autograd.grad(value.sum(), flat)
-        return value.detach().reshape(shape), slope.reshape(weights.shape)
+        outside = ((weights - centre).abs() > bound).any(-1)
+        return value.detach().reshape(shape).masked_fill(outside, math.inf), slope.reshape(weights.shape)
 
-    start = centre + 0.3 * spread[:, None, None, None] * _normal(centre.shape, generator)
+    directions = directions_at(lambda weights: at(weights)[1], centre)
+    away = directions.far(beta, _FAR * spread, _normal(centre.shape, generator))
+    start = centre + away.clamp(-_INSIDE * bound, _INSIDE * bound)
     value, slope = at(start)
     zero = torch.zeros(groups, len(betas), dtype=torch.float64)
-    steps = 0.3 * spread[:, None].expand(groups, len(betas)).clone()
+    steps = 0.3 * spread[:, None, None].expand(shape).clone()
     chains = _Chains(start, value, slope, steps, zero.clone(), zero.clone())
     sgld = settings.sampler == "sgld"
+    wanted = _WANTED.get(settings.sampler, _WANTED["mala"])
+    cooled = int(_ANNEALED * settings.warmup)
     for number in range(settings.warmup + settings.draws):
         warm = number < settings.warmup
-        now = beta ** min(1.0, (number + 1) / max(_ANNEALED * settings.warmup, 1))
+        now = beta ** min(1.0, (number + 1) / max(cooled, 1))
         if number == settings.warmup:
             chains.accepted.zero_()
             chains.swapped.zero_()
             if sgld:
                 chains.steps *= _SGLD_SHARE**0.5
         if sgld and not warm:
-            _langevin(chains, at, now, prior, generator, noisy)
+            _langevin(chains, at, now, prior, directions, generator, noisy)
         else:
-            share = _metropolis(chains, at, now, prior, settings, generator)
+            share = _metropolis(chains, at, now, prior, directions, settings, generator)
             if warm:
-                wanted = _WANTED.get(settings.sampler, _WANTED["mala"])
-                chains.steps *= torch.exp((share - wanted) * 1.5 / (1 + number) ** 0.5)
+                if number == cooled:
+                    chains.steps = chains.steps.log().mean(-1, keepdim=True).expand(shape).exp()
+                alone = share if number < cooled else share.mean(-1, keepdim=True)
+                gain = _OWN if number < cooled else 1.5 / (1 + number - cooled) ** 0.5
+                chains.steps = chains.steps * torch.exp((alone - wanted) * gain)
         _swap(chains, now, number, generator)
         if not warm:
             chains.trace.append(chains.energy.clone())
@@ -196,42 +225,44 @@ def _normal(shape: Sequence[int], generator: torch.Generator) -> Tensor:
 
 
 def _metropolis(
-    chains: _Chains, at: _Slopes, beta: Tensor, prior: _Prior, settings: SamplerSettings, generator: torch.Generator
-) -> Tensor:
-    """One move of every chain by leapfrog steps (one of them: MALA); returns the mean acceptance ``(G, L)``."""
+    chains: _Chains, at: _Slopes, beta: Tensor, prior: _Prior, directions: Directions, settings: SamplerSettings,
+    generator: torch.Generator,
+) -> Tensor:  # fmt: skip
+    """One move of every chain by leapfrog steps (one of them: MALA); returns the chances ``(G, L, C)``."""
     count = 1 if settings.sampler != "hmc" else int(torch.randint(1, settings.leapfrog + 1, (), generator=generator))
-    step = (
-        chains.steps[:, :, None]
-        * beta.rsqrt()
-        * (0.8 + 0.4 * torch.rand(beta.shape, generator=generator, dtype=torch.float64))
-    )
+    uniform = torch.rand((3, *beta.shape), generator=generator, dtype=torch.float64)
+    short = torch.where(uniform[1] < _SHORT, _SHORTEST ** uniform[2], 1.0)
+    step = chains.steps * beta.rsqrt() * (0.8 + 0.4 * uniform[0]) * short
     momentum = _normal(chains.weights.shape, generator)
     before = beta * chains.energy + prior.energy(chains.weights) + momentum.square().sum(-1) / 2
     weights, value, slope, e = chains.weights, chains.energy, chains.slope, step[..., None]
+    kick = e / 2 * directions.along(beta[..., None] * slope + prior.slope(weights))
     for _ in range(count):
-        momentum = momentum - e / 2 * (beta[..., None] * slope + prior.slope(weights))
-        weights = weights + e * momentum
+        momentum = momentum - kick
+        weights = weights + directions.back(e * momentum)
         value, slope = at(weights)
-        momentum = momentum - e / 2 * (beta[..., None] * slope + prior.slope(weights))
+        kick = e / 2 * directions.along(beta[..., None] * slope + prior.slope(weights))
+        momentum = momentum - kick
     after = beta * value + prior.energy(weights) + momentum.square().sum(-1) / 2
     chance = torch.nan_to_num((before - after).clamp(max=0), nan=-math.inf).exp()
     taken = torch.rand(beta.shape, generator=generator, dtype=torch.float64) < chance
     chains.weights = torch.where(taken[..., None], weights, chains.weights)
     chains.slope = torch.where(taken[..., None], slope, chains.slope)
     chains.energy = torch.where(taken, value, chains.energy)
-    share = chance.mean(-1)
-    chains.accepted += share
-    return share
+    chains.accepted += chance.mean(-1)
+    return chance
 
 
 def _langevin(
-    chains: _Chains, at: _Slopes, beta: Tensor, prior: _Prior, generator: torch.Generator, noisy: Energy | None
-) -> None:
+    chains: _Chains, at: _Slopes, beta: Tensor, prior: _Prior, directions: Directions, generator: torch.Generator,
+    noisy: Energy | None,
+) -> None:  # fmt: skip
     """One step of SGLD, never refused."""
     _, slope = (None, chains.slope) if noisy is None else at(chains.weights, noisy)
-    e = chains.steps[:, :, None, None] * beta[..., None].rsqrt()
-    drift = beta[..., None] * slope + prior.slope(chains.weights)
-    chains.weights = chains.weights - e.square() / 2 * drift + e * _normal(chains.weights.shape, generator)
+    e = (chains.steps * beta.rsqrt())[..., None]
+    drift = directions.along(beta[..., None] * slope + prior.slope(chains.weights))
+    move = e * _normal(chains.weights.shape, generator) - e.square() / 2 * drift
+    chains.weights = chains.weights + directions.back(move)
     chains.energy, chains.slope = at(chains.weights)
     chains.accepted += 1
 

@@ -51,3 +51,33 @@ def test_what_is_nearest() -> None:
     assert nearest(network, np.array([1.0, 0.0, 0.01, 0.0, 1.0, 1.0]))[0] == "deaf 1"
     assert nearest(network, np.array([1.0, 0.0, 1.0, 0.01, 1.0, 1.0]))[0] == "duplicate 1=2"
     assert nearest(network, np.array([1.0, 0.0, 0.0, 1.0, 1.0, 1.0]))[0] == "generic"
+
+
+def test_a_reach_keeps_what_lives_alive_and_leaves_zeros_free() -> None:
+    network = parse("[2,2,1] r=3")
+    weights = conditioned(network, "silent 1", 3, 0)
+    reach = Batch.of([network], [weights], 0).reach(0.3)[0]
+    assert torch.isinf(reach)[weights == 0].all()
+    rows = weights[:4].reshape(2, 2)
+    assert ((reach[:4].reshape(2, 2).square().sum(1)).sqrt() <= 0.3 * rows.square().sum(1).sqrt() + 1e-12).all()
+    assert (reach[weights != 0] > 0).all()
+
+
+def levels_of_a_product(factors: int, betas: list[float]) -> np.ndarray:
+    """``b E[K]`` of ``K = Π a_i² / 2`` and normal ``a_i``, by the law of the sum of ``log a_i²`` on a grid."""
+    step, size = 0.01, 1 << 17
+    u = np.arange(-60, 10, step)
+    law = np.exp(u / 2 - np.exp(u) / 2)
+    total = np.fft.irfft(np.fft.rfft(law / law.sum(), size) ** factors, size).clip(min=0)
+    loss = np.exp((-60 * factors + step * np.arange(size)).clip(-700, 40)) / 2
+    return np.array([b * (total * np.exp(-b * loss) * loss).sum() / (total * np.exp(-b * loss)).sum() for b in betas])
+
+
+def test_the_correction_is_slow_where_many_poles_meet() -> None:
+    """Why products of four and five weights look too large: λ is 1/2, the exact levels, corrected, .57 and .61."""
+    betas = [10.0 * 4.0**k for k in range(5, 9)]
+    for factors, wanted in ((4, 0.575), (5, 0.62)):
+        corrected = levels_of_a_product(factors, betas) + (factors - 1) / np.log(betas)
+        assert abs(corrected.mean() - wanted) < 0.015
+    (cold,) = levels_of_a_product(4, [1e20])
+    assert abs(cold + 3 / np.log(1e20) - 0.5) < 0.01

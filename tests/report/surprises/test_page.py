@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import os
 import re
 import shlex
 from pathlib import Path
@@ -24,13 +25,23 @@ def output_of(run: Run, needs: str, capsys: pytest.CaptureFixture[str]) -> str:
     if needs:
         pytest.importorskip("torch", reason=f"the extra {needs}")
     if run.shell:
-        for line in run.command:
+        for line in with_data("\n".join(run.command).replace("\\\n", " ")).splitlines():
             assert polygeom(shlex.split(line)[1:]) != 2, capsys.readouterr().err
         return capsys.readouterr().out
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile("\n".join(run.command), "surprise", "exec"), {})
     return printed.getvalue()
+
+
+def with_data(command: str) -> str:
+    """The command with the folder of MNIST, which ``$POLYGEOM_DATA`` has."""
+    if "FOLDER" not in command:
+        return command
+    folder = Path(os.environ.get("POLYGEOM_DATA") or "none", "mnist")
+    if not folder.is_dir():
+        pytest.skip("needs a folder mnist below $POLYGEOM_DATA")
+    return command.replace("FOLDER", str(folder))
 
 
 def check(run: Run, needs: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,7 +63,10 @@ def test_the_command_shows_the_truth(row: Surprise, capsys: pytest.CaptureFixtur
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("row", named(tuple(row for row in surprises() if row.small)))
-def test_the_long_command_shows_the_truth(row: Surprise, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_long_command_shows_the_truth(
+    row: Surprise, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)  # studies write a folder
     check(row.run, row.needs, capsys)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -195,3 +196,24 @@ def test_kernel_rank_says_beforehand_when_not_to_trust_it() -> None:
         kernel_rank(deep, weights=weights)
     assert kernel_rank(deep).condition < 1e9  # drawn here: no warning, which would be an error
     assert kernel_rank("[3,3,3] r=2", weights=generic_weights(parse("[3,3,3] r=2"), torch.Generator())).rank == 15
+
+
+def test_mnist_in_infinite_width(tmp_path: Path) -> None:
+    """The cases of the command on made files: digits of 8 × 8 pixels, three times as large, in a frame."""
+    from polygeom.datasets import digits
+    from polygeom.experiments.functions.label_noise import Config, cases, measure
+
+    made, count = digits(), 700
+    images = np.zeros((count, 28, 28), dtype=np.uint8)
+    images[:, 2:26, 2:26] = np.kron(made.inputs[:count].reshape(-1, 8, 8), np.ones((3, 3))) * 15
+    for name, kind, content in (("images-idx3", 3, images), ("labels-idx1", 1, made.labels[:count].astype(np.uint8))):
+        head = bytes([0, 0, 8, kind]) + b"".join(n.to_bytes(4, "big") for n in content.shape)
+        (tmp_path / f"t10k-{name}-ubyte").write_bytes(head + content.tobytes())
+    for depth in (1, 2):
+        config = Config(
+            dataset="mnist", data_root=str(tmp_path), train_from="test", train=350, test=350, first=True,
+            noise=(0.0,), solvers=("exact",), kernels=("ntk-power",), degree=2, depth=depth,
+        )  # fmt: skip
+        ((row,),) = (measure(case) for case in cases(config))
+        assert row["train_error"] == 0
+        assert 0 < row["test_error"] < 0.25

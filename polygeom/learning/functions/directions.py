@@ -1,0 +1,84 @@
+"""Directions in which a loss is steep or flat at its minimum: where chains start, and how they move along each.
+
+Weights with the same function are a valley, thousand times narrower than long at low temperature. Chains that start
+anywhere in the prior take long to find it; chains that all start at the centre agree with each other long before they
+have left it; and steps that fit across the valley lead nowhere along it. The second derivative at the centre tells the
+directions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+LARGEST = 300
+"""Most weights for which the second derivative is formed; above, all directions are alike."""
+LEAST = 0.01
+"""Directions count as at least this share of the steepest one: away from the centre they turn."""
+_STEP = 1e-5
+"""Third and higher derivatives enter with the square of this."""
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Eigenvectors of the second derivative of ``K`` at the centres of ``G`` groups.
+
+    Attributes
+    ----------
+    rows:
+        ``(G, P, P)``, orthonormal; None where all directions are alike.
+    curvature:
+        Second derivatives along them, not negative, ``(G, 1, 1, P)``.
+    """
+
+    rows: Tensor | None
+    curvature: Tensor
+
+    def far(self, beta: Tensor, most: Tensor, noise: Tensor) -> Tensor:
+        """From normal noise ``(G, L, C, P)``: as wide as the posterior across the valley, ``most`` along it."""
+        wide = most[:, None, None, None]
+        steps = noise * (beta[..., None] * self.curvature + wide**-2).rsqrt()
+        return steps if self.rows is None else _times(steps, self.rows)
+
+    def back(self, steps: Tensor) -> Tensor:
+        """Steps by weights from steps along the directions, longer where ``K`` is flatter, ``(G, L, C, P)``."""
+        return steps if self.rows is None else _times(steps * self._relative, self.rows)
+
+    def along(self, slopes: Tensor) -> Tensor:
+        """The transpose of `back`."""
+        return slopes if self.rows is None else _times(slopes, self.rows.transpose(1, 2)) * self._relative
+
+    @property
+    def _relative(self) -> Tensor:
+        top = self.curvature.amax(dim=-1, keepdim=True)
+        return (self.curvature / torch.where(top > 0, top, 1.0)).clamp(min=LEAST).rsqrt()
+
+
+def _times(rows: Tensor, matrices: Tensor) -> Tensor:
+    return torch.bmm(rows.flatten(1, 2), matrices).reshape(rows.shape)
+
+
+def directions_at(slopes: Callable[[Tensor], Tensor], centre: Tensor) -> Directions:
+    """The directions at ``centre`` ``(G, L, C, P)`` from slopes of ``K``, ``(G, L, C, P) → (G, L, C, P)``.
+
+    Central differences of the slopes: rows of one batch look in different directions, so that this costs two
+    evaluations for every ``L · C`` weights.
+    """
+    groups, levels, chains, size = centre.shape
+    if size > LARGEST:
+        return Directions(None, torch.zeros(groups, 1, 1, size, dtype=torch.float64))
+    rows, units = levels * chains, torch.eye(size, dtype=torch.float64)
+    second = torch.zeros(groups, size, size, dtype=torch.float64)
+    for part in range(math.ceil(size / rows)):
+        chosen = torch.arange(part * rows, (part + 1) * rows)
+        steps = _STEP * units[chosen % size].reshape(levels, chains, size)
+        change = (slopes(centre + steps) - slopes(centre - steps)) / (2 * _STEP)
+        kept = chosen[chosen < size]
+        second[:, kept] = change.flatten(1, 2)[:, : len(kept)]
+    second = torch.nan_to_num(second, posinf=0.0, neginf=0.0)
+    values, vectors = torch.linalg.eigh((second + second.transpose(1, 2)) / 2)
+    return Directions(vectors.transpose(1, 2).contiguous(), values.clamp(min=0)[:, None, None])
