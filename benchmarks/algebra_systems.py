@@ -20,7 +20,9 @@ from polygeom.network import parse
 
 BESIDE_PYTHON = Path(sysconfig.get_path("purelib"), "sage_wheels", "bin")
 SINGULAR = shutil.which("Singular") or shutil.which("Singular", path=str(BESIDE_PYTHON))
-MACAULAY2 = shutil.which("M2")
+MACAULAY2 = shutil.which("M2") or shutil.which("M2", path=str(BESIDE_PYTHON))
+GFAN = shutil.which("gfan") or shutil.which("gfan", path=str(BESIDE_PYTHON))
+"""Macaulay2's `componentsOfKernel` asks for it; its wheel brings none (``passagemath-gfan`` does)."""
 PRIME = 32003
 LIMIT = 120
 """Seconds of processor time."""
@@ -102,5 +104,34 @@ def in_macaulay2(text: str, limit: int = LIMIT, field: int = PRIME) -> int | Non
     """Number of minimal generators by Macaulay2."""
     with tempfile.NamedTemporaryFile("w", suffix=".m2") as script:
         script.write("\n".join(macaulay2(text, field)) + "\n")
+        script.flush()
+        return run([str(MACAULAY2), "--script", script.name], [], limit)
+
+
+def components(text: str, degree: int) -> list[str]:
+    """Lines that print the number of equations up to a degree by MultigradedImplicitization, without a proof."""
+    names, known = weight_names(parse(text)), coefficient_map(parse(text))
+    ring = {name: f"w_{k}" for k, name in enumerate(names)}
+
+    def polynomial(entry: object) -> str:
+        terms = []
+        for exponents, c in known[entry].items() if entry in known else ():
+            factors = [f"{ring[name]}^{e}" for name, e in zip(names, exponents, strict=True) if e]
+            terms.append("*".join([str(int(c)), *factors]))
+        return "+".join(terms or ["0"]).replace("+-", "-")
+
+    entries = Coordinates(parse(text)).entries
+    return [
+        'needsPackage "MultigradedImplicitization";',
+        f"R = QQ[w_0..w_{len(names) - 1}];",
+        f"F = map(R, QQ[t_0..t_{len(entries) - 1}], {{{','.join(map(polynomial, entries))}}});",
+        f"<< #flatten values componentsOfKernel({degree}, F) << endl;",
+    ]
+
+
+def in_components(text: str, degree: int, limit: int = LIMIT) -> int | None:
+    """Number of generators that Macaulay2's package finds up to a degree."""
+    with tempfile.NamedTemporaryFile("w", suffix=".m2") as script:
+        script.write("\n".join(components(text, degree)) + "\n")
         script.flush()
         return run([str(MACAULAY2), "--script", script.name], [], limit)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import algebra_systems
 import numpy as np
 import pytest
-from algebra_systems import LIMIT, MACAULAY2, SINGULAR, cpu_seconds
+from algebra_systems import GFAN, LIMIT, MACAULAY2, SINGULAR, cpu_seconds
 
 from polygeom.ideal import interpolate
 from polygeom.ideal.search.elimination import run as eliminate_here
@@ -124,3 +124,17 @@ def test_out_of_reach_of_elimination(compare, text: str, count: int) -> None:
 @pytest.mark.parametrize("system", [pytest.param(name, marks=needs[name]) for name in ("Singular", "Macaulay2")])
 def test_elimination_does_not_finish(system: str, text: str) -> None:
     assert getattr(algebra_systems, f"in_{system.lower()}")(text, LIMIT) is None
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(MACAULAY2 is None or GFAN is None, reason="Macaulay2 or gfan is not installed")
+@pytest.mark.benchmark(timer=cpu_seconds)
+@pytest.mark.parametrize(("text", "count", "degree"), [("[3,2,1] r=2", 1, 3), ("[3,3,3] r=2", 9, 4)])
+def test_components_of_the_kernel(compare, text: str, count: int, degree: int) -> None:
+    """The strongest peer: Macaulay2's MultigradedImplicitization, in the same multigrading, without completeness."""
+
+    def run() -> None:
+        assert algebra_systems.in_components(text, degree, 600) == count
+
+    compare(run, nothing, ours(text, count), nothing, against="polygeom", rounds=2, at_least=None)

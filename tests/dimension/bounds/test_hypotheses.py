@@ -109,7 +109,8 @@ SILENT = {
         "heads of full rank", "x=input(2,2); a=attention(x,2,2); b=attention(x,2,2); sum(a,b)", 0, 6, []
     ),
     "more heads than features": (
-        "heads of full rank", "x=input(2,1); a=attention(x,1,1); b=attention(x,1,1); sum(a,b)", 0, 0, []
+        "heads of full rank", "x=input(2,2); a=attention(x,2,1); b=attention(x,2,1); c=attention(x,2,1); sum(a,b,c)",
+        0, 3, [],
     ),
     "a head of a head": (
         "heads of full rank", "x=input(2,2); a=attention(x,2,2); b=attention(a,2,1); c=attention(x,2,1); sum(b,c)",

@@ -110,7 +110,7 @@ FORGED = {
     "mixing of dependent values": (
         "graph hypersurface",
         "x=input(2); a=dense(x,2); b=power(a,2); u=dense(b,3); c=dense(u,2); d=dense(u,2); e=product(c,d); dense(e,1)",
-        3, -9, ["[2,2,3] r=2", "[5,1]"],
+        3, -9, ["[2,2,3] r=2", "[3,1]"],
     ),
     "mixing that makes new monomials": (
         "graph hypersurface",
