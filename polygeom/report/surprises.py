@@ -74,6 +74,8 @@ class Surprise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         A smaller case of the same, where ``run`` takes long.
     needs:
         The extra that the command needs.
+    figure:
+        A file of ``docs/`` and its caption, with a bar between them; none if empty.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Surprise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     networks: tuple[str, ...] = ()
     small: Run | None = None
     needs: Literal["", "learn"] = ""
+    figure: str = ""
 
 
 class Hit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -190,7 +193,13 @@ def _block(row: Surprise) -> str:
         f"Quick answer: {row.guess}. **Truth: {row.truth}.** {row.why}\n\n"
         f"{_fence(row.run)}\n"
         f"{standing}. {row.check}\n"
+        f"{_picture(row.figure)}"
     )
+
+
+def _picture(figure: str) -> str:
+    file, _, caption = figure.partition("|")
+    return f"\n![{caption}]({file})\n" if figure else ""
 
 
 def _fence(run: Run) -> str:
