@@ -32,7 +32,8 @@ MODULES = [
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 QUOTED, SHELL = re.compile(r"""'[^']*'|"[^"`$]*\""""), re.compile(r"[|&;<>`$*?\\\"']")
 COMMENT, HERE = re.compile(r" #.*"), "PYTHONPATH=.:$PYTHONPATH "
-PIPE = re.compile(r""" \| (?=(?:[^"']|"[^"]*"|'[^']*')*$)""")
+UNQUOTED = r"""(?=(?:[^"']|"[^"]*"|'[^']*')*$)"""
+PIPE, INTO = re.compile(rf" \| {UNQUOTED}"), re.compile(rf" > {UNQUOTED}")
 OF_PROCESSES = {"reliability.md", "continue_after_interruption.md", "ideals.md"}
 """Pages about processes or time limits; on the others sweeps and studies do their work in this process."""
 FENCE = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -97,7 +98,7 @@ def shell(line: str, told: str, folder: Path) -> str:
 def run_command(page: Path, command: str, output: str, folder: Path) -> None:
     """A pipeline, perhaps into a file, perhaps with something to do in case of failure."""
     line, _, otherwise = COMMENT.sub("", command).strip().partition(" || ")
-    line, _, file = line.partition(" > ")
+    line, file = [*INTO.split(line, maxsplit=1), ""][:2]
     told, errors, status = "", "", 0
     for part in PIPE.split(line.removeprefix(HERE)):
         if part.startswith("polygeom "):

@@ -17,7 +17,7 @@ DIMENSIONS: list[tuple[str, Network, int, bool, str]] = [
     ("tensors of rank 3", maps.segre([3, 3, 3], 3), 21, True, "secants of Segre varieties: Strassen 1983"),
     ("tensors of rank 4", maps.segre([3, 3, 3], 4), 26, False, "Strassen 1983: a hypersurface of degree 9"),
     ("tensors of rank 5", maps.segre([3, 3, 3], 5), 27, True, "Strassen 1983"),
-    ("(2,2,2,2) of rank 3", maps.segre([2, 2, 2, 2], 3), 14, False, "Catalisano, Geramita, Gimigliano 2011: defective"),
+    ("(2,2,2,2) of rank 3", maps.segre([2, 2, 2, 2], 3), 14, True, "Catalisano, Geramita, Gimigliano 2011: defective"),
     ("Plücker (2,5)", maps.grassmannian(2, 5), 7, True, "k (n - k) + 1"),
     ("Plücker (3,6)", maps.grassmannian(3, 6), 10, True, "k (n - k) + 1"),
     ("essential matrices", maps.essential_matrices(), 6, True, "Demazure 1988; a cone over a variety of dimension 5"),
@@ -103,4 +103,5 @@ def test_critical_points_of_the_distance() -> None:
 
 def test_defects_are_explained_or_said_not_to_be() -> None:
     assert polygeom.explain(maps.grassmannian(2, 5)).verdict == "no defect"
-    assert polygeom.explain(maps.segre([2, 2, 2, 2], 3)).verdict == "unexplained"
+    assert polygeom.explain(maps.segre([2, 2, 2, 2], 3)).verdict == "explained"
+    assert polygeom.explain(maps.segre([3, 3, 3], 4)).verdict == "unexplained"

@@ -102,13 +102,14 @@ def _parts() -> Iterator[tuple[str, str, float, float, Callable[[int], int | Non
 
 
 def _dimension(step: int) -> int | None:
-    import polygeom
+    from polygeom.dimensions import dimension
+    from polygeom.network import parse
 
     width = 4 + 3 * step
     if width > 60:
         return None
-    network = polygeom.parse(f"[{width},{width},{width},{width}] r=2")
-    polygeom.dimension(network)
+    network = parse(f"[{width},{width},{width},{width}] r=2")
+    dimension(network)
     return network.parameter_count
 
 

@@ -72,7 +72,7 @@ class Model:
         Examples
         --------
         >>> Model.parse("ccp6:sin_cos4@1e-4")
-        Model(family='ccp', number=6, encoding='sin_cos', scale=4, rate=0.0001)
+        Model(family='ccp', number=6, encoding='sin_cos', scale=4, rate=0.0001, text='')
         """
         found = _NAME.fullmatch(name)
         own = _OWN.fullmatch(name)

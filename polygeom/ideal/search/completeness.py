@@ -15,6 +15,8 @@ MOST_SECTIONS = 40
 """Sections by points that are tried; a few suffice, since their permutation group is the full symmetric group."""
 MOST_DEGREES = 40
 """Largest degree of the quotient ring of a section."""
+MOST_BYTES = 2**32
+"""What the check of an argument may need: an argument that nobody can check is no proof."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,9 @@ def _by_sections(
     h = ring.hilbert[:-1]
     length = sum(h)
     if ring.hilbert[-1] or length > MOST_LENGTH or series(h, dimension, len(hilbert)) != tuple(hilbert):
+        return None
+    # the checker lets contractions by all pairs of the variables of a section by points commute
+    if 24 * length**2 * codimension * (codimension + 1) ** 2 > MOST_BYTES:
         return None
     possible = set(range(1, length + 1))
     seeds, orbits = [seed], []

@@ -12,7 +12,7 @@ from polygeom.network import Network, parse
 
 def networks(rng: random.Random, weights: int, degree: int) -> Iterator[Network]:
     """Different networks of random families with at most so many weights, and of at most this degree."""
-    seen: set[str] = set()
+    seen, written = set[str](), set[str]()  # as drawn, and as polygeom writes them: one network has several texts
     while True:
         text = rng.choice(_FAMILIES)(rng)
         if text in seen:
@@ -22,7 +22,8 @@ def networks(rng: random.Random, weights: int, degree: int) -> Iterator[Network]
             found = parse(text)
         except PolygeomError:  # a filter longer than its input
             continue
-        if 0 < found.parameter_count <= weights and found.degree <= degree:
+        if 0 < found.parameter_count <= weights and found.degree <= degree and found.text not in written:
+            written.add(found.text)
             yield found
 
 

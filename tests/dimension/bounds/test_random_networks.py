@@ -83,6 +83,6 @@ def test_no_rule_says_less_than_a_rank() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(20))
-def test_no_rule_says_less_than_a_rank_of_many(part: int) -> None:
-    check(islice(networks(random.Random(part), 12, 10), 1000), few=5, most=40)
+@pytest.mark.timeout(3600)
+def test_no_rule_says_less_than_a_rank_of_twenty_thousand() -> None:
+    check(islice(networks(random.Random(19), 26, 24), 20_000), few=5, most=100)

@@ -269,7 +269,7 @@ def test_images_are_normalised_by_their_training_part() -> None:
     ("call", "message"),
     [
         (lambda: Model.parse("relu:8@fast"), "models must look like"),
-        (lambda: Model.parse("relu:wide").build((8, 8), 0), "models must look like"),
+        (lambda: Model.parse("relu:wide").build((8, 8), 0), "there is no module relu"),
         (lambda: Model.parse("resnet20").build((8, 8), 0), "depth must be one of 18, 34"),
         (lambda: Model.parse("resnet18:relu:wide").build((8, 8), 0), "width must be a number"),
         (lambda: Model.parse("resnet18:8").build((8, 8), 0), "activation must be one of"),
