@@ -99,7 +99,7 @@ def _reduce_block(a, row, row_end, col, col_end, p):
 
 
 @inner
-def _inverse(x, p):
+def inverse_of(x, p):
     """Inverse of a non-zero balanced residue, balanced, by the extended Euclidean algorithm."""
     prime = np.int64(p)
     r, s = prime, np.int64(x) % prime
@@ -207,7 +207,7 @@ def _factor_panel(a, row, rows, col, width, panel, p, pivots, flag):
         upper[found, j] = v[found]
         columns[found] = j
         pivots[row + found] = col + j
-        scale = _inverse(v[found], p)
+        scale = inverse_of(v[found], p)
         target = panel[found]
         for k in range(found + 1, size):
             x = v[k] * scale

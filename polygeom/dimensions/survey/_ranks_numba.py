@@ -22,24 +22,11 @@ from __future__ import annotations
 import numpy as np
 
 from polygeom.dimensions.survey._bounds_numba import capped
+from polygeom.modular._elimination_numba import inverse_of
 from polygeom.modular._jit import entry, inner
 
 MOST_COLUMNS = 2000
 """Weights of a network, so that no entry collects more than 2047 products."""
-
-
-@inner
-def _inverse(x, p):
-    """Inverse of a nonzero balanced residue by the extended Euclidean algorithm."""
-    prime = np.int64(p)
-    r, s = prime, np.int64(x) % prime
-    u, v = np.int64(0), np.int64(1)
-    while s != 0:
-        q = r // s
-        r, s = s, r - q * s
-        u, v = v, u - q * v
-    y = np.float64(u)
-    return y - p * np.rint(y / p)
 
 
 @inner
@@ -63,7 +50,7 @@ def _eliminate(a, pivots, rows, columns, goal, p):
         if place < 0:
             continue
         left -= 1
-        scale = _inverse(line[place], p)
+        scale = inverse_of(line[place], p)
         line[place] = line[left]
         for k in range(left):
             x = line[k] * scale
