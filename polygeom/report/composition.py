@@ -109,10 +109,10 @@ def portrait(network: Network | str, *, training: bool | None = None, timeout: f
     network = as_network(network)
     timeout = checks.seconds(timeout)
     installed = find_spec("torch") is not None
-    if training and not installed:
-        raise MissingPackageError("training (unless training=False)", "torch")
     if training and not network.degree:  # a map of weights alone
         raise PolygeomError(f"training: {network.text} is a map without inputs, which nothing can be fitted to")
+    if training and not installed:
+        raise MissingPackageError("training (unless training=False)", "torch")
     deadline = start + timeout
     with last_resort(timeout):
         result = dimension(network, rng=rng)
