@@ -101,7 +101,7 @@ def test_real_share_of_fits_in_full() -> None:
 @pytest.mark.slow
 def test_aronhold() -> None:
     found = ed_degree("[3,3,1] r=3", "bombieri-weyl", method="monodromy", timeout=600, rng=1)
-    assert (found.value, found.lower) == (43, 43)  # the trace of so unequal points is no test: its upper side is unknown
+    assert (found.value, found.lower) == (43, 43)  # the trace of points so unequal decides nothing
 
 
 @pytest.mark.slow
