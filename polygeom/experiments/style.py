@@ -92,7 +92,9 @@ def end_labels(axes: Any, ends: Sequence[tuple[float, float, str, Any]], *, gap:
         axes.annotate(
             name, places[i], (1.06, y), xycoords="axes fraction", textcoords="axes fraction", fontsize=SMALLEST,
             color=colour, va="center", ha="left", annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 0},
+            arrowprops={
+                "arrowstyle": "-", "color": colour, "linewidth": 0.5, "relpos": (0, 0.5), "shrinkA": 0, "shrinkB": 0
+            },
         )  # fmt: skip
 
 

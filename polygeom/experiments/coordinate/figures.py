@@ -28,7 +28,7 @@ def comparison(table: Any, edges: Sequence[float]) -> Any:
         # Placed by hand: names of curves stand between the first panel and the second.
         bottom, tall = 1 - (number + 1 - 0.5 / height) / len(images), (1 - 0.8 / height) / len(images)
         left, middle, right = (
-            figure.add_axes((x, bottom, w, tall)) for x, w in ((0.07, 0.22), (0.56, 0.19), (0.77, 0.17))
+            figure.add_axes((x, bottom, w, tall)) for x, w in ((0.07, 0.19), (0.6, 0.15), (0.785, 0.155))
         )
         marks = _marks(table, image=image)
         curves(left, marks, "psnr", models, palette)
