@@ -122,8 +122,8 @@ def eliminate_columns(e: Residues, columns: int, rows: int, p: int | PrimeField,
     Examples
     --------
     >>> e = np.array([[1.0, 2.0], [3.0, 4.0]])
-    >>> eliminate_columns(e, 1, 2, 7), e[1, 1]
-    (1, np.float64(-2.0))
+    >>> eliminate_columns(e, 1, 2, 7), float(e[1, 1])
+    (1, -2.0)
     """
     return eliminate_columns_stable(e, columns, rows, p, method=method)[0]
 
