@@ -38,6 +38,8 @@ def test_blank_cells(tmp_path: object) -> None:
     assert int(pandas.read_csv(path).ambient_dimension[0]) != large
     typed = pandas.read_csv(io.StringIO(f"b\n{large}\n\n"), dtype={"b": "Int64"}, skip_blank_lines=False)
     assert typed.b[0] == large
+    huge = pandas.read_csv(io.StringIO(f"b\n{10**30}\n\n"), skip_blank_lines=False).b[0]
+    assert type(huge) is (int if int(pandas.__version__.split(".")[0]) >= 3 else str)
 
 
 def test_names_that_are_prefixes() -> None:
