@@ -106,3 +106,11 @@ def test_no_source_file_is_too_long_to_read() -> None:
     lengths = {str(file.relative_to(ROOT)): len(file.read_text(encoding="utf-8").splitlines()) for file in files}
     assert len(files) > 100
     assert {name: length for name, length in lengths.items() if length > 400} == {}
+
+
+def test_findings_can_be_run_and_are_listed() -> None:
+    folder = ROOT / "findings"
+    listed = (folder / "README.md").read_text(encoding="utf-8")
+    for script in folder.glob("*.sh"):
+        assert script.stat().st_mode & 0o100, f"chmod +x {script.name}"
+        assert f"`{script.name}`" in listed
