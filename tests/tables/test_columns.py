@@ -12,8 +12,8 @@ import pytest
 from polygeom import learning_coefficient
 from polygeom.cli import run
 from polygeom.errors import PolygeomError
-from polygeom.tables import read_table, sweep
 from polygeom.tables import columns as register
+from polygeom.tables import read_table, sweep
 from polygeom.tables.columns import DERIVED, with_columns
 from polygeom.tables.dimensions import table_of_journal
 from polygeom.tables.table import NAMES
