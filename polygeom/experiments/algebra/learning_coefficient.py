@@ -269,12 +269,9 @@ class Batch:
 
     def energy(self) -> Energy:
         """``K`` at weights ``(G · n, P)``."""
-        from polygeom.learning.functions.posterior import perceptron_energy
+        from polygeom.learning.functions.perceptrons import PerceptronEnergy
 
-        full, groups = perceptron_energy(self.network, self.centres, self.x), len(self.centres)
-        return lambda weights: full(
-            (weights.reshape(groups, -1, weights.shape[-1]) * self.masks[:, None]).flatten(0, 1)
-        )
+        return PerceptronEnergy(self.network, self.centres, self.x, self.masks)
 
 
 def points(network: Network, seed: int) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from polygeom.learning.functions.coefficient_map import monomial_values
-from polygeom.learning.functions.posterior import perceptron_outputs
+from polygeom.learning.functions.perceptrons import perceptron_outputs
 from polygeom.learning.functions.sampling import SamplerSettings, sample_energies
 from polygeom.network import Network
 from polygeom.network.builder import as_network

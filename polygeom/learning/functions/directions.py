@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -46,16 +47,20 @@ class Directions:
 
     def back(self, steps: Tensor) -> Tensor:
         """Steps by weights from steps along the directions, longer where ``K`` is flatter, ``(G, L, C, P)``."""
-        return steps if self.rows is None else _times(steps * self._relative, self.rows)
+        return steps if self.rows is None else _times(steps, self._stretched)
 
     def along(self, slopes: Tensor) -> Tensor:
         """The transpose of `back`."""
-        return slopes if self.rows is None else _times(slopes, self.rows.transpose(1, 2)) * self._relative
+        return slopes if self.rows is None else _times(slopes, self._stretched.transpose(1, 2))
 
-    @property
-    def _relative(self) -> Tensor:
-        top = self.curvature.amax(dim=-1, keepdim=True)
-        return (self.curvature / torch.where(top > 0, top, 1.0)).clamp(min=LEAST).rsqrt()
+    @cached_property
+    def _stretched(self) -> Tensor:
+        """The directions, longer where ``K`` is flatter, ``(G, P, P)``."""
+        assert self.rows is not None
+        curvature = self.curvature.flatten(0, 2)
+        top = curvature.amax(dim=-1, keepdim=True)
+        factors = (curvature / torch.where(top > 0, top, 1.0)).clamp(min=LEAST).rsqrt()
+        return factors[:, :, None] * self.rows
 
 
 def _times(rows: Tensor, matrices: Tensor) -> Tensor:

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from polygeom.checks import seed
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
+from polygeom.learning.functions.perceptrons import PerceptronEnergy
 from polygeom.learning.functions.sampling import Energy, SamplerSettings, effective_samples, sample_energies, split_rhat
-from polygeom.network import Network
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,41 +179,23 @@ def _of_perceptron(module: NetworkModule, x: Tensor) -> tuple[Energy, Callable[[
     centre = torch.cat([p.detach().flatten() for p in module.parameters()])
 
     def chosen(rows: Tensor | None) -> Energy:
-        return perceptron_energy(module.network, centre[None], x if rows is None else x[rows])
+        return PerceptronEnergy(module.network, centre[None], x if rows is None else x[rows])
 
     return chosen(None), chosen, centre
 
 
-def perceptron_outputs(network: Network, weights: Tensor, x: Tensor) -> Tensor:
-    """Outputs ``(B, c, N)`` of a perceptron at weights ``(B, P)`` and points ``(N, d_0)`` or ``(B, N, d_0)``."""
-    shapes, degrees = list(network.parameters.values()), (*(network.activation_degrees or ()), 1)
-    value = x.transpose(-1, -2).expand(len(weights), -1, -1)
-    pieces = torch.split(weights, [math.prod(shape) for shape in shapes], dim=1)
-    for piece, shape, degree in zip(pieces, shapes, degrees, strict=True):
-        value = torch.bmm(piece.reshape(-1, *shape), value)
-        value = value * value if degree == 2 else value**degree if degree > 1 else value
-    return value
-
-
-def perceptron_energy(network: Network, centres: Tensor, x: Tensor) -> Energy:
-    """Half the mean squared difference of a perceptron to itself at centres, ``(G · n, P)`` → ``(G · n,)``.
-
-    Parameters
-    ----------
-    network:
-        With ``network.widths``.
-    centres:
-        ``(G, P)``; weights are given in ``G`` equal groups, in order.
-    x:
-        Inputs ``(N, d_0)``.
-    """
-    wanted = perceptron_outputs(network, centres, x).detach()
-
-    def energy(weights: Tensor) -> Tensor:
-        found = perceptron_outputs(network, weights, x).reshape(len(centres), -1, *wanted.shape[1:])
-        return (found - wanted[:, None]).square().sum(dim=(2, 3)).flatten() / (2 * len(x))
-
-    return energy
+def local_reach(module: nn.Module, settings: SamplerSettings) -> Tensor | None:
+    """By how much each weight of a module may change, ``(1, P)``, as ``reach`` and ``share`` of the settings say."""
+    if settings.share is None:
+        return None
+    parts = []
+    for weights in (p.detach().double() for p in module.parameters() if p.requires_grad):
+        rows = weights.reshape(weights.shape[0] if weights.ndim > 1 else 1, -1)
+        count = (rows != 0).sum(dim=1, keepdim=True).clamp(min=1)
+        size = (rows.square().sum(dim=1, keepdim=True) / count).sqrt().expand_as(rows)
+        parts.append(torch.where(rows != 0, settings.share * size, math.inf).flatten())
+    found = torch.cat(parts)[None]
+    return found if settings.reach is None else found.clamp(max=settings.reach)
 
 
 def _half_square(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -272,7 +254,8 @@ def estimate_learning_coefficient(
             return chosen(torch.randperm(len(inputs), generator=source)[:size])(weights)
 
         noisy = drawn
-    trace, acceptance, swaps = sample_energies(energy, centre[None], settings, rng=number, noisy=noisy)
+    reach = local_reach(module, settings)
+    trace, acceptance, swaps = sample_energies(energy, centre[None], settings, rng=number, noisy=noisy, reach=reach)
     return summarise(
         trace[:, 0], acceptance[0], swaps[0], settings,
         multiplicity=multiplicity, rng=number, elapsed=time.perf_counter() - started,

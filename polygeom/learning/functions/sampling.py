@@ -40,7 +40,7 @@ _SHORT = 0.2
 _SHORTEST = 0.03
 
 Energy = Callable[[Tensor], Tensor]
-"""From weights ``(B, P)`` to ``K``, shape ``(B,)``."""
+"""From weights ``(B, P)`` to ``K``, shape ``(B,)``. A method ``slopes``, if there is one, gives ``K`` and its slope."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,10 @@ class SamplerSettings:
         For SGLD: samples in one gradient; all of them if None.
     reach:
         The most that a weight may differ from the centre; no bound if None.
+    share:
+        The most that a weight that is not zero may differ from the centre, in units of the root mean square of those in
+        the same row of its tensor; zeros are free. So what is singular here is sampled, and nothing else becomes so.
+        No bound if None.
     """
 
     sampler: str = "hmc"
@@ -76,6 +80,7 @@ class SamplerSettings:
     spread: float = 1.0
     batch: int | None = None
     reach: float | None = None
+    share: float | None = None
 
     def __post_init__(self) -> None:
         choice("sampler", self.sampler, SAMPLERS, "hmc")
@@ -88,8 +93,9 @@ class SamplerSettings:
             raise PolygeomError(f"betas must be at least two increasing numbers above 1, got {ladder}; leave it out")
         if not 0 < self.spread < math.inf:
             raise PolygeomError(f"spread must be a positive number, got {self.spread}; write spread=1.0")
-        if self.reach is not None and not 0 < self.reach < math.inf:
-            raise PolygeomError(f"reach must be a positive number, got {self.reach}; write reach=0.5")
+        for name, value in (("reach", self.reach), ("share", self.share)):
+            if value is not None and not 0 < value < math.inf:
+                raise PolygeomError(f"{name} must be a positive number, got {value}; write {name}=0.3")
         if self.batch is not None:
             integer("batch", self.batch)
             if self.sampler != "sgld":
@@ -175,13 +181,16 @@ def sample_energies(
     beta = betas[None, :, None].expand(shape)
     bound = torch.full((groups, size), settings.reach or math.inf).double() if reach is None else reach
     bound = bound[:, None, None]
+    bounded = bool(bound.isfinite().any())
 
     def at(weights: Tensor, function: Energy = energy) -> tuple[Tensor, Tensor]:
-        flat = weights.reshape(-1, size).detach().requires_grad_()
-        value = function(flat)
-        (slope,) = torch.autograd.grad(value.sum(), flat)
-        outside = ((weights - centre).abs() > bound).any(-1)
-        return value.detach().reshape(shape).masked_fill(outside, math.inf), slope.reshape(weights.shape)
+        flat = weights.reshape(-1, size).detach()
+        written_out = getattr(function, "slopes", None)
+        value, slope = _by_autograd(function, flat) if written_out is None else written_out(flat)
+        value = value.reshape(shape)
+        if bounded:
+            value = value.masked_fill(((weights - centre).abs() > bound).any(-1), math.inf)
+        return value, slope.reshape(weights.shape)
 
     directions = directions_at(lambda weights: at(weights)[1], centre)
     away = directions.far(beta, _FAR * spread, _normal(centre.shape, generator))
@@ -218,6 +227,13 @@ def sample_energies(
                 observe(chains.weights)
     moves = max(settings.draws, 1)
     return torch.stack(chains.trace), chains.accepted / moves, chains.swapped * 2 / moves
+
+
+def _by_autograd(function: Energy, flat: Tensor) -> tuple[Tensor, Tensor]:
+    flat = flat.requires_grad_()
+    value = function(flat)
+    (slope,) = torch.autograd.grad(value.sum(), flat)
+    return value.detach(), slope
 
 
 def _normal(shape: Sequence[int], generator: torch.Generator) -> Tensor:

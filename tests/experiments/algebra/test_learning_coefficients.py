@@ -16,7 +16,7 @@ from polygeom.experiments.algebra.learning_coefficient import (  # noqa: E402
     measure,
 )
 from polygeom.experiments.algebra.preferred_strata import nearest  # noqa: E402
-from polygeom.learning.functions.posterior import perceptron_energy  # noqa: E402
+from polygeom.learning.functions.perceptrons import PerceptronEnergy  # noqa: E402
 from polygeom.network import parse  # noqa: E402
 
 
@@ -34,7 +34,7 @@ def test_a_batch_of_shapes_is_each_network_by_itself() -> None:
     for k, network in enumerate(networks):
         assert network.widths is not None
         own = moved[k][batch.masks[k] > 0][None]
-        alone = perceptron_energy(network, weights[k][None], batch.x[:, : network.widths[0]])(own)
+        alone = PerceptronEnergy(network, weights[k][None], batch.x[:, : network.widths[0]])(own)
         torch.testing.assert_close(found[k : k + 1], alone)
 
 

@@ -13,7 +13,8 @@ torch = pytest.importorskip("torch", reason="learning needs the extra learn")
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.learning.functions import estimate_learning_coefficient  # noqa: E402
 from polygeom.learning.functions.bayes import bayes_generalisation  # noqa: E402
-from polygeom.learning.functions.posterior import module_energy, summarise  # noqa: E402
+from polygeom.learning.functions.perceptrons import perceptron_outputs, representative_points  # noqa: E402
+from polygeom.learning.functions.posterior import local_reach, module_energy, summarise  # noqa: E402
 from polygeom.learning.functions.sampling import SamplerSettings, effective_samples, sample_energies, split_rhat  # noqa: E402
 from polygeom.network import parse  # noqa: E402
 
@@ -80,6 +81,41 @@ def test_a_perceptron_is_evaluated_as_its_module() -> None:
         weights = centre + 0.1 * torch.randn(4, len(centre), generator=torch.Generator().manual_seed(1)).double()
         assert torch.equal(centre, other)
         torch.testing.assert_close(fast(weights), slow(weights))
+        moving = weights.requires_grad_()
+        (slope,) = torch.autograd.grad(slow(moving).sum(), moving)
+        loss, written_out = fast.slopes(weights.detach())
+        torch.testing.assert_close(loss, slow(weights).detach())
+        torch.testing.assert_close(written_out, slope)
+
+
+def test_as_many_points_as_monomials_stand_for_all_inputs() -> None:
+    network, generator = parse("[2,2,2] r=3"), torch.Generator().manual_seed(0)
+    x = torch.randn(30, 2, generator=generator, dtype=torch.float64)
+    z, mixing = representative_points(network, x)
+    assert mixing is not None
+    assert len(z) == 4  # cubic forms in two variables
+    first, second = torch.randn(2, 1, 8, generator=generator, dtype=torch.float64)
+    far = perceptron_outputs(network, first, x) - perceptron_outputs(network, second, x)
+    near = perceptron_outputs(network, first, z) - perceptron_outputs(network, second, z)
+    torch.testing.assert_close((near @ mixing.T).square().sum(), far.square().sum())
+    repeated = x[:2].repeat(10, 1)  # two directions do not tell cubic forms apart
+    assert representative_points(network, repeated)[1] is None
+
+
+def test_a_share_keeps_what_lives_alive_and_leaves_zeros_free() -> None:
+    module = torch.nn.Linear(2, 2)
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor([[3.0, 4.0], [0.0, 2.0]]))
+        module.bias.copy_(torch.tensor([0.0, 1.0]))
+    settings = dataclasses.replace(FEW, share=0.1)
+    bounds = local_reach(module, settings)
+    assert bounds is not None
+    length = 0.1 * 12.5**0.5
+    assert bounds[0].tolist() == pytest.approx([length, length, math.inf, 0.2, math.inf, 0.1])
+    nearer = local_reach(module, dataclasses.replace(settings, reach=0.3))
+    assert nearer is not None
+    assert nearer[0].tolist() == pytest.approx([0.3, 0.3, 0.3, 0.2, 0.3, 0.1])
+    assert local_reach(module, FEW) is None
 
 
 def test_effective_samples_of_an_autoregression() -> None:
@@ -109,6 +145,7 @@ def test_generalisation_tends_to_the_coefficient_and_not_to_half_the_weights() -
         {"betas": (0.5, 5.0)},
         {"chains": 1},
         {"spread": 0.0},
+        {"share": -1.0},
         {"batch": 3},
         {"draws": math.inf},
     ],
