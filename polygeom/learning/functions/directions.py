@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -45,22 +44,30 @@ class Directions:
         steps = noise * (beta[..., None] * self.curvature + wide**-2).rsqrt()
         return steps if self.rows is None else _times(steps, self.rows)
 
+    def scales(self, beta: Tensor, flat: Tensor) -> Tensor:
+        """How wide the posterior about is along each direction, ``(G, L, 1, P)``: as far as the prior where it is flat.
+
+        Parameters
+        ----------
+        beta:
+            Inverse temperatures ``(G, L, C)``, alike for all chains of a level.
+        flat:
+            Second derivatives of minus the logarithm of the prior by the weights, ``(G, 1, 1, P)``.
+        """
+        top = self.curvature.amax(dim=-1, keepdim=True)
+        least = LEAST * torch.where(top > 0, top, 1.0)
+        if self.rows is None:
+            return (beta[:, :, :1, None] + flat).rsqrt()
+        along = torch.bmm(flat.flatten(1, 2), self.rows.square().transpose(1, 2))[:, None]
+        return (beta[:, :, :1, None] * self.curvature.clamp(min=least) + along).rsqrt()
+
     def back(self, steps: Tensor) -> Tensor:
-        """Steps by weights from steps along the directions, longer where ``K`` is flatter, ``(G, L, C, P)``."""
-        return steps if self.rows is None else _times(steps, self._stretched)
+        """Steps by weights from steps along the directions, ``(G, L, C, P)``."""
+        return steps if self.rows is None else _times(steps, self.rows)
 
     def along(self, slopes: Tensor) -> Tensor:
         """The transpose of `back`."""
-        return slopes if self.rows is None else _times(slopes, self._stretched.transpose(1, 2))
-
-    @cached_property
-    def _stretched(self) -> Tensor:
-        """The directions, longer where ``K`` is flatter, ``(G, P, P)``."""
-        assert self.rows is not None
-        curvature = self.curvature.flatten(0, 2)
-        top = curvature.amax(dim=-1, keepdim=True)
-        factors = (curvature / torch.where(top > 0, top, 1.0)).clamp(min=LEAST).rsqrt()
-        return factors[:, :, None] * self.rows
+        return slopes if self.rows is None else _times(slopes, self.rows.transpose(1, 2))
 
 
 def _times(rows: Tensor, matrices: Tensor) -> Tensor:
