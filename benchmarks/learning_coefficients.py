@@ -2,7 +2,7 @@
 
 ``python benchmarks/learning_coefficients.py OUT.jsonl [SEED…]`` in an environment with polygeom and devinterp 2; then
 ``python benchmarks/learning_coefficients.py --table OUT.jsonl`` prints the tables of the page. Rows are appended as
-they come, and those that are there are not computed again.
+they come, and those that are there are not computed again; ``--ours OUT.jsonl`` measures polygeom's part of them again.
 
 Both sample the same networks at the same weights on the same inputs with an exact mean squared loss (no label noise)
 and the same Gaussian prior. devinterp takes token sequences, so that a token is the number of an input here; its mean
@@ -45,13 +45,12 @@ CASES = (
     ("[3,3,1] r=2", "generic"), ("[3,3,1] r=2", "dead 1"), ("[2,3,1] r=2", "generic"), ("[2,2,2] r=2", "dead 1"),
     ("[2,2,2] r=2", "silent 1"), ("[2,2,2] r=2", "deaf 1"), ("[3,2,2] r=2", "duplicate 1=2"),
     ("[3,3,2] r=3", "generic"), ("[2,2,2,1] r=2", "generic"), ("[2,2,2] r=1", "rank 0"), ("[2,2,2] r=1", "rank 1"),
-    ("[3,3,3] r=1", "rank 1"), ("[4,4,1] r=2", "generic"), ("[6,6,3] r=2", "generic"), ("[8,10,4] r=2", "generic"),
-    ("[10,12,5] r=2", "generic"),
+    ("[3,3,3] r=1", "rank 1"), ("[4,4,1] r=2", "generic"), ("[6,6,3] r=2", "generic"),
 )  # fmt: skip
 SAMPLES = 64
 INVERSE_TEMPERATURE = 1000.0
 CHAINS, DRAWS, BURN_IN = 4, 300, 60
-RATES = (1e-5, 3e-5, 1e-4)
+RATES = (1e-5, 3e-5, 1e-4)  # at 3e-4 and above chains leave nearly everywhere
 FIRST_PAGE = "as documented"
 LEFT = 10.0
 """Chains whose estimate is so many times the exact value, or no number, have left: the rate is too large."""
@@ -128,13 +127,19 @@ def ours(module: nn.Module, x: torch.Tensor, multiplicity: int | None, seed: int
     }
 
 
+def prepared(text: str, at: str) -> tuple[nn.Module, torch.Tensor]:
+    """A module at well-conditioned weights of a stratum, and inputs."""
+    network, exact = parse(text), learning_coefficient(text, None if at == "generic" else at)
+    module = network.to_torch(initialisation="zero")
+    torch.nn.utils.vector_to_parameters(conditioned(network, at, exact.rank, 0), module.parameters())
+    x = torch.randn((SAMPLES, network.input_dimension), generator=torch.Generator().manual_seed(1)).double()
+    return module, x
+
+
 def measure(text: str, at: str, seed: int) -> dict[str, Any]:
     """A row of the benchmark."""
     network, exact = parse(text), learning_coefficient(text, None if at == "generic" else at)
-    module = network.to_torch(initialisation="zero")
-    flat = conditioned(network, at, exact.rank, 0)
-    torch.nn.utils.vector_to_parameters(flat, module.parameters())
-    x = torch.randn((SAMPLES, network.input_dimension), generator=torch.Generator().manual_seed(1)).double()
+    module, x = prepared(text, at)
     assert exact.value is not None
     row = {
         "network": text, "at": at, "seed": seed, "parameters": network.parameter_count, "exact": float(exact.value),
@@ -173,6 +178,9 @@ def tables(rows: list[dict[str, Any]]) -> str:
         bias = {"polygeom": abs(float(np.mean([one["value"] for one in own])) - exact)}
         told, speeds = [], []
         for name in [*names, FIRST_PAGE]:
+            if not all(name in row for row in some):
+                told.append("")
+                continue
             if not all(usable(row, name) for row in some):
                 told.append("diverges")
                 continue
@@ -221,11 +229,17 @@ def main() -> None:
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     os.environ["TQDM_DISABLE"] = "1"
-    show = sys.argv[1] == "--table"
-    path = Path(sys.argv[2] if show else sys.argv[1])
+    show, show_ours = sys.argv[1] == "--table", sys.argv[1] == "--ours"
+    path = Path(sys.argv[2] if show or show_ours else sys.argv[1])
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
     if show:
         print(tables(rows))
+        return
+    if show_ours:
+        for row in rows:
+            row["polygeom"] = ours(*prepared(row["network"], row["at"]), row["multiplicity"], row["seed"])
+            print(row["network"], row["at"], row["exact"], row["polygeom"], flush=True)
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         return
     done = {(row["network"], row["at"], row["seed"]) for row in rows}
     for seed in map(int, sys.argv[2:] or ["0"]):

@@ -213,7 +213,7 @@ def sample_energies(
     def at(weights: Tensor, function: Energy = energy) -> tuple[Tensor, Tensor]:
         flat = weights.reshape(-1, size).detach()
         written_out = getattr(function, "slopes", None)
-        value, slope = _by_autograd(function, flat) if written_out is None else written_out(flat)
+        value, slope = by_autograd(function, flat) if written_out is None else written_out(flat)
         return value.reshape(shape), slope.reshape(weights.shape)
 
     directions = directions_at(lambda weights: at(weights)[1], centre)
@@ -253,8 +253,9 @@ def sample_energies(
     return torch.stack(chains.trace), chains.accepted / moves, chains.swapped * 2 / moves
 
 
-def _by_autograd(function: Energy, flat: Tensor) -> tuple[Tensor, Tensor]:
-    flat = flat.requires_grad_()
+def by_autograd(function: Energy, flat: Tensor) -> tuple[Tensor, Tensor]:
+    """Energies ``(B,)`` and their gradients ``(B, P)`` at weights ``(B, P)``."""
+    flat = flat.detach().requires_grad_()
     value = function(flat)
     (slope,) = torch.autograd.grad(value.sum(), flat)
     return value.detach(), slope

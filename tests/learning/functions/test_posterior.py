@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="learning needs the extra learn")
 
 from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning.checks import FallbackWarning  # noqa: E402
 from polygeom.learning.functions import estimate_learning_coefficient  # noqa: E402
 from polygeom.learning.functions.bayes import bayes_generalisation  # noqa: E402
 from polygeom.learning.functions.perceptrons import perceptron_outputs, representative_points  # noqa: E402
@@ -153,6 +154,44 @@ def test_generalisation_tends_to_the_coefficient_and_not_to_half_the_weights() -
 def test_refusals(settings: dict[str, object]) -> None:
     with pytest.raises(PolygeomError):
         SamplerSettings(**settings)
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")
+def test_modules_that_torch_cannot_batch_are_tried_one_after_another() -> None:
+    """A transformer block in evaluation mode has a fused rule without derivatives; the loss is the same either way."""
+    torch.manual_seed(0)
+    block = torch.nn.TransformerEncoderLayer(4, 2, 2, dropout=0.0, batch_first=True).eval()
+    x = torch.randn(3, 2, 4)
+    slow, _, centre = module_energy(block, x, None, None)
+    fast, _, _ = module_energy(block.train(), x, None, None)
+    weights = centre + 0.1 * torch.randn(2, len(centre), generator=torch.Generator().manual_seed(1)).double()
+    with pytest.warns(FallbackWarning, match="one after another"):
+        alone = slow.slopes(weights)
+    for one, other in zip(alone, fast.slopes(weights), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_convolutions_and_integers_are_read() -> None:
+    convolution = torch.nn.Sequential(torch.nn.Conv1d(1, 1, 2), torch.nn.Flatten())  # 3 weights, regular: 3/2
+    found = estimate_learning_coefficient(convolution, np.random.default_rng(0).normal(size=(9, 1, 3)), settings=FEW)
+    assert abs(found.levels[-1] - 1.5) < max(4 * found.level_errors[-1], 0.15)
+    table = torch.nn.Sequential(torch.nn.Embedding(3, 1), torch.nn.Flatten())  # 3 numbers: 3/2
+    found = estimate_learning_coefficient(table, torch.tensor([[0], [1], [2]]), settings=FEW)
+    assert abs(found.levels[-1] - 1.5) < max(4 * found.level_errors[-1], 0.15)
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        (torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout()), "dropout '1' is active"),
+        (torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2)), "statistics of the batch"),
+        (torch.nn.LSTM(2, 1, batch_first=True), "one tensor"),
+    ],
+)
+def test_modules_without_definite_outputs_are_refused(module: torch.nn.Module, words: str) -> None:
+    shape = (4, 3, 2) if isinstance(module, torch.nn.LSTM) else (4, 2)
+    with pytest.raises(PolygeomError, match=words):
+        estimate_learning_coefficient(module, torch.ones(shape))
 
 
 def test_a_module_without_weights_is_refused() -> None:
