@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas
 import pytest
 
 torch = pytest.importorskip("torch", reason="studies need the extra learn")
@@ -12,12 +15,14 @@ from polygeom.experiments.algebra.learning_coefficient import (  # noqa: E402
     Batch,
     Config,
     cases,
+    compared,
     conditioned,
     measure,
 )
 from polygeom.experiments.algebra.preferred_strata import nearest  # noqa: E402
 from polygeom.learning.functions.perceptrons import PerceptronEnergy  # noqa: E402
 from polygeom.network import parse  # noqa: E402
+from polygeom.singularities import learning_coefficient  # noqa: E402
 
 
 def test_the_published_preset_has_a_thousand_strata() -> None:
@@ -89,3 +94,15 @@ def test_the_correction_is_slow_where_many_poles_meet() -> None:
     for laws in ("nnnn", "nnnl"):
         (cold,) = levels_of_a_product(laws, [1e20])
         assert abs(cold + 3 / np.log(1e20) - 0.5) < 0.01
+
+
+def test_the_table_of_the_page_is_of_the_preset_and_keeps_what_has_not_converged() -> None:
+    table = pandas.read_csv(Path(__file__).parents[3] / "docs" / "studies" / "learning_coefficient.csv")
+    found = set(zip(table["network"], table["at"], strict=True))
+    assert found == {(n, a) for case in cases(PRESETS["published"]) for n, a in zip(case.texts, case.at, strict=True)}
+    part = compared(table)
+    met = part[part["converged"]]
+    assert (len(part), len(met), int((met["deviations"].abs() > 3).sum())) == (1007, 957, 5)
+    for _, row in table.sample(6, random_state=0).iterrows():
+        exact = learning_coefficient(row["network"], None if row["at"] == "generic" else row["at"])
+        assert row["exact"] == str(exact.value) or (exact.value is None and pandas.isna(row["exact"]))
