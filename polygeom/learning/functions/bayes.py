@@ -22,6 +22,8 @@ from polygeom.learning.functions.sampling import SamplerSettings, sample_energie
 from polygeom.network import Network
 from polygeom.network.builder import as_network
 
+_LEAST = 1e-5
+"""Chains start at the truth: where they do not move along a direction its error looks too small."""
 NOISE = 0.1
 """Standard deviation of the noise; outputs have mean square about one."""
 
@@ -126,7 +128,7 @@ def _errors(
         with torch.no_grad():
             total.add_(perceptron_outputs(network, cold, z).reshape(groups, -1, *wanted.shape).mean(dim=1))
 
-    sample_energies(energy, truth.expand(groups, -1), settings, rng=rng, observe=observe)
+    sample_energies(energy, truth.expand(groups, -1), settings, rng=rng, observe=observe, least=_LEAST)
     difference = total / settings.draws - wanted
     scaled: Tensor = ((difference @ gram) * difference).sum(dim=(1, 2)) / (2 * NOISE**2)
     return scaled

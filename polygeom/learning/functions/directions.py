@@ -33,10 +33,13 @@ class Directions:
         ``(G, P, P)``, orthonormal; None where all directions are alike.
     curvature:
         Second derivatives along them, not negative, ``(G, 1, 1, P)``.
+    least:
+        Directions count as at least this share of the steepest one.
     """
 
     rows: Tensor | None
     curvature: Tensor
+    least: float
 
     def far(self, beta: Tensor, most: Tensor, noise: Tensor) -> Tensor:
         """From normal noise ``(G, L, C, P)``: as wide as the posterior across the valley, ``most`` along it."""
@@ -55,7 +58,7 @@ class Directions:
             Second derivatives of minus the logarithm of the prior by the weights, ``(G, 1, 1, P)``.
         """
         top = self.curvature.amax(dim=-1, keepdim=True)
-        least = LEAST * torch.where(top > 0, top, 1.0)
+        least = self.least * torch.where(top > 0, top, 1.0)
         if self.rows is None:
             return (beta[:, :, :1, None] + flat).rsqrt()
         along = torch.bmm(flat.flatten(1, 2), self.rows.square().transpose(1, 2))[:, None]
@@ -74,7 +77,7 @@ def _times(rows: Tensor, matrices: Tensor) -> Tensor:
     return torch.bmm(rows.flatten(1, 2), matrices).reshape(rows.shape)
 
 
-def directions_at(slopes: Callable[[Tensor], Tensor], centre: Tensor) -> Directions:
+def directions_at(slopes: Callable[[Tensor], Tensor], centre: Tensor, least: float = LEAST) -> Directions:
     """The directions at ``centre`` ``(G, L, C, P)`` from slopes of ``K``, ``(G, L, C, P) → (G, L, C, P)``.
 
     Central differences of the slopes: rows of one batch look in different directions, so that this costs two
@@ -82,7 +85,7 @@ def directions_at(slopes: Callable[[Tensor], Tensor], centre: Tensor) -> Directi
     """
     groups, levels, chains, size = centre.shape
     if size > LARGEST:
-        return Directions(None, torch.zeros(groups, 1, 1, size, dtype=torch.float64))
+        return Directions(None, torch.zeros(groups, 1, 1, size, dtype=torch.float64), least)
     rows, units = levels * chains, torch.eye(size, dtype=torch.float64)
     second = torch.zeros(groups, size, size, dtype=torch.float64)
     for part in range(math.ceil(size / rows)):
@@ -93,4 +96,4 @@ def directions_at(slopes: Callable[[Tensor], Tensor], centre: Tensor) -> Directi
         second[:, kept] = change.flatten(1, 2)[:, : len(kept)]
     second = torch.nan_to_num(second, posinf=0.0, neginf=0.0)
     values, vectors = torch.linalg.eigh((second + second.transpose(1, 2)) / 2)
-    return Directions(vectors.transpose(1, 2).contiguous(), values.clamp(min=0)[:, None, None])
+    return Directions(vectors.transpose(1, 2).contiguous(), values.clamp(min=0)[:, None, None], least)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from polygeom.checks import choice, integer
 from polygeom.errors import PolygeomError
-from polygeom.learning.functions.directions import Directions, directions_at
+from polygeom.learning.functions.directions import LEAST, Directions, directions_at
 
 SAMPLERS = ("hmc", "mala", "sgld")
 LADDER = tuple(10.0 * 4.0**k for k in range(9))
@@ -172,6 +172,7 @@ def sample_energies(
     spreads: Tensor | None = None,
     reach: Tensor | None = None,
     observe: Callable[[Tensor], None] | None = None,
+    least: float = LEAST,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Traces of ``K`` along chains around several centres at once.
 
@@ -193,6 +194,8 @@ def sample_energies(
         ``(G, P)``: by about how much each weight may differ from the centre, in place of that of the settings.
     observe:
         Called with the weights ``(G, L, C, P)`` after every move that counts.
+    least:
+        Steps are at most so much longer along the valley as if the loss had this share of its largest curvature there.
 
     Returns
     -------
@@ -216,7 +219,7 @@ def sample_energies(
         value, slope = by_autograd(function, flat) if written_out is None else written_out(flat)
         return value.reshape(shape), slope.reshape(weights.shape)
 
-    directions = directions_at(lambda weights: at(weights)[1], centre)
+    directions = directions_at(lambda weights: at(weights)[1], centre, least)
     away = directions.far(beta, _FAR * spread, _normal(centre.shape, generator))
     start = centre + away.clamp(-_INSIDE * bound, _INSIDE * bound)
     value, slope = at(start)

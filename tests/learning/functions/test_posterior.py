@@ -137,6 +137,13 @@ def test_generalisation_tends_to_the_coefficient_and_not_to_half_the_weights() -
     assert found.scaled_error + 3 * chance < 3
 
 
+@pytest.mark.slow
+def test_generalisation_counts_directions_of_small_curvature() -> None:
+    """One direction has 1.5e-4 of the steepest curvature: chains that do not move along it tell 1.2 for 3/2."""
+    found = bayes_generalisation("[2,2,1] r=2", (800, 3200), datasets=200)
+    assert all(abs(one.scaled_error - 1.5) < 3 * (1.5 / 200) ** 0.5 for one in found)
+
+
 @pytest.mark.parametrize(
     "settings",
     [
