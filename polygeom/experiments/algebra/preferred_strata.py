@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polygeom.experiments.study import Case, Row, Study, option
+from polygeom.experiments.style import COLOURS, SMALLEST, WIDTH
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -212,15 +213,21 @@ def plot(table: pandas.DataFrame) -> Any:
 
     found = shares(table, ["gradient", "scale", "step"])
     kinds = [name for name in ("dead", "deaf", "silent", "duplicate", "generic") if name in found.columns]
-    figure, axes = plt.subplots(figsize=(8.5, 4), layout="constrained")
+    figure, axes = plt.subplots(figsize=(WIDTH, 2.9), layout="constrained")
     bottom = np.zeros(len(found))
     places = np.arange(len(found))
     for number, kind in enumerate(kinds):
-        axes.bar(places, found[kind], bottom=bottom, color=f"C{number}", label=kind, width=0.8)
+        axes.bar(places, found[kind], bottom=bottom, color=COLOURS[number], label=kind, width=0.8)
+        for place, low, share in zip(places.tolist(), bottom, found[kind], strict=True):
+            if share > 0.06:
+                ink = "black" if number in (2, 3, 4) else "white"
+                axes.text(
+                    place, low + share / 2, f"{share:.2f}", ha="center", va="center", color=ink, fontsize=SMALLEST
+                )
         bottom += found[kind].to_numpy()
-    axes.set_xticks(places, [f"{g}\nscale {s:g}\nstep {e:g}" for g, s, e in found.index], fontsize=7)
+    axes.set_xticks(places, [f"{g}\nscale {s:g}\nstep {e:g}" for g, s, e in found.index])
     axes.set_ylabel("share of students that have learned")
-    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 
 
