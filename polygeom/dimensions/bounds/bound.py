@@ -83,7 +83,8 @@ class Bound:
         told = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         kept = {name: value for name, value in told.items() if value or name not in ("network", "fields", "equations")}
         parts = [part.as_dict() for part in self.parts]
-        return json.decode(json.encode({**kept, "parts": ()})) | {"parts": parts}
+        data: dict[str, Any] = json.decode(json.encode({**kept, "parts": ()})) | {"parts": parts}
+        return data
 
 
 def subject(widths: Widths, network: str) -> str:

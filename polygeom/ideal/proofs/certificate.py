@@ -28,14 +28,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from polygeom._version import __version__
 from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.proofs.certificate import certified
-from polygeom.dimensions.proofs.decoding import FORMAT, encode, typed
+from polygeom.dimensions.proofs.decoding import FORMAT, encode
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
@@ -114,7 +114,7 @@ def certify(search: Search | Network | str) -> dict[str, Any]:
         completeness=None if argument is None else _argument(argument, found),
         claim=Claims(
             complete_to=complete_to,
-            completeness=None if argument is None else typed(argument.argument, Argument),
+            completeness=None if argument is None else cast("Argument", argument.argument),
             counts={str(r.degree): r.new for r in reports if r.new},
             hilbert_function=list(interpolation.hilbert_function[: complete_to + 1]),
             degree=None if argument is None else argument.degree,
