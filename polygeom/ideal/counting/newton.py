@@ -107,7 +107,7 @@ def lattice_coordinates(points: Sequence[Point]) -> list[Point]:
         rest, own = [*point], []
         for row, j in zip(basis, pivots, strict=True):
             own.append(int(rest[j] // row[j]))
-            rest = [a - own[-1] * b for a, b in zip(rest, row, strict=True)]
+            rest = [a - own[-1] * int(b) for a, b in zip(rest, row, strict=True)]
         found.append(tuple(own))
     return found
 
@@ -157,7 +157,8 @@ def normalised_volume(points: Sequence[Point], until: float = math.inf) -> int |
 
 def _independent(points: Sequence[Point]) -> list[int]:
     """Positions of corners of a simplex."""
-    chosen, rows = [0], []
+    chosen = [0]
+    rows: list[list[int]] = []
     for i, point in enumerate(points):
         row = [a - b for a, b in zip(point, points[0], strict=True)]
         if fmpz_mat([*rows, row]).rank() > len(rows):
