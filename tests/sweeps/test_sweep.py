@@ -274,7 +274,7 @@ def test_two_sweeps_do_not_write_one_table(tmp_path: Path) -> None:
 
     def networks() -> Iterator[str]:
         yield "first"
-        with pytest.raises(PolygeomError, match="out: another process is writing .*table.csv; wait until it ends"):
+        with pytest.raises(PolygeomError, match=r"out: another process is writing .*table\.csv; wait until it ends"):
             sweep(["second"], target=ANSWER, journal=tmp_path / "other", out=out)
         assert sorted(os.listdir(tmp_path)) == [".table.csv.partial", "table.csv.journal"]
 

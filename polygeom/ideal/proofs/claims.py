@@ -129,7 +129,7 @@ class Claim:
 
     def __init__(self, data: IdealCertificate, budget: Budget) -> None:
         self.data, self.budget = data, budget
-        size = len(data.equations) + sum(len(e.terms) for e in data.equations) + sum(len(s.spaces) for s in data.degrees)
+        size = sum(1 + len(e.terms) for e in data.equations) + sum(len(s.spaces) for s in data.degrees)
         budget.step("the list of equations and spaces", 2000 * size)
         self.program: Program = read(data.network)
         self.cone, self.outputs, self.inputs = data.grading.cone, data.grading.outputs, data.grading.inputs
