@@ -49,7 +49,7 @@ def print_columns(table: pandas.DataFrame, columns: str, limit: int) -> None:
     PolygeomError
         For a name that is no column.
     """
-    names = [name.strip() for name in columns.split(",") if name.strip()]
+    names = split_columns(columns)
     for name in names:
         if name not in table.columns:
             raise PolygeomError(f"--columns: {name!r:.60} is no column; write some of {', '.join(table.columns)}")
@@ -59,6 +59,11 @@ def print_columns(table: pandas.DataFrame, columns: str, limit: int) -> None:
         click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
     if len(table) > limit:
         click.echo(f"… and {len(table) - limit} more rows")
+
+
+def split_columns(text: str | None) -> list[str]:
+    """The names of columns in what is written after ``--columns``."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
 def cell(value: object) -> str:

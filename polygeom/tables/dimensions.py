@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from polygeom.sweeps.journal import read_journal
 from polygeom.sweeps.progress import Board
 from polygeom.sweeps.run import Plan, perform
 from polygeom.sweeps.task import Task, resolve
-from polygeom.tables.table import NAMES, check_values, contradiction, frame, write_rows
+from polygeom.tables.table import NAMES, check_values, contradiction, frame, write_rows, write_table
 
 if TYPE_CHECKING:
     import numpy
@@ -52,6 +52,7 @@ def sweep(
     target: str = DIMENSION,
     options: Mapping[str, Any] | None = None,
     retry: Collection[str] = (),
+    columns: Sequence[str] = (),
 ) -> pandas.DataFrame:
     """Compute many networks, each under a deadline and a memory limit; a table with one row for each comes back.
 
@@ -91,11 +92,15 @@ def sweep(
     retry:
         Statuses, for example ``["crashed"]``, to compute again although the journal has them. Tasks that ran out of
         time or memory are computed again by themselves when this call allows more.
+    columns:
+        Further columns out of `polygeom.tables.columns.DERIVED`, such as ``["learning_coefficient"]``. They follow from
+        the rows and are added at the end, so that a journal answers with others, too; where one cannot be told for a
+        row, its ``message`` says why.
 
     Returns
     -------
-    A frame with the columns `polygeom.tables.table.NAMES`, its rows in the order of the input. Rows of status ``ok``
-    prove what their columns ``lower`` and ``upper`` say.
+    A frame with the columns `polygeom.tables.table.NAMES` and ``columns``, its rows in the order of the input. Rows of
+    status ``ok`` prove what their columns ``lower`` and ``upper`` say.
 
     Raises
     ------
@@ -111,7 +116,10 @@ def sweep(
     >>> table["status"].tolist()
     ['ok', 'invalid']
     """
+    from polygeom.tables.columns import derived_names, with_columns
+
     limits = Limits(parse_timeout(timeout), parse_memory(memory))
+    further = derived_names([columns] if isinstance(columns, str) else columns, NAMES)
     items, total = _items(networks)
     settings = _Settings.of(target, _options(options), seed(rng), many=(total or 0) >= MANY)
     _check(workers, executor, retry)
@@ -125,7 +133,12 @@ def sweep(
         rows = [row_of(record) for record in records]
         if written is not None:
             write_rows(rows, written)
-    return frame(rows)
+    table = frame(rows)
+    if further:
+        table = with_columns(table, further)
+        if written is not None:
+            write_table(table, written)
+    return table
 
 
 def table_of_journal(path: str | os.PathLike[str]) -> pandas.DataFrame:

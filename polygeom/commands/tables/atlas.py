@@ -66,9 +66,10 @@ def atlas(
     FILE.journal, so that the same command goes on after an interruption. With the extra parquet the table is also
     written to FILE.parquet, which loads in a second or two: polygeom.load_atlas("large.parquet").
     """
-    from polygeom.commands.printing import print_columns
+    from polygeom.commands.printing import print_columns, split_columns
     from polygeom.tables import select
     from polygeom.tables.atlas import load_atlas
+    from polygeom.tables.columns import derived_names, with_columns
 
     if rebuild or build is not None:
         return _build(BOX_TEXT if build is None else build, out, workers, dask, shipped=build is None)
@@ -88,7 +89,8 @@ def atlas(
     if out is not None:
         _save(table, out)
     elif columns is not None:
-        print_columns(table, columns, limit)
+        further = derived_names(split_columns(columns), list(table.columns))
+        print_columns(with_columns(table.head(limit), further) if further else table, columns, limit)
     else:
         _print(table.head(limit))
     click.echo(summary(table))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from polygeom.commands.inputs import network_texts, takes_maps
-from polygeom.commands.printing import overview, print_rows
+from polygeom.commands.printing import overview, print_columns, print_rows, split_columns
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import output_file
 
@@ -41,6 +41,11 @@ MOST_NETWORKS = 10_000_000
 @click.option("--error", default=1e-9, show_default=True, help="Stop when the proved error bound is this small.")
 @click.option("--seed", default=0, show_default=True, help="Seed of every network's random choices.")
 @click.option("--retry", multiple=True, metavar="STATUS", help="Compute rows of this status again, such as crashed.")
+@click.option(
+    "--columns",
+    metavar="NAME,…",
+    help="Print these columns, such as network,learning_coefficient; --out has those that it lacks at its end.",
+)
 @click.option("--limit", default=40, show_default=True, help="Print a table of at most this many rows.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no table.")
 @takes_maps
@@ -61,6 +66,7 @@ def sweep(
     error: float,
     seed: int,
     retry: tuple[str, ...],
+    columns: str | None,
     limit: int,
     quiet: bool,
 ) -> int:
@@ -74,6 +80,9 @@ def sweep(
       "[3,2..5^1..3,1] r=2"       one to three hidden layers
       "map(s,t: s^2, s*t, t^2)"   one map; --map FILE reads it from a file
       -                           read families from standard input, one a line
+
+    Columns that follow from a row without computing: depth, degree, largest_width, non_increasing, unimodal,
+    learning_coefficient, explanation and fibre; write, for example, --columns network,dimension,learning_coefficient.
 
     Run the same command again to go on after an interruption: finished rows are not computed twice. Ctrl-C stops
     within two seconds and loses nothing that was stored.
@@ -114,6 +123,7 @@ def sweep(
                 executor=executor,
                 options={"method": method, "error": error},
                 retry=retry,
+                columns=split_columns(columns),
             )
     except KeyboardInterrupt:
         if journal is not None or out is not None:
@@ -123,7 +133,10 @@ def sweep(
     if published is not None:
         published_format.write_published_format(table, published)
     if not quiet:
-        print_rows(table, limit)
+        if columns is not None:
+            print_columns(table, columns, limit)
+        else:
+            print_rows(table, limit)
         click.echo(overview(table))
         if out is not None:
             click.echo(f"table written to {out}", err=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from polygeom.commands.printing import overview, print_columns, print_rows
+from polygeom.commands.printing import overview, print_columns, print_rows, split_columns
 from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--columns",
     metavar="NAME,… | OURS=THEIRS,…",
-    help="Print these columns, such as network,learning_coefficient; with = read any CSV.",
+    help="Print these columns, such as network,learning_coefficient (as in sweep); with = read any CSV.",
 )
 @click.option(
     "--recheck",
@@ -81,6 +81,7 @@ def table(
     The exit status is 1 if a --check has counterexamples, or --recheck finds a difference.
     """
     from polygeom.tables import read_any, select, with_explanation, with_shape, write_table
+    from polygeom.tables.columns import derived_names, with_columns
     from polygeom.tables.conditions import sorted_by, with_coefficient
     from polygeom.tables.foreign import read_columns
 
@@ -115,7 +116,8 @@ def table(
     for column in by:
         _count(rows, column)
     if shown is not None:
-        print_columns(rows, shown, limit)
+        further = derived_names(split_columns(shown), list(rows.columns))
+        print_columns(with_columns(rows.head(limit), further) if further else rows, shown, limit)
     elif not by:
         print_rows(rows, limit)
     click.echo(overview(rows))

@@ -2,12 +2,15 @@
 
 Students with one hidden neuron more than their teacher can represent it in many ways: the spare neuron may be dead,
 silent, deaf or a copy of another one, each with its own learning coefficient. Many students are trained by stochastic
-gradient descent on noisy samples, with several step sizes and sizes of the first weights, and without noise. Where do
-they end?
+gradient descent on noisy samples, without noise, and without noise of the samples but with isotropic noise of the
+weights (Langevin, whose stationary law is the one that learning coefficients are about), with several step sizes and
+sizes of the first weights. Where do they end? Students of one number start from the same weights with the same teacher
+whatever the setting, so that settings are compared in pairs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +27,9 @@ NETWORKS = (
     "[2,2,1] r=3", "[3,2,1] r=2", "[3,3,1] r=2", "[3,2,1] r=3", "[2,2,2] r=2", "[2,2,2] r=3",
     "[3,2,2] r=2", "[3,3,2] r=3", "[3,3,3] r=2", "[4,3,1] r=2", "[4,2,2] r=2", "[2,3,1] r=4",
 )  # fmt: skip
-SGD, EXACT = "noisy", "exact"
+NOISY, EXACT, LANGEVIN = GRADIENTS = ("noisy", "exact", "langevin")
+LEARNED = 0.05
+"""Students with a loss below this have learned."""
 _NEAR = 0.15
 """A weight vector below this share of the root mean square of the live ones counts as zero, an angle as none."""
 
@@ -39,6 +44,7 @@ class Options:
     batch: int = option(8, "Fresh samples in each step.")
     updates: int = option(3000, "Number of steps.")
     runs: int = option(16, "Students for each setting.")
+    temperature: float = option(0.001, "Of the Langevin students, in units of the loss.")
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,10 @@ class School(Options, Case):
     network: str
 
 
-PRESETS = {"quick": Config(updates=1500, runs=8), "published": Config(networks=NETWORKS, updates=6000)}
+PRESETS = {
+    "quick": Config(updates=1500, runs=8),
+    "published": Config(networks=NETWORKS, scales=(0.2, 0.5, 1.0), updates=6000),
+}
 
 
 def cases(config: Config) -> list[School]:
@@ -72,33 +81,21 @@ def measure(case: School) -> list[Row]:
 
     network, seed = parse(case.network), case.seed
     assert network.widths is not None
-    inputs, _, outputs = network.widths
     generator = torch.Generator().manual_seed(seed)
-    settings = [(step, scale, kind) for step in case.steps for scale in case.scales for kind in (SGD, EXACT)]
-    labels = [one for one in settings for _ in range(case.runs)]
-    step = torch.tensor([one[0] for one in labels]).double()[:, None]
-    scale = torch.tensor([one[1] for one in labels]).double()[:, None]
-    noisy = torch.tensor([one[2] == SGD for one in labels])
-    truth = _teachers(network, len(labels), generator)
-    weights = scale * _first(network, len(labels), generator)
-    fixed = torch.randn((len(labels), 64, inputs), generator=generator, dtype=torch.float64)
-    for _ in range(case.updates):
-        x = torch.randn((len(labels), case.batch, inputs), generator=generator, dtype=torch.float64)
-        error = case.noise * torch.randn((len(labels), outputs, case.batch), generator=generator, dtype=torch.float64)
-        slope = torch.where(
-            noisy[:, None],
-            _slope(network, weights, truth, x, case.noise * error),
-            _slope(network, weights, truth, fixed, 0.0),
-        )
-        size = slope.norm(dim=1, keepdim=True)
-        weights = weights - step * slope * (10 / size.clamp(min=10))  # heavy tails of high powers
+    settings = [(kind, step, scale) for kind in GRADIENTS for step in case.steps for scale in case.scales]
+    times = len(settings)
+    truth = _teachers(network, case.runs, generator).repeat(times, 1)
+    first = _first(network, case.runs, generator).repeat(times, 1)
+    labels = [(*one, run) for one in settings for run in range(case.runs)]
+    weights = _trained(case, network, truth, first, labels, generator)
+    inputs = network.widths[0]
     test = torch.randn((256, inputs), generator=generator, dtype=torch.float64)
     difference = perceptron_outputs(network, weights, test) - perceptron_outputs(network, truth, test)
     losses = difference.square().sum(dim=1).mean(dim=1) / 2
     ranks = _ranks(network, weights, test[:40])
     known: dict[str, float] = {}
     rows = []
-    for k, (size, start, kind) in enumerate(labels):
+    for k, (kind, size, start, run) in enumerate(labels):
         at, distance = nearest(network, weights[k].numpy())
         if at not in known:
             found = learning_coefficient(network, None if at == "generic" else at, rng=seed)
@@ -109,6 +106,7 @@ def measure(case: School) -> list[Row]:
                 "step": size,
                 "scale": start,
                 "gradient": kind,
+                "run": run,
                 "loss": float(losses[k]),
                 "rank": int(ranks[k]),
                 "stratum": at.split()[0],
@@ -118,6 +116,40 @@ def measure(case: School) -> list[Row]:
             }
         )
     return rows
+
+
+def _trained(
+    case: School, network: Network, truth: Tensor, first: Tensor, labels: list[tuple[str, float, float, int]],
+    generator: Any,
+) -> Tensor:  # fmt: skip
+    """Weights ``(S, P)`` of all students after training; one third of them for each of `GRADIENTS`, in this order."""
+    import torch
+
+    assert network.widths is not None
+    inputs, _, outputs = network.widths
+    count, third = len(labels), len(labels) // len(GRADIENTS)
+    step = torch.tensor([one[1] for one in labels]).double()[:, None]
+    weights = torch.tensor([one[2] for one in labels]).double()[:, None] * first
+    fixed = torch.randn((case.runs, 64, inputs), generator=generator, dtype=torch.float64)
+    fixed = fixed.repeat((count - third) // case.runs, 1, 1)
+    jump = torch.zeros_like(step)
+    jump[2 * third :] = (2 * case.temperature * step[2 * third :]).sqrt()
+    for _ in range(case.updates):
+        x = torch.randn((third, case.batch, inputs), generator=generator, dtype=torch.float64)
+        error = case.noise * torch.randn((third, outputs, case.batch), generator=generator, dtype=torch.float64)
+        noisy = _slope(network, weights[:third], truth[:third], x, error)
+        exact = _slope(network, weights[third:], truth[third:], fixed, 0.0)
+        slope = torch.cat([noisy, exact])
+        size = slope.norm(dim=1, keepdim=True)
+        weights = weights - step * slope * (10 / size.clamp(min=10))  # heavy tails of high powers
+        weights[2 * third :] += jump[2 * third :] * _normal(weights[2 * third :].shape, generator)
+    return weights
+
+
+def _normal(shape: Sequence[int], generator: Any) -> Tensor:
+    import torch
+
+    return torch.randn(tuple(shape), generator=generator, dtype=torch.float64)
 
 
 def _first(network: Network, count: int, generator: Any) -> Tensor:
@@ -197,8 +229,7 @@ def nearest(network: Network, flat: np.ndarray) -> tuple[str, float]:
 
 def shares(table: pandas.DataFrame, by: list[str]) -> pandas.DataFrame:
     """For students that have learned: the share that ends at each stratum, and how far below generic on average."""
-    part = table[table["loss"] < 0.05].copy()
-    part["lowered"] = part["generic"] - part["coefficient"]
+    part = learned(table)
     counts = part.groupby([*by, "stratum"], sort=False).size().unstack(fill_value=0)
     result = counts.div(counts.sum(axis=1), axis=0)
     result["runs"] = counts.sum(axis=1)
@@ -206,27 +237,66 @@ def shares(table: pandas.DataFrame, by: list[str]) -> pandas.DataFrame:
     return result
 
 
+def learned(table: pandas.DataFrame) -> pandas.DataFrame:
+    """The students that have learned, with ``lowered``: by how much the coefficient lies below the generic one."""
+    part = table[table["loss"] < LEARNED].copy()
+    part["lowered"] = part["generic"] - part["coefficient"]
+    return part
+
+
+def pairs(table: pandas.DataFrame, by: list[str], first: str = NOISY, second: str = EXACT) -> pandas.DataFrame:
+    """What one gradient lowers the coefficient more than another, over pairs of students that have both learned.
+
+    Rows are architectures and values of the columns ``by``: ``difference`` in the mean, and ``pairs``.
+    """
+    part = learned(table)
+    same = ["network", "step", "scale", "run"]
+    sides = [part[part["gradient"] == kind].set_index(same)["lowered"] for kind in (first, second)]
+    change = (sides[0] - sides[1]).dropna().rename("difference").reset_index()
+    found = change.groupby(["network", *by], sort=False)["difference"].agg(["mean", "size"])
+    return found.rename(columns={"mean": "difference", "size": "pairs"}).reset_index()
+
+
+def _spread(values: pandas.Series) -> str:
+    error = values.std(ddof=1) / max(len(values), 1) ** 0.5
+    return f"{values.mean():+.3f} ± {error:.3f}, above 0 on {int((values > 0).sum())} of {len(values)} architectures"
+
+
 def plot(table: pandas.DataFrame) -> Any:
-    """Where students end, by gradient, step and first weights."""
+    """Where students end, by gradient, step and first weights; below, noise against none on each architecture."""
     import matplotlib.pyplot as plt
 
-    found = shares(table, ["gradient", "scale", "step"])
+    scales = sorted(table["scale"].unique())
+    found = shares(table, ["scale", "gradient", "step"])
     kinds = [name for name in ("dead", "deaf", "silent", "duplicate", "generic") if name in found.columns]
-    figure, axes = plt.subplots(figsize=(8.5, 4), layout="constrained")
-    bottom = np.zeros(len(found))
-    places = np.arange(len(found))
-    for number, kind in enumerate(kinds):
-        axes.bar(places, found[kind], bottom=bottom, color=f"C{number}", label=kind, width=0.8)
-        bottom += found[kind].to_numpy()
-    axes.set_xticks(places, [f"{g}\nscale {s:g}\nstep {e:g}" for g, s, e in found.index], fontsize=7)
-    axes.set_ylabel("share of students that have learned")
-    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    figure, axes = plt.subplots(2, len(scales), figsize=(10, 7), squeeze=False, layout="constrained")
+    means = learned(table).groupby(["scale", "network", "gradient"])["lowered"].mean().unstack()
+    top = 1.05 * float(means.max().max())
+    for (above, below), scale in zip(axes.T, scales, strict=True):
+        rows = found.loc[scale]
+        bottom, places = np.zeros(len(rows)), np.arange(len(rows))
+        for number, kind in enumerate(kinds):
+            above.bar(places, rows[kind], bottom=bottom, color=f"C{number}", label=kind, width=0.8)
+            bottom += rows[kind].to_numpy()
+        above.set_xticks(places, [f"{kind} {step:g}" for kind, step in rows.index], fontsize=7, rotation=90)
+        above.set_title(f"first weights of factor {scale:g}", fontsize=9)
+        level = means.loc[scale] if scale in means.index.get_level_values(0) else means.iloc[:0]
+        for kind, marker in ((NOISY, "o"), (LANGEVIN, "x")):
+            if {kind, EXACT} <= set(level.columns):
+                below.plot(level[EXACT], level[kind], marker, color="C0" if kind == NOISY else "C1", label=kind)
+        below.axline((0, 0), slope=1, color="0.6", linewidth=1, zorder=0)
+        below.set(xlim=(-0.02 * top, top), ylim=(-0.02 * top, top), xlabel="below generic, exact gradient")
+    axes[0, 0].set_ylabel("share of students that have learned")
+    axes[1, 0].set_ylabel("below generic, with noise")
+    axes[0, -1].legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    axes[1, -1].legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 
 def summarise(table: pandas.DataFrame) -> str:
-    """Shares of ends and how far the learning coefficient lies below the generic one."""
-    lines = [f"{len(table)} students, {int((table['loss'] < 0.05).sum())} with a loss below 0.05"]
+    """Shares of ends, how far the coefficient lies below the generic one, and what noise changes, in pairs."""
+    part = learned(table)
+    lines = [f"{len(table)} students, {len(part)} with a loss below {LEARNED}"]
     for by in (["gradient"], ["gradient", "scale"], ["gradient", "step"]):
         for index, row in shares(table, by).iterrows():
             name = ", ".join(map(str, index if isinstance(index, tuple) else (index,)))
@@ -234,6 +304,17 @@ def summarise(table: pandas.DataFrame) -> str:
             lines.append(
                 f"{', '.join(by)} = {name}: {told}; {row['lowered']:.3f} below generic ({row['runs']:.0f} runs)"
             )
+    for kind in (NOISY, LANGEVIN):
+        for by in ([], ["scale"], ["step"]):
+            found = pairs(table, by, kind)
+            for index, rows in found.groupby(by, sort=True) if by else [((), found)]:
+                where = ", ".join(f"{name} {value:g}" for name, value in zip(by, index, strict=True))
+                lines.append(f"{kind} lowers more than exact{where and ' at '}{where}: {_spread(rows['difference'])}")
+    for stratum, rows in part.groupby("stratum", sort=False):
+        lines.append(
+            f"{stratum}: rank {rows['rank'].mean():.2f}, coefficient {rows['coefficient'].mean():.2f}, "
+            f"loss {rows['loss'].median():.1e} in the median, {len(rows)} runs"
+        )
     return "\n".join(lines)
 
 

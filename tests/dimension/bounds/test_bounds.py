@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import math
 import re
 import time
@@ -13,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import flint
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,7 +22,7 @@ from hypothesis import strategies as st
 
 from polygeom.dimensions import upper_bound
 from polygeom.dimensions.bounds.architecture import feature_span, orbit, parameters_bound
-from polygeom.dimensions.bounds.bound import RULES, Bound, bound_from_dict
+from polygeom.dimensions.bounds.bound import RULES, Bound
 from polygeom.dimensions.bounds.search import check, network_bounds, reductions
 from polygeom.dimensions.counts import (
     Degrees,
@@ -247,7 +249,7 @@ ARCHITECTURES = st.integers(1, 6).flatmap(
 def test_every_tree_passes_the_check_and_survives_json(case: tuple[Widths, Degrees]) -> None:
     bound = upper_bound(*case)
     assert check(bound)
-    assert bound_from_dict(bound.as_dict()) == bound
+    assert msgspec.convert(json.loads(json.dumps(bound.as_dict())), Bound) == bound
     assert bound.value <= expected_dimension(*case)
     assert len(str(bound)) <= 300
     assert str(bound).startswith(bound.rule)
