@@ -18,7 +18,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
-from polygeom.learning.regions.affine import AffineMap, evaluation_mode, record
+from polygeom.learning.recording import evaluation_mode
+from polygeom.learning.regions.affine import AffineMap, record
 from polygeom.learning.regions.preactivations import Unit, follow, row_lengths, rows
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)

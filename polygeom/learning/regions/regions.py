@@ -25,7 +25,8 @@ from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.networks.activations import KINKED, SMOOTH
-from polygeom.learning.regions.affine import evaluation_mode, record
+from polygeom.learning.recording import evaluation_mode
+from polygeom.learning.regions.affine import record
 
 _WORD = 64
 _ONES = np.array([bin(byte).count("1") for byte in range(256)], dtype=np.uint8)
