@@ -88,7 +88,7 @@ def test_commands_write_to_files_alone(
 @pytest.mark.parametrize("make", [pipe, device, directory])
 def test_nothing_is_replaced_by_a_file(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     with pytest.raises(PolygeomError, match=r"it is a (pipe|device|folder); name a file"):
-        durable.replace_file(make(tmp_path), b"x")
+        durable.write_file(make(tmp_path), b"x", "out")
     with pytest.raises(PolygeomError, match=r"it is a (pipe|device|folder); name a file"):
         FactFile(tmp_path / make.__name__.replace("directory", "folder"))
 

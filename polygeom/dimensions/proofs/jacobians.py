@@ -1,7 +1,8 @@
-"""Derivatives of a program's outputs by its weights modulo a prime, and ranks by FLINT.
+"""Derivatives of a program's outputs by its weights modulo a prime, and ranks.
 
 Residues are below p < 2^26, so products are below 2^52 and sums of 2^11 of them below 2^63: exact in int64. Derivatives
-are propagated backwards, one output at a time, for some points at once.
+are propagated backwards, one output at a time, for some points at once. FLINT takes ranks of small matrices; for large
+ones, numpy's products of floating-point matrices are faster, and exact while sums stay below 2^53.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.limits import LARGE, Budget
 from polygeom.dimensions.proofs.programs import Program, Step
 
 Array = np.ndarray
 
 LARGEST_PRIME = 2**26
 _TERMS = 2**11
+_STRIP = 256
 
 
 @lru_cache(maxsize=1024)
@@ -29,13 +31,74 @@ def is_odd_prime(p: int) -> bool:
 
 
 def rank(rows: Array, p: int) -> int:
-    """Rank modulo p < 2^63 of an integer matrix, by FLINT."""
+    """Rank modulo p of an integer matrix; p < 2^63, and an odd prime below 2^26 for a large matrix."""
     import flint
 
     if not rows.size:
         return 0
+    if min(rows.shape) >= LARGE and p < LARGEST_PRIME:
+        return rank_of_large(rows, p)
     table = flint.fmpz_mat(rows.shape[0], rows.shape[1], rows.ravel().tolist())  # faster than residues one by one
     return int(flint.nmod_mat(table, p).rank())
+
+
+def rank_of_large(rows: Array, p: int) -> int:
+    """`rank` by elimination of strips of columns, those with few entries first: they leave most rows alone."""
+    table = _reduced((rows % p).astype(np.float64), p)
+    there = table != 0
+    table = np.ascontiguousarray(table[:, np.lexsort((there.argmax(axis=0), there.sum(axis=0)))])
+    left, found = np.arange(len(table)), 0
+    for k in range(0, table.shape[1], _STRIP):
+        strip = slice(k, k + _STRIP)
+        met = left[table[left, strip].any(axis=1)]
+        pivots, others, factors = _echelon(table[met, strip], p)
+        found += len(pivots)
+        for j in range(k + _STRIP, table.shape[1], 4 * _STRIP):  # some at a time: the copies stay small
+            part = slice(j, j + 4 * _STRIP)
+            table[met[others], part] = _minus(table[met[others], part], factors, table[met[pivots], part], p)
+        left = np.setdiff1d(left, met[pivots], assume_unique=True)
+    return found
+
+
+def _echelon(table: Array, p: int) -> tuple[Array, Array, Array]:
+    """Independent rows that span all rows, the other rows, and the factors that make the others of the former.
+
+    By halves of the columns: with factors S on the left half, what the others have on the right beyond S times the
+    pivots is such a table again.
+    """
+    height, width = table.shape
+    if width == 1:
+        pivots = np.flatnonzero(table[:, 0])[:1]
+        others = np.delete(np.arange(height), pivots)
+        inverses = np.array([float(pow(int(x), -1, p)) for x in table[pivots, 0]])
+        return pivots, others, _reduced(table[others] * inverses, p)
+    half = width // 2
+    pivots, others, factors = _echelon(table[:, :half], p)
+    rest = _minus(table[others, half:], factors, table[pivots, half:], p)
+    more, last, below = _echelon(rest, p)
+    above = _minus(factors[last], below, factors[more], p)
+    return np.concatenate([pivots, others[more]]), others[last], np.concatenate([above, below], axis=1)
+
+
+def _minus(z: Array, x: Array, y: Array, p: int) -> Array:
+    """``z - x y`` of residues in floating point, in pieces in which no sum exceeds 2^53; ``z`` is used up."""
+    size = p // 2 + 3
+    terms = min(_TERMS, (2**53 - size) // size**2)
+    for k in range(0, x.shape[1], terms):
+        z -= x[:, k : k + terms] @ y[k : k + terms]
+        _reduced(z, p)
+    return z
+
+
+def _reduced(z: Array, p: int) -> Array:
+    """Integers up to 2^53, and 2^11 (p / 2 + 3)^2, in place, as residues below p, of at most ``p / 2 + 2``.
+
+    The quotient is wrong by at most ``2^-52 |z| / p`` before it is rounded.
+    """
+    quotient = np.rint(z * (1 / p))
+    quotient *= p
+    z -= quotient
+    return z
 
 
 def jacobian(program: Program, p: int, weights: Array, points: Array, budget: Budget) -> Array:
@@ -157,9 +220,13 @@ def _add_weights(step: Step, rows: Array, slope: Array, x: Array, p: int) -> Non
         parts = flat.sum(axis=1) % p
     else:
         parts = _dot(flat.transpose(0, 2, 1), x.reshape(count, -1, x.shape[-1]), p)
-    places, used = step.data.ravel(), step.data.ravel() >= 0
-    np.add.at(rows.T, places[used], parts.reshape(count, -1)[:, used].T)
-    np.mod(rows, p, out=rows)
+    used = step.data.ravel() >= 0
+    places, parts = step.data.ravel()[used], parts.reshape(count, -1)[:, used]
+    if len(np.unique(places)) == len(places):
+        rows[:, places] = (rows[:, places] + parts) % p
+    else:
+        np.add.at(rows.T, places, parts.T)
+        np.mod(rows, p, out=rows)
 
 
 def _scatter(step: Step, slope: Array, x: Array, p: int) -> Array:

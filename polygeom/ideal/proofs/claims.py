@@ -129,6 +129,8 @@ class Claim:
 
     def __init__(self, data: IdealCertificate, budget: Budget) -> None:
         self.data, self.budget = data, budget
+        size = sum(1 + len(e.terms) for e in data.equations) + sum(len(s.spaces) for s in data.degrees)
+        budget.step("the list of equations and spaces", 2000 * size)
         self.program: Program = read(data.network)
         self.cone, self.outputs, self.inputs = data.grading.cone, data.grading.outputs, data.grading.inputs
         if self.program.formulas is not None:  # a map: one coordinate for each formula
