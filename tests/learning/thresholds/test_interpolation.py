@@ -28,7 +28,7 @@ from polygeom.network import parse  # noqa: E402
     ],
 )
 def test_complex_networks_interpolate_up_to_the_capacity_and_not_beyond(text: str, capacity: int) -> None:
-    found = interpolation_threshold(text, draws=3, restarts=3, field="complex")
+    found = interpolation_threshold(text, draws=2, restarts=3, field="complex")
     assert (found.threshold, found.capacity, found.reliable) == (capacity, capacity, capacity)
     assert found.fraction(capacity) == 1
     assert found.fraction(capacity + 1) == 0
