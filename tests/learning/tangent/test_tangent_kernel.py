@@ -233,7 +233,7 @@ def test_bad_arguments_are_explained() -> None:
         empirical_ntk(module, x, method="fast")
     with pytest.raises(PolygeomError, match="must have a parameter that requires gradients"):
         jacobian(nn.ReLU(), x)
-    with pytest.raises(PolygeomError, match="x must be a tensor of at least one point"):
+    with pytest.raises(PolygeomError, match="inputs must be a tensor of at least one point"):
         jacobian(module, x[:0])
     with pytest.raises(PolygeomError, match=r"kernel must have shape \(N, N', C, C'\)"):
         as_matrix(torch.zeros(3, 3))
