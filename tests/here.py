@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from polygeom.supervision import Job, Limits, Outcome, Status
 from polygeom.supervision.child import _failure
 
