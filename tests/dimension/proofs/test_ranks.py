@@ -39,3 +39,8 @@ def test_no_sum_is_rounded(p: int) -> None:
     z = jacobians._minus(np.full((2, 2), float(size)), x, y, p)
     assert (z % p == (size + 5000 * size * size) % p).all()
     assert (abs(z) < p).all()
+
+
+def test_products_of_the_largest_residues_do_not_overflow() -> None:
+    x = np.full((1, 6000), P26 - 1)
+    assert jacobians._dot(x, x.T, P26)[0, 0] == 6000
