@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from polygeom.dimensions.proofs.jacobians import is_odd_prime
+from polygeom.dimensions.proofs.jacobians import dot, is_odd_prime
 from polygeom.ideal.proofs.claims import Claim, Monomial, Sections, Terms
 
 MOST_DIMENSIONS = 2000
@@ -135,14 +135,7 @@ class InverseSystem:
                 commuting[:, i], commuting[:, j] = last[j].T, -last[i].T
                 rows.append(commuting)
         number = {e: n for n, e in enumerate(self._monomials)}
-        for d, form in self._equations:
-            if d == degree:
-                row = np.zeros((1, k, h), dtype=np.int64)
-                for e, c in form.items():
-                    head = next(i for i in range(k) if e[i])
-                    tail = (*e[:head], e[head] - 1, *e[head + 1 :])
-                    row[0, head] = (row[0, head] + c * self._values[:, number[tail]]) % self.p
-                rows.append(row)
+        rows.append(self._conditions([form for d, form in self._equations if d == degree], number))
         matrix = np.concatenate(rows).reshape(-1, k * h) % self.p
         height = max(0, k * h - expected) + 40
         if len(matrix) > 2 * height:
@@ -152,6 +145,19 @@ class InverseSystem:
         self.contractions.append(basis.T.reshape(nullity, k, h).transpose(1, 0, 2).copy())
         self.dimensions.append(nullity)
         self._extend(degree, number)
+
+    def _conditions(self, forms: Sequence[dict[Monomial, int]], number: dict[Monomial, int]) -> np.ndarray:
+        """What makes families of functionals vanish on forms: the first variable of each monomial is contracted."""
+        k, h = self.variables, self.dimensions[-1]
+        rows = np.zeros((len(forms), k, h), dtype=np.int64)
+        by_head: dict[int, list[Monomial]] = defaultdict(list)
+        for e in set[Monomial]().union(*forms):
+            by_head[next(i for i in range(k) if e[i])].append(e)
+        for head, monomials in by_head.items():
+            tails = [number[(*e[:head], e[head] - 1, *e[head + 1 :])] for e in monomials]
+            table = np.array([[form.get(e, 0) for e in monomials] for form in forms], dtype=np.int64)
+            rows[:, head] = dot(table, self._values[:, tails].T, self.p)
+        return rows
 
     def _nullspace(self, matrix: np.ndarray) -> tuple[np.ndarray, int]:
         """A basis as columns, and how many there are."""

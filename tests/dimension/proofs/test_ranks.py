@@ -43,4 +43,4 @@ def test_no_sum_is_rounded(p: int) -> None:
 
 def test_products_of_the_largest_residues_do_not_overflow() -> None:
     x = np.full((1, 6000), P26 - 1)
-    assert jacobians._dot(x, x.T, P26)[0, 0] == 6000
+    assert jacobians.dot(x, x.T, P26)[0, 0] == 6000
