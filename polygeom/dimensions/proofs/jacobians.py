@@ -60,6 +60,23 @@ def rank_of_large(rows: Array, p: int) -> int:
     return found
 
 
+def nullspace(rows: Array, p: int) -> Array:
+    """Residues whose columns are a basis of what a matrix ``(m, n)`` with m > 0 takes to 0 modulo p < 2^26."""
+    import flint
+
+    height, width = rows.shape
+    if min(height, width) < LARGE // 4:
+        table = flint.fmpz_mat(height, width, rows.ravel().tolist())
+        columns, count = flint.nmod_mat(table, p).nullspace()
+        found = [[int(columns[i, j]) for j in range(count)] for i in range(width)]
+        return np.array(found, dtype=np.int64).reshape(width, count)
+    pivots, others, factors = _echelon(_reduced((rows.T % p).astype(np.float64), p), p)
+    basis = np.zeros((width, len(others)), dtype=np.int64)
+    basis[others, np.arange(len(others))] = 1
+    basis[pivots] = -factors.T.astype(np.int64) % p
+    return basis
+
+
 def _echelon(table: Array, p: int) -> tuple[Array, Array, Array]:
     """Independent rows that span all rows, the other rows, and the factors that make the others of the former.
 
@@ -67,6 +84,8 @@ def _echelon(table: Array, p: int) -> tuple[Array, Array, Array]:
     pivots is such a table again.
     """
     height, width = table.shape
+    if not height:
+        return np.arange(0), np.arange(0), np.zeros((0, 0))
     if width == 1:
         pivots = np.flatnonzero(table[:, 0])[:1]
         others = np.delete(np.arange(height), pivots)
