@@ -9,8 +9,6 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
-
 from polygeom.supervision import Job, Limits, Outcome, Status
 from polygeom.supervision.child import _failure
 
@@ -48,6 +46,8 @@ class CrewOfNone:
 @contextmanager
 def in_this_process() -> Iterator[None]:
     """Let studies, sweeps and eliminations do their work in this process."""
+    import pytest  # a process of its own that takes its crew from here goes without
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("polygeom.sweeps.run.LocalCrew", CrewOfNone)
         patch.setattr("polygeom.ideal.search.elimination.run_alone", perform)

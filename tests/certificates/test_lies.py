@@ -272,7 +272,7 @@ def test_frontiers_with_huge_questions_are_answered(list_of_one: Data) -> None:
     assert quickly(data) == "BudgetError"
 
 
-@pytest.mark.parametrize("network", ["[8,1,1] r=2", "[9,1,1] r=2"])
+@pytest.mark.parametrize("network", ["[8,1,1] r=2", pytest.param("[9,1,1] r=2", marks=pytest.mark.slow)])
 def test_orbits_of_many_outputs_and_inputs_are_not_run_through(network: str) -> None:
     """Up to degree 3: permutations of nine inputs are 362,880."""
     started = time.process_time()

@@ -304,7 +304,7 @@ def test_a_lower_value_all_along_a_branch_is_refused() -> None:
         assert not check(tampered), path
 
 
-@pytest.mark.parametrize("depth", [60, 300])
+@pytest.mark.parametrize("depth", [60, pytest.param(300, marks=pytest.mark.slow)])
 def test_bounds_of_deep_networks_are_quick(depth: int) -> None:
     widths = tuple(2 + (7 * k * k + k) % 5 for k in range(depth + 1))
     started = time.process_time()
