@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from polygeom.dimensions.proofs.jacobians import dot, is_odd_prime, nullspace
-from polygeom.ideal.proofs.claims import Claim, Sections, Terms
+from polygeom.ideal.proofs.claims import Claim, Monomial, Sections, Terms
 
 MOST_DIMENSIONS = 2000
 """Largest number of functionals of one degree; sums of as many products of residues stay below 2^63."""
@@ -79,7 +79,7 @@ class InverseSystem:
         self, equations: Sequence[tuple[int, Terms]], subspace: Sequence[Sequence[int]], prime: int, claim: Claim
     ) -> None:
         self.p, self.variables, self._budget, kept = prime, len(subspace), claim.budget, set(claim.kept)
-        self._forms = np.array(subspace, dtype=np.int64).T * [[k in kept] for k in range(claim.size)]
+        self._forms = np.array(subspace, dtype=np.int64).T
         self._shifts: list[np.ndarray] = []
         by_degree: dict[int, list[Terms]] = defaultdict(list)
         for d, terms in equations:
@@ -104,7 +104,8 @@ class InverseSystem:
         """Coefficients ``(equations, monomials of the degree)`` of equations in which linear forms are put."""
         k, size = self.variables, 0
         columns = {m: n for n, m in enumerate(dict.fromkeys(m for terms in equations for m, _ in terms))}
-        starts, values = {(): 0}, np.ones((1, 1), dtype=np.int64)
+        starts: dict[Monomial, int] = {(): 0}
+        values = np.ones((1, 1), dtype=np.int64)
         for length in range(1, degree + 1):
             words = list(dict.fromkeys(m[:length] for m in columns))
             size = math.comb(k + length - 1, length)
