@@ -257,3 +257,16 @@ def test_what_is_recorded_is_safe_from_changes_in_place() -> None:
     assert first.bias is module[0].shift
     assert torch.equal(first.values, x @ module[0].dense.weight.T + 1)
     assert torch.equal(second.values, module[1](torch.relu(first.values)))
+
+
+def test_a_multiple_of_a_vector_is_no_bias() -> None:
+    class Doubled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense, self.shift = nn.Linear(2, 3, bias=False), nn.Parameter(torch.ones(3))
+
+        def forward(self, x):
+            return torch.add(self.dense(x), self.shift, alpha=2)
+
+    seen = record(Doubled(), torch.ones(4, 2))
+    assert (seen.maps[0].bias, seen.other) == (None, {"shift"})
