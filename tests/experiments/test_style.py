@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas
 import pytest
+from here import of_the_repository
 
 pytest.importorskip("torch", reason="studies need the extra learn")
 pytest.importorskip("sklearn", reason="studies need the extra learn")
@@ -24,7 +25,7 @@ from polygeom.experiments.functions import extrapolation  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 PICTURES = sorted((ROOT / "docs" / "studies").glob("*.png"))
-SOURCES = sorted((ROOT / "polygeom" / "experiments").rglob("*.py"))
+SOURCES = sorted(Path(style.__file__).parent.rglob("*.py"))
 MODELS = ("relu:raw", "relu:sin_cos5", "siren:centred", "gabor4:centred", "ccp3:centred")
 
 
@@ -119,9 +120,7 @@ def test_a_figure_fits_on_a_page(name: str, tmp_path: Path) -> None:
 
 # Pictures of an earlier style that still have to be drawn again. The list only ever gets shorter.
 OLD: set[str] = {
-    "descent_in_dimension.png",
     "interpolation_threshold.png",
-    "learnable_functions.png",
     "learnable_functions_table.png",
     "network-vs-ntk.png",
     "ntk-eigenfunctions-cifar.png",
@@ -132,9 +131,9 @@ OLD: set[str] = {
 }
 
 
-@pytest.mark.skipif(not PICTURES, reason="the pictures of the pages are in the repository")
 def test_pictures_of_the_pages_are_of_this_style() -> None:
     """As wide as a page at 160 dots an inch, but for what is cut off or stands over at the margins."""
+    of_the_repository("docs/studies")
     wide = {}
     for file in PICTURES:
         data = file.read_bytes()

@@ -11,12 +11,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 import flint
 import msgspec
 import numpy as np
 import pytest
+from here import of_the_repository
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -202,7 +202,7 @@ def test_constants_of_the_rules(widths: Widths, degrees: Degrees, rule: str, lay
 
 
 def test_every_rule_of_ours_is_explained_in_the_documentation() -> None:
-    documentation = (Path(__file__).parents[3] / "docs" / "dimension.md").read_text(encoding="utf-8")
+    documentation = of_the_repository("docs/dimension.md").read_text(encoding="utf-8")
     ours = [name for name in PERCEPTRONS if RULES[name].perceptrons.__module__.startswith("polygeom.")]
     assert len(ours) >= 16
     for rule in ours:
