@@ -60,6 +60,23 @@ def rank_of_large(rows: Array, p: int) -> int:
     return found
 
 
+def nullspace(rows: Array, p: int) -> Array:
+    """Residues whose columns are a basis of what a matrix ``(m, n)`` with m > 0 takes to 0 modulo p < 2^26."""
+    import flint
+
+    height, width = rows.shape
+    if min(height, width) < LARGE // 4:
+        table = flint.fmpz_mat(height, width, rows.ravel().tolist())
+        columns, count = flint.nmod_mat(table, p).nullspace()
+        found = [[int(columns[i, j]) for j in range(count)] for i in range(width)]
+        return np.array(found, dtype=np.int64).reshape(width, count)
+    pivots, others, factors = _echelon(_reduced((rows.T % p).astype(np.float64), p), p)
+    basis = np.zeros((width, len(others)), dtype=np.int64)
+    basis[others, np.arange(len(others))] = 1
+    basis[pivots] = -factors.T.astype(np.int64) % p
+    return basis
+
+
 def _echelon(table: Array, p: int) -> tuple[Array, Array, Array]:
     """Independent rows that span all rows, the other rows, and the factors that make the others of the former.
 
@@ -67,6 +84,8 @@ def _echelon(table: Array, p: int) -> tuple[Array, Array, Array]:
     pivots is such a table again.
     """
     height, width = table.shape
+    if not height:
+        return np.arange(0), np.arange(0), np.zeros((0, 0))
     if width == 1:
         pivots = np.flatnonzero(table[:, 0])[:1]
         others = np.delete(np.arange(height), pivots)
@@ -142,8 +161,8 @@ def _reuse(program: Program) -> int:
     return max(1, *rows)
 
 
-def _dot(x: Array, y: Array, p: int) -> Array:
-    """Product of matrices of residues."""
+def dot(x: Array, y: Array, p: int) -> Array:
+    """Product modulo p < 2^26 of matrices of residues."""
     out: Array = x[..., :_TERMS] @ y[..., :_TERMS, :] % p
     for k in range(_TERMS, x.shape[-1], _TERMS):
         out += x[..., k : k + _TERMS] @ y[..., k : k + _TERMS, :] % p
@@ -181,12 +200,12 @@ def forward(program: Program, p: int, weights: Array, x: Array) -> list[Array]:
 
 
 _VALUES: dict[str, Callable[..., Array]] = {
-    "linear": lambda s, w, p, x: _dot(x, _matrix(s, w).T, p),
+    "linear": lambda s, w, p, x: dot(x, _matrix(s, w).T, p),
     "bias": lambda s, w, p, x: (x + w[s.data]) % p,
     "gather": lambda s, w, p, x: x.reshape(len(x), -1)[:, s.data],
     "add": lambda s, w, p, x, y: (x + y) % p,
     "multiply": lambda s, w, p, x, y: x * y % p,
-    "matmul": lambda s, w, p, x, y: _dot(x, y, p),
+    "matmul": lambda s, w, p, x, y: dot(x, y, p),
     "power": lambda s, w, p, x: _power(x, s.data, p),
     "polynomial": lambda s, w, p, x: _horner(x, s.data, p),
 }
@@ -219,7 +238,7 @@ def _add_weights(step: Step, rows: Array, slope: Array, x: Array, p: int) -> Non
     if step.word == "bias":
         parts = flat.sum(axis=1) % p
     else:
-        parts = _dot(flat.transpose(0, 2, 1), x.reshape(count, -1, x.shape[-1]), p)
+        parts = dot(flat.transpose(0, 2, 1), x.reshape(count, -1, x.shape[-1]), p)
     used = step.data.ravel() >= 0
     places, parts = step.data.ravel()[used], parts.reshape(count, -1)[:, used]
     if len(np.unique(places)) == len(places):
@@ -240,12 +259,12 @@ def _derivative(coefficients: Sequence[Fraction]) -> list[Fraction]:
 
 
 _SLOPES: dict[str, Callable[..., tuple[Array, ...]]] = {
-    "linear": lambda s, w, p, dy, x: (_dot(dy, _matrix(s, w), p),),
+    "linear": lambda s, w, p, dy, x: (dot(dy, _matrix(s, w), p),),
     "bias": lambda s, w, p, dy, x: (dy,),
     "gather": lambda s, w, p, dy, x: (_scatter(s, dy, x, p),),
     "add": lambda s, w, p, dy, x, y: (dy, dy),
     "multiply": lambda s, w, p, dy, x, y: (dy * y % p, dy * x % p),
-    "matmul": lambda s, w, p, dy, x, y: (_dot(dy, y.swapaxes(1, 2), p), _dot(x.swapaxes(1, 2), dy, p)),
+    "matmul": lambda s, w, p, dy, x, y: (dot(dy, y.swapaxes(1, 2), p), dot(x.swapaxes(1, 2), dy, p)),
     "power": lambda s, w, p, dy, x: (s.data * _power(x, s.data - 1, p) % p * dy % p,),
     "polynomial": lambda s, w, p, dy, x: (_horner(x, _derivative(s.data), p) * dy % p,),
 }

@@ -31,6 +31,20 @@ def test_large_matrices_are_eliminated_exactly(p: int, rng: np.random.Generator)
     assert jacobians.rank(rows, p) == flint_rank(rows, p) == LARGE + 19
 
 
+@pytest.mark.parametrize("p", [3, 4194301])
+def test_nullspaces_by_elimination_are_those_of_flint(
+    p: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, matrix in families(PrimeField(p), rng, 30):
+        rows = matrix.astype(np.int64)
+        for least in (0, 10**6):
+            monkeypatch.setattr(jacobians, "LARGE", least)
+            basis = jacobians.nullspace(rows, p) if rows.size else np.zeros((rows.shape[1], rows.shape[1]))
+            assert not (rows % p @ basis % p).any(), name
+            assert basis.shape[1] == rows.shape[1] - flint_rank(rows, p), name
+            assert not rows.size or flint_rank(basis, p) == basis.shape[1], name
+
+
 @pytest.mark.parametrize("p", [5, 4194301, P26])
 def test_no_sum_is_rounded(p: int) -> None:
     """The largest residues, all of one sign: their products add up to what the pieces are made for."""
@@ -39,3 +53,8 @@ def test_no_sum_is_rounded(p: int) -> None:
     z = jacobians._minus(np.full((2, 2), float(size)), x, y, p)
     assert (z % p == (size + 5000 * size * size) % p).all()
     assert (abs(z) < p).all()
+
+
+def test_products_of_the_largest_residues_do_not_overflow() -> None:
+    x = np.full((1, 6000), P26 - 1)
+    assert jacobians.dot(x, x.T, P26)[0, 0] == 6000
