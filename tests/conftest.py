@@ -8,6 +8,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", 
     os.environ.setdefault(_variable, "1")  # before numpy is imported: its thread pool is created then
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a hundred processes import the package: they share what is compiled
 
+import contextlib
 import gc
 import re
 import signal
@@ -55,6 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile(
         "ci", hypothesis.settings.get_profile("explore"), derandomize=True, database=None
     )
+    _take_no_constants_from_sources()
     hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "explore")
 
 
@@ -81,6 +83,16 @@ def pytest_collection_finish() -> None:
     """What is loaded by now stays: later collections of garbage need not walk it."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000)  # nine thousand tests make much young garbage that reference counts do not free
+
+
+def _take_no_constants_from_sources() -> None:
+    """Hypothesis reads every module for constants to try: seconds, and examples that change with any line of code."""
+    with contextlib.suppress(ImportError, AttributeError):  # its own business, which may look different one day
+        from hypothesis.internal.conjecture import providers
+
+        known = providers._local_constants
+        providers._get_local_constants = lambda: known
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""Jobs in this process, for tests of everything but processes: a new one costs imports, with torch two seconds."""
+"""Jobs in this process, for tests of everything but processes: a new one costs imports, with torch two seconds.
+
+And where the tests are: in the repository, or beside an installed package alone.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,23 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from polygeom.supervision import Job, Limits, Outcome, Status
 from polygeom.supervision.child import _failure
+
+ROOT = Path(__file__).parent.parent
+
+
+def of_the_repository(path: str) -> Path:
+    """A file or folder of the repository; without it the test is skipped, or the whole file that asks at its top."""
+    found = ROOT / path
+    if not found.exists():
+        pytest.skip(f"needs {path} of the repository", allow_module_level=True)
+    return found
 
 
 def perform(job: Job, *_: Any) -> Outcome:
@@ -48,6 +62,8 @@ class CrewOfNone:
 @contextmanager
 def in_this_process() -> Iterator[None]:
     """Let studies, sweeps and eliminations do their work in this process."""
+    import pytest  # a process of its own that takes its crew from here goes without
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("polygeom.sweeps.run.LocalCrew", CrewOfNone)
         patch.setattr("polygeom.ideal.search.elimination.run_alone", perform)

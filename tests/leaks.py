@@ -38,7 +38,7 @@ class Footprint:
             children=frozenset(_children()),
             threads=frozenset(f"{thread.name} ({thread.ident})" for thread in threading.enumerate()),
             temporary=frozenset(name for name in os.listdir(folder) if not name.startswith(CACHES)),
-            shared_memory=frozenset(os.listdir(SHARED_MEMORY)) if SHARED_MEMORY.is_dir() else frozenset(),
+            shared_memory=frozenset(_listing(SHARED_MEMORY)),
             open_files=frozenset(_open_files()),
         )
 
@@ -71,8 +71,10 @@ def _children() -> list[str]:
         multiprocessing.forkserver._forkserver._forkserver_pid,
     }
     try:
-        listings = [Path(f"/proc/self/task/{task}/children").read_text() for task in os.listdir("/proc/self/task")]
-        pids = [int(pid) for listing in listings for pid in listing.split()]
+        pids = []
+        for task in os.listdir("/proc/self/task"):
+            with open(f"/proc/self/task/{task}/children", "rb") as listing:  # noqa: PTH123  # thousands of times
+                pids += map(int, listing.read().split())
     except OSError:  # no such listing on this system, or a thread ended meanwhile
         pids = [child.pid for child in psutil.Process().children()]
     return [_describe(pid) for pid in pids if pid not in helpers]
@@ -92,9 +94,9 @@ def _open_files() -> list[str]:
     matplotlib keeps the ones it has used.
     """
     names = []
-    for number in os.listdir(OPEN_FILES) if OPEN_FILES.is_dir() else ():
+    for number in _listing(OPEN_FILES):
         try:
-            target = str((OPEN_FILES / number).readlink())
+            target = os.readlink(f"{OPEN_FILES}/{number}")  # noqa: PTH115  # thousands of times, a path costs more
         except OSError:  # the listing's own descriptor
             continue
         if target.startswith(("/", "socket:")) and not (
@@ -102,6 +104,13 @@ def _open_files() -> list[str]:
         ):
             names.append(f"{number} → {target}")
     return names
+
+
+def _listing(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:  # another system
+        return []
 
 
 def _held_by_another_process(path: Path) -> bool:

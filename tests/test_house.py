@@ -7,13 +7,13 @@ import os
 import re
 import subprocess
 import tomllib
-from pathlib import Path
 
 import pytest
+from here import of_the_repository
 
 import polygeom
 
-ROOT = Path(__file__).parent.parent
+ROOT = of_the_repository(".ci/run").parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 

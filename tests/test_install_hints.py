@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from here import of_the_repository
 
 from polygeom.errors import EXTRAS, MissingPackageError, PolygeomError, install
 
-ROOT = Path(__file__).parent.parent
+ROOT = of_the_repository("CONTRIBUTING.md").parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DISTRIBUTION = PROJECT["name"]
 KNOWN = set(PROJECT["optional-dependencies"])

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from here import of_the_repository
 
 pytest.importorskip("torch", reason="the extra learn")
 
 from polygeom.testing.names import ROOMS, names, page
 
-PAGE = Path(__file__).parent.parent / "docs" / "api" / "names.md"
-
 
 def test_the_page_of_names_is_current() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "python -m polygeom.testing.names > docs/api/names.md"
+    written = of_the_repository("docs/api/names.md").read_text(encoding="utf-8")
+    assert written == page(), "python -m polygeom.testing.names > docs/api/names.md"
 
 
 def test_there_are_at_most_180_names_with_one_line_each() -> None:

@@ -12,12 +12,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from here import of_the_repository
 
 import polygeom
 from polygeom.supervision import bars
 
 ROOT = Path(__file__).parent.parent
-NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted(of_the_repository("docs/notebooks").glob("*.ipynb"))
 EXECUTE = """
 import sys
 import nbformat

@@ -10,7 +10,9 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "polygeom"
+import polygeom
+
+PACKAGE = Path(polygeom.__file__).parent
 
 FLOORS = (
     {"_version", "errors", "answers"},

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from here import of_the_repository
 
 SCRIPT = """
 import polygeom
@@ -30,7 +31,7 @@ def test_a_script_passes_a_strict_type_checker(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the extra learn")
     pytest.importorskip("mypy", reason="the extra dev")
     (tmp_path / "script.py").write_text(SCRIPT)
-    root = Path(__file__).parent.parent
+    root = of_the_repository("polygeom").parent
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--ignore-missing-imports", "--follow-imports=silent", "script.py"],
         cwd=tmp_path, env={**os.environ, "MYPYPATH": str(root)}, capture_output=True, text=True, check=False,

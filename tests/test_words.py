@@ -19,8 +19,8 @@ OTHER_WORDS = {
     "memory": {"memory_budget", "memory_limit", "max_memory", "budget", "ram"},
     "timeout": {"seconds", "time_limit", "max_time", "deadline", "max_seconds", "time"},
     "journal": {"state", "state_file", "journal_file", "store"},
-    "inputs": {"features_in", "X", "data_in", "samples_in", "input_data"},
-    "targets": {"labels_in", "Y", "target_values", "outputs_wanted"},
+    "inputs": {"features_in", "X", "x", "data_in", "samples_in", "input_data"},
+    "targets": {"labels_in", "Y", "y", "target_values", "outputs_wanted"},
     "out": {"output_file", "output_path", "outfile", "destination", "folder"},
     "workers": {"jobs", "n_jobs", "processes", "threads", "num_workers"},
     "batch_size": {"batchsize", "minibatch", "chunk_size", "block_size"},
@@ -35,6 +35,7 @@ EXCEPTIONS = {
     ("run", "seed"): "the first of the seeds of the repeats, and a column of the table",
     ("DimensionResult", "seed"): "what was given as rng, in an answer",
     ("set_params", "random_state"): "scikit-learn's own",
+    ("ResidualNetwork", "x"): "torch's own word in forward",
 }
 """Where another thing is meant, with the reason."""
 SKLEARN = "the words of scikit-learn's estimators are theirs"

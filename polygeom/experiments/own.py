@@ -11,19 +11,17 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
-import inspect
-import math
 import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
-from polygeom.network import parse
+from polygeom.learning.factories import make_module
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _FACTORY = re.compile(r"(?P<place>[\w./\\-]+\.py|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)")
 _TEXT = re.compile(r"\[|\{|\w+\s*\(|\w+\s*=")
@@ -48,16 +46,7 @@ def own_module(text: str, shape: tuple[int, ...], outputs: int, rng: int) -> nn.
     PolygeomError
         When there is no such thing, or its inputs or outputs are others.
     """
-    made = _factory(text)
-    if made is None:
-        network = parse(text)
-        if network.input_dimension != math.prod(shape):
-            raise PolygeomError(f"models: {text} has {network.input_dimension} inputs, the data has {math.prod(shape)}")
-        module: nn.Module = nn.Sequential(nn.Flatten(), network.to_torch(rng=rng))
-    else:
-        module = _called(text, made, {"shape": shape, "inputs": math.prod(shape), "outputs": outputs, "rng": rng})
-    _check(text, module, shape, outputs)
-    return module
+    return make_module(_factory(text) or text, shape, outputs, rng, argument=f"models: {text}")
 
 
 def sources(names: Iterable[str]) -> list[str]:
@@ -108,42 +97,6 @@ def _loaded(place: str) -> Any:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
-
-
-def _called(text: str, made: Callable[..., Any], known: dict[str, Any]) -> nn.Module:
-    try:
-        wanted = inspect.signature(made).parameters
-    except (TypeError, ValueError):
-        wanted = {}  # type: ignore[assignment]
-    given = {name: value for name, value in known.items() if name in wanted}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(known["rng"])
-        try:
-            module = made(**given)
-        except TypeError as error:
-            raise PolygeomError(f"models: {text} must need no arguments but {', '.join(known)}: {error}") from error
-    if not isinstance(module, nn.Module):
-        raise PolygeomError(f"models: {text} must make a torch module, got {type(module).__name__}")
-    return module
-
-
-def _check(text: str, module: nn.Module, shape: tuple[int, ...], outputs: int) -> None:
-    weight = next((w for w in module.parameters() if w.is_floating_point()), torch.zeros(()))
-    mode = module.training
-    try:
-        with torch.no_grad():
-            value = module.eval()(torch.zeros((2, *shape), dtype=weight.dtype, device=weight.device))
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        first = str(error).partition("\n")[0]
-        raise PolygeomError(f"models: {text} cannot read inputs of shape {('N', *shape)}: {first}") from error
-    finally:
-        module.train(mode)
-    found = getattr(value, "shape", None)
-    if found != (2, outputs):
-        told = type(value).__name__ if found is None else tuple(found)
-        raise PolygeomError(
-            f"models: {text} must give {outputs} outputs for each input, shape (2, {outputs}), got {told}"
-        )
 
 
 __all__ = ["is_own", "own_module", "sources"]

@@ -17,6 +17,13 @@ SMALLEST = 7.0
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Of Okabe and Ito (2008), told apart with every kind of colour vision; yellow is too pale for lines."""
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (3, 1, 1, 1, 1, 1)))
+BELOW: dict[str, Any] = {
+    "loc": "upper center",
+    "bbox_to_anchor": (0.5, -0.2),
+    "handlelength": 1.6,
+    "columnspacing": 1.0,
+}
+"""Where the legend of a panel stands: not over what it names."""
 
 
 def rc() -> Any:
@@ -63,7 +70,7 @@ def shade(colour: str, place: int, count: int) -> tuple[float, float, float]:
     """One of several shades of a colour, from itself to a paler one."""
     from matplotlib.colors import to_rgb
 
-    share = 0.0 if count < 2 else 0.45 * place / (count - 1)
+    share = 0.0 if count < 2 else 0.4 * place / (count - 1)
     red, green, blue = (value + share * (1 - value) for value in to_rgb(colour))
     return red, green, blue
 
@@ -80,6 +87,8 @@ def end_labels(axes: Any, ends: Sequence[tuple[float, float, str, Any]], *, gap:
     gap:
         Distance of two names, in heights of the text.
     """
+    from matplotlib.colors import to_rgb
+
     if not ends:
         return
     height = axes.bbox.height / axes.figure.dpi * 72
@@ -89,9 +98,10 @@ def end_labels(axes: Any, ends: Sequence[tuple[float, float, str, Any]], *, gap:
     at = _apart([places[i][1] for i in order], step)
     for i, y in zip(order, at, strict=True):
         _, _, name, colour = ends[i]
+        ink = tuple(0.75 * value for value in to_rgb(colour))  # words need more contrast than lines
         axes.annotate(
             name, places[i], (1.06, y), xycoords="axes fraction", textcoords="axes fraction", fontsize=SMALLEST,
-            color=colour, va="center", ha="left", annotation_clip=False,
+            color=ink, va="center", ha="left", annotation_clip=False,
             arrowprops={
                 "arrowstyle": "-", "color": colour, "linewidth": 0.5, "relpos": (0, 0.5), "shrinkA": 0, "shrinkB": 0
             },
@@ -131,11 +141,10 @@ def few_ticks(axes: Any, count: int = 3) -> None:
         if axis.get_scale() == "log":
             low, high = sorted(axis.get_view_interval())
             decades = math.log10(high / low) if low > 0 else 1.0
-            if decades >= 1.2:
-                axis.set_major_locator(LogLocator(numticks=count + 1))
-                axis.set_minor_formatter(NullFormatter())
+            axis.set_major_locator(LogLocator(subs=(1.0,) if decades >= 1.2 else (1.0, 2.0, 5.0), numticks=count + 1))
+            axis.set_minor_formatter(NullFormatter())
         else:
             axis.set_major_locator(MaxNLocator(count))
 
 
-__all__ = ["COLOURS", "DASHES", "SMALLEST", "WIDTH", "end_labels", "few_ticks", "lines", "rc", "shade"]
+__all__ = ["BELOW", "COLOURS", "DASHES", "SMALLEST", "WIDTH", "end_labels", "few_ticks", "lines", "rc", "shade"]

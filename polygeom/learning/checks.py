@@ -97,7 +97,7 @@ def floats(value: Any, name: str, *, axes: int) -> Tensor:
     return found if found.is_floating_point() else found.double()
 
 
-def points(x: Any, like: Tensor, *, name: str = "x", integers: bool = False) -> Tensor:
+def points(x: Any, like: Tensor, *, name: str = "inputs", integers: bool = False) -> Tensor:
     """Points ``(N, …)`` on the device of ``like`` and in its precision; integers as int64 where they are kept.
 
     Raises
@@ -229,7 +229,7 @@ def accept(
     call: Callable[[Tensor], Any],
     x: Any,
     *,
-    name: str = "x",
+    name: str = "inputs",
     to: Tensor | None = None,
     separate: bool = True,
     first: int | None = 1,

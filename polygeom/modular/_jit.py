@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from numba import njit
@@ -14,7 +17,7 @@ OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}}
 
 def inner(function: Callable[..., Any]) -> Any:
     """A function called from compiled code only: compiled into its callers, cached with them."""
-    return njit(**OPTIONS)(function)
+    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
 
 
 def entry(signature: str) -> Callable[[Callable[..., Any]], Any]:
@@ -24,9 +27,23 @@ def entry(signature: str) -> Callable[[Callable[..., Any]], Any]:
     """
 
     def compile_entry(function: Callable[..., Any]) -> Any:
+        options = {"no_cfunc_wrapper": True, **OPTIONS}
         try:
-            return njit(signature, cache=True, **OPTIONS)(function)
+            with _alone(Path(function.__code__.co_filename)):
+                return njit(signature, cache=True, **options)(function)
         except Exception:  # noqa: BLE001  # a cache can be broken in many ways; compiling without it decides
-            return njit(signature, **OPTIONS)(function)
+            return njit(signature, **options)(function)
 
     return compile_entry
+
+
+@contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """Of processes that come to one file at a time, the first compiles, and the others load what it has compiled.
+
+    The file itself is locked, which changes nothing about it and ends with the process.
+    """
+    with file.open("rb") as source:
+        with suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(source, fcntl.LOCK_EX)
+        yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from polygeom.dimensions import DimensionResult
@@ -10,6 +11,7 @@ from polygeom.dimensions.explain import EXPLAINED, NO_DEFECT, explain
 from polygeom.dimensions.identifiability import identifiability
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.network import Network
+from polygeom.network.text.maps import map_formula
 from polygeom.report.page import OBSERVED, PROBABLE, PROVED, Fact, Figure, Section
 
 _MOST_COORDINATES = 60
@@ -18,12 +20,43 @@ _SHOWN = 3
 """Equations on the page, where they are short enough to read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the page calls the parametrisation, what it depends on, and what it computes."""
+
+    thing: str
+    weight: str
+    value: str
+    ambient: str
+    subtitle: str
+
+
+_NETWORK = Words(
+    "network", "weight", "function", "coefficients of the outputs",
+    "Portrait of a polynomial network: how big, which equations, what it learns.",
+)  # fmt: skip
+_MAP = Words(
+    "map", "parameter", "point", "coordinates", "Portrait of a polynomial or rational map: how big, which equations."
+)
+
+
+def words(network: Network) -> Words:
+    """The words for a network, or for a map."""
+    return _NETWORK if map_formula(network) is None else _MAP
+
+
 def _plural(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def network_section(network: Network) -> Section:
     """Inputs, outputs, layers and degree, with a drawing where the network is a perceptron."""
+    if (formula := map_formula(network)) is not None:
+        about = (
+            Fact("parameters", ", ".join(formula.weights) or "none"),
+            Fact("coordinates", str(len(formula.coordinates))),
+        )
+        return Section("The map", "", about)
     facts = [
         Fact("inputs, outputs", f"{network.input_dimension} → {network.output_dimension}"),
         Fact("degree of the outputs", str(network.degree)),
@@ -47,25 +80,33 @@ def dimension_section(network: Network, result: DimensionResult) -> Section:
     """Counts, dimension and its proof."""
     standing = PROVED if result.proved else PROBABLE
     ambient = "too many to count" if result.ambient_dimension is None else str(result.ambient_dimension)
+    said = words(network)
     sizes = {
-        "weights": result.parameters,
+        f"{said.weight}s": result.parameters,
         "expected": result.expected_dimension,
         "dimension": result.dimension,
-        **({} if result.ambient_dimension is None else {"coefficients": result.ambient_dimension}),
+        **({} if result.ambient_dimension is None else {said.ambient.split()[0]: result.ambient_dimension}),
     }
     lead = (
-        f"Its neurovariety has dimension {result.dimension}: so many numbers are needed to say which function of the "
-        f"network is meant, out of {_plural(result.parameters, 'weight')}."
+        f"Its neurovariety has dimension {result.dimension}: so many numbers are needed to say which "
+        f"{said.value} of the {said.thing} is meant, out of {_plural(result.parameters, said.weight)}."
     )
     facts = (
         Fact("dimension", str(result.dimension), standing, _proof(result)),
-        Fact("weights", str(result.parameters)),
-        Fact("of these redundant", str(result.gauge), note="dimension of the known symmetries in weight space"),
-        Fact("expected dimension", str(result.expected_dimension), note="min(coefficients, weights − redundant)"),
-        Fact("coefficients of the outputs", ambient, note="the ambient space"),
+        Fact(f"{said.weight}s", str(result.parameters)),
+        Fact("of these redundant", str(result.gauge), note=f"dimension of the known symmetries of the {said.weight}s"),
+        Fact(
+            "expected dimension",
+            str(result.expected_dimension),
+            note=f"min({said.ambient.split()[0]}, {said.weight}s − redundant)",
+        ),
+        Fact(said.ambient, ambient, note="the ambient space"),
         Fact("defect", str(result.defect), standing if result.defect else ""),
         Fact(
-            "filling", "yes" if result.filling else "no", standing, "whether the closure of its functions is everything"
+            "filling",
+            "yes" if result.filling else "no",
+            standing,
+            f"whether the closure of its {said.value}s is everything",
         ),
     )
     caption = "The dimension among the counts it is usually confused with."
@@ -104,14 +145,15 @@ def identifiability_section(network: Network) -> Section:
     found = identifiability(network)
     standing = PROVED if found.proved else PROBABLE
     word = "yes" if found.identifiable else "no"
-    lead = (
-        "A generic function of this network comes from finitely many weights, up to symmetries of the network."
-        if found.identifiable
-        else "A generic function of this network comes from infinitely many weights, even up to symmetries."
-    )
-    note = f"{found.reason}; dimension {found.dimension}, {_plural(found.free, 'weight')} up to symmetries"
+    said = words(network)
+    many = "finitely many" if found.identifiable else "infinitely many"
+    rest = f"up to symmetries of the {said.thing}" if found.identifiable else "even up to symmetries"
+    lead = f"A generic {said.value} of this {said.thing} comes from {many} {said.weight}s, {rest}."
+    note = f"{found.reason}; dimension {found.dimension}, {_plural(found.free, said.weight)} up to symmetries"
     return Section(
-        "Does the function determine the weights?", lead, (Fact("finitely identifiable", word, standing, note),)
+        f"Does the {said.value} determine the {said.weight}s?",
+        lead,
+        (Fact("finitely identifiable", word, standing, note),),
     )
 
 
@@ -119,7 +161,9 @@ def equations_section(network: Network, result: DimensionResult, seconds: float)
     """Equations, degree and Hilbert function, where they are cheap."""
     title = "Which equations?"
     if result.filling:
-        lead = "None: the network is filling, so no polynomial in the coefficients vanishes on all its functions."
+        said = words(network)
+        space = said.ambient.split()[0]
+        lead = f"None: the {said.thing} is filling, so no polynomial in the {space} vanishes on all its {said.value}s."
         return Section(title, lead)
     if result.ambient_dimension is None or result.ambient_dimension > _MOST_COORDINATES:
         lead = "Not tried: the outputs have too many coefficients for a quick search; see polygeom ideal."

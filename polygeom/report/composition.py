@@ -20,6 +20,7 @@ from polygeom.report.algebra import (
     explanation_section,
     identifiability_section,
     network_section,
+    words,
 )
 from polygeom.report.generalisation import generalisation_section
 from polygeom.report.page import Section
@@ -61,20 +62,21 @@ class Portrait:
         """The page for a terminal."""
         from polygeom.report.terminal import text_page
 
-        return text_page(self.network, _SUBTITLE, self.sections, self._footer)
+        return text_page(self.network, self._subtitle, self.sections, self._footer)
 
     def to_html(self) -> str:
         """The page as one HTML file without references to anything outside; needs matplotlib."""
         from polygeom.report.html import html_page
 
-        return html_page(self.network, _SUBTITLE, self.sections, self._footer)
+        return html_page(self.network, self._subtitle, self.sections, self._footer)
+
+    @property
+    def _subtitle(self) -> str:
+        return words(as_network(self.network)).subtitle
 
     @property
     def _footer(self) -> str:
         return f"polygeom {__version__}, seed {self.seed}, {self.elapsed:.0f} s. Dimensions are affine."
-
-
-_SUBTITLE = "Portrait of a polynomial network: how big, which equations, what it learns."
 
 
 def portrait(network: Network | str, *, training: bool | None = None, timeout: float = 40.0, rng: int = 0) -> Portrait:

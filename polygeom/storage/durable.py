@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from polygeom.errors import PolygeomError
@@ -48,16 +50,71 @@ def _no_file(path: Path) -> str:
 
 
 def write_file(path: str | os.PathLike[str], data: bytes, name: str) -> None:
-    """Give a file the content ``data``, all or nothing, as `replace_file`; ``name`` is where the path came from.
+    """Give a file the content ``data``, all or nothing; ``name`` is the argument or option that the path came from.
 
     Raises
     ------
     PolygeomError
-        As `output_file`, and when the disk is full or fails.
+        As `reserved`.
     """
-    found = output_file(path, name)
+    with reserved(path, name) as write:
+        write(data)
+
+
+_reserved: set[int] = set()
+"""Descriptors whose locks this process holds."""
+
+
+@contextlib.contextmanager
+def reserved(path: str | os.PathLike[str], name: str) -> Iterator[Callable[[bytes], None]]:
+    """Within the block nobody else reserves or writes the file; what is given writes it, once, at the end of long work.
+
+    Whatever happens, the file has afterwards the old content or the new one. The new content is written next to it, to
+    one file with a fixed name, which is locked from the beginning. The lock ends with the process: after a crash that
+    file stays behind, and the next to write uses it up.
+
+    Raises
+    ------
+    PolygeomError
+        As `output_file`, when another process writes the same file, and when the disk is full or fails.
+    """
+    target = output_file(path, name).resolve()
+    partial = target.with_name(f".{target.name}.partial")
+    with _in_words(path, name):
+        descriptor = _open_locked(partial, f"{name}: another process is writing {os.fspath(path)}; wait until it ends")
+    _reserved.add(descriptor)
+
+    def write(data: bytes) -> None:
+        with _in_words(path, name):
+            os.ftruncate(descriptor, 0)
+            write_all(descriptor, data)
+            os.fsync(descriptor)
+            partial.replace(target)
+            sync_folder(target.parent)
+
     try:
-        replace_file(found, data)
+        yield write
+    finally:
+        if descriptor in _reserved:
+            if _is_open_as(descriptor, partial):  # not written
+                partial.unlink()
+            _reserved.discard(descriptor)
+            os.close(descriptor)
+
+
+def _forget_in_forked_child() -> None:
+    """A forked child must not keep the lock of a parent that is killed."""
+    while _reserved:
+        os.close(_reserved.pop())
+
+
+os.register_at_fork(after_in_child=_forget_in_forked_child)
+
+
+@contextlib.contextmanager
+def _in_words(path: str | os.PathLike[str], name: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise PolygeomError(
             f"{name}: cannot write {os.fspath(path)}: {error.strerror}; name a file in a folder that can be written"
@@ -89,48 +146,21 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Give the file ``path`` the content ``data``: whatever happens, it has afterwards the old content or the new one.
-
-    The new content is written next to it, to one file with a fixed name, so that a crash leaves at most that file
-    behind and the next write uses it up.
-
-    Raises
-    ------
-    PolygeomError
-        When another process is writing the same file, or ``path`` is a folder, a device or a pipe.
-    """
-    if path.exists() and not path.is_file():
-        raise PolygeomError(f"cannot write {path}: {_no_file(path)}")
-    path = path.resolve()
-    partial = path.with_name(f".{path.name}.partial")
-    descriptor = _open_locked(partial)
-    try:
-        try:
-            os.ftruncate(descriptor, 0)
-            write_all(descriptor, data)
-            os.fsync(descriptor)
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
-    finally:
-        os.close(descriptor)
-
-
-def _open_locked(path: Path) -> int:
+def _open_locked(path: Path, refusal: str) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             if not try_lock(descriptor):
-                raise PolygeomError(
-                    f"{path}: another process is writing this file; wait for it, or write to another file"
-                )
+                raise PolygeomError(f"{refusal}, or name another file")
             # Between opening and locking, the holder before us may have renamed this file to its final name.
-            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+            if _is_open_as(descriptor, path):
                 return descriptor
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _is_open_as(descriptor: int, path: Path) -> bool:
+    """Whether the open file is the one of that name."""
+    return path.exists() and os.path.samestat(os.fstat(descriptor), path.stat())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -13,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from polygeom.checks import seed
 from polygeom.dimensions.task import small_perceptron
 from polygeom.errors import FormatError, PolygeomError
-from polygeom.storage.durable import output_file
+from polygeom.storage.durable import output_file, reserved
 from polygeom.supervision import Limits, Status, parse_memory, parse_timeout
 from polygeom.supervision.child import plain
 from polygeom.sweeps.journal import read_journal
 from polygeom.sweeps.progress import Board
 from polygeom.sweeps.run import Plan, perform
 from polygeom.sweeps.task import Task, resolve
-from polygeom.tables.table import NAMES, check_values, contradiction, frame, write_rows, write_table
+from polygeom.tables.table import NAMES, check_values, contradiction, frame, rows_bytes, write_table
 
 if TYPE_CHECKING:
     import numpy
@@ -74,7 +75,7 @@ def sweep(
     journal:
         File of the results, appended to. Its default is ``OUT.journal`` when ``out`` is given.
     out:
-        CSV file for the table, replaced at the end in one step.
+        CSV file for the table, replaced at the end in one step; no other sweep may write it meanwhile.
     progress:
         A bar on a terminal, otherwise a line every 30 seconds; False for silence, True for a last line in any case.
     rng:
@@ -127,12 +128,14 @@ def sweep(
     if journal is None and written is not None:
         journal = written.with_name(f"{written.name}.journal")
     board = Board(total, progress, always=PROOFS, status=proof_of)
-    with perform(
-        settings.plans(items), total, board, workers, limits, journal, executor, retry, check_result
-    ) as records:
+    with contextlib.ExitStack() as stack:
+        write = None if written is None else stack.enter_context(reserved(written, "out"))
+        records = stack.enter_context(
+            perform(settings.plans(items), total, board, workers, limits, journal, executor, retry, check_result)
+        )
         rows = [row_of(record) for record in records]
-        if written is not None:
-            write_rows(rows, written)
+        if write is not None:
+            write(rows_bytes(rows))
     table = frame(rows)
     if further:
         table = with_columns(table, further)

@@ -166,16 +166,22 @@ def write_rows(
 ) -> None:
     """Write rows of plain data to a CSV file, atomically: afterwards the file is the old one or the new one.
 
-    Text that a spreadsheet would take for a formula gets an apostrophe in front, which `read_table` removes.
-
     Raises
     ------
     PolygeomError
         When the file cannot be written.
     """
+    durable.write_file(path, rows_bytes(rows, names=names), "out")
+
+
+def rows_bytes(rows: Iterable[Mapping[str, Any]], *, names: Sequence[str] = NAMES) -> bytes:
+    """Rows of plain data as CSV.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe in front, which `read_table` removes.
+    """
     kinds = [(name, _KINDS.get(name, "text")) for name in names]
     cells = ([_format_cell(kind, row.get(name)) for name, kind in kinds] for row in rows)
-    durable.write_file(path, csv_bytes([list(names), *cells]), "out")
+    return csv_bytes([list(names), *cells])
 
 
 def csv_bytes(lines: Iterable[Iterable[str]]) -> bytes:

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 
-from msgspec import convert
-
 from polygeom.dimensions.bounds.architecture import parameters_bound
 from polygeom.dimensions.bounds.bound import RULES, Bound, Case, Instance, Rule
 from polygeom.dimensions.bounds.catalogue import catalogue
 from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.bounds.search import check_for, part_bound, reductions
 from polygeom.dimensions.explain import steps
+from polygeom.dimensions.proofs.decoding import typed
 from polygeom.dimensions.proofs.graphs.bounds import bound_holds
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.programs import read
@@ -80,7 +79,7 @@ def _check_instance(rule: Rule, network: Network, instance: Instance) -> None:
         return  # polygeom narrows or removes a layer first, so that no bound of this form occurs
     assert check_for(network, bound), f"{bound} is not recognised"
     assert not check_for(network, replace(bound, value=value - 1)), f"{rule.name}: too small a bound passes"
-    claim = convert(bound.as_dict(), Step)
+    claim = typed(bound, Step)
     assert bound_holds(read(plain_text(network)), claim, Budget(60, 2**30)), f"certificates do not accept {bound}"
 
 

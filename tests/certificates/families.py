@@ -20,7 +20,7 @@ from polygeom.network import Network
 Find = Callable[[], Data]
 
 LARGE_DIMENSIONS = (
-    "[5,5,5,1] r=2", "[6,8,6,3] r=2", "[10,10,10,10] r=2", "[20,15,10] r=3", "[12,14,12,1] r=2 bias",
+    "[5,5,5,1] r=2", "[6,8,6,3] r=2", "[10,10,10,10] r=2", "[20,15,10] r=3", "[30,20,10] r=2", "[12,14,12,1] r=2 bias",
     "[4,8,5,1] r=2,2", "[6,3,3,3,3,3,2] r=2", "[8,8,8,8] r=2 tied", "[3,4,4,4,1] r=3,2,2",
     "lightning_attention(tokens=4,features=6,rank=2,outputs=6)", "convolutional(12,kernels=[3,3,2],degrees=2)",
     "ccp(5,rank=4,degree=3)", "ncp(3,rank=3,degree=3)",

@@ -14,7 +14,7 @@ def perceptron(width: int, layers: int, degree: int) -> str:
     return f"[{','.join([str(width)] * (layers + 1))}] r={degree}"
 
 
-@pytest.mark.parametrize("layers", [1200, 5000])
+@pytest.mark.parametrize("layers", [1200, pytest.param(5000, marks=pytest.mark.slow)])
 def test_thousands_of_linear_layers_are_one(layers: int) -> None:
     network = perceptron(2, layers, 1)
     result = polygeom.dimension(network)

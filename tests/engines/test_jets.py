@@ -14,7 +14,7 @@ from polygeom.engines.jets import Jet, JetEngine
 from polygeom.network import Network
 from polygeom.testing.zoo import TEXTS, ZOO, case, fractions
 
-SMALL = [network for network in ZOO if 0 < network.parameter_count <= 14 and network.degree <= 9]
+SMALL = [network for network in ZOO if 0 < network.parameter_count <= 14 and network.degree <= 6]
 
 
 def seeded(network: Network, weights: dict[str, np.ndarray], batch: int) -> dict[str, Jet]:

@@ -98,7 +98,7 @@ def test_singular_reads_the_ideal_and_finds_its_dimension(text: str, degree: int
 
 @pytest.mark.oracle
 @pytest.mark.skipif(SINGULAR is None, reason="Singular is not installed")
-@pytest.mark.parametrize("text", ["[3,2,1] r=2", "[2,2,1] r=4"])
+@pytest.mark.parametrize("text", ["[3,2,1] r=2", pytest.param("[2,2,1] r=4", marks=pytest.mark.slow)])
 def test_singular_calls_elimination_and_interpolation_equal(text: str) -> None:
     first = export(eliminate(text), "singular")
     second = export(ideal(text, 3), "singular").split("ideal I")[1]

@@ -127,7 +127,13 @@ def rank_by_autograd(module: Any, shape: tuple[int, ...]) -> int:
     return int(torch.linalg.matrix_rank(rows / rows.norm(dim=0), rtol=1e-9))
 
 
-@pytest.mark.parametrize("name", MODELS)
+LIKE_OTHERS = {"functional", "attention", "batch norm"}
+"""Models whose ways others take as well: constants, heads, images."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LIKE_OTHERS else []) for name in MODELS]
+)
 def test_models_go_in_and_weights_return_unchanged(name: str) -> None:
     module, shape = MODELS[name]
     imported = polygeom.from_torch(module, torch.zeros(2, *shape))

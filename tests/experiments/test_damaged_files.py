@@ -21,6 +21,7 @@ from polygeom.experiments.running import run
 TINY = "experiments.tiny_study"
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("name", ["config.json", "journal"])
 def test_a_wrong_byte_is_refused_or_harmless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(running, "draw_all", lambda *_: [])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas
 import pytest
+from here import of_the_repository
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
@@ -287,9 +288,6 @@ def test_options_that_own_data_replaces(archive: Path) -> None:
 
 
 def test_the_page_of_the_studies_has_the_table() -> None:
-    page = Path(__file__).parent.parent.parent / "docs" / "studies" / "index.md"
-    if not page.parent.is_dir():
-        pytest.skip("the documentation is not beside these tests")
-    text = page.read_text(encoding="utf-8")
+    text = of_the_repository("docs/studies/index.md").read_text(encoding="utf-8")
     assert table() in text
     assert all(f"polygeom study {name}" in text for name in STUDIES)

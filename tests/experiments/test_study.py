@@ -83,7 +83,8 @@ def test_a_finished_study_measures_nothing_again(tmp_path: Path) -> None:
     assert len(log.read_text().splitlines()) == 6
 
 
-def test_a_study_killed_in_the_middle_goes_on(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("registered")
+def test_a_study_killed_in_the_middle_goes_on(tmp_path: Path, capsys: Capture) -> None:
     log, out = tmp_path / "log", tmp_path / "out"
     options = ["--out", str(out), "--log", str(log), "--pause", "0.4", "--powers", "1,2,3,4,5", "--device", "cpu"]
     code = (
@@ -104,9 +105,9 @@ def test_a_study_killed_in_the_middle_goes_on(tmp_path: Path) -> None:
     assert started < 5
     assert not (out / "tiny.csv").exists()
     time.sleep(0.5)  # the worker ends with its parent
-    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "power 1: 2\npower 2: 4\npower 3: 8\npower 4: 16\npower 5: 32\n"
+    with in_this_process():
+        assert command(["study", "tiny", *options]) == 0
+    assert capsys.readouterr().out == "power 1: 2\npower 2: 4\npower 3: 8\npower 4: 16\npower 5: 32\n"
     assert pandas.read_csv(out / "tiny.csv")["value"].tolist() == [2, 4, 8, 16, 32]
     counts = pandas.Series(log.read_text().splitlines()).value_counts()
     assert set(counts.index) == {f"{power} 0" for power in range(1, 6)}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import pytest
 
 from polygeom.ideal import interpolate
 from polygeom.ideal.grading.characters import representation_dimension
 from polygeom.ideal.search.completeness import series
+from polygeom.ideal.search.search import Search
 
 # network, minimal generators by degree, degree of the neurovariety, numerator of the Hilbert series
 COMPLETE = [
@@ -31,11 +33,23 @@ COMPLETE = [
 ]
 
 
-@pytest.mark.parametrize(("network", "counts", "degree", "h"), COMPLETE, ids=[row[0] for row in COMPLETE])
+LONG = {"[3,3,1] r=4"}
+
+
+@cache
+def found(network: str, top: int) -> Search:
+    """A search that several tests look at."""
+    return interpolate(network, top)
+
+
+@pytest.mark.parametrize(
+    ("network", "counts", "degree", "h"),
+    [pytest.param(*row, id=row[0], marks=[pytest.mark.slow] if row[0] in LONG else []) for row in COMPLETE],
+)
 def test_minimal_generators_and_completeness(
     network: str, counts: dict[int, int], degree: int, h: tuple[int, ...]
 ) -> None:
-    search = interpolate(network, 7)
+    search = found(network, 7)
     result = search.result
     assert result.degrees == counts
     assert result.complete
@@ -98,11 +112,11 @@ def test_a_case_without_small_degree_bound_further_up() -> None:
     ],
 )
 def test_generators_form_representations(network: str, highest: dict[tuple[int, ...], int]) -> None:
-    search = interpolate(network, 5)
-    ((degree, found),) = search.representations().items()
-    assert found == highest
+    search = found(network, 7)
+    ((degree, highest_found),) = search.representations().items()
+    assert highest_found == highest
     m = search.interpolation.grading.outputs
     dimensions = [
-        times * representation_dimension(w[:m]) * representation_dimension(w[m:]) for w, times in found.items()
+        times * representation_dimension(w[:m]) * representation_dimension(w[m:]) for w, times in highest_found.items()
     ]
     assert sum(dimensions) == search.result.degrees[degree]

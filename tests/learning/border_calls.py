@@ -171,7 +171,7 @@ CALLS: dict[str, Call] = {
     "train": call(lambda x, y: trained(x, y), x=X, y=Y),
     "train, one column": call(lambda x, y: trained(x, y, scalar), x=X, y=LABELS.double()),
     "train, classes": call(lambda x, y: trained(x, y, loss="cross_entropy"), x=X, y=LABELS),
-    "levenberg_marquardt": call(lambda x, y: levenberg_marquardt(module(), x, y, steps=2).table["loss"], x=X, y=Y),
+    "levenberg_marquardt": call(lambda x, y: levenberg_marquardt(module(), x, y, steps=1).table["loss"], x=X, y=Y),
     "Gaussian": call(lambda x, y: Gaussian()(x, y), "x y", x=X, y=OTHER),
     "Laplacian": call(lambda x, y: Laplacian()(x, y), "x y", x=X, y=OTHER),
     "Dispersal": call(lambda x, y: Dispersal(0.5)(x, y), "x y", x=X, y=OTHER),
@@ -220,7 +220,7 @@ CALLS: dict[str, Call] = {
     ),
     "weight_distance": call(lambda a, b: weight_distance(NETWORK, {"W1": a, "W2": b}, REFERENCE), a=FIRST, b=SECOND),
     "FunctionLoss": call(lambda x, y: FunctionLoss.of(NETWORK, x, y).floor, x=ROWS, y=Y),
-    "descend": call(lambda w: LOSS.value(LOSS.functions(descend(LOSS, w, steps=2, polish=0))), "w", w=whole(2, 10)),
+    "descend": call(lambda w: LOSS.value(LOSS.functions(descend(LOSS, w, steps=1, polish=0))), "w", w=whole(2, 10)),
     "label": call(lambda w: label(LOSS, w).losses, "w", w=whole(2, 10)),
     "separable_along": call(lambda v: separable_along(v, 4, rng=1).inputs, "v", v=np.array([1.0, 2.0, 0.0])),
 }  # fmt: skip

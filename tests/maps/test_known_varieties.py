@@ -26,7 +26,11 @@ DIMENSIONS: list[tuple[str, Network, int, bool, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("network", "value", "proved"), [case[1:4] for case in DIMENSIONS], ids=[c[0] for c in DIMENSIONS]
+    ("network", "value", "proved"),
+    [
+        pytest.param(*case[1:4], id=case[0], marks=[pytest.mark.slow] if case[0] == "tensors of rank 4" else [])
+        for case in DIMENSIONS
+    ],
 )
 def test_dimensions(network: Network, value: int, proved: bool) -> None:
     result = polygeom.dimension(network)

@@ -102,6 +102,24 @@ def test_membership_and_explanation_by_command(twisted: str, capsys: Any) -> Non
     assert "no defect, dimension 2 as expected" in capsys.readouterr().out
 
 
+def test_identifiability_coefficient_and_portrait_by_command(twisted: str, capsys: Any) -> None:
+    assert run(["identifiability", "--map", twisted]) == 0
+    assert "finitely identifiable (proved)" in capsys.readouterr().out
+    assert run(["coefficient", "--map", twisted, "--quiet"]) == 0
+    assert "learning coefficient 1, multiplicity 1 (proved)" in capsys.readouterr().out
+    for command in ("identifiability", "coefficient"):
+        assert run([command]) == 2
+        assert "--map FILE" in capsys.readouterr().err
+    assert run(["portrait", "--map", twisted, "--timeout", "20"]) == 0
+    page = " ".join(capsys.readouterr().out.split())
+    assert "which point of the map is meant, out of 2 parameters" in page
+    assert not [
+        word
+        for word in ("function of the", "coefficients of the outputs", "Portrait of a polynomial network")
+        if word in page
+    ]
+
+
 def test_explanations() -> None:
     """What symmetries explain is expected; the bound of a map is the smallest of these and its coordinates."""
     for text, dimension in ((SUMS, 2), (TWISTED, 2), ("map(a,b: a+b, (a+b)^2, (a+b)^3)", 1)):

@@ -25,6 +25,9 @@ def test_an_added_layer(text: str) -> None:
     check_layer(text)
 
 
+DEPTHWISE = next(text for text in ADDED if "depthwise" in text)
+
+
 def depthwise(layer: Any, inputs: list[np.ndarray], weights: Any) -> np.ndarray:
     (x,), w = inputs, weights["w"]
     length = (len(x) - layer.size) // layer.stride + 1
@@ -33,14 +36,14 @@ def depthwise(layer: Any, inputs: list[np.ndarray], weights: Any) -> np.ndarray:
     )
 
 
-@pytest.mark.parametrize("text", ["x=input(4,2); depthwise(x,3)", ADDED[0], "x=input(3,1); depthwise(x,1,stride=2)"])
+@pytest.mark.parametrize("text", ["x=input(4,2); depthwise(x,3)", DEPTHWISE, "x=input(3,1); depthwise(x,1,stride=2)"])
 def test_depthwise_convolution_by_loops(text: str) -> None:
     check_layer(text, depthwise)
 
 
 def test_a_wrong_formula_is_seen() -> None:
     with pytest.raises(AssertionError, match="not that of the formula"):
-        check_layer(ADDED[0], lambda *given: 2 * depthwise(*given))
+        check_layer(DEPTHWISE, lambda *given: 2 * depthwise(*given))
 
 
 def test_depthwise_refuses_what_it_cannot_read() -> None:

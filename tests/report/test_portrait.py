@@ -36,7 +36,7 @@ def algebra() -> Portrait:
 
 @pytest.fixture(scope="module")
 def trained() -> Portrait:
-    return portrait("[2,2,3] r=2", timeout=20)
+    return portrait("[2,2,3] r=2", timeout=120)
 
 
 def test_the_facts_are_those_of_the_dimension_engine(algebra: Portrait) -> None:
@@ -122,9 +122,8 @@ def test_the_truth_is_found_from_enough_samples_on(trained: Portrait) -> None:
 
 
 @needs_torch
-def test_the_same_seed_gives_the_same_page() -> None:
-    one, other = (portrait("[2,2,1] r=2", timeout=30, rng=3).as_dict() for _ in range(2))
-    assert one == other
+def test_the_same_seed_gives_the_same_page(trained: Portrait) -> None:
+    assert portrait("[2,2,3] r=2", timeout=120).as_dict() == trained.as_dict()
 
 
 class Tags(HTMLParser):

@@ -51,8 +51,10 @@ class Cluster:
     workers: list[Member]
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One for all tests; the last one of them to use it kills a worker."""
+    tmp_path = tmp_path_factory.mktemp("cluster")
     with contextlib.ExitStack() as stack:
 
         def start(name: str, *arguments: str) -> Member:
@@ -71,6 +73,20 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         yield Cluster(address, workers)
 
 
+def test_deadlines_hold_on_a_cluster(cluster: Cluster) -> None:
+    """[60,60,60,6] takes seconds; its row is a timeout, and the quick ones beside it are done."""
+    with dask_executor(cluster.address) as (executor, capacity):
+        table = sweep(
+            ["[2,3,1] r=2", "[60,60,60,6] r=2", "[3,3,3] r=2"],
+            timeout=1.0,
+            executor=executor,
+            workers=capacity,
+            progress=False,
+            options={"method": "generic"},
+        )
+    assert table["status"].tolist() == ["ok", "timeout", "ok"]
+
+
 def test_a_cluster_that_loses_a_worker_gives_the_same_table(cluster: Cluster) -> None:
     reference = sweep(NETWORKS, timeout=60, progress=False).drop(columns="elapsed")
 
@@ -86,20 +102,6 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_table(cluster: Cluster) ->
         thread.join()
     assert cluster.workers[0].process.wait(timeout=10) != 0
     assert table.drop(columns="elapsed").equals(reference)
-
-
-def test_deadlines_hold_on_a_cluster(cluster: Cluster) -> None:
-    """[60,60,60,6] takes seconds; its row is a timeout, and the quick ones beside it are done."""
-    with dask_executor(cluster.address) as (executor, capacity):
-        table = sweep(
-            ["[2,3,1] r=2", "[60,60,60,6] r=2", "[3,3,3] r=2"],
-            timeout=1.0,
-            executor=executor,
-            workers=capacity,
-            progress=False,
-            options={"method": "generic"},
-        )
-    assert table["status"].tolist() == ["ok", "timeout", "ok"]
 
 
 def test_no_scheduler_is_a_clear_error() -> None:

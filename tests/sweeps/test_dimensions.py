@@ -85,6 +85,7 @@ def test_enormous_networks_are_described_at_once() -> None:
 SMALL = [f"[{a},{b},{c},1] r=2" for a in range(1, 5) for b in range(1, 5) for c in range(1, 6)]
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("together", ["polygeom.dimensions.survey.task:run", "workloads:boom"])
 def test_many_small_networks_done_together_have_the_same_rows(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, together: str

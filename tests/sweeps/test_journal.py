@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -321,15 +322,15 @@ def test_a_failing_disk_loses_nothing_acknowledged(path: Path, monkeypatch: pyte
 
 def test_replacing_a_file_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "table.csv"
-    durable.replace_file(path, b"old")
+    durable.write_file(path, b"old", "out")
     for call in ("write", "fsync", "replace", "ftruncate"):
         with monkeypatch.context() as patch:
             patch.setattr(os, call, lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error")))
-            with pytest.raises(OSError, match="Input"):
-                durable.replace_file(path, b"new")
+            with pytest.raises(PolygeomError, match=r"out: cannot write .*: Input/output error"):
+                durable.write_file(path, b"new", "out")
         assert path.read_bytes() == b"old"
         assert os.listdir(tmp_path) == ["table.csv"]
-    durable.replace_file(path, b"new")
+    durable.write_file(path, b"new", "out")
     assert path.read_bytes() == b"new"
 
 
@@ -338,7 +339,7 @@ def test_replacing_syncs_before_it_renames(tmp_path: Path, monkeypatch: pytest.M
     for name in ("write", "fsync", "replace"):
         real = getattr(os, name)
         monkeypatch.setattr(os, name, lambda *a, name=name, real=real: (calls.append(name), real(*a))[1])
-    durable.replace_file(tmp_path / "table.csv", b"new")
+    durable.write_file(tmp_path / "table.csv", b"new", "out")
     assert calls == ["write", "fsync", "replace", "fsync"]
 
 
@@ -346,9 +347,32 @@ def test_two_replacements_at_once_are_refused(tmp_path: Path) -> None:
     partial = os.open(tmp_path / ".table.csv.partial", os.O_RDWR | os.O_CREAT)
     assert durable.try_lock(partial)
     with pytest.raises(PolygeomError, match="another process is writing"):
-        durable.replace_file(tmp_path / "table.csv", b"new")
+        durable.write_file(tmp_path / "table.csv", b"new", "out")
     os.close(partial)
-    durable.replace_file(tmp_path / "table.csv", b"new")
+    durable.write_file(tmp_path / "table.csv", b"new", "out")
+    assert os.listdir(tmp_path) == ["table.csv"]
+
+
+def test_a_fork_does_not_keep_the_table_of_a_killed_sweep(tmp_path: Path) -> None:
+    here, there = socket.socketpair()
+    if (pid := os.fork()) == 0:
+        here.close()
+        with durable.reserved(tmp_path / "table.csv", "out"):
+            if os.fork() == 0:
+                there.send(b"started")
+                there.recv(1)
+            else:
+                there.close()
+                signal.pause()
+        os._exit(0)
+    there.close()
+    here.recv(7)
+    with pytest.raises(PolygeomError, match="another process is writing"):
+        durable.write_file(tmp_path / "table.csv", b"new", "out")
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    durable.write_file(tmp_path / "table.csv", b"new", "out")
+    here.close()
     assert os.listdir(tmp_path) == ["table.csv"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -267,11 +268,40 @@ def test_a_journal_that_cannot_be_used_is_left_alone(tmp_path: Path) -> None:
         sweep(["x"], target=ANSWER, journal=journal)
 
 
+def test_two_sweeps_do_not_write_one_table(tmp_path: Path) -> None:
+    """With journals of their own. Once the table of the last one stood, in silence."""
+    out = tmp_path / "table.csv"
+
+    def networks() -> Iterator[str]:
+        yield "first"
+        with pytest.raises(PolygeomError, match=r"out: another process is writing .*table\.csv; wait until it ends"):
+            sweep(["second"], target=ANSWER, journal=tmp_path / "other", out=out)
+        assert sorted(os.listdir(tmp_path)) == [".table.csv.partial", "table.csv.journal"]
+
+    sweep(networks(), target=ANSWER, out=out)
+    assert read_table(out)["network"].tolist() == ["first"]
+    assert sorted(os.listdir(tmp_path)) == ["table.csv", "table.csv.journal"]
+    sweep(["second"], target=ANSWER, journal=tmp_path / "other", out=out)
+    assert read_table(out)["network"].tolist() == ["second"]
+
+
+def test_a_sweep_that_fails_gives_its_table_free(tmp_path: Path) -> None:
+    def networks() -> Iterator[str]:
+        yield "first"
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        sweep(networks(), target=ANSWER, out=tmp_path / "table.csv")
+    assert os.listdir(tmp_path) == ["table.csv.journal"]
+    (tmp_path / ".table.csv.partial").write_bytes(b"left by a crash\n" * 1000)
+    sweep(["first"], target=ANSWER, out=tmp_path / "table.csv")
+    assert read_table(tmp_path / "table.csv")["network"].tolist() == ["first"]
+    assert sorted(os.listdir(tmp_path)) == ["table.csv", "table.csv.journal"]
+
+
 def test_a_full_disk_ends_the_sweep_with_advice_and_it_can_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import os
-
     real, calls = os.fsync, iter(range(10**6))
 
     def fail(descriptor: int) -> None:

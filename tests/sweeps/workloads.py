@@ -33,6 +33,12 @@ def either(task: Data) -> Data:
     return answer(task) if task["argument"]["network"].startswith("net") else act(task)
 
 
+def clock(task: Data) -> Data:
+    """How many seconds the clock on the wall moves between two looks at it."""
+    first = time.time()
+    return {"dimension": round(abs(time.time() - first))}
+
+
 def wrong_type(task: Data) -> Data:
     return {"dimension": "three"}
 

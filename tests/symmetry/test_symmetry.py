@@ -19,7 +19,7 @@ from polygeom.testing import formulas as by_loops
 from polygeom.testing.zoo import TEXTS, ZOO, case, fractions
 
 P = symmetry._PRIME
-SMALL = [network for network in ZOO if network.degree <= 8 and 0 < network.parameter_count <= 40]
+SMALL = [network for network in ZOO if network.degree <= 6 and 0 < network.parameter_count <= 40]
 
 
 @pytest.mark.parametrize("widths", [(3, 2, 3), (2, 3, 1), (4, 2, 3, 5), (1, 5, 5, 1), (2, 2), (5, 3, 5, 3, 5)])

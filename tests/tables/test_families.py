@@ -6,13 +6,14 @@ import csv
 from pathlib import Path
 
 import pytest
+from here import of_the_repository
 
 from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError
 from polygeom.network import parse
 from polygeom.tables.families import FAMILIES, Family, catalogue, main
 
-FOLDER = Path(__file__).parents[2] / "docs" / "dimensions"
+FOLDER = of_the_repository("docs/dimensions")
 
 
 def rows(family: Family, folder: Path = FOLDER) -> list[dict[str, str]]:

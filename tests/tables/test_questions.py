@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas
 import pytest
+from here import of_the_repository
 
 from polygeom.dimensions import dimension
 from polygeom.errors import FormatError, PolygeomError
@@ -123,7 +122,7 @@ def test_bad_questions_are_refused_with_advice(atlas: pandas.DataFrame) -> None:
 
 def test_the_table_of_fibres_is_what_the_command_makes_of_its_networks() -> None:
     """And its numbers are those of the literature."""
-    shipped = read_any(Path(__file__).parents[2] / "docs" / "fibres.csv")
+    shipped = read_any(of_the_repository("docs/fibres.csv"))
     assert len(shipped) >= 300
     again = with_fibres(shipped.drop(columns="fibre"))
     assert again["fibre"].tolist() == shipped["fibre"].fillna("").tolist()

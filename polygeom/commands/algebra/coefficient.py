@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from polygeom.commands.inputs import takes_maps
 from polygeom.commands.limits import check_timeout, shows_progress, ticking, within
 from polygeom.errors import PolygeomError
 
@@ -14,7 +15,7 @@ _CLAUSES = ("dead", "silent", "deaf", "duplicate", "collinear", "cancel", "rank"
 
 
 @click.command()
-@click.argument("network", metavar="NETWORK")
+@click.argument("network", required=False, metavar="NETWORK")
 @click.option("--dead", metavar="1,3", help="Neurons with incoming and outgoing weights zero; 2:3 is in layer 2.")
 @click.option("--silent", metavar="1", help="Neurons with outgoing weights zero alone.")
 @click.option("--deaf", metavar="1", help="Neurons with incoming weights zero alone.")
@@ -27,6 +28,7 @@ _CLAUSES = ("dead", "silent", "deaf", "duplicate", "collinear", "cancel", "rank"
 @click.option("--timeout", type=float, help="Seconds for everything.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@takes_maps
 def coefficient(
     network: str,
     weights: str | None,

@@ -6,13 +6,14 @@ import json
 
 import click
 
-from polygeom.commands.inputs import network_texts
+from polygeom.commands.inputs import network_texts, takes_maps
 
 
 @click.command()
-@click.argument("networks", nargs=-1, required=True, metavar="NETWORK... | -")
+@click.argument("networks", nargs=-1, metavar="NETWORK... | -")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the random weights, points and primes.")
+@takes_maps
 def identifiability(networks: tuple[str, ...], as_json: bool, seed: int) -> None:
     """Whether each NETWORK is finitely identifiable, and the theorem or rank that says so.
 

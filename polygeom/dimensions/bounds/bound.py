@@ -6,6 +6,7 @@ smallest bound and checking a tree is done once, in `polygeom.dimensions.bounds.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -76,24 +77,14 @@ class Bound:
         return subject(self.widths, self.network)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON; `bound_from_dict` reads it back."""
-        return {
-            "value": self.value,
-            "rule": self.rule,
-            "widths": list(self.widths),
-            "degrees": list(self.degrees),
-            "layer": self.layer,
-            "parts": [part.as_dict() for part in self.parts],
-            **({"network": self.network} if self.network else {}),
-            **(
-                {"fields": [[[*term[:3], list(term[3])] for term in one] for one in self.fields]} if self.fields else {}
-            ),
-            **(
-                {"equations": [[[a, b, list(m)] for a, b, m in one] for one in self.equations]}
-                if self.equations
-                else {}
-            ),
-        }
+        """Plain data for JSON; ``msgspec.convert(data, Bound)`` reads it back."""
+        from msgspec import json
+
+        told = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        kept = {name: value for name, value in told.items() if value or name not in ("network", "fields", "equations")}
+        parts = [part.as_dict() for part in self.parts]
+        data: dict[str, Any] = json.decode(json.encode({**kept, "parts": ()})) | {"parts": parts}
+        return data
 
 
 def subject(widths: Widths, network: str) -> str:
@@ -101,21 +92,6 @@ def subject(widths: Widths, network: str) -> str:
     if not network:
         return f"({','.join(map(str, widths))})"
     return network if len(network) <= _LONGEST_SUBJECT else f"{network[: _LONGEST_SUBJECT // 2]}…{network[-20:]}"
-
-
-def bound_from_dict(data: dict[str, Any]) -> Bound:
-    """Read what `Bound.as_dict` wrote."""
-    return Bound(
-        int(data["value"]),
-        str(data["rule"]),
-        tuple(map(int, data["widths"])),
-        tuple(map(int, data["degrees"])),
-        int(data["layer"]),
-        tuple(bound_from_dict(part) for part in data["parts"]),
-        str(data.get("network", "")),
-        tuple(tuple((k, a, b, tuple(m)) for k, a, b, m in one) for one in data.get("fields", ())),
-        tuple(tuple((a, b, tuple(m)) for a, b, m in one) for one in data.get("equations", ())),
-    )
 
 
 class Instance(NamedTuple):

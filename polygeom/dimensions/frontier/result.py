@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import networkx
     import pandas
 
-KIND = "frontier"
-FORMAT = 2
 _STRETCH = 4096
 """Boxes that are compared with a point at once."""
 
@@ -227,28 +225,24 @@ class Frontier(Answer):
 
     def certificate(self) -> dict[str, Any]:
         """Plain data for JSON that `polygeom.dimensions.proofs.frontier_check.verify_frontier` re-checks."""
-        return {
-            "kind": KIND,
-            "format": FORMAT,
-            "version": __version__,
-            "network": self.question,
-            "inputs": self.inputs,
-            "outputs": self.outputs,
-            "degrees": list(self.degrees),
-            "claim": {"complete": self.complete, "count": len(self.architectures)},
-            "architectures": [
-                {"widths": list(found.widths), "predecessors": list(found.predecessors), "proved": found.proved}
-                for found in self.architectures
-            ],
-            "excluded": [
-                {
-                    "widths": list(box.widths),
-                    "bound": None if box.bound is None else box.bound.as_dict(),
-                }
-                for box in self.excluded
-            ],
-            "open": [list(widths) for widths in self.open],
-        }
+        from polygeom.dimensions.proofs.decoding import FORMAT, encode, typed
+        from polygeom.dimensions.proofs.frontier_check import Architecture, Box, Claim, FrontierCertificate
+
+        return encode(
+            FrontierCertificate(
+                kind="frontier",
+                format=FORMAT,
+                version=__version__,
+                network=self.question,
+                inputs=self.inputs,
+                outputs=self.outputs,
+                degrees=list(self.degrees),
+                claim=Claim(self.complete, len(self.architectures)),
+                architectures=typed(self.architectures, list[Architecture]),
+                excluded=typed(self.excluded, list[Box]),
+                open=[list(widths) for widths in self.open],
+            )
+        )
 
 
 def leading_rule(bound: Bound) -> str:

@@ -30,8 +30,10 @@ from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.bounds.search import proved_bound
 from polygeom.dimensions.compute import dimension
 from polygeom.dimensions.counts import without_idle_layers
-from polygeom.dimensions.proofs.decoding import MOST_TEXT
+from polygeom.dimensions.proofs.decoding import FORMAT, MOST_TEXT, encode, typed
 from polygeom.dimensions.proofs.programs import LAYERS, read
+from polygeom.dimensions.proofs.rules import Step
+from polygeom.dimensions.proofs.verification import Claim, DimensionCertificate, Witness
 from polygeom.dimensions.ranks.tangent import activation_degrees, jacobian, random_weights
 from polygeom.dimensions.ranks.witness import SPARSE, field_for, generator, sparse_weights, structured_weights
 from polygeom.dimensions.result import DimensionResult
@@ -44,8 +46,6 @@ from polygeom.storage.durable import write_file
 
 Array = np.ndarray
 
-KIND = "dimension"
-FORMAT = 2
 _MOST_BYTES = 2 * 2**30
 
 
@@ -71,6 +71,11 @@ def certify(network: Network | str, *, result: DimensionResult | None = None, rn
     >>> certify("[3,3,3] r=2")["claim"]
     {'dimension': 15, 'lower': 15, 'upper': 15, 'proved': True}
     """
+    return encode(certified(network, result, rng))
+
+
+def certified(network: Network | str, result: DimensionResult | None, rng: int = 0) -> DimensionCertificate:
+    """The certificate that `certify` gives, as the type that its checker reads."""
     network = as_network(network).unscaled
     foreign = sorted({node.layer.kind for node in network.nodes} - LAYERS.keys())
     if foreign and map_formula(network) is None:
@@ -87,25 +92,20 @@ def certify(network: Network | str, *, result: DimensionResult | None = None, rn
     bound = proved_bound(network, thorough=False)
     if bound.value > result.upper:
         bound = proved_bound(network)
-    return {
-        "kind": KIND,
-        "format": FORMAT,
-        "version": __version__,
-        "network": plain_text(network),
-        "claim": {
-            "dimension": result.lower,
-            "lower": result.lower,
-            "upper": bound.value,
-            "proved": result.lower == bound.value,
-        },
-        "lower": {
-            "rank": result.lower,
-            "prime": field.p,
-            "weights": [int(w) for name in network.parameters for w in field.decode(weights[name]).ravel() % field.p],
-            "points": (field.decode(points).reshape(len(points), -1) % field.p).astype(np.int64).tolist(),
-        },
-        "upper": bound.as_dict(),
-    }
+    return DimensionCertificate(
+        kind="dimension",
+        format=FORMAT,
+        version=__version__,
+        network=plain_text(network),
+        claim=Claim(result.lower, result.lower, bound.value, result.lower == bound.value),
+        lower=Witness(
+            rank=result.lower,
+            prime=field.p,
+            weights=[int(w) for name in network.parameters for w in field.decode(weights[name]).ravel() % field.p],
+            points=(field.decode(points).reshape(len(points), -1) % field.p).astype(np.int64).tolist(),
+        ),
+        upper=typed(bound, Step),
+    )
 
 
 def write_certificate(certificate: Mapping[str, Any], path: str | Path) -> None:

@@ -1,8 +1,9 @@
-"""From files and plain data to typed certificates, strictly: what is not exactly of the form is no certificate.
+"""From files and plain data to typed certificates and back, strictly: what is not exactly of the form is none.
 
-Decoding is msgspec's: the types below state sizes and ranges, unknown fields are refused, integers are integers. It
-was chosen over pydantic and cattrs because bounds of sizes and numbers are part of its types, so that they hold before
-any work is done, because it needs no other package and because its import costs a few milliseconds.
+Every kind of certificate is described once, by the types that its checker reads; what is written is a value of them.
+Decoding and encoding are msgspec's: the types below state sizes and ranges, unknown fields are refused, integers are
+integers. It was chosen over pydantic and cattrs because bounds of sizes and numbers are part of its types, so that they
+hold before any work is done, because it needs no other package and because its import costs a few milliseconds.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -23,7 +24,7 @@ MOST_BYTES = 256 * 2**20
 MOST_DEPTH = 600
 MOST_TEXT = 100_000
 LARGEST = 2**62
-FORMAT = 2
+FORMAT: Final = 2
 """The format of certificates that is read; every kind has the same."""
 
 Natural = Annotated[int, Meta(ge=0, le=LARGEST)]
@@ -32,8 +33,8 @@ Version = Annotated[str, Meta(pattern=r"^[0-9A-Za-z.+-]{1,40}\Z")]
 Text = Annotated[str, Meta(min_length=1, max_length=MOST_TEXT, pattern=r"^[ -~]+\Z")]
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An object of a certificate: exactly its fields, no other."""
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An object of a certificate: exactly its fields, no other; those that have a default may be left out."""
 
 
 T = TypeVar("T")
@@ -108,6 +109,27 @@ def decode(data: Mapping[str, Any], kind: type[T]) -> T:
         raise CertificateError(
             f"certificate: {error!s:.300}; this is not a certificate of this version, write it again"
         ) from None
+
+
+def encode(certificate: Record) -> dict[str, Any]:
+    """A certificate as plain data for JSON, read once as its checker will read it.
+
+    Raises
+    ------
+    CertificateError
+        Where it would not be read, a number or a list being too large.
+    """
+    data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(certificate))
+    decode(data, type(certificate))
+    return data
+
+
+def typed(value: Any, kind: type[T]) -> T:
+    """A value of the program, or a list of them, as what certificates have in its place: by names of its attributes."""
+    try:
+        return msgspec.convert(value, kind, from_attributes=True)
+    except msgspec.ValidationError as error:
+        raise CertificateError(f"certificate: {error!s:.300}; the checker would not read it, keep the result") from None
 
 
 def _plain(data: Any) -> None:

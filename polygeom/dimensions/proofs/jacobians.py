@@ -1,7 +1,8 @@
-"""Derivatives of a program's outputs by its weights modulo a prime, and ranks by FLINT.
+"""Derivatives of a program's outputs by its weights modulo a prime, and ranks.
 
 Residues are below p < 2^26, so products are below 2^52 and sums of 2^11 of them below 2^63: exact in int64. Derivatives
-are propagated backwards, one output at a time, for some points at once.
+are propagated backwards, one output at a time, for some points at once. FLINT takes ranks of small matrices; for large
+ones, numpy's products of floating-point matrices are faster, and exact while sums stay below 2^53.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.limits import LARGE, Budget
 from polygeom.dimensions.proofs.programs import Program, Step
 
 Array = np.ndarray
 
 LARGEST_PRIME = 2**26
 _TERMS = 2**11
+_STRIP = 256
 
 
 @lru_cache(maxsize=1024)
@@ -29,13 +31,93 @@ def is_odd_prime(p: int) -> bool:
 
 
 def rank(rows: Array, p: int) -> int:
-    """Rank modulo p < 2^63 of an integer matrix, by FLINT."""
+    """Rank modulo p of an integer matrix; p < 2^63, and an odd prime below 2^26 for a large matrix."""
     import flint
 
     if not rows.size:
         return 0
+    if min(rows.shape) >= LARGE and p < LARGEST_PRIME:
+        return rank_of_large(rows, p)
     table = flint.fmpz_mat(rows.shape[0], rows.shape[1], rows.ravel().tolist())  # faster than residues one by one
     return int(flint.nmod_mat(table, p).rank())
+
+
+def rank_of_large(rows: Array, p: int) -> int:
+    """`rank` by elimination of strips of columns, those with few entries first: they leave most rows alone."""
+    table = _reduced((rows % p).astype(np.float64), p)
+    there = table != 0
+    table = np.ascontiguousarray(table[:, np.lexsort((there.argmax(axis=0), there.sum(axis=0)))])
+    left, found = np.arange(len(table)), 0
+    for k in range(0, table.shape[1], _STRIP):
+        strip = slice(k, k + _STRIP)
+        met = left[table[left, strip].any(axis=1)]
+        pivots, others, factors = _echelon(table[met, strip], p)
+        found += len(pivots)
+        for j in range(k + _STRIP, table.shape[1], 4 * _STRIP):  # some at a time: the copies stay small
+            part = slice(j, j + 4 * _STRIP)
+            table[met[others], part] = _minus(table[met[others], part], factors, table[met[pivots], part], p)
+        left = np.setdiff1d(left, met[pivots], assume_unique=True)
+    return found
+
+
+def nullspace(rows: Array, p: int) -> Array:
+    """Residues whose columns are a basis of what a matrix ``(m, n)`` with m > 0 takes to 0 modulo p < 2^26."""
+    import flint
+
+    height, width = rows.shape
+    if min(height, width) < LARGE // 4:
+        table = flint.fmpz_mat(height, width, rows.ravel().tolist())
+        columns, count = flint.nmod_mat(table, p).nullspace()
+        found = [[int(columns[i, j]) for j in range(count)] for i in range(width)]
+        return np.array(found, dtype=np.int64).reshape(width, count)
+    pivots, others, factors = _echelon(_reduced((rows.T % p).astype(np.float64), p), p)
+    basis = np.zeros((width, len(others)), dtype=np.int64)
+    basis[others, np.arange(len(others))] = 1
+    basis[pivots] = -factors.T.astype(np.int64) % p
+    return basis
+
+
+def _echelon(table: Array, p: int) -> tuple[Array, Array, Array]:
+    """Independent rows that span all rows, the other rows, and the factors that make the others of the former.
+
+    By halves of the columns: with factors S on the left half, what the others have on the right beyond S times the
+    pivots is such a table again.
+    """
+    height, width = table.shape
+    if not height:
+        return np.arange(0), np.arange(0), np.zeros((0, 0))
+    if width == 1:
+        pivots = np.flatnonzero(table[:, 0])[:1]
+        others = np.delete(np.arange(height), pivots)
+        inverses = np.array([float(pow(int(x), -1, p)) for x in table[pivots, 0]])
+        return pivots, others, _reduced(table[others] * inverses, p)
+    half = width // 2
+    pivots, others, factors = _echelon(table[:, :half], p)
+    rest = _minus(table[others, half:], factors, table[pivots, half:], p)
+    more, last, below = _echelon(rest, p)
+    above = _minus(factors[last], below, factors[more], p)
+    return np.concatenate([pivots, others[more]]), others[last], np.concatenate([above, below], axis=1)
+
+
+def _minus(z: Array, x: Array, y: Array, p: int) -> Array:
+    """``z - x y`` of residues in floating point, in pieces in which no sum exceeds 2^53; ``z`` is used up."""
+    size = p // 2 + 3
+    terms = min(_TERMS, (2**53 - size) // size**2)
+    for k in range(0, x.shape[1], terms):
+        z -= x[:, k : k + terms] @ y[k : k + terms]
+        _reduced(z, p)
+    return z
+
+
+def _reduced(z: Array, p: int) -> Array:
+    """Integers up to 2^53, and 2^11 (p / 2 + 3)^2, in place, as residues below p, of at most ``p / 2 + 2``.
+
+    The quotient is wrong by at most ``2^-52 |z| / p`` before it is rounded.
+    """
+    quotient = np.rint(z * (1 / p))
+    quotient *= p
+    z -= quotient
+    return z
 
 
 def jacobian(program: Program, p: int, weights: Array, points: Array, budget: Budget) -> Array:
@@ -79,8 +161,8 @@ def _reuse(program: Program) -> int:
     return max(1, *rows)
 
 
-def _dot(x: Array, y: Array, p: int) -> Array:
-    """Product of matrices of residues."""
+def dot(x: Array, y: Array, p: int) -> Array:
+    """Product modulo p < 2^26 of matrices of residues."""
     out: Array = x[..., :_TERMS] @ y[..., :_TERMS, :] % p
     for k in range(_TERMS, x.shape[-1], _TERMS):
         out += x[..., k : k + _TERMS] @ y[..., k : k + _TERMS, :] % p
@@ -118,12 +200,12 @@ def forward(program: Program, p: int, weights: Array, x: Array) -> list[Array]:
 
 
 _VALUES: dict[str, Callable[..., Array]] = {
-    "linear": lambda s, w, p, x: _dot(x, _matrix(s, w).T, p),
+    "linear": lambda s, w, p, x: dot(x, _matrix(s, w).T, p),
     "bias": lambda s, w, p, x: (x + w[s.data]) % p,
     "gather": lambda s, w, p, x: x.reshape(len(x), -1)[:, s.data],
     "add": lambda s, w, p, x, y: (x + y) % p,
     "multiply": lambda s, w, p, x, y: x * y % p,
-    "matmul": lambda s, w, p, x, y: _dot(x, y, p),
+    "matmul": lambda s, w, p, x, y: dot(x, y, p),
     "power": lambda s, w, p, x: _power(x, s.data, p),
     "polynomial": lambda s, w, p, x: _horner(x, s.data, p),
 }
@@ -156,10 +238,14 @@ def _add_weights(step: Step, rows: Array, slope: Array, x: Array, p: int) -> Non
     if step.word == "bias":
         parts = flat.sum(axis=1) % p
     else:
-        parts = _dot(flat.transpose(0, 2, 1), x.reshape(count, -1, x.shape[-1]), p)
-    places, used = step.data.ravel(), step.data.ravel() >= 0
-    np.add.at(rows.T, places[used], parts.reshape(count, -1)[:, used].T)
-    np.mod(rows, p, out=rows)
+        parts = dot(flat.transpose(0, 2, 1), x.reshape(count, -1, x.shape[-1]), p)
+    used = step.data.ravel() >= 0
+    places, parts = step.data.ravel()[used], parts.reshape(count, -1)[:, used]
+    if len(np.unique(places)) == len(places):
+        rows[:, places] = (rows[:, places] + parts) % p
+    else:
+        np.add.at(rows.T, places, parts.T)
+        np.mod(rows, p, out=rows)
 
 
 def _scatter(step: Step, slope: Array, x: Array, p: int) -> Array:
@@ -173,12 +259,12 @@ def _derivative(coefficients: Sequence[Fraction]) -> list[Fraction]:
 
 
 _SLOPES: dict[str, Callable[..., tuple[Array, ...]]] = {
-    "linear": lambda s, w, p, dy, x: (_dot(dy, _matrix(s, w), p),),
+    "linear": lambda s, w, p, dy, x: (dot(dy, _matrix(s, w), p),),
     "bias": lambda s, w, p, dy, x: (dy,),
     "gather": lambda s, w, p, dy, x: (_scatter(s, dy, x, p),),
     "add": lambda s, w, p, dy, x, y: (dy, dy),
     "multiply": lambda s, w, p, dy, x, y: (dy * y % p, dy * x % p),
-    "matmul": lambda s, w, p, dy, x, y: (_dot(dy, y.swapaxes(1, 2), p), _dot(x.swapaxes(1, 2), dy, p)),
+    "matmul": lambda s, w, p, dy, x, y: (dot(dy, y.swapaxes(1, 2), p), dot(x.swapaxes(1, 2), dy, p)),
     "power": lambda s, w, p, dy, x: (s.data * _power(x, s.data - 1, p) % p * dy % p,),
     "polynomial": lambda s, w, p, dy, x: (_horner(x, _derivative(s.data), p) * dy % p,),
 }

@@ -12,6 +12,8 @@ MEMORY = 4 * 2**30
 """Limits of a check unless the caller sets others."""
 PER_SECOND = 2e8
 """Elementary steps that a second is taken to suffice for; in FLINT and numpy they are faster."""
+LARGE = 256
+"""Rows and columns from which on a matrix is eliminated in floating point rather than by FLINT."""
 
 
 class Budget:
@@ -55,5 +57,7 @@ class Budget:
             )
 
     def rank(self, what: str, rows: int, columns: int) -> None:
-        """`step` for the rank of a matrix modulo a prime, with the list of integers it is made of."""
-        self.step(what, 0.2 * rows * columns * min(rows, columns), 48 * rows * columns)
+        """`step` for the rank of a matrix modulo a prime, with the lists or copies that it is made of."""
+        least = min(rows, columns)
+        steps, size = (0.2 * least, 48) if least < LARGE else (0.04 * least + 50, 32)
+        self.step(what, steps * rows * columns, size * rows * columns)

@@ -52,9 +52,9 @@ class Step(Record, frozen=True):
     degrees: Annotated[list[Positive], Meta(max_length=MOST_LAYERS)]
     layer: Natural
     parts: Annotated[list[Step], Meta(max_length=MOST_PARTS)]
+    network: Annotated[str, Meta(max_length=MOST_TEXT, pattern=r"^[ -~]*\Z")] = ""
     fields: Annotated[list[Field], Meta(max_length=MOST_PARTS)] = []  # noqa: RUF012 - msgspec copies it
     equations: Annotated[list[Equation], Meta(max_length=1000)] = []  # noqa: RUF012 - msgspec copies it
-    network: Annotated[str, Meta(max_length=MOST_TEXT, pattern=r"^[ -~]*\Z")] = ""
 
     @property
     def case(self) -> Case:

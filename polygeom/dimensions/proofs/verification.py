@@ -21,8 +21,6 @@ from polygeom.dimensions.proofs.programs import MOST_ENTRIES, Program, read
 from polygeom.dimensions.proofs.rules import Step
 from polygeom.errors import CertificateError
 
-FORMAT = 2
-
 Residue = Annotated[int, Meta(ge=0, lt=LARGEST_PRIME)]
 Residues = Annotated[list[Residue], Meta(max_length=MOST_ENTRIES)]
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from polygeom.experiments.study import Case, Study, option
+from polygeom.experiments.style import COLOURS, WIDTH
 from polygeom.experiments.weights import keep_weights
 from polygeom.network import parse
 
@@ -149,24 +150,25 @@ def plot(table: pandas.DataFrame) -> Any:
     """Training and test errors over parameters (left) and over dimension (right), both relative to the labels."""
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(2, 2, figsize=(9, 6.2), sharex=True, sharey="row", layout="constrained")
+    figure, panels = plt.subplots(2, 2, figsize=(WIDTH, 4.4), sharex=True, sharey="row", layout="constrained")
     lines = medians(table)
     for column, (name, label) in enumerate(
         (("parameters", "parameters"), ("dimension", "dimension of the neurovariety"))
     ):
         for number, (family, part) in enumerate(lines.groupby("family", sort=False)):
-            style = {"color": f"C{number}", "marker": "o", "markersize": 3.5, "linewidth": 1.2, "label": family}
+            style = {"color": COLOURS[number % 7], "marker": "os^vD"[number % 5], "markersize": 3, "label": family}
             x = part[name] / part["labels"]
             panels[0, column].plot(x, part["train"].clip(lower=1e-26), **style)
             panels[1, column].plot(x, part["test"], **style)
         panels[1, column].set_xlabel(f"{label} / labels")
     for axes in panels.flat:
         axes.axvline(1, color="0.6", linewidth=1, zorder=0)
-        axes.set_xlim(0.2, 1.8)
-        axes.set_yscale("log")
+        axes.set(xscale="log", yscale="log")
+        axes.set_xticks([0.25, 0.5, 1, 2, 4, 8], ["1/4", "1/2", "1", "2", "4", "8"])
+        axes.minorticks_off()
     panels[0, 0].set_ylabel("training error (mean square)")
     panels[1, 0].set_ylabel("test error (mean square)")
-    panels[0, 1].legend(frameon=False, fontsize=8)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polygeom.experiments.study import Case, Study, option
+from polygeom.experiments.style import BELOW, COLOURS, SMALLEST, WIDTH
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -234,9 +235,9 @@ def plot(table: pandas.DataFrame) -> Any:
     """Thresholds over parameters and over dimension, and success around the capacity."""
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, 3, figsize=(12, 3.9), layout="constrained")
+    figure, panels = plt.subplots(1, 3, figsize=(WIDTH, 2.8), layout="constrained")
     lines = thresholds(table)
-    styles = {"real": ("C0", "o", 34), "complex": ("C3", "x", 30)}
+    styles = {"real": (COLOURS[0], "o", 18), "complex": (COLOURS[1], "x", 14)}
     for axes, name in zip(panels, ("parameters", "dimension"), strict=False):
         for weights, (colour, marker, size) in styles.items():
             part = lines[lines["weights"] == weights]
@@ -244,13 +245,16 @@ def plot(table: pandas.DataFrame) -> Any:
                 continue
             x = part[name] / part["outputs"]
             fit = regressions(table, weights).set_index("predictor").loc[PREDICTORS[name]]
-            label = f"{weights} weights, correlation {fit['correlation']:.3f}"
+            label = f"{weights} weights: correlation {fit['correlation']:.3f}"
             face = "none" if marker == "o" else colour
-            axes.scatter(x, part["threshold"], s=size, marker=marker, color=colour, facecolor=face, label=label)
+            axes.scatter(
+                x, part["threshold"], s=size, marker=marker, color=colour, facecolor=face, linewidth=0.9, label=label
+            )
         top = float((lines["parameters"] / lines["outputs"]).max()) * 1.05
         axes.plot([0, top], [0, top], color="0.7", linewidth=1, zorder=0)
-        axes.set(xlim=(0, top), ylim=(0, top), xlabel=PREDICTORS[name], ylabel="random targets interpolated (measured)")
-        axes.legend(loc="upper left", frameon=False, fontsize=8)
+        axes.set(xlim=(0, top), ylim=(0, top), xlabel=PREDICTORS[name])
+        axes.legend(**BELOW)
+    panels[0].set_ylabel("random targets interpolated")
     _success(panels[2], table)
     return figure
 
@@ -258,19 +262,19 @@ def plot(table: pandas.DataFrame) -> Any:
 def _success(axes: Any, table: pandas.DataFrame) -> None:
     """The share of interpolated data sets by distance from the capacity, all networks together."""
     near = table.assign(distance=table["samples"] - table["capacity"]).query("-6 <= distance <= 4")
-    styles = {"real": ("C0", "o-"), "complex": ("C3", "x-"), "positive": ("C2", "s--")}
+    styles = {"real": (COLOURS[0], "o-"), "complex": (COLOURS[1], "x--"), "positive": (COLOURS[2], "s:")}
     for weights, (colour, style) in styles.items():
         part = near[near["weights"] == weights]
         if len(part):
             sums = part.groupby("distance")[["interpolated", "draws"]].sum()
             share = sums["interpolated"] / sums["draws"]
-            axes.plot(share.index, share, style, color=colour, markersize=5, label=f"{weights} weights")
+            axes.plot(share.index, share, style, color=colour, markersize=4, label=f"{weights} weights")
     axes.axvspan(0.5, 4.5, color="0.92", zorder=0)
-    axes.text(2.5, 0.5, "measure zero\n(theorem)", ha="center", va="center", fontsize=9)
+    axes.text(2.5, 0.5, "measure zero\n(theorem)", ha="center", va="center", fontsize=SMALLEST)
     axes.set(
         xlabel="samples - capacity", ylabel="share of data sets interpolated", xlim=(-6.3, 4.5), ylim=(-0.04, 1.04)
     )
-    axes.legend(loc="center left", frameon=False, fontsize=8)
+    axes.legend(**BELOW)
 
 
 def summarise(table: pandas.DataFrame) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polygeom.experiments.study import Case, Study, option
-from polygeom.experiments.style import COLOURS, WIDTH
+from polygeom.experiments.style import BELOW, COLOURS, WIDTH
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -204,15 +204,6 @@ def _unit_energies(basis: HarmonicBasis, seed: int) -> Tensor:
     return target
 
 
-_BELOW: dict[str, Any] = {
-    "loc": "upper center",
-    "bbox_to_anchor": (0.5, -0.2),
-    "handlelength": 1.6,
-    "columnspacing": 1.0,
-}
-"""Where legends stand: not over what they name."""
-
-
 def plot(table: pandas.DataFrame) -> Any:
     """Eigenvalues of growing width, ranks, and the energy that is left in each degree while training."""
     import matplotlib.pyplot as plt
@@ -241,7 +232,7 @@ def _eigenvalues(axes: Any, table: pandas.DataFrame) -> None:
     ideal = table.groupby("index")["limit"].first()
     axes.step(ideal.index, ideal, where="mid", color="black", linewidth=1.5, label="infinite width")
     axes.set(xlabel="eigenvalue number", ylabel="eigenvalue / trace", yscale="log", ylim=(ideal.min() / 300, 1.5))
-    axes.legend(ncols=2, **_BELOW)
+    axes.legend(ncols=2, **BELOW)
 
 
 def _ranks(axes: Any, table: pandas.DataFrame) -> None:
@@ -250,7 +241,7 @@ def _ranks(axes: Any, table: pandas.DataFrame) -> None:
     axes.plot(found.index, found["rank"], "o", color=COLOURS[0], markersize=4, label="rank of the kernel")
     axes.axhline(found["monomials"].iloc[0], color="black", linewidth=1, label="monomials: infinite width")
     axes.set(xscale="log", xlabel="width", ylabel="rank", ylim=(0, 1.12 * float(found["monomials"].iloc[0])))
-    axes.legend(**_BELOW)
+    axes.legend(**BELOW)
 
 
 def _energies(axes: Any, table: pandas.DataFrame) -> None:
@@ -270,7 +261,7 @@ def _energies(axes: Any, table: pandas.DataFrame) -> None:
     axes.plot([], [], ":", color="0.4", linewidth=1, label="infinite width")
     axes.set(xscale="log", yscale="log", xlabel="time x largest initial eigenvalue", ylabel="energy left to learn")
     axes.set(xlim=(0.4, None), ylim=(1e-4, 2))
-    axes.legend(**_BELOW)
+    axes.legend(**BELOW)
 
 
 def _limit_of(table: pandas.DataFrame) -> dict[int, float]:

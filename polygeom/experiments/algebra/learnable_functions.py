@@ -20,6 +20,7 @@ from torch import Tensor
 
 from polygeom.dimensions import dimension
 from polygeom.experiments.study import Case, Needs, Study, option
+from polygeom.experiments.style import BELOW, COLOURS, WIDTH
 from polygeom.ideal.counting.invariants import learning_degree
 from polygeom.learning.functions.critical_functions import (
     attained,
@@ -272,16 +273,16 @@ def plot(table: pandas.DataFrame) -> Any:
     panels: list[tuple[Any, pandas.DataFrame]] = [(_losses, worked)] if len(worked) else []
     panels += [(_bars, numbers)] if len(numbers) else []
     panels.append((_shares, table[table["source"] == TRAINING]))
-    figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 4.2), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 3.2), squeeze=False, layout="constrained")
     for place, (draw, part) in zip(axes[0], panels, strict=True):
         draw(place, part)
     return figure
 
 
 _MARKS = {
-    TRAINING: ("o", "C3", "reached by training"),
+    TRAINING: ("o", COLOURS[1], "reached by training"),
     COMPLEX: ("_", "0.2", "critical function"),
-    LIMIT: ("x", "C0", "minimum on the boundary"),
+    LIMIT: ("x", COLOURS[0], "minimum on the boundary"),
 }
 
 
@@ -291,7 +292,7 @@ def _losses(axes: Any, table: pandas.DataFrame) -> None:
         part = table[table["source"] == source]
         x = [places[seed] for seed in part["seed"]]
         base = [_best(table, seed) for seed in part["seed"]]
-        size = {TRAINING: 90, COMPLEX: 500, LIMIT: 60}[source]
+        size = {TRAINING: 40, COMPLEX: 120, LIMIT: 26}[source]
         face = "none" if source == TRAINING else colour
         extra = {"facecolors": face, "edgecolors": colour} if source == TRAINING else {"color": colour}
         axes.scatter(x, part["loss"] / base, marker=mark, s=size, label=name, zorder=3, **extra)
@@ -300,9 +301,7 @@ def _losses(axes: Any, table: pandas.DataFrame) -> None:
     )
     axes.set_xticklabels(places)
     axes.margins(x=0.15, y=0.12)
-    axes.legend(
-        fontsize="small", frameon=False, markerscale=0.5, ncols=3, loc="upper center", bbox_to_anchor=(0.45, -0.14)
-    )
+    axes.legend(markerscale=0.7, **BELOW)
 
 
 def _best(table: pandas.DataFrame, seed: int) -> float:
@@ -315,34 +314,36 @@ def _bars(axes: Any, numbers: pandas.DataFrame) -> None:
     means = numbers.groupby("network", sort=False)[list(bars)].mean()
     most = numbers.groupby("network", sort=False)[list(bars)].max()
     for place, (column, name) in enumerate(bars.items()):
-        x = np.arange(len(means)) + (place - 1.5) * 0.2
+        y = np.arange(len(means)) + (place - 1.5) * 0.2
         spread = most[column] - means[column]
-        axes.bar(x, means[column], width=0.2, label=name, color=["0.75", "0.5", "C0", "C3"][place])
-        axes.errorbar(x, means[column], yerr=[0 * spread, spread], fmt="none", ecolor="0.2", elinewidth=1)
-    names = [str(name).replace(" ", "\n") for name in means.index]
-    axes.set_xticks(range(len(means)), names, fontsize="small" if len(names) < 6 else "xx-small")
-    axes.set(ylabel="functions", title="noise: mean over data sets, line to the most")
-    axes.legend(fontsize="small", frameon=False)
+        colour = ["0.7", "0.35", COLOURS[0], COLOURS[1]][place]
+        axes.barh(y, means[column], height=0.18, label=name, color=colour)
+        axes.errorbar(means[column], y, xerr=[0 * spread, spread], fmt="none", ecolor="black", elinewidth=0.8)
+    axes.set_yticks(range(len(means)), [str(name) for name in means.index])
+    axes.invert_yaxis()
+    axes.set(xlabel="functions", title="noise: mean over data\nsets, line to the most")
+    axes.legend(ncols=2, **BELOW)
 
 
-_COLOURS = {CRITICAL: "C3", BOUNDARY: "C0", SINGULAR: "0.45", UNFINISHED: "0.8"}
+_COLOURS = {CRITICAL: COLOURS[1], BOUNDARY: COLOURS[0], SINGULAR: "0.35", UNFINISHED: "0.8"}
 
 
 def _shares(axes: Any, trained: pandas.DataFrame) -> None:
     counted = trained.groupby(["network", "target", "label"], sort=False)["count"].sum().unstack("label").fillna(0)
     shares = 100 * counted.div(counted.sum(axis=1), axis=0)
-    names = [f"{network}, {target}" for network, target in shares.index]
+    networks, targets = (list(dict.fromkeys(values)) for values in zip(*shares.index, strict=True))
+    names = [
+        target if len(networks) == 1 else network if len(targets) == 1 else f"{network}, {target}"
+        for network, target in shares.index
+    ]
     left = np.zeros(len(shares))
     for name, colour in _COLOURS.items():
         if name in shares:
             axes.barh(names, shares[name], left=left, color=colour, label=name)
             left = left + shares[name].to_numpy()
     axes.invert_yaxis()
-    axes.tick_params(axis="y", labelsize="small")
     axes.set(xlabel="runs in %", xlim=(0, 100), title="what became of the runs")
-    axes.legend(
-        fontsize="small", frameon=False, ncols=len(shares.columns), loc="upper center", bbox_to_anchor=(0.4, -0.14)
-    )
+    axes.legend(ncols=2, **BELOW)
 
 
 def summarise(table: pandas.DataFrame) -> str:

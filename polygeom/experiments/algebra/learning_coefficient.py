@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polygeom.experiments.study import Case, Row, Study, option
+from polygeom.experiments.style import COLOURS, WIDTH
 from polygeom.network import Network, mlp, parse
 
 if TYPE_CHECKING:
@@ -311,20 +312,20 @@ def plot(table: pandas.DataFrame) -> Any:
 
     part = compared(table)
     part = part[part["converged"]]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4.4), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.2), layout="constrained")
     kind = part["at"].str.split().str[0]
     for number, (name, rows) in enumerate(part.groupby(kind, sort=False)):
+        look = {"marker": "os^vDPX"[number % 7], "color": COLOURS[number % len(COLOURS)], "linestyle": "none"}
         left.errorbar(
-            rows["truth"], rows["value"], rows["error"], fmt="o", markersize=3, linewidth=0.7, color=f"C{number}",
-            label=name,
-        )  # fmt: skip
-        right.plot(rows["truth"], rows["parameters"] / 2, "o", markersize=3, color=f"C{number}")
+            rows["truth"], rows["value"], rows["error"], markersize=2.5, elinewidth=0.6, label=name, alpha=0.8, **look
+        )
+        right.plot(rows["truth"], rows["parameters"] / 2, markersize=2.5, alpha=0.8, **look)
     top = float(part["truth"].max()) * 1.08
     for axes, label in ((left, "estimated"), (right, "half the number of weights")):
         axes.axline((0, 0), slope=1, color="0.6", linewidth=1, zorder=0)
         axes.set(xlabel="exact learning coefficient", ylabel=label, xlim=(0, top))
     left.set_ylim(0, top)
-    left.legend(frameon=False, fontsize=8)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=7)
     return figure
 
 

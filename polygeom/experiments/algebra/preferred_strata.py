@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polygeom.experiments.study import Case, Row, Study, option
+from polygeom.experiments.style import COLOURS, WIDTH
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -271,27 +272,27 @@ def plot(table: pandas.DataFrame) -> Any:
     scales = sorted(table["scale"].unique())
     found = shares(table, ["scale", "gradient", "step"])
     kinds = [name for name in ("dead", "deaf", "silent", "duplicate", "generic") if name in found.columns]
-    figure, axes = plt.subplots(2, len(scales), figsize=(10, 7), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(2, len(scales), figsize=(WIDTH, 5.2), squeeze=False, layout="constrained")
     means = learned(table).groupby(["scale", "network", "gradient"])["lowered"].mean().unstack()
     top = 1.05 * float(means.max().max())
     for (above, below), scale in zip(axes.T, scales, strict=True):
         rows = found.loc[scale]
         bottom, places = np.zeros(len(rows)), np.arange(len(rows))
         for number, kind in enumerate(kinds):
-            above.bar(places, rows[kind], bottom=bottom, color=f"C{number}", label=kind, width=0.8)
+            above.bar(places, rows[kind], bottom=bottom, color=COLOURS[number], label=kind, width=0.8)
             bottom += rows[kind].to_numpy()
-        above.set_xticks(places, [f"{kind} {step:g}" for kind, step in rows.index], fontsize=7, rotation=90)
-        above.set_title(f"first weights of factor {scale:g}", fontsize=9)
+        above.set_xticks(places, [f"{kind} {step:g}" for kind, step in rows.index], rotation=90)
+        above.set_title(f"first weights of factor {scale:g}")
         level = means.loc[scale] if scale in means.index.get_level_values(0) else means.iloc[:0]
-        for kind, marker in ((NOISY, "o"), (LANGEVIN, "x")):
+        for kind, marker, colour in ((NOISY, "o", COLOURS[0]), (LANGEVIN, "x", COLOURS[1])):
             if {kind, EXACT} <= set(level.columns):
-                below.plot(level[EXACT], level[kind], marker, color="C0" if kind == NOISY else "C1", label=kind)
+                below.plot(level[EXACT], level[kind], marker, color=colour, label=kind, markersize=4)
         below.axline((0, 0), slope=1, color="0.6", linewidth=1, zorder=0)
         below.set(xlim=(-0.02 * top, top), ylim=(-0.02 * top, top), xlabel="below generic, exact gradient")
     axes[0, 0].set_ylabel("share of students that have learned")
     axes[1, 0].set_ylabel("below generic, with noise")
-    axes[0, -1].legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-    axes[1, -1].legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    axes[0, 0].legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1.1))
+    axes[1, 0].legend(loc="upper left")
     return figure
 
 

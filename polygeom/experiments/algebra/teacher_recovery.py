@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from polygeom.experiments.study import Case, Study, option
+from polygeom.experiments.style import BELOW, COLOURS, WIDTH
 from polygeom.network import Network, mlp, parse
 
 if TYPE_CHECKING:
@@ -195,21 +196,24 @@ def plot(table: pandas.DataFrame) -> Any:
     """Thresholds over parameters and dimension; shares of students that are their teachers; other situations."""
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, 3, figsize=(12, 3.9), layout="constrained")
+    figure, panels = plt.subplots(1, 3, figsize=(WIDTH, 2.9), layout="constrained")
     found = thresholds(table)
     if len(found):
         top = float((found["parameters"] / found["outputs"]).max()) * 1.08
         panels[0].plot([0, top], [0, top], color="0.7", linewidth=1, zorder=0)
-        for name, marker, colour in (("parameters", "+", "0.55"), ("dimension", "o", "C0")):
+        for name, marker, colour in (("parameters", "+", "0.45"), ("dimension", "o", COLOURS[0])):
             x = found[name] / found["outputs"]
-            panels[0].scatter(x, found["first"], marker=marker, color=colour, s=26, label=f"{name} / outputs")
-        panels[0].set(xlabel="parameters or dimension / outputs", ylabel="samples from which a teacher is recovered")
-        panels[0].legend(frameon=False, fontsize=8)
+            panels[0].scatter(
+                x, found["first"], marker=marker, color=colour, s=14, linewidth=0.9, label=f"{name} / outputs"
+            )
+        panels[0].set(xlabel="parameters or dimension / outputs", ylabel="samples for a first recovery")
+        panels[0].legend(**BELOW)
     _steps(panels[1], table)
     _situations(panels[2], table)
     for axes in panels[1:]:
-        axes.set(xlabel="samples - determining number", ylabel="share of interpolating students", ylim=(-0.04, 1.04))
+        axes.set(xlabel="samples - determining number", ylim=(-0.04, 1.04))
         axes.axvline(0, color="0.8", linewidth=1, zorder=0)
+    panels[1].set_ylabel("share of interpolating students")
     return figure
 
 
@@ -217,28 +221,35 @@ def _steps(axes: Any, table: pandas.DataFrame) -> None:
     same = table[table["situation"] == "same"]
     same = same.assign(excess=same["samples"] - same["determining"]).query("-4 <= excess <= 4 and reached > 0")
     for _, part in same.groupby("network", sort=False):
-        axes.plot(part["excess"], part["recovered"] / part["reached"], color="C0", alpha=0.25, linewidth=1)
+        axes.plot(part["excess"], part["recovered"] / part["reached"], color=COLOURS[0], alpha=0.25, linewidth=0.8)
     whole = shares(same.drop(columns="excess")) if len(same) else same
     if len(whole):
-        axes.plot(whole["excess"], whole["recovered"] / whole["reached"], "o-", color="C0", label="same function")
+        axes.plot(
+            whole["excess"],
+            whole["recovered"] / whole["reached"],
+            "o-",
+            color=COLOURS[0],
+            markersize=3.5,
+            label="same function",
+        )
         weights = shares(same.drop(columns="excess"), "recovered_weights")
         value = weights["recovered_weights"] / weights["reached"]
-        axes.plot(weights["excess"], value, "x--", color="C3", label="same weights,\nup to symmetry")
-    axes.legend(loc="center right", frameon=False, fontsize=8)
+        axes.plot(weights["excess"], value, "x--", color=COLOURS[1], markersize=4, label="same weights up to symmetry")
+    axes.legend(**BELOW)
 
 
 def _situations(axes: Any, table: pandas.DataFrame) -> None:
     curves = (
-        ("filling", "recovered", "C2", "s-", "any teacher, filling student"),
-        ("directions", "recovered_inside", "C0", "o-", "missing directions: in their span"),
-        ("directions", "recovered", "C1", "o--", "missing directions: everywhere"),
-        ("outside", "recovered", "C3", "x-", "teacher outside"),
+        ("filling", "recovered", COLOURS[2], "s-", "any teacher, filling student"),
+        ("directions", "recovered_inside", COLOURS[0], "o-", "too few directions: in their span"),
+        ("directions", "recovered", COLOURS[4], "^--", "too few directions: everywhere"),
+        ("outside", "recovered", COLOURS[1], "x:", "teacher outside"),
     )
     for situation, column, colour, style, label in curves:
         part = shares(table[table["situation"] == situation], column)
         if len(part):
-            axes.plot(part["excess"], part[column] / part["reached"], style, color=colour, markersize=5, label=label)
-    axes.legend(loc="center right", frameon=False, fontsize=8)
+            axes.plot(part["excess"], part[column] / part["reached"], style, color=colour, markersize=4, label=label)
+    axes.legend(**BELOW)
 
 
 def summarise(table: pandas.DataFrame) -> str:

@@ -108,11 +108,17 @@ def plot(table: Any) -> Any:
     import numpy as np
 
     models = list(dict.fromkeys(table["model"]))
-    figure, axes = plt.subplots(1, 4, figsize=(11, 3.2), layout="constrained")
-    colours = style.lines(models)
+    figure, axes = plt.subplots(1, 4, figsize=(style.WIDTH, 2.9), layout="constrained")
+    reads, shapes = (list(dict.fromkeys(model.rpartition(" ")[part] for model in models)) for part in (0, 2))
+    colours = {  # one colour for what a network reads, one kind of line for its shape
+        f"{one} {shape}": {"color": style.COLOURS[i % 7], "linestyle": style.DASHES[j % 5]}
+        for i, one in enumerate(reads)
+        for j, shape in enumerate(shapes)
+    }
     for cell, name in zip(axes, ("local", "global", "random"), strict=False):
         figures.curves(cell, table, f"relative_{name}", models, colours)
-        cell.set_title(f"{name} pairs: Hamming distance / units", fontsize=9)
+        cell.set_title(f"{name} pairs")
+        style.few_ticks(cell)
     last = table[table["epoch"] == table.groupby(["seed", "model"])["epoch"].transform("max")]
     columns = sorted(name for name in last if name.startswith("hamming_random_") and name[15:].isdecimal())
     for model in models:
@@ -120,10 +126,13 @@ def plot(table: Any) -> Any:
         means = [rows[name].mean() for name in columns]
         means = [value for value in means if not np.isnan(value)]
         units = rows["units"].iloc[0] / len(means)
-        axes[3].plot(range(1, len(means) + 1), np.array(means) / units, marker="o", label=model, **colours[model])
-    axes[3].set_title("random pairs, by layer, at the end", fontsize=9)
+        axes[3].plot(
+            range(1, len(means) + 1), np.array(means) / units, marker="o", markersize=3, label=model, **colours[model]
+        )
+    axes[3].set_title("random pairs,\nlayer by layer, at the end")
     axes[3].set_xlabel("layer")
-    axes[3].legend(fontsize=7)
+    axes[0].set_ylabel("Hamming distance / units")
+    figure.legend(*axes[3].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 

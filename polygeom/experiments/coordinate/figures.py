@@ -9,9 +9,11 @@ import numpy as np
 
 from polygeom.experiments import style
 from polygeom.experiments.coordinate.dynamics import GRID
-from polygeom.experiments.style import WIDTH
+from polygeom.experiments.style import SMALLEST, WIDTH, few_ticks
 
 MAP = "nipy_spectral"
+_LOWEST = 1e-2
+"""Densities below are tails of the estimate's Gaussian kernels."""
 Palette = dict[str, dict[str, Any]]
 """Colour and dashes of each network."""
 
@@ -87,7 +89,7 @@ def _dots(axes: Any, marks: Any, models: Sequence[str], palette: Palette) -> Non
     axes.set_ylim(len(models) - 0.4, -0.6)
     axes.grid(axis="y", alpha=0.4)
     axes.set(xlabel="PSNR in dB")
-    axes.set_title("\u25cb trained  \u25cf held out", fontsize=7)
+    axes.set_title("\u25cb trained  \u25cf held out", fontsize=SMALLEST)
 
 
 def _bands(axes: Any, marks: Any, models: Sequence[str], edges: Sequence[float]) -> None:
@@ -100,7 +102,7 @@ def _bands(axes: Any, marks: Any, models: Sequence[str], edges: Sequence[float])
     axes.set_ylim(len(models) - 0.4, -0.6)
     axes.set_xticks(np.arange(len(columns) + 1) - 0.5, [*(f"{edge:g}" for edge in edges), "…"][: len(columns) + 1])
     axes.set_xlabel("cycles per image")
-    axes.set_title("share of power learned", fontsize=7)
+    axes.set_title("share of power learned", fontsize=SMALLEST)
     axes.spines[:].set_visible(False)
     bar = axes.inset_axes((1.05, 0, 0.07, 1))
     axes.figure.colorbar(drawn, cax=bar, ticks=[0, 0.5, 1])
@@ -108,26 +110,21 @@ def _bands(axes: Any, marks: Any, models: Sequence[str], edges: Sequence[float])
 
 def spectrum(table: Any) -> Any:
     """The learned share of each band of frequencies over the epochs: one picture for each image and network."""
-    import matplotlib.pyplot as plt
-
     images, models = _names(table, "image"), _names(table, "model")
     bands = [name for name in table if name.startswith("band_") and table[name].notna().any()]
-    size = (1.5 * len(models) + 1, 1.9 * len(images) + 0.3)
-    figure, axes = plt.subplots(
-        len(images), len(models), figsize=size, squeeze=False, sharex=True, sharey=True, layout="constrained"
-    )
-    for row, image in zip(axes, images, strict=True):
+    figure, cells = _panels(images, len(models), 1.15)
+    for image, row in cells.items():
         for cell, model in zip(row, models, strict=True):
             shares = _marks(table, image=image, model=model).groupby("epoch")[bands].mean()
             ends = (shares.index[0], shares.index[-1], 0.5, len(bands) + 0.5)
             shown = np.clip(shares.to_numpy().T, 0, 1)
             drawn = cell.imshow(shown, origin="lower", aspect="auto", vmin=0, vmax=1, cmap="viridis", extent=ends)
-            cell.set_title(model, fontsize=7)
-            cell.tick_params(labelsize=7)
-        row[0].set_ylabel(f"{_short(image)}: band", fontsize=8)
-    for cell in axes[-1]:
-        cell.set_xlabel("epoch", fontsize=7)
-    figure.colorbar(drawn, ax=list(axes.flat), label="share learned")
+            cell.set_title(_two_lines(model), fontsize=SMALLEST)
+            few_ticks(cell)
+    figure.supxlabel("epoch", fontsize=8)
+    figure.supylabel("band of frequencies", fontsize=8)
+    bar = figure.colorbar(drawn, ax=list(figure.axes), shrink=0.5, aspect=25, pad=0.02, ticks=[0, 0.5, 1])
+    bar.set_label("share learned")
     return figure
 
 
@@ -165,8 +162,8 @@ def dynamics(table: Any) -> Any:
             cell.set_xlabel("")
             if name in ("norm_product", "boundary"):
                 cell.set_yscale("log")
-            cell.set_title(label, fontsize=7)
-            style.few_ticks(cell)
+            cell.set_title(label, fontsize=SMALLEST)
+            few_ticks(cell)
         cells[0].set_ylabel(_short(image), fontweight="bold")
     for cell in axes[-1]:
         cell.set_xlabel("epoch")
@@ -175,37 +172,35 @@ def dynamics(table: Any) -> Any:
 
 
 def confusion(table: Any) -> Any:
-    """Densities of the gradient confusion of local and of global pairs."""
+    """Densities of the gradient confusion of local and of global pairs, on a logarithmic scale: no peak is cut."""
     import matplotlib.pyplot as plt
 
     images, models = _names(table, "image"), _names(table, "model")
     kinds = [kind for kind in _names(table, "array") if kind.startswith("confusion_")]
     shape = (len(images), max(1, len(kinds)))
     figure, axes = plt.subplots(
-        *shape, figsize=(6 * shape[1], 3.2 * shape[0]), squeeze=False, sharex=True, layout="constrained"
+        *shape, figsize=(WIDTH, 1.9 * shape[0] + 0.7), squeeze=False, sharex=True, sharey=True, layout="constrained"
     )
     palette = style.lines(models)
     for row, image in zip(axes, images, strict=True):
         for cell, kind in zip(row, kinds, strict=False):
             densities(cell, table[(table["image"] == image) & (table["array"] == kind)], models, palette)
-            cell.set_title(f"{_short(image)}: {kind.removeprefix('confusion_')} pairs", fontsize=9)
+            cell.set_title(f"{_short(image)}: {kind.removeprefix('confusion_')} pairs")
+        row[0].set_ylabel("density")
     for cell in axes[-1]:
         cell.set_xlabel("cosine of two gradients")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
 def densities(axes: Any, rows: Any, models: Sequence[str], palette: Palette) -> None:
     """Mean density over the seeds, for each network."""
-    highest = 0.0
     for model in models:
         found = [np.asarray(data) for data in rows[rows["model"] == model]["data"]]
         if found:
             mean = np.mean(found, axis=0)
-            highest = max(highest, min(float(mean.max()), 8.0))
-            axes.plot(GRID, mean, label=model, **palette[model])
-            axes.fill_between(GRID, mean, color=palette[model]["color"], alpha=0.08, linewidth=0)
-    axes.set(xlim=(-1, 1), ylim=(0, 1.05 * highest or 1), ylabel="density")
+            axes.plot(GRID, np.where(mean < _LOWEST, np.nan, mean), label=model, **palette[model])
+    axes.set(xlim=(-1, 1), xticks=(-1, -0.5, 0, 0.5, 1), yscale="log")
 
 
 def regions(table: Any) -> Any:
@@ -221,49 +216,83 @@ def sections(table: Any) -> Any:
 
 def pictures(table: Any) -> Any:
     """What the networks draw, for every image of the first seed, after the image itself."""
-    import matplotlib.pyplot as plt
-
     images, models = _names(table, "image"), _names(table, "model")
-    size = (1.6 * (len(models) + 1), 1.9 * len(images))
-    figure, axes = plt.subplots(len(images), len(models) + 1, figsize=size, squeeze=False, layout="constrained")
-    for row, image in zip(axes, images, strict=True):
+    figure, cells = _panels(images, len(models) + 1, 1.2, across=7)
+    for image, row in cells.items():
         target = _array(table, image, models[0], "target")
-        for cell, (title, data) in zip(
-            row,
-            [("image", target), *((model, _array(table, image, model, "image")) for model in models)],
-            strict=True,
-        ):
+        drawn = [
+            ("the image\n", target),
+            *((_two_lines(model), _array(table, image, model, "image")) for model in models),
+        ]
+        for cell, (title, data) in zip(row, drawn, strict=True):
             if data is not None:
                 cell.imshow(np.clip(data, 0, 1))
             _bare(cell, title)
     return figure
 
 
+def _panels(images: Sequence[str], count: int, height: float, *, across: int = 6) -> tuple[Any, dict[str, list[Any]]]:
+    """``count`` panels for each image, in as many lines as the width of a page asks for."""
+    import matplotlib.pyplot as plt
+
+    across = min(across, count)
+    down = -(-count // across)
+    figure, axes = plt.subplots(
+        down * len(images), across, figsize=(WIDTH, height * down * len(images) + 0.3), squeeze=False, sharex=True,
+        sharey=True, layout="constrained",
+    )  # fmt: skip
+    found = {}
+    for number, image in enumerate(images):
+        block = axes[number * down : (number + 1) * down]
+        block[0, 0].set_ylabel(_short(image), fontweight="bold")
+        for cell in block.flat[count:]:
+            cell.axis("off")
+        found[image] = list(block.flat[:count])
+    return figure, found
+
+
 def _maps(table: Any, names: Sequence[str]) -> Any:
+    """One line for each network, beside each other in two halves if there are many: its name, then its maps."""
     import matplotlib.pyplot as plt
 
     image = _names(table, "image")[0]
     models = [m for m in _names(table, "model") if any(_array(table, image, m, name) is not None for name in names)]
-    rows, columns = max(1, len(names)), max(1, len(models))
-    figure, axes = plt.subplots(rows, columns, figsize=(1.9 * columns, 2.1 * rows), squeeze=False, layout="constrained")
-    for row, name in zip(axes, names, strict=False):
-        for cell, model in zip(row, models, strict=True):
+    wide = 2 if len(models) > 4 else 1
+    across, down = max(1, len(names)), max(1, -(-len(models) // wide))
+    side = min(1.3, (WIDTH - 0.8 * wide) / (across * wide))
+    figure, axes = plt.subplots(
+        down, across * wide, figsize=(min(WIDTH, (side * across + 0.8) * wide), (side + 0.16) * down + 0.3),
+        squeeze=False, layout="constrained",
+    )  # fmt: skip
+    for cell in axes.flat:
+        cell.axis("off")
+    for number, model in enumerate(models):
+        row = axes[number % down, number // down * across :]
+        for cell, name in zip(row, names, strict=False):
             data = _array(table, image, model, name)
-            if data is not None:
-                count = len(np.unique(data))
-                if name.startswith("unit_"):
-                    cell.imshow(data, cmap="gray_r", vmin=0, vmax=1)
-                else:
-                    shuffled = np.random.default_rng(0).permutation(int(data.max()) + 1)
-                    cell.imshow(shuffled[data], cmap=MAP, interpolation="nearest")
-                _bare(cell, f"{model}\n{name.replace('_', ' ')}" + ("" if name.startswith("unit_") else f": {count}"))
+            if data is None:
+                continue
+            cell.axis("on")
+            if name.startswith("unit_"):
+                cell.imshow(data, cmap="gray_r", vmin=0, vmax=1)
             else:
-                cell.axis("off")
+                shuffled = np.random.default_rng(0).permutation(int(data.max()) + 1)
+                cell.imshow(shuffled[data], cmap=MAP, interpolation="nearest")
+            _bare(cell, name.replace("_", " ") if number % down == 0 else "")
+            if not name.startswith("unit_"):
+                cell.set_xlabel(f"{len(np.unique(data))}", fontsize=SMALLEST, labelpad=1)
+        if len(names):
+            row[0].set_ylabel(_two_lines(model), fontsize=SMALLEST, rotation=0, ha="right", va="center")
     return figure
 
 
+def _two_lines(model: str) -> str:
+    family, colon, reads = model.partition(":")
+    return f"{family}\n{reads}" if colon else f"{model}\n"
+
+
 def _bare(axes: Any, title: str) -> None:
-    axes.set_title(title, fontsize=7)
+    axes.set_title(title, fontsize=SMALLEST, pad=2)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(True)

@@ -182,7 +182,9 @@ def plot(table: Any) -> Any:
     import matplotlib.pyplot as plt
 
     data, models = (list(dict.fromkeys(table[name])) for name in ("image", "model"))
-    figure, axes = plt.subplots(len(data), 3, figsize=(15, 3.6 * len(data)), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        len(data), 3, figsize=(style.WIDTH, 2.1 * len(data) + 0.4), squeeze=False, layout="constrained"
+    )
     palette = style.lines(models)
     for row, name in zip(axes, data, strict=True):
         of_data = table[table["image"] == name]
@@ -190,6 +192,7 @@ def plot(table: Any) -> Any:
             if "array" in table:
                 figures.densities(cell, of_data[of_data["array"] == f"confusion_{kind}"], models, palette)
             cell.set(title=f"{name}: {kind} pairs", xlabel="cosine of two gradients")
+        row[0].set_ylabel("density")
         marks = of_data[of_data["epoch"].notna()]
         if "hamming_near" in marks:
             relative = marks.assign(
@@ -197,8 +200,8 @@ def plot(table: Any) -> Any:
             )
             figures.curves(row[2], relative, "far", models, palette)
             figures.curves(row[2], relative, "near", models, palette, linestyle="--")
-            row[2].set(title="Hamming distance / units: far (lines), near (dashes)")
-    axes[0, 0].legend()
+            row[2].set(ylabel="Hamming distance / units", title="far (lines), near (dashes)")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from polygeom.experiments.images import DigitOptions
 from polygeom.experiments.own import is_own
 from polygeom.experiments.study import SGD, Case, Needs, Study, mean_and_deviation, option
+from polygeom.experiments.style import COLOURS, WIDTH
 from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def plot(table: pandas.DataFrame) -> Any:
     """Bars for each rule on seen and unseen pairs, with the range over the seeds."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.7), sharey=True, layout="constrained")
     groups = list(dict.fromkeys(zip(table["model"], table["degree"], strict=True)))
     for ax, pairs in zip(axes, ("seen", "unseen"), strict=True):
         part = table[table["pairs"] == pairs]
@@ -207,15 +208,23 @@ def plot(table: pandas.DataFrame) -> Any:
             own = part[(part["model"] == model) & (part["degree"] == degree)].groupby("rule", sort=False)["accuracy"]
             at = [j + (i - (len(groups) - 1) / 2) * 0.8 / len(groups) for j in range(len(RULES))]
             error = [own.mean() - own.min(), own.max() - own.mean()]
-            ax.bar(at, own.mean(), 0.8 / len(groups), yerr=error, capsize=2, label=_name(model, degree))
+            ax.bar(
+                at,
+                own.mean(),
+                0.8 / len(groups),
+                yerr=error,
+                color=COLOURS[i % 7],
+                capsize=2,
+                error_kw={"lw": 0.8},
+                label=_name(model, degree),
+            )
         for j, rule in enumerate(RULES):
             level = part.loc[part["rule"] == rule, "constant"].mean()
-            ax.plot([j - 0.4, j + 0.4], [level, level], color="black", linestyle=":", linewidth=1.5)
+            ax.plot([j - 0.4, j + 0.4], [level, level], color="black", linestyle=":", linewidth=1.2)
         ax.set_xticks(range(len(RULES)), RULES)
-        ax.set_title(f"{pairs} pairs of digits (dotted: a constant)", fontsize=10)
+        ax.set_title(f"{pairs} pairs of digits (dotted: a constant)")
     axes[0].set_ylabel("percent right")
-    axes[0].legend(fontsize=8)
-    figure.tight_layout()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 
 

@@ -21,6 +21,7 @@ from torch import Tensor
 from polygeom.datasets.labelled import Labelled, corrupt, normalise, one_hot
 from polygeom.experiments.images import SomeImageOptions
 from polygeom.experiments.study import Case, Needs, Study, like, option
+from polygeom.experiments.style import COLOURS, DASHES, WIDTH
 from polygeom.learning.kernels.algebra import Kernel
 from polygeom.learning.kernels.duals import LeakyReLU, Monomial
 from polygeom.learning.kernels.infinite_width import InfiniteWidth
@@ -235,7 +236,7 @@ def plot(table: pandas.DataFrame) -> Any:
     """Test errors over the share of random labels: against clean labels, and against labels as noisy."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.2), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.1), sharey=True, layout="constrained")
     groups = table.groupby(["kernel", "scheme", "solver"], sort=False)
     kernels = list(table["kernel"].unique())
     schemes = list(table["scheme"].unique())
@@ -243,8 +244,9 @@ def plot(table: pandas.DataFrame) -> Any:
     for (kernel, scheme, solver), rows in groups:
         parts = [kernel, *([scheme] if len(schemes) > 1 else []), *([solver] if len(markers) > 1 else [])]
         label = ", ".join(map(str, parts))
-        style = {"color": f"C{kernels.index(kernel) * len(schemes) + schemes.index(scheme)}", "marker": markers[solver]}
-        style |= {"markersize": 4} if markers[solver] == "o" else {"markersize": 7, "linestyle": "none"}
+        number = kernels.index(kernel) * len(schemes) + schemes.index(scheme)
+        style = {"color": COLOURS[number % len(COLOURS)], "marker": markers[solver], "linestyle": DASHES[number % 5]}
+        style |= {"markersize": 3.5} if markers[solver] == "o" else {"markersize": 5, "linestyle": "none"}
         means = rows.groupby("noise")[["test_error", "noisy_test_error"]].mean()
         for column, axis in zip(means.columns, axes, strict=True):
             axis.plot(means.index, means[column], label=label, **style)
@@ -253,10 +255,9 @@ def plot(table: pandas.DataFrame) -> Any:
     axes[0].axhline(0, color="0.3", linestyle="--", linewidth=1)
     for axis, title in zip(axes, ("clean test labels", "test labels as noisy as the training labels"), strict=True):
         axis.set_xlabel("share p of labels replaced")
-        axis.set_title(title, fontsize="medium")
+        axis.set_title(title)
     axes[0].set_ylabel("test error")
-    axes[1].legend(fontsize="small")
-    figure.tight_layout()
+    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from polygeom.errors import PolygeomError
 from polygeom.experiments.images import DigitOptions
 from polygeom.experiments.study import NO_DATA, Case, Needs, Study, option
+from polygeom.experiments.style import COLOURS, DASHES, WIDTH
 from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
@@ -263,8 +264,14 @@ def plot(table: pandas.DataFrame) -> Any:
     import matplotlib.pyplot as plt
 
     ways, degrees = (list(dict.fromkeys(table[name])) for name in ("way", "degree"))
-    size = (3.2 * len(degrees) + 1, 2.9 * len(ways) + 0.3)
-    figure, axes = plt.subplots(len(ways), len(degrees), figsize=size, sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        len(ways),
+        len(degrees),
+        figsize=(WIDTH, 1.9 * len(ways) + 0.4),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
     left = table[table["quantity"] == "left"]
     for row, way in zip(axes, ways, strict=True):
         for ax, degree in zip(row, degrees, strict=True):
@@ -272,15 +279,14 @@ def plot(table: pandas.DataFrame) -> Any:
             for i, name in enumerate(dict.fromkeys(own["component"])):
                 one = own[own["component"] == name].groupby("at")["value"]
                 mean = one.mean()
-                ax.plot(mean.index, mean, color=f"C{i}", label=name)
-                ax.fill_between(mean.index, one.min(), one.max(), color=f"C{i}", alpha=0.15, linewidth=0)
+                ax.plot(mean.index, mean, color=COLOURS[i % 7], linestyle=DASHES[i % 5], label=name)
+                ax.fill_between(mean.index, one.min(), one.max(), color=COLOURS[i % 7], alpha=0.15, linewidth=0)
             ax.set_xscale("symlog" if way == "network" else "log", **({"linthresh": 10} if way == "network" else {}))
             ax.set_ylim(-0.1, 1.15)
-            ax.set_title(f"{'infinite width' if way == 'flow' else 'network'}, degree {degree}", fontsize=10)
+            ax.set_title(f"{'infinite width' if way == 'flow' else 'network'}, degree {degree}")
             ax.set_xlabel("steps")
         row[0].set_ylabel("share left to learn")
-    axes[0, 0].legend(fontsize=8)
-    figure.tight_layout()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     return figure
 
 

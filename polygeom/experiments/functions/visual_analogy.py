@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from polygeom.datasets import vaec
 from polygeom.experiments.study import Case, Study, mean_and_deviation, option
+from polygeom.experiments.style import COLOURS, SMALLEST, WIDTH
 from polygeom.experiments.weights import keep_weights
 from polygeom.learning.networks.analogy import (
     ENCODERS,
@@ -183,33 +184,34 @@ def plot(table: pandas.DataFrame) -> Any:
 
     regimes = list(table["regime"].unique())
     figure, panels = plt.subplots(
-        1, len(regimes), figsize=(1 + 4.6 * len(regimes), 3.8), sharey=True, squeeze=False, layout="constrained"
+        1, len(regimes), figsize=(WIDTH, 2.9), sharey=True, squeeze=False, layout="constrained"
     )
     for axes, regime in zip(panels[0], regimes, strict=True):
         _panel(axes, mean_and_deviation(table[table["regime"] == regime], _LINES, ["accuracy"]))
         axes.set_title(f"{regime} regime")
     panels[0, 0].set_ylabel("right choices in %")
-    panels[0, -1].legend(fontsize="small", frameon=False)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
 def _panel(axes: Any, means: pandas.DataFrame) -> None:
     kinds = list(means["normalisation"].unique())
-    for names, line in means.groupby(["normalisation", "encoder"], sort=False):
+    for number, (names, line) in enumerate(means.groupby(["normalisation", "encoder"], sort=False)):
         normalisation, encoder = map(str, names)
         axes.errorbar(
-            line["region"],
+            line["region"] + 0.05 * (number - 1.5),  # bars beside each other
             line["accuracy_mean"],
             yerr=line["accuracy_std"].fillna(0),
-            color=f"C{kinds.index(normalisation)}",
+            color=COLOURS[kinds.index(normalisation)],
             linestyle="-" if encoder == ENCODERS[0] else "--",
             marker="o" if encoder == ENCODERS[0] else "s",
-            markersize=4,
-            capsize=3,
+            markersize=3,
+            capsize=2,
+            elinewidth=0.8,
             label=f"{_LABELS.get(normalisation, normalisation)}, {encoder}",
         )
     axes.axhline(100 / _CANDIDATES, color="0.6", linestyle=":", linewidth=1)
-    axes.text(-0.1, 100 / _CANDIDATES - 1, "chance", color="0.4", fontsize="small", ha="left", va="top")
+    axes.text(-0.1, 100 / _CANDIDATES - 1, "chance", color="0.3", fontsize=SMALLEST, ha="left", va="top")
     axes.set(xlabel="region (0 is trained on)", xticks=range(vaec.REGIONS), ylim=(0, 102))
 
 

@@ -18,6 +18,7 @@ import torch
 from polygeom.datasets.published import linear_on_sphere
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Case, Study, mean_and_deviation, option
+from polygeom.experiments.style import WIDTH
 from polygeom.experiments.weights import keep_weights
 from polygeom.learning.kernels.duals import Activation, Erf, LeakyReLU, Monomial
 from polygeom.learning.kernels.infinite_width import InfiniteWidth, WidePerceptron
@@ -127,20 +128,17 @@ def plot(table: pandas.DataFrame) -> Any:
     import matplotlib.pyplot as plt
 
     names = list(table["activation"].unique())
-    figure, panels = plt.subplots(
-        1, len(names), figsize=(3.6 * len(names) + 0.4, 3.8), squeeze=False, sharey=True, layout="constrained"
-    )
+    figure, panels = plt.subplots(1, len(names), figsize=(WIDTH, 3), squeeze=False, sharey=True, layout="constrained")
     for axes, name in zip(panels[0], names, strict=True):
         own = mean_and_deviation(table[table["activation"] == name], ["width"], list(_CURVES))
         for column, (label, style) in _CURVES.items():
-            axes.plot(own["width"], own[f"{column}_mean"], style, ms=4, label=label)
+            axes.plot(own["width"], own[f"{column}_mean"], style, ms=3.5, label=label)
         axes.set(title=f"activation {name}", xlabel="hidden units", xscale="log", yscale="log")
         axes.set_xticks(own["width"], [f"{width:,}" for width in own["width"]])
         axes.minorticks_off()
         axes.grid(alpha=0.3)
     panels[0, 0].set_ylabel("mean square / relative distance")
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
+from polygeom.experiments.style import COLOURS, WIDTH
 from polygeom.experiments.tangent.networks import Model
 from polygeom.experiments.tangent.options import KernelCase, KernelOptions, for_each_model
 from polygeom.experiments.tangent.snapshot import Snapshot, initial
@@ -164,7 +165,7 @@ def plot(table: pandas.DataFrame) -> Any:
         return plot_alignment(table)
     models, lines = list(table["model"].unique()), 2 if "spectrum" in set(table["what"]) else 1
     figure, panels = plt.subplots(
-        lines, len(models), figsize=(4.6 * len(models), 3.2 * lines), squeeze=False, sharey="row", layout="constrained"
+        lines, len(models), figsize=(WIDTH, 2.1 * lines + 0.4), squeeze=False, sharey="row", layout="constrained"
     )
     for column, model in enumerate(models):
         own = table[table["model"] == model]
@@ -172,7 +173,9 @@ def plot(table: pandas.DataFrame) -> Any:
         if lines == 2:
             _growth(panels[1, column], own[own["what"] == "spectrum"])
     panels[0, 0].set_ylabel("test accuracy")
-    panels[-1, 0].set_ylabel("growth of the share of $\\alpha$" if lines == 2 else "test accuracy")
+    if lines == 2:
+        panels[1, 0].set_ylabel("growth of the share of $\\alpha$")
+        figure.legend(*panels[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 
 
@@ -184,7 +187,7 @@ def plot_alignment(table: pandas.DataFrame) -> Any:
     trained = "spectrum" in set(table["what"])
     symbol = "$\\alpha$" if trained else "eigenvalue"
     figure, panels = plt.subplots(
-        len(models), len(PARTS) if trained else 1, figsize=(10.5 if trained else 4.6, 3 * len(models) + 0.4),
+        len(models), len(PARTS) if trained else 1, figsize=(WIDTH if trained else WIDTH / 2, 2.1 * len(models) + 0.4),
         squeeze=False, sharex=True, sharey="row", layout="constrained",
     )  # fmt: skip
     for line, model in zip(panels, models, strict=True):
@@ -199,9 +202,9 @@ def plot_alignment(table: pandas.DataFrame) -> Any:
             axes.set(yscale="log", xlabel="index $i$ of the eigenvector")
             axes.grid(alpha=0.3)
     if trained:
+        figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
         for axes, part in zip(panels[0], PARTS, strict=True):
             axes.set_title(f"{part} images")
-        panels[0, -1].legend(fontsize=8, loc="upper right")
     return figure
 
 
@@ -211,7 +214,7 @@ def _alignments(axes: Any, rows: pandas.DataFrame, part: str) -> None:
     for number, (target, own) in enumerate(rows.groupby("target", sort=False)):
         curve = own.groupby("index")[f"end_{part}"].mean()
         classes = target == TWO_CLASSES
-        color, name = ("0.6", TWO_CLASSES) if classes else (f"C{number}", f"$\\phi_{{{target}}}$")
+        color, name = ("0.6", TWO_CLASSES) if classes else (COLOURS[number % 7], f"$\\phi_{{{target}}}$")
         axes.plot(curve.index, curve, color=color, lw=0.8, label=f"after, on {name}")
         if not classes:
             axes.plot(int(str(target)), curve[int(str(target))], "v", color=color, ms=6, mec="k")
@@ -223,14 +226,18 @@ def _accuracies(axes: Any, rows: pandas.DataFrame, model: str) -> None:
     mean = mean_and_deviation(rows, ["target"], names)
     places = np.arange(len(mean))
     for number, name in enumerate(names):
-        left = places + 0.38 * (number - (len(names) - 1) / 2)
-        color = f"C{list(labels).index(name)}"
-        axes.bar(left, mean[f"{name}_mean"], 0.36, yerr=mean[f"{name}_std"], color=color, label=labels[name])
+        at = places + 0.16 * (number - (len(names) - 1) / 2)
+        which = list(labels).index(name)
+        axes.errorbar(
+            at, mean[f"{name}_mean"], mean[f"{name}_std"].fillna(0), fmt="os"[which], color=COLOURS[which], ms=4,
+            elinewidth=0.8, label=labels[name],
+        )  # fmt: skip
     ticks = [target if target == TWO_CLASSES else f"$\\phi_{{{target}}}$" for target in mean["target"]]
     axes.set_xticks(places, ticks)
     axes.axhline(0.5, color="0.6", lw=0.8, ls=":")
     axes.set(title=model, ylim=(0.4, 1.02), xlim=(-0.7, len(mean) - 0.3))
-    axes.legend(frameon=True, loc="lower left", fontsize=8)
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 0.18))
 
 
 def _growth(axes: Any, rows: pandas.DataFrame) -> None:
@@ -239,11 +246,10 @@ def _growth(axes: Any, rows: pandas.DataFrame) -> None:
         if target == TWO_CLASSES:
             axes.plot(curve.index, curve, color="0.75", lw=0.8, label=TWO_CLASSES, zorder=1)
             continue
-        axes.plot(curve.index, curve, color=f"C{number}", lw=0.9, label=f"trained on $\\phi_{{{target}}}$")
-        axes.plot(int(str(target)), curve[int(str(target))], "v", color=f"C{number}", ms=7, mec="k")
+        axes.plot(curve.index, curve, color=COLOURS[number % 7], lw=0.9, label=f"trained on $\\phi_{{{target}}}$")
+        axes.plot(int(str(target)), curve[int(str(target))], "v", color=COLOURS[number % 7], ms=5, mec="k")
     axes.axhline(1, color="0.6", lw=0.8, ls=":")
     axes.set(xlabel="index $i$ of the eigenvector", xscale="symlog", xlim=(0, None))
-    axes.legend(frameon=False, fontsize=8)
 
 
 def summarise(table: pandas.DataFrame) -> str:

@@ -20,6 +20,7 @@ from polygeom.datasets.labelled import Labelled, normalise
 from polygeom.errors import BudgetError
 from polygeom.experiments.images import SomeImageOptions
 from polygeom.experiments.study import Case, Needs, Study, like, mean_and_deviation, option
+from polygeom.experiments.style import COLOURS, WIDTH
 from polygeom.experiments.tangent.network_vs_ntk import activation
 from polygeom.experiments.weights import keep_weights
 from polygeom.learning.kernels.infinite_width import InfiniteWidth, WidePerceptron
@@ -161,7 +162,7 @@ def plot(table: pandas.DataFrame) -> Any:
 
     names = list(table["activation"].unique())
     figure, panels = plt.subplots(
-        2, len(names), figsize=(4.2 * len(names) + 0.4, 5.6), squeeze=False, sharex=True, sharey="row",
+        2, len(names), figsize=(WIDTH, 4.3), squeeze=False, sharex=True, sharey="row",
         layout="constrained",
     )  # fmt: skip
     for column, name in enumerate(names):
@@ -169,20 +170,27 @@ def plot(table: pandas.DataFrame) -> Any:
         finite = mean_and_deviation(own[own["width"].notna()], ["width", "parameters"], ["test_error", "train_mse"])
         limit = own[own["width"].isna()]["test_error"].mean()
         top, bottom = panels[:, column]
-        top.errorbar(finite["parameters"], finite["test_error_mean"], finite["test_error_std"], fmt="o-", ms=4)
-        top.axhline(limit, color="C2", ls="--", label="tangent kernel, infinite width")
-        bottom.plot(finite["parameters"], np.maximum(finite["train_mse_mean"], 1e-20), "o-", ms=4)
+        top.errorbar(
+            finite["parameters"], finite["test_error_mean"], finite["test_error_std"], fmt="o-", ms=3, elinewidth=0.8
+        )
+        top.axhline(limit, color=COLOURS[2], ls="--", label="tangent kernel, infinite width")
+        bottom.plot(finite["parameters"], np.maximum(finite["train_mse_mean"], 1e-20), "o-", ms=3)
         for axes in (top, bottom):
             axes.axvline(own["values"].iloc[0], color="0.5", ls=":", label="parameters = values to fit")
             if (full := _full_rank(own)) is not None:
-                axes.axvline(full, color="C3", ls="-.", lw=1, label="rank of the tangent kernel = values to fit")
+                axes.axvline(full, color=COLOURS[1], ls="-.", lw=1, label="rank of the tangent kernel = values to fit")
             axes.grid(alpha=0.3)
         top.set_title(f"activation {name}")
         bottom.set(xlabel="parameters", xscale="log", yscale="log")
     panels[0, 0].set_ylabel("test error")
     panels[1, 0].set_ylabel("training mean square error")
-    panels[0, -1].legend(frameon=True, fontsize=8)
+    figure.legend(*_last(panels[0]).get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
+
+
+def _last(panels: Any) -> Any:
+    """The panel with most names of lines."""
+    return max(panels, key=lambda axes: len(axes.get_legend_handles_labels()[0]))
 
 
 def _full_rank(rows: pandas.DataFrame) -> float | None:

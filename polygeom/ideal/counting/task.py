@@ -14,6 +14,7 @@ from polygeom.checks import integer
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.counting.distance import critical_equations
 from polygeom.ideal.counting.evidence import EQUATIONS, MONODROMY, THEOREM, Count, Evidence, Route, settle
+from polygeom.ideal.counting.newton import newton_degree
 from polygeom.ideal.counting.paths.monodromy import Solutions, monodromy
 from polygeom.ideal.counting.paths.systems import Coefficients, CriticalPoints, Outputs, Sections, System
 from polygeom.ideal.counting.quotient import MOST_MONOMIALS, quotient_dimension
@@ -125,8 +126,20 @@ class Task:
     # theorems
 
     def degree_by_theorem(self) -> Evidence | None:
-        """A theorem about the degree."""
-        return self._theorem(known_degree(self.network, self.dimension))
+        """A theorem about the degree, or the bound by Newton polytopes."""
+        if (known := known_degree(self.network, self.dimension)) is not None:
+            return self._theorem(known)
+        left = self.left()
+        until = math.inf if left is None else time.monotonic() + left / 3
+        if (found := newton_degree(self.network, self.dimension, until)) is None:
+            return None
+        volume, exact = found
+        if exact:
+            return self._theorem(Known(volume, "volume of the exponents' hull (Bernstein, Kushnirenko)"))
+        if not self.variety.dimension_result.proved:
+            return None
+        reason = f"at most {volume}, the volume of the Newton polytope (Bernstein, Kushnirenko)"
+        return Evidence(THEOREM, None, None, volume, False, reason)
 
     def distance_by_theorem(self) -> Evidence | None:
         """A theorem about this form, or that for a generic form as a bound: a solution at which the equations are

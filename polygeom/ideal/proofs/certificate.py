@@ -28,17 +28,29 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from polygeom._version import __version__
 from polygeom.dimensions.bounds.graphs import plain_text
-from polygeom.dimensions.proofs.certificate import certify as certify_dimension
+from polygeom.dimensions.proofs.certificate import certified
+from polygeom.dimensions.proofs.decoding import FORMAT, encode
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.spaces import Spaces
+from polygeom.ideal.proofs.claims import (
+    Argument,
+    Claims,
+    Filling,
+    Grading,
+    Hypersurface,
+    IdealCertificate,
+    Listed,
+    Listing,
+    Sections,
+)
 from polygeom.ideal.proofs.coefficients import common_denominator, expand
 from polygeom.ideal.search.completeness import Completeness
 from polygeom.ideal.search.equations import Equation
@@ -49,9 +61,6 @@ from polygeom.modular import as_field
 from polygeom.network import Network
 from polygeom.network.layers import Bias, Dense
 from polygeom.symmetry.exponents import numbered_weights
-
-KIND = "ideal"
-FORMAT = 2
 
 
 def certify(search: Search | Network | str) -> dict[str, Any]:
@@ -80,68 +89,67 @@ def certify(search: Search | Network | str) -> dict[str, Any]:
         raise PolygeomError("search has no proved degree; raise its timeout= or lift=")
     reports = interpolation.reports[:complete_to]
     argument = found.completeness
-    return {
-        "kind": KIND,
-        "format": FORMAT,
-        "version": __version__,
-        "network": plain_text(coordinates.network),
-        "coordinates": list(coordinates.names),
-        "dimension": certify_dimension(coordinates.network, result=found.dimension),
-        "grading": {
-            "weights": [list(w) for w in interpolation.grading.table],
-            "outputs": interpolation.grading.outputs,
-            "inputs": interpolation.grading.inputs,
-            "cone": interpolation.grading.cone,
-            "scalings": _scalings(found),
-            "exchanges": [list(e) for e in _exchanges(found)],
-        },
-        "kept": list(interpolation.kept),
-        "equations": [_record(e, coordinates) for report in reports for e in _sorted(report.equations)],
-        "restricted": interpolation.only is not None,
-        "degrees": [
-            {
-                "degree": r.degree,
-                "spaces": sorted(([list(s.weight), s.monomials, s.rank] for s in r.spaces), reverse=True),
-            }
+    certificate = IdealCertificate(
+        kind="ideal",
+        format=FORMAT,
+        version=__version__,
+        network=plain_text(coordinates.network),
+        coordinates=list(coordinates.names),
+        dimension=certified(coordinates.network, found.dimension),
+        grading=Grading(
+            weights=[list(w) for w in interpolation.grading.table],
+            outputs=interpolation.grading.outputs,
+            inputs=interpolation.grading.inputs,
+            cone=interpolation.grading.cone,
+            scalings=_scalings(found),
+            exchanges=[list(e) for e in _exchanges(found)],
+        ),
+        kept=list(interpolation.kept),
+        equations=[_listed(e, coordinates) for report in reports for e in _sorted(report.equations)],
+        restricted=interpolation.only is not None,
+        degrees=[
+            Listing(r.degree, sorted(((list(s.weight), s.monomials, s.rank) for s in r.spaces), reverse=True))
             for r in reports
         ],
-        "completeness": None if argument is None else _argument(argument, found),
-        "claim": {
-            "complete_to": complete_to,
-            "completeness": None if argument is None else argument.argument,
-            "counts": {str(r.degree): r.new for r in reports if r.new},
-            "hilbert_function": list(interpolation.hilbert_function[: complete_to + 1]),
-            "degree": None if argument is None else argument.degree,
-            "h_vector": None if argument is None else list(argument.h_vector),
-        },
-    }
+        completeness=None if argument is None else _argument(argument, found),
+        claim=Claims(
+            complete_to=complete_to,
+            completeness=None if argument is None else cast("Argument", argument.argument),
+            counts={str(r.degree): r.new for r in reports if r.new},
+            hilbert_function=list(interpolation.hilbert_function[: complete_to + 1]),
+            degree=None if argument is None else argument.degree,
+            h_vector=None if argument is None else list(argument.h_vector),
+        ),
+    )
+    return encode(certificate)
 
 
-def _argument(argument: Completeness, found: Search) -> dict[str, Any]:
+def _argument(argument: Completeness, found: Search) -> Filling | Hypersurface | Sections:
     """The data of an argument for completeness: for sections the linear subspaces."""
+    if argument.argument != "section":
+        return Filling() if argument.argument == "filling" else Hypersurface()
     interpolation = found.interpolation
-    data: dict[str, Any] = {"argument": argument.argument}
-    if argument.argument == "section":
-        data["prime"] = interpolation.prime
-        spaces = Spaces(interpolation.grading, interpolation.kept)
-        field = as_field(interpolation.prime)
-        n = found.dimension.lower + (not interpolation.grading.cone)
-        codimension = len(interpolation.kept) - n
-        first, *others = argument.seeds
-        subspaces = [(codimension, first), *((codimension + 1, seed) for seed in others)]
-        factors = field.encode([*interpolation.coordinates.factors, *[1] * (not interpolation.grading.cone)])
-        data["subspaces"] = [
+    spaces = Spaces(interpolation.grading, interpolation.kept)
+    field = as_field(interpolation.prime)
+    n = found.dimension.lower + (not interpolation.grading.cone)
+    codimension = len(interpolation.kept) - n
+    first, *others = argument.seeds
+    subspaces = [(codimension, first), *((codimension + 1, seed) for seed in others)]
+    factors = field.encode([*interpolation.coordinates.factors, *[1] * (not interpolation.grading.cone)])
+    return Sections(
+        prime=interpolation.prime,
+        subspaces=[
             field.decode(field.multiply(embedding(spaces, k, field, seed), factors[None, :])).tolist()
             for k, seed in subspaces
-        ]
-    return data
+        ],
+    )
 
 
 def _sorted(equations: Sequence[Equation]) -> list[Equation]:
     return sorted(equations, key=lambda e: e.weight, reverse=True)
 
 
-def _record(equation: Equation, coordinates: Coordinates) -> dict[str, Any]:
+def _listed(equation: Equation, coordinates: Coordinates) -> Listed:
     """The one form of an equation: increasing monomials, coprime coefficients, the first of them positive."""
     terms: Counter[tuple[int, ...]] = Counter()
     for monomial, c in zip(equation.monomials.tolist(), plain_integers(equation, coordinates), strict=True):
@@ -149,11 +157,8 @@ def _record(equation: Equation, coordinates: Coordinates) -> dict[str, Any]:
     listed = sorted((m, c) for m, c in terms.items() if c)
     sign = 1 if listed[0][1] > 0 else -1
     common = math.gcd(*(c for _, c in listed))
-    return {
-        "degree": equation.degree,
-        "weight": list(equation.weight),
-        "terms": [[list(m), str(sign * c // common)] for m, c in listed],
-    }
+    terms_of_it = [(list(m), str(sign * c // common)) for m, c in listed]
+    return Listed(equation.degree, list(equation.weight), terms_of_it)
 
 
 def _scalings(found: Search) -> list[list[int]]:

@@ -36,6 +36,7 @@ Coordinate = Annotated[int, Meta(ge=0, lt=MOST_COORDINATES)]
 Weights = Annotated[list[Small], Meta(max_length=200)]
 Coefficient = Annotated[str, Meta(pattern=r"^-?[1-9][0-9]*\Z", max_length=4000)]
 Residue = Annotated[int, Meta(ge=0, lt=LARGEST_PRIME)]
+Argument = Literal["filling", "hypersurface", "section"]
 
 
 class Grading(Record, frozen=True):
@@ -60,7 +61,7 @@ class Listed(Record, frozen=True):
     ]
 
 
-class Spaces(Record, frozen=True):
+class Listing(Record, frozen=True):
     """The dominant weights of a degree, each with its number of monomials and the rank of their values."""
 
     degree: Degree
@@ -89,7 +90,7 @@ class Claims(Record, frozen=True):
     """What the certificate says about the ideal."""
 
     complete_to: Degree
-    completeness: Literal["filling", "hypersurface", "section"] | None
+    completeness: Argument | None
     counts: Annotated[dict[str, Positive], Meta(max_length=MOST_DEGREE)]
     hilbert_function: Annotated[list[Natural], Meta(max_length=MOST_DEGREE + 1)]
     degree: Positive | None
@@ -109,7 +110,7 @@ class IdealCertificate(Record, frozen=True):
     kept: Annotated[list[Coordinate], Meta(max_length=MOST_COORDINATES + 1)]
     equations: Annotated[list[Listed], Meta(max_length=MOST_ITEMS)]
     restricted: bool
-    degrees: Annotated[list[Spaces], Meta(min_length=1, max_length=MOST_DEGREE)]
+    degrees: Annotated[list[Listing], Meta(min_length=1, max_length=MOST_DEGREE)]
     completeness: Filling | Hypersurface | Sections | None
     claim: Claims
 
@@ -128,6 +129,8 @@ class Claim:
 
     def __init__(self, data: IdealCertificate, budget: Budget) -> None:
         self.data, self.budget = data, budget
+        size = sum(1 + len(e.terms) for e in data.equations) + sum(len(s.spaces) for s in data.degrees)
+        budget.step("the list of equations and spaces", 2000 * size)
         self.program: Program = read(data.network)
         self.cone, self.outputs, self.inputs = data.grading.cone, data.grading.outputs, data.grading.inputs
         if self.program.formulas is not None:  # a map: one coordinate for each formula

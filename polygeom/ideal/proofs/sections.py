@@ -12,11 +12,10 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from polygeom.dimensions.proofs.jacobians import is_odd_prime
+from polygeom.dimensions.proofs.jacobians import dot, is_odd_prime, nullspace
 from polygeom.ideal.proofs.claims import Claim, Monomial, Sections, Terms
 
 MOST_DIMENSIONS = 2000
@@ -79,35 +78,51 @@ class InverseSystem:
     def __init__(
         self, equations: Sequence[tuple[int, Terms]], subspace: Sequence[Sequence[int]], prime: int, claim: Claim
     ) -> None:
-        import flint
-
-        self.p, self.variables, self._budget = prime, len(subspace), claim.budget
-        names = [f"y{i}" for i in range(self.variables)]
-        self._ring = flint.nmod_mpoly_ctx.get(names, modulus=self.p, ordering=flint.Ordering.degrevlex)
-        generators, kept = self._ring.gens(), set(claim.kept)
-        zero = self._ring.constant(0)
-        self._forms = [
-            sum((row[k] * y for row, y in zip(subspace, generators, strict=True)), zero) if k in kept else zero
-            for k in range(len(claim.weights))
-        ]
-        kept_only = [(d, terms) for d, terms in equations if all(k in kept for m, _ in terms for k in m)]
-        self._equations = [(d, self._restrict(d, terms)) for d, terms in kept_only]
-        self._monomials: list[Monomial] = [(0,) * self.variables]
+        self.p, self.variables, self._budget, kept = prime, len(subspace), claim.budget, set(claim.kept)
+        self._forms = np.array(subspace, dtype=np.int64).T
+        self._shifts: list[np.ndarray] = []
+        by_degree: dict[int, list[Terms]] = defaultdict(list)
+        for d, terms in equations:
+            if all(k in kept for m, _ in terms for k in m):
+                by_degree[d].append(terms)
+        self._equations = {d: self._restrict(d, several) for d, several in by_degree.items()}
         self._values = np.ones((1, 1), dtype=np.int64)
         self.contractions: list[np.ndarray] = []
         self.dimensions = [1]
 
-    def _restrict(self, degree: int, terms: Terms) -> dict[Monomial, int]:
-        groups: dict[Monomial, Any] = defaultdict(lambda: self._ring.constant(0))
-        for monomial, c in terms:
-            groups[monomial] += c % self.p
-        for _ in range(degree):
-            shorter: dict[Monomial, Any] = defaultdict(lambda: self._ring.constant(0))
-            for monomial, value in groups.items():
-                self._budget.step("the sections", 20.0 * len(value) * self.variables)
-                shorter[monomial[:-1]] += value * self._forms[monomial[-1]]
-            groups = shorter
-        return {tuple(map(int, e)): int(c) for e, c in groups[()].to_dict().items()}
+    def _shift(self, degree: int) -> np.ndarray:
+        """Numbers ``(variables, monomials)`` of the products of variables with the monomials of a degree."""
+        while len(self._shifts) <= degree:
+            words = itertools.combinations_with_replacement(range(self.variables), len(self._shifts) + 1)
+            number = {word: n for n, word in enumerate(words)}
+            fewer = list(itertools.combinations_with_replacement(range(self.variables), len(self._shifts)))
+            places = [[number[tuple(sorted((*word, i)))] for word in fewer] for i in range(self.variables)]
+            self._shifts.append(np.array(places, dtype=np.int64))
+        return self._shifts[degree]
+
+    def _restrict(self, degree: int, equations: Sequence[Terms]) -> np.ndarray:
+        """Coefficients ``(equations, monomials of the degree)`` of equations in which linear forms are put."""
+        k, size = self.variables, 0
+        columns = {m: n for n, m in enumerate(dict.fromkeys(m for terms in equations for m, _ in terms))}
+        starts: dict[Monomial, int] = {(): 0}
+        values = np.ones((1, 1), dtype=np.int64)
+        for length in range(1, degree + 1):
+            words = list(dict.fromkeys(m[:length] for m in columns))
+            size = math.comb(k + length - 1, length)
+            self._budget.step("the sections", 10.0 * k * len(words) * size, 32.0 * len(words) * size)
+            before = values[[starts[word[:-1]] for word in words]]
+            forms, shift = self._forms[[word[-1] for word in words]], self._shift(length - 1)
+            values = np.zeros((len(words), size), dtype=np.int64)
+            for i in range(k):
+                values[:, shift[i]] += forms[:, i, None] * before % self.p
+            values %= self.p
+            starts = {word: n for n, word in enumerate(words)}
+        table = np.zeros((len(equations), len(columns)), dtype=np.int64)
+        for n, terms in enumerate(equations):
+            for m, c in terms:
+                table[n, columns[m]] = c % self.p
+        self._budget.step("the sections", 10.0 * table.size * size, 16.0 * len(table) * size)
+        return dot(table, values, self.p)
 
     def up_to(self, expected: Sequence[int]) -> list[int]:
         """Dimensions of the quotient ring from degree 0 on, as long as they are as expected, and the first other."""
@@ -123,7 +138,8 @@ class InverseSystem:
         """
 
         k, h, degree = self.variables, self.dimensions[-1], len(self.dimensions)
-        now = sum(d == degree for d, _ in self._equations)
+        forms = self._equations.get(degree)
+        now = 0 if forms is None else len(forms)
         before = self.contractions[-1].shape[2] * k * (k - 1) // 2 if self.contractions else 0
         self._budget.rank("the sections", 1 + now + before, k * h)
         self._budget.step("the sections", 0, 16.0 * math.comb(k + degree - 1, degree) * h)
@@ -134,33 +150,32 @@ class InverseSystem:
                 commuting = np.zeros((last.shape[2], k, h), dtype=np.int64)
                 commuting[:, i], commuting[:, j] = last[j].T, -last[i].T
                 rows.append(commuting)
-        number = {e: n for n, e in enumerate(self._monomials)}
-        for d, form in self._equations:
-            if d == degree:
-                row = np.zeros((1, k, h), dtype=np.int64)
-                for e, c in form.items():
-                    head = next(i for i in range(k) if e[i])
-                    tail = (*e[:head], e[head] - 1, *e[head + 1 :])
-                    row[0, head] = (row[0, head] + c * self._values[:, number[tail]]) % self.p
-                rows.append(row)
+        if forms is not None:
+            rows.append(self._conditions(forms))
         matrix = np.concatenate(rows).reshape(-1, k * h) % self.p
         height = max(0, k * h - expected) + 40
         if len(matrix) > 2 * height:
-            basis, nullity = self._nullspace(self._mixed(matrix, height))
-        if len(matrix) <= 2 * height or nullity != expected:
-            basis, nullity = self._nullspace(matrix)
-        self.contractions.append(basis.T.reshape(nullity, k, h).transpose(1, 0, 2).copy())
-        self.dimensions.append(nullity)
-        self._extend(degree, number)
+            basis = nullspace(self._mixed(matrix, height), self.p)
+        if len(matrix) <= 2 * height or basis.shape[1] != expected:
+            basis = nullspace(matrix, self.p)
+        self.contractions.append(basis.T.reshape(-1, k, h).transpose(1, 0, 2).copy())
+        self.dimensions.append(basis.shape[1])
+        self._extend(degree)
 
-    def _nullspace(self, matrix: np.ndarray) -> tuple[np.ndarray, int]:
-        """A basis as columns, and how many there are."""
-        import flint
+    def _heads(self, degree: int) -> list[np.ndarray]:
+        """For each variable the monomials of a degree in which it is the first; without it, those one degree lower."""
+        words = itertools.combinations_with_replacement(range(self.variables), degree)
+        first = np.array([word[0] for word in words])
+        return [np.flatnonzero(first == i) for i in range(self.variables)]
 
-        table = flint.fmpz_mat(matrix.shape[0], matrix.shape[1], matrix.ravel().tolist())
-        basis, nullity = flint.nmod_mat(table, self.p).nullspace()
-        columns = [[int(basis[i, j]) for j in range(nullity)] for i in range(matrix.shape[1])]
-        return np.array(columns, dtype=np.int64).reshape(matrix.shape[1], nullity), int(nullity)
+    def _conditions(self, forms: np.ndarray) -> np.ndarray:
+        """What makes families of functionals vanish on forms: the first variable of each monomial is contracted."""
+        degree = len(self.dimensions)
+        rows = np.zeros((len(forms), self.variables, self.dimensions[-1]), dtype=np.int64)
+        for i, chosen in enumerate(self._heads(degree)):
+            tails = np.flatnonzero(np.isin(self._shift(degree - 1)[i], chosen))
+            rows[:, i] = dot(forms[:, self._shift(degree - 1)[i, tails]], self._values[:, tails].T, self.p)
+        return rows
 
     def _mixed(self, matrix: np.ndarray, height: int) -> np.ndarray:
         draw = np.random.default_rng(len(matrix))
@@ -172,16 +187,12 @@ class InverseSystem:
                 mixed[places] += factors * part  # below 2^48, fewer than 2^12 of them
         return mixed % self.p
 
-    def _extend(self, degree: int, number: dict[Monomial, int]) -> None:
+    def _extend(self, degree: int) -> None:
         """Values of the new functionals on monomials: those of a contraction on the rest of the monomial."""
-        words = itertools.combinations_with_replacement(range(self.variables), degree)
-        monomials = [tuple(word.count(i) for i in range(self.variables)) for word in words]
-        values = np.zeros((self.dimensions[-1], len(monomials)), dtype=np.int64)
-        products = [c @ self._values % self.p for c in self.contractions[-1]]  # sums of 2000 products below 2^48
-        for n, e in enumerate(monomials):
-            head = next(i for i in range(self.variables) if e[i])
-            values[:, n] = products[head][:, number[(*e[:head], e[head] - 1, *e[head + 1 :])]]
-        self._monomials, self._values = monomials, values
+        values = np.zeros((self.dimensions[-1], self._shift(degree - 1).max() + 1), dtype=np.int64)
+        for i in reversed(range(self.variables)):  # the contraction by the first variable counts, as in conditions
+            values[:, self._shift(degree - 1)[i]] = self.contractions[-1][i] @ self._values % self.p  # 2000 of 2^48
+        self._values = values
 
     def factor_degrees(self, h: Sequence[int], length: int) -> list[int] | None:
         """Degrees of the irreducible factors of the multiplication by a quotient of two variables, if all differ.

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from polygeom.learning.kernels.kernels import root, squared_distances
+from polygeom.learning.kernels.kernels import from_differences, root, small
 
 _NEAR = 1e-2
 
@@ -52,10 +53,11 @@ class Angles:
         if bias:
             x, y = (torch.cat([rows, rows.new_full((len(rows), 1), math.sqrt(bias))], dim=1) for rows in (x, y))
         (u, left), (v, right) = _unit(x), _unit(y)
-        missing = (left == 0) | (right == 0).T
-        gap, opposite = (squared_distances(u, w, near=_NEAR) / 2 for w in (v, -v))
-        one = torch.ones_like(gap)
-        return cls(left, right.T, torch.where(missing, one, gap), torch.where(missing, one, opposite))
+        cosine = u @ v.T
+        gap, opposite = 1 - cosine, cosine.add_(1)
+        u, v = u / math.sqrt(2), v / math.sqrt(2)
+        gap, opposite = (from_differences(part, small(part, _NEAR), u, w) for part, w in ((gap, v), (opposite, -v)))
+        return cls(left, right.T, gap, opposite)
 
     @classmethod
     def of_covariances(cls, a: Tensor, b: Tensor, c: Tensor) -> Angles:
@@ -66,42 +68,64 @@ class Angles:
         rho = rho.clamp(-1, 1)
         return cls(left, right, 1 - rho, 1 + rho)
 
-    @property
+    @cached_property
     def cosine(self) -> Tensor:
         """``cos θ``."""
-        return (self.opposite - self.gap) / 2
+        return 1 - self.gap
 
-    @property
+    @cached_property
+    def sine(self) -> Tensor:
+        """``sin θ``."""
+        return root(self._square)
+
+    @cached_property
     def theta(self) -> Tensor:
         """``θ`` from 0 to π."""
-        return 2 * torch.atan2(root(self.gap), root(self.opposite))
+        return self._angle(self.cosine.clamp(_NEAR - 1, 1 - _NEAR).acos_(), 2, self.gap, self.opposite)
+
+    @cached_property
+    def step(self) -> Tensor:
+        """``κ₀ = (π - θ) / π``: twice the mean of the product of two steps (Cho and Saul 2009)."""
+        return self._angle((self.theta / -math.pi).add_(1), 2 / math.pi, self.opposite, self.gap)
 
     @property
     def covariance(self) -> Tensor:
         """``|x||y| cos θ``."""
-        return self.left * self.right * self.cosine
-
-    @property
-    def step(self) -> Tensor:
-        """``κ₀ = (π - θ) / π``: twice the mean of the product of two steps (Cho and Saul 2009)."""
-        return 2 / math.pi * torch.atan2(root(self.opposite), root(self.gap))
+        return (self.left * self.cosine).mul_(self.right)
 
     @property
     def ramp(self) -> Tensor:
         """``κ₁ = (sin θ + (π - θ) cos θ) / π``: twice the mean of the product of two rectifiers of unit variance."""
-        sine = root(self.gap) * root(self.opposite)
-        return sine / math.pi + self.step * self.cosine
+        return torch.addcmul(self.sine / math.pi, self.step, self.cosine)
+
+    @cached_property
+    def _square(self) -> Tensor:
+        """``sin² θ``."""
+        return self.gap * self.opposite
+
+    @cached_property
+    def _near(self) -> Tensor:
+        """Where the rows are so nearly parallel that the cosine does not tell their angle."""
+        return small(self._square, _NEAR * (2 - _NEAR))
+
+    def _angle(self, plain: Tensor, factor: float, above: Tensor, below: Tensor) -> Tensor:
+        """A multiple of the angle of half tangent ``√above / √below``: ``plain``, and anew where rows are parallel."""
+        plain = plain.contiguous()
+        if len(self._near):
+            over, under = (root(side.reshape(-1)[self._near]) for side in (above, below))
+            plain.view(-1)[self._near] = factor * torch.atan2(over, under)
+        return plain
 
     def rectified(self, slope: float, scale: float, bias: float) -> Angles:
         """After a layer of leaky rectifiers of that ``slope``, a factor ``scale``, and a bias of variance ``bias``.
 
-        ``1 - κ₁ = (1 - cos θ) - (sin θ - θ cos θ) / π``; a bias adds the same coordinate to both.
+        The cosine grows by ``κ₁ - cos θ = (sin θ - θ cos θ) / π`` for the rectifier, by a share of it for a leaky one;
+        a bias adds the same coordinate to both.
         """
         energy = (1 + slope * slope) / 2
-        ramp, weight = self.ramp, (1 - slope) ** 2 / 2
-        less = self.gap - (root(self.gap) * root(self.opposite) - self.theta * self.cosine) / math.pi  # 1 - κ₁
-        gap = (weight * less + slope * self.gap) / energy
-        opposite = (weight * (1 + ramp) + slope * self.opposite) / energy
+        growth = torch.addcmul(self.sine, self.theta, self.cosine, value=-1)
+        growth.mul_((1 - slope) ** 2 / (2 * energy * math.pi))
+        gap, opposite = (self.gap - growth).clamp_min_(0), self.opposite + growth
         factor = math.sqrt(scale * energy)
         left, right = factor * self.left, factor * self.right
         if not bias:
@@ -116,7 +140,7 @@ class Angles:
 def _unit(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Rows of length 1, and their lengths ``(N, 1)``; a zero row stays."""
     size = root(rows.square().sum(dim=1, keepdim=True))
-    return rows / torch.where(size > 0, size, torch.ones_like(size)), size
+    return rows / torch.where(size > 0, size, torch.full_like(size, math.inf)), size
 
 
 __all__ = ["Angles"]

@@ -4,7 +4,7 @@ Every kernel of the package can be the ``kernel``: those on rows, sums and produ
 networks, the tangent kernel of a module, or a function of two tensors. The numbers of a kernel are parameters of the
 estimator: ``GridSearchCV(KernelRegressor(Laplacian()), {"kernel__bandwidth": [1, 10]})``.
 
-What is missing on purpose: no probabilities, no weights of samples, no sparse rows.
+What is missing on purpose: no probabilities, no weights of samples (`fit` says so), no sparse rows.
 """
 
 from __future__ import annotations
@@ -16,29 +16,20 @@ from typing import Any, Self
 
 import numpy
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import check_consistent_length, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from polygeom.checks import is_integer
 from polygeom.errors import PolygeomError
-from polygeom.learning import checks
 from polygeom.learning.kernels.algebra import Kernel
 from polygeom.learning.kernels.kernels import Laplacian
 from polygeom.learning.kernels.machines import MEMORY_BUDGET, KernelMachine, solve
 from polygeom.learning.kernels.preconditioning import eigenpro
+from polygeom.learning.rows import Patience, RowEstimator, classes_of, no_weights
 
 
-def _array(value: Any, name: str) -> Any:
-    """A tensor as an array, which scikit-learn reads; anything else as it is."""
-    return checks.tensor(value, name).detach().cpu().numpy() if isinstance(value, Tensor) else value
-
-
-class _KernelEstimator(BaseEstimator):  # type: ignore[misc]
+class _KernelEstimator(RowEstimator):
     """What all of them share: the kernel and its parameters, rows in and values out.
 
     A subclass finds the machine (`_machine`) and says what the targets of `fit` are as columns (`_targets`).
@@ -47,7 +38,6 @@ class _KernelEstimator(BaseEstimator):  # type: ignore[misc]
     kernel: Kernel | None
     memory: int
     _fewest_rows = 1
-    _precisions: Any = numpy.float64
 
     def _machine(self, kernel: Kernel, x: Tensor, y: Tensor, validation: tuple[Tensor, Any] | None) -> KernelMachine:
         raise NotImplementedError
@@ -66,22 +56,10 @@ class _KernelEstimator(BaseEstimator):  # type: ignore[misc]
         self.machine_ = self._machine(kernel, points, torch.from_numpy(targets.copy()).to(points), validation)
         return self
 
-    def _validated(self, x: Any, y: Any, **further: Any) -> tuple[numpy.ndarray, numpy.ndarray]:
-        x, y = _array(x, "X"), _array(y, "y")
-        found: tuple[numpy.ndarray, numpy.ndarray] = validate_data(
-            self, x, y, dtype=self._precisions, y_numeric=self._numeric, multi_output=True, **further
-        )
-        return found
-
     def _values(self, x: Any) -> numpy.ndarray:
         check_is_fitted(self, "machine_")
-        x = validate_data(self, _array(x, "X"), dtype=self._precisions, reset=False)
-        found = self.machine_.predict(torch.from_numpy(x.copy()), memory=self.memory)
+        found = self.machine_.predict(torch.from_numpy(self._rows(x).copy()), memory=self.memory)
         return found.numpy()
-
-    @property
-    def _numeric(self) -> bool:
-        return isinstance(self, RegressorMixin)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The arguments of the constructor; with ``deep`` also the numbers of the kernel, as ``kernel__bandwidth``."""
@@ -95,11 +73,6 @@ class _KernelEstimator(BaseEstimator):  # type: ignore[misc]
         for name, value in inside.items():
             self.kernel = _with_field(self.kernel, name, value)
         return self
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = self._numeric
-        return tags
 
 
 class _Regressor(RegressorMixin, _KernelEstimator):  # type: ignore[misc]
@@ -115,18 +88,11 @@ class _Classifier(ClassifierMixin, _KernelEstimator):  # type: ignore[misc]
     """Targets -1 and 1 for two classes, one-hot columns for more."""
 
     def _targets(self, y: numpy.ndarray) -> numpy.ndarray:
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        binarizer = LabelBinarizer().fit(y)
-        self.classes_ = binarizer.classes_
-        if len(self.classes_) < 2:
-            raise PolygeomError(
-                f"y must have at least two classes, got {self.classes_[0]!r} alone: a classifier can't train when "
-                "only one class is present"
-            )
-        columns = binarizer.transform(y).astype(float)
-        targets: numpy.ndarray = 2 * columns[:, 0] - 1 if len(self.classes_) == 2 else columns
-        return targets
+        self.classes_, numbers = classes_of(y)
+        if len(self.classes_) == 2:
+            return 2.0 * numbers - 1.0
+        columns: numpy.ndarray = numpy.eye(len(self.classes_))[numbers]
+        return columns
 
     def decision_function(self, X: Any) -> numpy.ndarray:
         """The fitted functions at rows ``(M, D)``: ``(M,)`` for two classes, the second above 0; else ``(M, C)``."""
@@ -147,8 +113,9 @@ class _Exact:
     def __init__(self, kernel: Kernel | None = None, *, ridge: float = 1e-3, memory: int = MEMORY_BUDGET) -> None:
         self.kernel, self.ridge, self.memory = kernel, ridge, memory
 
-    def fit(self: Any, X: Any, y: Any) -> Any:
+    def fit(self: Any, X: Any, y: Any, **further: Any) -> Any:
         """Solve for the function; ``X`` has shape ``(N, D)``. The result is the estimator itself."""
+        no_weights(further)
         return self._fit(X, y)
 
     def _machine(self: Any, kernel: Kernel, x: Tensor, y: Tensor, _: Any) -> KernelMachine:
@@ -235,23 +202,10 @@ class _EigenPro:
 
     _fewest_rows, _precisions = 3, (numpy.float64, numpy.float32)
 
-    def fit(self: Any, X: Any, y: Any, validation: tuple[Any, Any] | None = None) -> Any:
+    def fit(self: Any, X: Any, y: Any, validation: tuple[Any, Any] | None = None, **further: Any) -> Any:
         """Descend; ``X`` is ``(N, D)``, ``validation`` a pair of the same kinds. The result is the estimator itself."""
-        if self.validation_fraction:
-            if validation is not None:
-                raise PolygeomError("validation is given twice; leave out validation_fraction, or the argument of fit")
-            check_consistent_length(X, y)
-            stratify = None if self._numeric else y
-            X, held, y, held_y = train_test_split(
-                X, y, test_size=self.validation_fraction, random_state=self.random_state, stratify=stratify
-            )
-            validation = held, held_y
-        if self.patience is not None and (validation is None or not is_integer(self.patience) or self.patience < 1):
-            raise PolygeomError(
-                f"patience must be None, or a number of epochs with something to validate on, got {self.patience!r}; "
-                "write patience=5, validation_fraction=0.1"
-            )
-        return self._fit(X, y, validation)
+        no_weights(further)
+        return self._fit(*self._held_back(X, y, validation))
 
     def _machine(
         self: Any, kernel: Kernel, x: Tensor, y: Tensor, validation: tuple[Tensor, Any] | None
@@ -282,21 +236,18 @@ class _Watch:
     best: KernelMachine
 
     def __init__(self, estimator: Any, validation: tuple[Tensor, Any] | None) -> None:
-        self.estimator, self.validation = estimator, validation
-        self.quality, self.since = -math.inf, 0
+        self.estimator, self.validation, self.patience = estimator, validation, Patience(estimator.patience)
 
     def __call__(self, machine: KernelMachine) -> float:
         assert self.validation is not None
         x, y = self.validation
         measured = self.estimator._measure(machine.predict(x).numpy(), y)
-        quality = self.estimator._sign * measured
-        self.since = 0 if quality > self.quality else self.since + 1
-        if quality > self.quality:
-            self.quality, self.best = quality, machine
+        if self.patience.better(self.estimator._sign * measured):
+            self.best = machine
         return float(measured)
 
     def stop(self, _: Mapping[str, float]) -> bool:
-        return self.since >= self.estimator.patience  # type: ignore[no-any-return]
+        return self.patience.gone()
 
 
 class EigenProRegressor(_EigenPro, _Regressor):

@@ -107,9 +107,9 @@ class InfiniteWidth(Composable):
         angles = Angles.between(x, y, bias[0])
         tangent = angles.covariance
         for variance in bias[1:]:
-            steps = scale * ((1 - slope) ** 2 / 2 * angles.step + slope)
+            steps = (angles.step * (scale * (1 - slope) ** 2 / 2)).add_(scale * slope)
             angles = angles.rectified(slope, scale, variance)
-            tangent = angles.covariance + tangent * steps
+            tangent = torch.addcmul(angles.covariance, tangent, steps)
         return angles.covariance if self.kind == "nngp" else tangent
 
 

@@ -62,23 +62,23 @@ class KernelMachine:
     condition: float = math.nan
     table: pandas.DataFrame | None = None
 
-    def predict(self, x: Any, *, memory: int = MEMORY_BUDGET) -> Tensor:
+    def predict(self, inputs: Any, *, memory: int = MEMORY_BUDGET) -> Tensor:
         """Values at rows of shape ``(M, D)``, in blocks whose kernel values take at most ``memory`` bytes.
 
         Returns
         -------
         Shape ``(M,)`` or ``(M, C)``, as the weights.
         """
-        x = row_points(x, self.centres)
-        block = block_rows(len(self.centres), x.element_size(), memory)
-        return torch.cat([self.kernel(rows, self.centres) @ self.weights for rows in blocks(x, block)])
+        inputs = row_points(inputs, self.centres)
+        block = block_rows(len(self.centres), inputs.element_size(), memory)
+        return torch.cat([self.kernel(rows, self.centres) @ self.weights for rows in blocks(inputs, block)])
 
-    def error(self, x: Any, labels: Any, *, threshold: float | None = None) -> float:
+    def error(self, inputs: Any, labels: Any, *, threshold: float | None = None) -> float:
         """The share of rows that are put into another class than their label.
 
         Parameters
         ----------
-        x:
+        inputs:
             Rows ``(M, D)``.
         labels:
             With ``C ≥ 2`` columns of weights the class is that of the largest value: labels are integers ``0 … C - 1``,
@@ -92,7 +92,7 @@ class KernelMachine:
         PolygeomError
             For other labels, and where labels of one column are all 1, which says no threshold.
         """
-        values = self.predict(x)
+        values = self.predict(inputs)
         columns = 1 if values.ndim == 1 else values.shape[1]
         given = fitting.as_many(labels, len(values), name="labels", of="rows").to(values.device)
         if columns > 1:
@@ -114,26 +114,26 @@ class KernelMachine:
         limit = threshold if threshold is not None else 0.0 if low == -1 else 0.5
         return float(((values.reshape(-1) > limit) != (signs == 1)).double().mean())
 
-    def mse(self, x: Any, y: Any) -> float:
-        """The mean of squared differences between values at ``x`` and ``y``, over rows and columns.
+    def mse(self, inputs: Any, targets: Any) -> float:
+        """The mean of squared differences between values at ``inputs`` and ``targets``, over rows and columns.
 
-        ``y`` has the shape of the values, axes of length 1 aside.
+        ``targets`` has the shape of the values, axes of length 1 aside.
         """
-        values = self.predict(x)
-        return float((values - fitting.values(y, values.shape, values, name="y")).square().mean())
+        values = self.predict(inputs)
+        return float((values - fitting.values(targets, values.shape, values, name="targets")).square().mean())
 
 
 def solve(
     kernel: Kernel,
-    x: Any,
-    y: Any,
+    inputs: Any,
+    targets: Any,
     *,
     ridge: float = 0.0,
     cutoff: float | None = None,
     condition: bool = True,
     memory: int = MEMORY_BUDGET,
 ) -> KernelMachine:
-    """The least-norm function of the kernel's space with the values ``y`` at ``x``, by a direct method.
+    """The least-norm function of the kernel's space with the values ``targets`` at ``inputs``, by a direct method.
 
     Cholesky decomposition; LU for kernels that are indefinite. A matrix that is singular in its precision is refused,
     and one of which fewer than two digits of the solution are certain draws a `ConditionWarning`.
@@ -142,8 +142,8 @@ def solve(
     ----------
     kernel:
         See `polygeom.learning.kernels.kernels`.
-    x, y:
-        Shapes ``(N, D)`` and ``(N,)`` or ``(N, C)``. All computation is in the precision of ``x``: float64 for
+    inputs, targets:
+        Shapes ``(N, D)`` and ``(N,)`` or ``(N, C)``. All computation is in the precision of ``inputs``: float64 for
         interpolation.
     ridge:
         Added to the diagonal: minimises ``Σ |f(x_i) - y_i|² + ridge |f|²``.
@@ -165,55 +165,59 @@ def solve(
     Examples
     --------
     >>> from polygeom.learning.kernels import Laplacian, solve
-    >>> x = torch.linspace(0, 1, 5, dtype=torch.float64)[:, None]
-    >>> machine = solve(Laplacian(), x, x[:, 0] ** 2)
-    >>> machine.method, round(machine.condition, 1), round(machine.predict(x)[2].item(), 12)
+    >>> inputs = torch.linspace(0, 1, 5, dtype=torch.float64)[:, None]
+    >>> machine = solve(Laplacian(), inputs, inputs[:, 0] ** 2)
+    >>> machine.method, round(machine.condition, 1), round(machine.predict(inputs)[2].item(), 12)
     ('cholesky', 25.7, 0.25)
     """
-    x, y = samples(x, y)
-    need = 2 * len(x) ** 2 * x.element_size()
+    inputs, targets = samples(inputs, targets)
+    need = 2 * len(inputs) ** 2 * inputs.element_size()
     if need > memory:
         raise BudgetError(
-            f"solve: the kernel matrix of {len(x)} rows and its factor take {need} bytes, memory is "
+            f"solve: the kernel matrix of {len(inputs)} rows and its factor take {need} bytes, memory is "
             f"{memory}; raise it, or use polygeom.learning.kernels.eigenpro"
         )
     if ridge < 0:
         raise PolygeomError(f"ridge must be at least 0, got {ridge}")
-    matrix = gram(kernel, x)
+    matrix = gram(kernel, inputs)
     matrix.diagonal().add_(ridge)
     if cutoff is not None:
-        return _eigen_cut(kernel, x, y, matrix, cutoff)
+        return _eigen_cut(kernel, inputs, targets, matrix, cutoff)
     factor, failed = torch.linalg.cholesky_ex(matrix)
     method = "lu" if failed else "cholesky"
     apply = _lu(matrix) if failed else _cholesky(factor)
     found = condition_number(matrix) if condition else estimated_condition(matrix, apply)
     check_condition(matrix, found, _ADVICE)
-    weights = apply(y.reshape(len(y), -1)).reshape(y.shape)
-    return KernelMachine(kernel, x.clone(), weights, method, found)
+    weights = apply(targets.reshape(len(targets), -1)).reshape(targets.shape)
+    return KernelMachine(kernel, inputs.clone(), weights, method, found)
 
 
-def samples(x: Any, y: Any) -> tuple[Tensor, Tensor]:
+def samples(inputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
     """Rows ``(N, D)`` of floats, integers as float64, and one value or row for each in the same precision."""
-    x = data_rows(x)
-    y = checks.tensor(y, "y").detach()
-    if y.ndim not in (1, 2) or len(y) != len(x) or not y.numel():
-        raise PolygeomError(f"y must have shape ({len(x)},) or ({len(x)}, C), got {tuple(y.shape)}")
-    if not torch.isfinite(y).all():
-        raise PolygeomError("y must be finite, got NaN or infinite entries; leave those rows out")
-    return x, y.to(x)
+    inputs = data_rows(inputs)
+    targets = checks.tensor(targets, "targets").detach()
+    if targets.ndim not in (1, 2) or len(targets) != len(inputs) or not targets.numel():
+        raise PolygeomError(
+            f"targets must have shape ({len(inputs)},) or ({len(inputs)}, C), got {tuple(targets.shape)}"
+        )
+    if not torch.isfinite(targets).all():
+        raise PolygeomError("targets must be finite, got NaN or infinite entries; leave those rows out")
+    return inputs, targets.to(inputs)
 
 
-def data_rows(x: Any) -> Tensor:
+def data_rows(inputs: Any) -> Tensor:
     """Rows ``(N, D)`` of finite floats; integers as float64."""
-    x = checks.tensor(x, "x")
-    like = x if x.is_floating_point() else torch.zeros((), dtype=torch.float64, device=x.device)
-    found: Tensor = checks.points(x, like)
+    inputs = checks.tensor(inputs, "inputs")
+    like = inputs if inputs.is_floating_point() else torch.zeros((), dtype=torch.float64, device=inputs.device)
+    found: Tensor = checks.points(inputs, like)
     if found.ndim != 2:
-        raise PolygeomError(f"x must be rows, shape (N, D), got {tuple(found.shape)}; write x.reshape(len(x), -1)")
+        raise PolygeomError(
+            f"inputs must be rows, shape (N, D), got {tuple(found.shape)}; write inputs.reshape(len(inputs), -1)"
+        )
     return found
 
 
-def row_points(x: Any, centres: Tensor, name: str = "x") -> Tensor:
+def row_points(x: Any, centres: Tensor, name: str = "inputs") -> Tensor:
     """Rows in the precision of the centres, of the same length."""
     found: Tensor = checks.points(x, centres, name=name)
     if found.ndim != 2 or found.shape[1] != centres.shape[1]:
@@ -303,14 +307,14 @@ class Eigenfunctions:
         )
 
 
-def nystrom(kernel: Kernel, x: Any, count: int, *, subsample: int | None = None, rng: int = 0) -> Eigenfunctions:
+def nystrom(kernel: Kernel, inputs: Any, count: int, *, subsample: int | None = None, rng: int = 0) -> Eigenfunctions:
     """The ``count`` leading eigenfunctions of a kernel, from a random subsample of the rows (Williams and Seeger 2000).
 
     Parameters
     ----------
     kernel:
         See `polygeom.learning.kernels.kernels`.
-    x:
+    inputs:
         Shape ``(N, D)``.
     count:
         How many eigenfunctions.
@@ -327,22 +331,22 @@ def nystrom(kernel: Kernel, x: Any, count: int, *, subsample: int | None = None,
     Examples
     --------
     >>> from polygeom.learning.kernels import Gaussian, nystrom
-    >>> x = torch.randn(200, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    >>> system = nystrom(Gaussian(2.0), x, 4, subsample=50)
-    >>> system(x).shape
+    >>> inputs = torch.randn(200, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    >>> system = nystrom(Gaussian(2.0), inputs, 4, subsample=50)
+    >>> system(inputs).shape
     torch.Size([200, 4])
     """
-    x = data_rows(x)
-    size = len(x) if subsample is None else subsample
-    if not 1 <= count <= size <= len(x):
+    inputs = data_rows(inputs)
+    size = len(inputs) if subsample is None else subsample
+    if not 1 <= count <= size <= len(inputs):
         raise PolygeomError(
-            f"count and subsample must satisfy 1 <= count <= subsample <= {len(x)} rows, got {count} and {size}"
+            f"count and subsample must satisfy 1 <= count <= subsample <= {len(inputs)} rows, got {count} and {size}"
         )
-    indices = torch.arange(len(x)) if subsample is None else draw(len(x), size, rng)
-    centres = x[indices.to(x.device)]
+    indices = torch.arange(len(inputs)) if subsample is None else draw(len(inputs), size, rng)
+    centres = inputs[indices.to(inputs.device)]
     values, vectors = torch.linalg.eigh(gram(kernel, centres) / size)
     values, vectors = values.flip(0)[:count], vectors.flip(1)[:, :count]
-    smallest = torch.finfo(x.dtype).eps * size * values[0]
+    smallest = torch.finfo(inputs.dtype).eps * size * values[0]
     if values[-1] <= smallest:
         rank = int((values > smallest).sum())
         raise PolygeomError(f"count must be at most {rank}, the numerical rank of the kernel matrix, got {count}")

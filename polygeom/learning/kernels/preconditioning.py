@@ -170,8 +170,8 @@ def precondition(
 
 def eigenpro(
     kernel: Kernel,
-    x: Tensor,
-    y: Tensor,
+    inputs: Tensor,
+    targets: Tensor,
     *,
     epochs: int = 30,
     subsample: int | None = None,
@@ -193,8 +193,8 @@ def eigenpro(
     ----------
     kernel:
         See `polygeom.learning.kernels.kernels`.
-    x, y:
-        Shapes ``(N, D)`` and ``(N,)`` or ``(N, C)``; computation is on the device and in the precision of ``x``.
+    inputs, targets:
+        Shapes ``(N, D)`` and ``(N,)`` or ``(N, C)``; computation is on the device and in the precision of ``inputs``.
     epochs:
         Passes over the data, each in a new random order.
     subsample:
@@ -243,23 +243,23 @@ def eigenpro(
     Examples
     --------
     >>> from polygeom.learning.kernels import Laplacian, eigenpro
-    >>> x = torch.randn(100, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    >>> machine = eigenpro(Laplacian(), x, x[:, 0], epochs=20)
-    >>> machine.mse(x, x[:, 0]) < 1e-4
+    >>> inputs = torch.randn(100, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    >>> machine = eigenpro(Laplacian(), inputs, inputs[:, 0], epochs=20)
+    >>> machine.mse(inputs, inputs[:, 0]) < 1e-4
     True
     """
-    x, y = samples(x, y)
-    x = x.clone()
+    inputs, targets = samples(inputs, targets)
+    inputs = inputs.clone()
     if epochs < 1 or record_every < 1 or not step_factor > 0:
         raise PolygeomError(
             f"epochs and record_every must be at least 1 and step_factor positive, got {epochs}, {record_every}, "
             f"{step_factor}"
         )
     generator = torch.Generator().manual_seed(seed(rng))
-    source = _Values(kernel, x, memory)
+    source = _Values(kernel, inputs, memory)
     damped = precondition(
         kernel,
-        x,
+        inputs,
         subsample=subsample,
         top=top,
         alpha=alpha,
@@ -268,16 +268,18 @@ def eigenpro(
         memory=memory,
         rng=generator,
     )
-    batch = batch_size or min(damped.critical_batch, source.largest_batch, len(x))
+    batch = batch_size or min(damped.critical_batch, source.largest_batch, len(inputs))
     if not 1 <= batch <= source.largest_batch:
         raise BudgetError(f"batch_size must be between 1 and {source.largest_batch}, what memory allows, got {batch}")
-    descent = _Descent(source, y.reshape(len(y), -1), damped, batch, step_factor * damped.step(batch) / batch)
+    descent = _Descent(
+        source, targets.reshape(len(targets), -1), damped, batch, step_factor * damped.step(batch) / batch
+    )
     rows, start = [], time.perf_counter()
     for epoch in range(1, epochs + 1):
         mse = descent.epoch(generator)
         last = epoch == epochs or mse < tolerance
         if last or epoch % record_every == 0:
-            machine = KernelMachine(kernel, x, descent.weights.reshape(y.shape).clone(), "eigenpro")
+            machine = KernelMachine(kernel, inputs, descent.weights.reshape(targets.shape).clone(), "eigenpro")
             row = {"epoch": epoch, "train_mse": mse, "step": descent.step, "batch": batch}
             seconds = time.perf_counter() - start
             rows.append(row | {"seconds": seconds} | {name: one(machine) for name, one in (metrics or {}).items()})

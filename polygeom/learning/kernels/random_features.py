@@ -147,8 +147,8 @@ class RandomFeatureModel:
 
 def fit_random_features(
     features: RandomFeatures | FourierFeatures,
-    x: Tensor,
-    y: Tensor,
+    inputs: Tensor,
+    targets: Tensor,
     directions: Tensor,
     biases: Tensor | None = None,
     *,
@@ -162,7 +162,7 @@ def fit_random_features(
     ----------
     features:
         Their kind.
-    x, y:
+    inputs, targets:
         Shapes ``(N, D)`` and ``(N, C)``.
     directions, biases:
         Shapes ``(k, D)`` and ``(k,)``.
@@ -173,16 +173,18 @@ def fit_random_features(
     --------
     >>> from polygeom.learning.kernels import LeakyReLU
     >>> generator = torch.Generator().manual_seed(0)
-    >>> x, v = (torch.randn(size, 3, generator=generator, dtype=torch.float64) for size in (20, 30))
-    >>> model = fit_random_features(RandomFeatures(LeakyReLU()), x, x[:, :1] ** 2, v)
-    >>> model.rank, bool((model.predict(x) - x[:, :1] ** 2).abs().max() < 1e-10)
+    >>> inputs, v = (torch.randn(size, 3, generator=generator, dtype=torch.float64) for size in (20, 30))
+    >>> model = fit_random_features(RandomFeatures(LeakyReLU()), inputs, inputs[:, :1] ** 2, v)
+    >>> model.rank, bool((model.predict(inputs) - inputs[:, :1] ** 2).abs().max() < 1e-10)
     (20, True)
     """
-    x, y = samples(x, y)
-    directions, biases = _drawn(directions, biases, x)
-    if y.ndim != 2:
-        raise PolygeomError(f"y must have shape ({len(x)}, C), got {tuple(y.shape)}; write y[:, None]")
-    left, values, right = torch.linalg.svd(features(x, directions, biases), full_matrices=False)
+    inputs, targets = samples(inputs, targets)
+    directions, biases = _drawn(directions, biases, inputs)
+    if targets.ndim != 2:
+        raise PolygeomError(
+            f"targets must have shape ({len(inputs)}, C), got {tuple(targets.shape)}; write targets[:, None]"
+        )
+    left, values, right = torch.linalg.svd(features(inputs, directions, biases), full_matrices=False)
     rank = int((values > cutoff * values[0]).sum())
-    inverse = (left[:, :rank].mH @ y.to(left)) / values[:rank, None]
+    inverse = (left[:, :rank].mH @ targets.to(left)) / values[:rank, None]
     return RandomFeatureModel(features, directions, biases, right[:rank].mH @ inverse, rank)

@@ -25,7 +25,8 @@ from torch import Tensor, nn
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
 from polygeom.learning import targets as fitting
-from polygeom.learning.regions.affine import AffineMap, evaluation_mode, record
+from polygeom.learning.recording import evaluation_mode
+from polygeom.learning.regions.affine import AffineMap, record
 from polygeom.learning.regions.regions import checked_pairs
 
 Loss = Callable[[Any, Tensor], Tensor]

@@ -18,7 +18,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
-from polygeom.learning.regions.affine import AffineMap, evaluation_mode, record
+from polygeom.learning.recording import evaluation_mode
+from polygeom.learning.regions.affine import AffineMap, record
 from polygeom.learning.regions.preactivations import Unit, follow, row_lengths, rows
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -165,7 +166,7 @@ def mean_off_diagonal(matrix: np.ndarray) -> float:
     return float((matrix.sum() - np.trace(matrix)) / (size * (size - 1)))
 
 
-def boundary_distances(module: nn.Module, x: Any, *, batch_size: int = 8192) -> np.ndarray:
+def boundary_distances(module: nn.Module, inputs: Any, *, batch_size: int = 8192) -> np.ndarray:
     """Distance to the nearest hyperplane of every hidden layer, ``(N, L)``: ``min_u |w_u · a + b_u| / |w_u|``.
 
     The hyperplanes are those of what the activation reads: everything affine between what the layer reads and its
@@ -181,7 +182,7 @@ def boundary_distances(module: nn.Module, x: Any, *, batch_size: int = 8192) -> 
     module:
         A network whose layers are affine up to their activations, run in evaluation mode. Of a polynomial network, the
         hyperplanes are those of its affine maps but the last.
-    x:
+    inputs:
         Inputs ``(N, …)``; see `polygeom.learning.checks`.
     batch_size:
         How many inputs are run at a time.
@@ -209,12 +210,12 @@ def boundary_distances(module: nn.Module, x: Any, *, batch_size: int = 8192) -> 
     if batch_size < 1:
         raise PolygeomError(f"batch_size must be at least 1, got {batch_size}; write batch_size=8192")
     with torch.no_grad(), evaluation_mode(module):
-        x, _ = checks.accept(module, module, x)
+        inputs, _ = checks.accept(module, module, inputs)
         if isinstance(module, NetworkModule):
-            return np.concatenate([_of_maps(_hidden(module, chunk)) for chunk in torch.split(x, batch_size)])
-        _affine_units(module, x[:1])
-        lengths = row_lengths(module, x)
-        return np.concatenate([_of_units(module, chunk, lengths) for chunk in torch.split(x, batch_size)])
+            return np.concatenate([_of_maps(_hidden(module, chunk)) for chunk in torch.split(inputs, batch_size)])
+        _affine_units(module, inputs[:1])
+        lengths = row_lengths(module, inputs)
+        return np.concatenate([_of_units(module, chunk, lengths) for chunk in torch.split(inputs, batch_size)])
 
 
 def _hidden(module: nn.Module, x: Tensor) -> tuple[AffineMap, ...]:

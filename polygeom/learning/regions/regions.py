@@ -25,7 +25,8 @@ from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.networks.activations import KINKED, SMOOTH
-from polygeom.learning.regions.affine import evaluation_mode, record
+from polygeom.learning.recording import evaluation_mode
+from polygeom.learning.regions.affine import record
 
 _WORD = 64
 _ONES = np.array([bin(byte).count("1") for byte in range(256)], dtype=np.uint8)
@@ -168,7 +169,7 @@ def checked_pairs(pairs: np.ndarray | Sequence[Sequence[int]], inputs: int) -> n
 
 
 def activation_patterns(
-    module: nn.Module, x: Any, *, layers: Sequence[str] | None = None, batch_size: int = 8192
+    module: nn.Module, inputs: Any, *, layers: Sequence[str] | None = None, batch_size: int = 8192
 ) -> Patterns:
     """Which hidden units are on at which inputs.
 
@@ -179,7 +180,7 @@ def activation_patterns(
     ----------
     module:
         A network with activations `polygeom.learning.networks.activations.KINKED`. It is run in evaluation mode.
-    x:
+    inputs:
         Inputs ``(N, …)``; see `polygeom.learning.checks`.
     layers:
         Names of submodules (as in ``module.named_modules()``) instead of all activation modules: of an activation what
@@ -209,19 +210,19 @@ def activation_patterns(
     if isinstance(module, NetworkModule):
         raise PolygeomError(
             f"module must have activation regions, got the polynomial network {module.network.text}, which is one "
-            "polynomial on the whole space; write sign_patterns(module, x) for the signs of its pre-activations"
+            "polynomial on the whole space; write sign_patterns(module, inputs) for the signs of its pre-activations"
         )
     smooth = [type(part).__name__ for part in _activations(module).values() if not isinstance(part, KINKED)]
     if layers is None and smooth and not any(isinstance(part, KINKED) for part in module.modules()):
         raise PolygeomError(
             f"module must have piecewise linear activations, got {smooth[0]}, on whose regions the network is not "
-            "affine; write sign_patterns(module, x) for the signs of its pre-activations"
+            "affine; write sign_patterns(module, inputs) for the signs of its pre-activations"
         )
-    return sign_patterns(module, x, layers=layers, batch_size=batch_size)
+    return sign_patterns(module, inputs, layers=layers, batch_size=batch_size)
 
 
 def sign_patterns(
-    module: nn.Module, x: Any, *, layers: Sequence[str] | None = None, batch_size: int = 8192
+    module: nn.Module, inputs: Any, *, layers: Sequence[str] | None = None, batch_size: int = 8192
 ) -> Patterns:
     """The signs of all hidden pre-activations: for any network what `activation_patterns` is for ReLU networks.
 
@@ -239,8 +240,8 @@ def sign_patterns(
     if batch_size < 1:
         raise PolygeomError(f"batch_size must be at least 1, got {batch_size}; write batch_size=8192")
     with torch.no_grad(), evaluation_mode(module):
-        x, _ = checks.accept(module, module, x)
-        parts = [_signs(module, chunk, layers) for chunk in torch.split(x, batch_size)]
+        inputs, _ = checks.accept(module, module, inputs)
+        parts = [_signs(module, chunk, layers) for chunk in torch.split(inputs, batch_size)]
     return Patterns(np.concatenate([part.words for part in parts]), parts[0].widths, parts[0].names)
 
 

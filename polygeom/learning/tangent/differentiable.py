@@ -57,8 +57,8 @@ def differentiable_kernel(
             found = torch.func.vmap(torch.func.jacrev(g.point), in_dims=(None, 0))(chosen, x)
         return torch.cat([part.reshape(len(x), size, -1) for part in found.values()], dim=2)
 
-    left = rows(points[0], "x")
-    right = left if points[1] is None else rows(points[1], "y")
+    left = rows(points[0], "inputs")
+    right = left if points[1] is None else rows(points[1], "others")
     if outputs == "sum":
         left, right = (part.sum(dim=1, keepdim=True) * part.shape[1] ** -0.5 for part in (left, right))
     rule = {"full": "ncp,mdp->nmcd", "diagonal": "ncp,mcp->nmc", "trace": "ncp,mcp->nm", "sum": "ncp,mcp->nm"}[outputs]

@@ -127,7 +127,7 @@ def operator_eigensystem(
 
 def nystrom_eigensystem(
     kernel: Kernel,
-    x: torch.Tensor,
+    inputs: torch.Tensor,
     count: int,
     subsample: int,
     *,
@@ -148,7 +148,7 @@ def nystrom_eigensystem(
     ----------
     kernel:
         See `polygeom.learning.kernels.kernels`; a tangent kernel is one.
-    x:
+    inputs:
         Rows ``(N, D)``.
     count, subsample:
         How many pairs, and columns; ``count <= subsample <= N``.
@@ -167,28 +167,29 @@ def nystrom_eigensystem(
     Examples
     --------
     >>> from polygeom.learning.kernels import Laplacian
-    >>> x = torch.randn(200, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    >>> exact = eigensystem(Laplacian()(x, x), 3).values
-    >>> bool((abs(nystrom_eigensystem(Laplacian(), x, 3, 150).values / exact - 1) < 0.03).all())
+    >>> inputs = torch.randn(200, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    >>> exact = eigensystem(Laplacian()(inputs, inputs), 3).values
+    >>> bool((abs(nystrom_eigensystem(Laplacian(), inputs, 3, 150).values / exact - 1) < 0.03).all())
     True
     """
-    x = data_rows(x)
-    if not 1 <= count <= subsample <= len(x):
+    inputs = data_rows(inputs)
+    if not 1 <= count <= subsample <= len(inputs):
         raise PolygeomError(
-            f"count and subsample must satisfy 1 <= count <= subsample <= {len(x)} rows, got {count} and {subsample}"
+            f"count and subsample must satisfy 1 <= count <= subsample <= {len(inputs)} rows, got {count} and "
+            f"{subsample}"
         )
-    if (need := 2 * len(x) * subsample * 8) > memory:
+    if (need := 2 * len(inputs) * subsample * 8) > memory:
         raise BudgetError(
-            f"two copies of {subsample} kernel columns of {len(x)} rows take {need} bytes, memory is "
+            f"two copies of {subsample} kernel columns of {len(inputs)} rows take {need} bytes, memory is "
             f"{memory}; raise it, or lower subsample"
         )
-    chosen = torch.arange(subsample) if rng is None else draw(len(x), subsample, rng)
-    centres = x[chosen.to(x.device)]
+    chosen = torch.arange(subsample) if rng is None else draw(len(inputs), subsample, rng)
+    centres = inputs[chosen.to(inputs.device)]
     values, vectors = scipy.linalg.eigh(_array(gram(kernel, centres)))
     kept = values > np.finfo(np.float64).eps * subsample * values[-1]
     if count > (rank := int(kept.sum())):
         raise PolygeomError(f"count must be at most {rank}, the numerical rank of the columns, got {count}")
-    root = _array(kernel(x, centres)) @ (vectors[:, kept] / np.sqrt(values[kept]))
+    root = _array(kernel(inputs, centres)) @ (vectors[:, kept] / np.sqrt(values[kept]))
     squares, right = scipy.linalg.eigh(root.T @ root, subset_by_index=[rank - count, rank - 1])
     made = {"method": "nystrom", "subsample": subsample, "rng": rng, **(record or {})}
     return _sorted(squares, root @ (right / np.sqrt(squares)), made)

@@ -107,12 +107,12 @@ class WeightFunction:
             (change,) = torch.autograd.grad(inner, u, create_graph=keep)
         return value if x.requires_grad else value.detach(), change
 
-    def accept(self, x: Any, *, name: str = "x") -> tuple[Tensor, torch.Size]:
+    def accept(self, x: Any, *, name: str = "inputs") -> tuple[Tensor, torch.Size]:
         """Points as the module reads them and the shape of its outputs at one point; see `polygeom.learning.checks`."""
         to = next(iter(self.weights.values()))
         return checks.accept(self.module, lambda points: self.outputs(self.weights, points), x, name=name, to=to)
 
-    def prepare(self, x: Any, *, name: str = "x") -> Tensor:
+    def prepare(self, x: Any, *, name: str = "inputs") -> Tensor:
         """Points as the module reads them."""
         return self.accept(x, name=name)[0]
 

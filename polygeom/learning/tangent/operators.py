@@ -99,20 +99,20 @@ class TangentOperator:
 
 def tangent_operator(
     module: nn.Module,
-    x: Any,
+    inputs: Any,
     *,
     batch: int = 256,
     dtype: torch.dtype | None = torch.float64,
     parameters: Parameters = None,
     head: str | None = None,
 ) -> TangentOperator:
-    """The Jacobian of ``module`` at points ``x`` as an operator; later changes of either do not matter.
+    """The Jacobian of ``module`` at points ``inputs`` as an operator; later changes of either do not matter.
 
     Parameters
     ----------
     module, parameters, head:
         As for `polygeom.learning.tangent.tangent_kernel.jacobian`.
-    x:
+    inputs:
         Points ``(N, *input_shape)``.
     batch:
         Points taken at once; memory is that of one training step on such a batch.
@@ -126,8 +126,8 @@ def tangent_operator(
     if batch < 1:
         raise PolygeomError(f"batch must be at least 1, got {batch}; write batch=256")
     f = weight_function(module, dtype=dtype, keep=True, parameters=parameters, head=head)
-    x, shape = f.accept(x)
-    return TangentOperator(f, x.clone(), tuple(shape), batch)
+    inputs, shape = f.accept(inputs)
+    return TangentOperator(f, inputs.clone(), tuple(shape), batch)
 
 
 __all__ = ["TangentOperator", "tangent_operator"]

@@ -47,7 +47,7 @@ _OVERHEAD = 4
 
 def jacobian(
     module: nn.Module,
-    x: Any,
+    inputs: Any,
     *,
     memory: int = DEFAULT_BUDGET,
     dtype: torch.dtype | None = torch.float64,
@@ -62,7 +62,7 @@ def jacobian(
     module:
         Its parameters that require gradients are the weights; it is not changed. Points must not influence each other,
         which is tried on two of them.
-    x:
+    inputs:
         Points ``(N, *input_shape)``, a tensor or an array; integers for modules that read integers.
     memory:
         Bytes for the result and everything on the way to it.
@@ -98,20 +98,20 @@ def jacobian(
     tensor([[[3., 4., 1.]]], dtype=torch.float64)
     """
     f = weight_function(module, dtype=dtype, parameters=parameters, head=head)
-    x = f.prepare(x)
-    features, per_point, size = _features(f, x, method)
+    inputs = f.prepare(inputs)
+    features, per_point, size = _features(f, inputs, method)
     itemsize = next(iter(f.weights.values())).element_size()
-    needed = len(x) * size * f.parameter_count * itemsize
+    needed = len(inputs) * size * f.parameter_count * itemsize
     if needed + 2 * per_point > memory:
         raise BudgetError(
-            f"memory must be at least {_bytes(needed + 2 * per_point)} for a Jacobian of {len(x)} × {size} × "
+            f"memory must be at least {_bytes(needed + 2 * per_point)} for a Jacobian of {len(inputs)} × {size} × "
             f"{f.parameter_count} numbers, got {_bytes(memory)}; write a larger one, fewer points, or use "
             "tangent_operator or empirical_ntk, which do not form it"
         )
-    result = next(iter(f.weights.values())).new_zeros((len(x), size, f.parameter_count))
+    result = next(iter(f.weights.values())).new_zeros((len(inputs), size, f.parameter_count))
     starts = dict(zip(f.weights, _offsets(f), strict=True))
-    for block in _blocks(len(x), max(1, int((memory - needed) / (2 * per_point)))):
-        for factor in features(x[block]):
+    for block in _blocks(len(inputs), max(1, int((memory - needed) / (2 * per_point)))):
+        for factor in features(inputs[block]):
             first = starts[factor.name]
             result[block, :, first : first + f.weights[factor.name].numel()] = factor.jacobian().detach()
     return result
@@ -119,8 +119,8 @@ def jacobian(
 
 def empirical_ntk(
     module: nn.Module,
-    x: Any,
-    y: Any = None,
+    inputs: Any,
+    others: Any = None,
     *,
     outputs: str = "full",
     memory: int = DEFAULT_BUDGET,
@@ -130,14 +130,14 @@ def empirical_ntk(
     head: str | None = None,
     differentiable: bool = False,
 ) -> Tensor:
-    """The empirical tangent kernel between points ``x`` and ``y``.
+    """The empirical tangent kernel between points ``inputs`` and ``others``.
 
     Parameters
     ----------
     module, dtype, method, parameters, head:
         As for `jacobian`.
-    x, y:
-        Points ``(N, *input_shape)`` and ``(N', *input_shape)``; ``y`` is ``x`` if None.
+    inputs, others:
+        Points ``(N, *input_shape)`` and ``(N', *input_shape)``; ``others`` is ``inputs`` if None.
     outputs:
         What to do with the ``C`` outputs; see the shapes below. ``"sum"`` is the kernel of the one function
         ``Σ_c f_c / √C``, an approximation at the price of one output that becomes exact at wide random
@@ -173,29 +173,29 @@ def empirical_ntk(
     Examples
     --------
     >>> module = nn.Linear(2, 3, bias=False)
-    >>> x = torch.tensor([[1.0, 2.0], [0.0, 1.0]])
-    >>> empirical_ntk(module, x, outputs="trace")  # 3 x xᵀ: three outputs, each linear in its own weights
+    >>> inputs = torch.tensor([[1.0, 2.0], [0.0, 1.0]])
+    >>> empirical_ntk(module, inputs, outputs="trace")  # 3 x xᵀ: three outputs, each linear in its own weights
     tensor([[15.,  6.],
             [ 6.,  3.]], dtype=torch.float64)
     """
     choice("outputs", outputs, OUTPUTS)
     f = weight_function(module, dtype=dtype, parameters=parameters, head=head)
-    given = (x, y)
-    x, shape = f.accept(x)
-    other, second = (x, shape) if y is None else f.accept(y, name="y")
+    given = (inputs, others)
+    inputs, shape = f.accept(inputs)
+    other, second = (inputs, shape) if others is None else f.accept(others, name="others")
     if second != shape:
-        raise PolygeomError(f"x and y must have outputs of one shape, got {tuple(shape)} and {tuple(second)}")
+        raise PolygeomError(f"inputs and others must have outputs of one shape, got {tuple(shape)} and {tuple(second)}")
     size = math.prod(shape)
     if differentiable:
         if method != "auto":
             raise PolygeomError(f"method has no effect with differentiable=True, got {method!r}; leave it out")
         return differentiable_kernel(f, given, outputs, memory, dtype)
     combinations = None if outputs != "sum" else torch.full((1, size), size**-0.5, dtype=torch.float64)
-    features, per_point, _ = _features(f, x, method, combinations)
+    features, per_point, _ = _features(f, inputs, method, combinations)
     like = next(iter(f.weights.values()))
     tail = {"full": (size, size), "diagonal": (size,), "trace": (), "sum": ()}[outputs]
     entry = math.prod(tail) * like.element_size()
-    needed = len(x) * len(other) * entry
+    needed = len(inputs) * len(other) * entry
     step = _block_size(memory - needed, per_point, entry)
     if step < 1:
         least = needed + 2 * per_point + _OVERHEAD * entry
@@ -203,17 +203,17 @@ def empirical_ntk(
             f"memory must be at least {_bytes(least)} for this kernel, got {_bytes(memory)}; write a "
             'larger one, fewer points, outputs="trace", or use tangent_operator, which does not form it'
         )
-    result = like.new_empty((len(x), len(other), *tail))
+    result = like.new_empty((len(inputs), len(other), *tail))
     rule = "trace" if outputs == "sum" else outputs
-    for rows in _blocks(len(x), step):
-        left = features(x[rows])
+    for rows in _blocks(len(inputs), step):
+        left = features(inputs[rows])
         for columns in _blocks(len(other), step):
-            if y is None and columns.start < rows.start:
+            if others is None and columns.start < rows.start:
                 continue
-            right = left if y is None and columns == rows else features(other[columns])
+            right = left if others is None and columns == rows else features(other[columns])
             block = gram(left, right, rule).detach()
             result[rows, columns] = block
-            if y is None and columns != rows:
+            if others is None and columns != rows:
                 mirrored = block.transpose(0, 1)
                 result[columns, rows] = mirrored.transpose(2, 3) if outputs == "full" else mirrored
     return result
@@ -304,7 +304,7 @@ def as_matrix(kernel: Any) -> Tensor:
 
 def kernel_diagonal(
     module: nn.Module,
-    x: Any,
+    inputs: Any,
     *,
     memory: int = DEFAULT_BUDGET,
     dtype: torch.dtype | None = torch.float64,
@@ -320,10 +320,10 @@ def kernel_diagonal(
     tensor([[25.]], dtype=torch.float64)
     """
     f = weight_function(module, dtype=dtype, parameters=parameters, head=head)
-    x = f.prepare(x)
-    features, per_point, _ = _features(f, x, method)
-    blocks = _blocks(len(x), max(1, memory // (2 * per_point)))
-    return torch.cat([gram_diagonal(features(x[block])).detach() for block in blocks])
+    inputs = f.prepare(inputs)
+    features, per_point, _ = _features(f, inputs, method)
+    blocks = _blocks(len(inputs), max(1, memory // (2 * per_point)))
+    return torch.cat([gram_diagonal(features(inputs[block])).detach() for block in blocks])
 
 
 def _features(

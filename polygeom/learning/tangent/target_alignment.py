@@ -27,7 +27,7 @@ _FEW = 2
 
 def alignment(
     module: nn.Module,
-    x: Any,
+    inputs: Any,
     targets: Any,
     *,
     per_trace: bool = False,
@@ -39,7 +39,7 @@ def alignment(
 
     Parameters
     ----------
-    module, x, dtype:
+    module, inputs, dtype:
         As for `polygeom.learning.tangent.tangent_kernel.jacobian`.
     targets:
         ``(N, C)`` for one target, or in the shape of the module's outputs; a leading axis ``T`` for several; ``(N,)``
@@ -60,11 +60,11 @@ def alignment(
 
     Examples
     --------
-    >>> x = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
-    >>> alignment(nn.Linear(2, 1, bias=False), x, torch.tensor([0.0, 1.0]))
+    >>> inputs = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    >>> alignment(nn.Linear(2, 1, bias=False), inputs, torch.tensor([0.0, 1.0]))
     tensor(4., dtype=torch.float64)
     """
-    operator = tangent_operator(module, x, batch=batch, dtype=dtype)
+    operator = tangent_operator(module, inputs, batch=batch, dtype=dtype)
     stacked, one = _stacked(operator, targets)
     found = _split(module, operator, stacked, len(operator.x), per_trace, memory)["all"]
     return found[0] if one else found

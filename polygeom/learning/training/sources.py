@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, default_colla
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
 from polygeom.learning import targets as fitting
-from polygeom.learning.regions.affine import evaluation_mode
+from polygeom.learning.recording import evaluation_mode
 from polygeom.learning.training.batches import Batches
 from polygeom.learning.training.settings import TrainingSettings
 

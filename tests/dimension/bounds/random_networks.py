@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ def networks(rng: random.Random, weights: int, degree: int) -> Iterator[Network]
         if text in seen:
             continue
         seen.add(text)
+        if _least_weights(text) > weights:
+            continue  # without reading it, which takes longer
         try:
             found = parse(text)
         except PolygeomError:  # a filter longer than its input
@@ -25,6 +28,28 @@ def networks(rng: random.Random, weights: int, degree: int) -> Iterator[Network]
         if 0 < found.parameter_count <= weights and found.degree <= degree and found.text not in written:
             written.add(found.text)
             yield found
+
+
+def _least_weights(text: str) -> int:
+    """Not more weights than a network has: those of the dense layers between values of known width."""
+    if text.startswith("["):
+        widths = [*map(int, text[1 : text.index("]")].split(","))]
+        return 0 if "tied" in text else sum(a * b for a, b in itertools.pairwise(widths))
+    if not text.startswith("x0=input("):
+        return 0
+    known, total = dict[str, int](), 0
+    for name, call, arguments in re.findall(r"(x\d+)=(\w+)\(([^)]*)", text):
+        read = arguments.split(",")
+        if call == "input":
+            known[name] = int(read[-1])
+        elif call == "dense":
+            total += known[read[0]] * int(read[1])
+            known[name] = int(read[1])
+        elif call == "attention":
+            known[name] = int(read[2])
+        else:
+            known[name] = max(known[value] for value in read if value in known)
+    return total
 
 
 def _width(rng: random.Random) -> int:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import math
 import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 import flint
+import msgspec
 import numpy as np
 import pytest
+from here import of_the_repository
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polygeom.dimensions import upper_bound
 from polygeom.dimensions.bounds.architecture import feature_span, orbit, parameters_bound
-from polygeom.dimensions.bounds.bound import RULES, Bound, bound_from_dict
+from polygeom.dimensions.bounds.bound import RULES, Bound
 from polygeom.dimensions.bounds.search import check, network_bounds, reductions
 from polygeom.dimensions.counts import (
     Degrees,
@@ -200,7 +202,7 @@ def test_constants_of_the_rules(widths: Widths, degrees: Degrees, rule: str, lay
 
 
 def test_every_rule_of_ours_is_explained_in_the_documentation() -> None:
-    documentation = (Path(__file__).parents[3] / "docs" / "dimension.md").read_text(encoding="utf-8")
+    documentation = of_the_repository("docs/dimension.md").read_text(encoding="utf-8")
     ours = [name for name in PERCEPTRONS if RULES[name].perceptrons.__module__.startswith("polygeom.")]
     assert len(ours) >= 16
     for rule in ours:
@@ -247,7 +249,7 @@ ARCHITECTURES = st.integers(1, 6).flatmap(
 def test_every_tree_passes_the_check_and_survives_json(case: tuple[Widths, Degrees]) -> None:
     bound = upper_bound(*case)
     assert check(bound)
-    assert bound_from_dict(bound.as_dict()) == bound
+    assert msgspec.convert(json.loads(json.dumps(bound.as_dict())), Bound) == bound
     assert bound.value <= expected_dimension(*case)
     assert len(str(bound)) <= 300
     assert str(bound).startswith(bound.rule)
@@ -302,7 +304,7 @@ def test_a_lower_value_all_along_a_branch_is_refused() -> None:
         assert not check(tampered), path
 
 
-@pytest.mark.parametrize("depth", [60, 300])
+@pytest.mark.parametrize("depth", [60, pytest.param(300, marks=pytest.mark.slow)])
 def test_bounds_of_deep_networks_are_quick(depth: int) -> None:
     widths = tuple(2 + (7 * k * k + k) % 5 for k in range(depth + 1))
     started = time.process_time()

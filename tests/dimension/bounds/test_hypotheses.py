@@ -8,11 +8,13 @@ from msgspec import convert
 from polygeom.dimensions.bounds import fields
 from polygeom.dimensions.bounds.bound import RULES, Bound
 from polygeom.dimensions.bounds.graphs import plain_text
+from polygeom.dimensions.bounds.rules.graphs import linear_span
 from polygeom.dimensions.bounds.search import part_bound
 from polygeom.dimensions.proofs.graphs.bounds import bound_holds
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.programs import read
 from polygeom.dimensions.proofs.rules import Step
+from polygeom.engines.symbolic import coefficient_map
 from polygeom.network import parse
 
 FIRST, LINEAR = "x=input(2); a=dense(x,2)", "[2,2]"
@@ -182,3 +184,9 @@ def test_fields_are_not_believed() -> None:
     assert not fields._proved(network, [field, ((k, a + 1, b, m), *rest)])
     assert not holds(5, ((99, a, b, m), *rest))
     assert not holds(5)
+
+
+def test_coefficients_are_fractions_before_they_are_counted() -> None:
+    """w/2 and w^2/3: neither is zero."""
+    coefficients = coefficient_map(parse("x=input(1); a=dense(x,1); polynomial(a,[1/7,1/2,1/3])"))
+    assert linear_span._independent(list(coefficients.values())) == 2

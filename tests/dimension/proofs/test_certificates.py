@@ -21,14 +21,15 @@ from polygeom.dimensions.bounds.bound import RULES, Bound, Instance, Rule, regis
 from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.bounds.search import check, network_bounds, reductions
 from polygeom.dimensions.proofs import jacobians
-from polygeom.dimensions.proofs.certificate import write_certificate
+from polygeom.dimensions.proofs.certificate import certified, write_certificate
+from polygeom.dimensions.proofs.decoding import decode, encode, typed
 from polygeom.dimensions.proofs.graphs.bounds import bound_holds
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.monomials import coefficients_that_vary
 from polygeom.dimensions.proofs.programs import LAYERS, read
 from polygeom.dimensions.proofs.rules import Step, holds
 from polygeom.dimensions.proofs.symmetries import degree_set, gauge
-from polygeom.dimensions.proofs.verification import verify
+from polygeom.dimensions.proofs.verification import Claim, DimensionCertificate, verify
 from polygeom.dimensions.ranks.tangent import jacobian, random_weights
 from polygeom.engines.dual_numbers import dual_jacobian
 from polygeom.engines.symbolic import coefficient_map
@@ -390,3 +391,13 @@ def _some_number(certificate: Certificate, data: st.DataObject) -> tuple[Any, An
             elif isinstance(part[key], list | dict):
                 stack.append(part[key])
     return data.draw(st.sampled_from(places))
+
+
+def test_nothing_is_written_that_would_not_be_read() -> None:
+    certificate = certified("[2,2,1] r=2", None)
+    assert decode(encode(certificate), DimensionCertificate) == certificate
+    large = msgspec.structs.replace(certificate, claim=Claim(2**63, 4, 4, proved=True))
+    with pytest.raises(CertificateError, match="beyond 2"):
+        encode(large)
+    with pytest.raises(CertificateError, match="the checker would not read it"):
+        typed(Bound(-1, "ambient", (2, 2, 1), (2,)), Step)

@@ -87,7 +87,7 @@ def test_summary_and_figure_of_a_small_table() -> None:
     figure = learnable_functions.plot(table)
     assert [axes.get_title() for axes in figure.axes] == [
         f"{WORKED}, noise",
-        "noise: mean over data sets, line to the most",
+        "noise: mean over data\nsets, line to the most",
         "what became of the runs",
     ]
     pyplot.close(figure)

@@ -205,7 +205,7 @@ def test_the_command_writes_table_arrays_and_figures(tmp_path: Path, capsys: pyt
         "--models",
         "relu:sin_cos5",
         "--repeats",
-        "3",
+        "2",
         "--out",
         str(tmp_path / "out"),
     ]
@@ -213,10 +213,10 @@ def test_the_command_writes_table_arrays_and_figures(tmp_path: Path, capsys: pyt
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"config.json", "coordinate.csv", "coordinate.npz", "coordinate.png", "coordinate-regions.png"} <= names
     table = pandas.read_csv(tmp_path / "out" / "coordinate.csv")
-    assert len(table) == 3 * 3
+    assert len(table) == 2 * 3
     assert "data" not in table.columns
     with np.load(tmp_path / "out" / "coordinate.npz") as arrays:
-        assert arrays["2/random/relu:sin_cos5/regions"].shape == (16, 16)
+        assert arrays["1/random/relu:sin_cos5/regions"].shape == (16, 16)
         assert arrays["0/random/relu:sin_cos5/confusion_local"].shape == GRID.shape
     assert json.loads((tmp_path / "out" / "config.json").read_text())["config"]["epochs"] == 4
 

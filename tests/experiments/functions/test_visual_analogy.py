@@ -34,7 +34,14 @@ def measured(config: visual_analogy.Config, seed: int = 0) -> list[dict[str, obj
     ]
 
 
-@pytest.mark.parametrize("normalisation", [*KINDS, visual_analogy.RECURRENT])
+QUICK = ("none", "sliding", visual_analogy.RECURRENT)
+"""The ways through the code that normalisations take; the layers themselves have tests of their own."""
+
+
+@pytest.mark.parametrize(
+    "normalisation",
+    [*QUICK, *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS if kind not in QUICK)],
+)
 def test_every_normalisation_trains_and_is_tested_in_every_region(normalisation: str) -> None:
     rows = measured(dataclasses.replace(TINY, normalisations=(normalisation,), encoders=("polynomial",)))
     assert [row["region"] for row in rows] == list(range(6))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas
 import pytest
+from here import of_the_repository
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
@@ -268,7 +269,7 @@ def test_files_that_are_no_artefacts_are_refused(tmp_path: Path) -> None:
 
 
 NADS: dict[str, Any] = {
-    "models": ("lenet:gelu",), "side": 5, "directions": (2,), "train": 30, "test": 20, "epochs": 1, "sigma_inputs": 0.5,
+    "models": ("lenet:gelu",), "side": 4, "directions": (2,), "train": 30, "test": 20, "epochs": 1, "sigma_inputs": 0.5,
     "samples": 3,
 }  # fmt: skip
 
@@ -278,7 +279,7 @@ def test_saved_directions_come_back_bit_for_bit(tmp_path: Path, monkeypatch: pyt
     same(plain, anisotropy.measure(case(anisotropy, **NADS, artefacts=str(tmp_path))))
     (path,) = tmp_path.iterdir()
     arrays, record = read_archive(path, "polygeom directions")
-    assert arrays["directions"].shape == (25, 25)
+    assert arrays["directions"].shape == (16, 16)
     assert record["request"]["sigma_inputs"] == 0.5
     monkeypatch.setattr(anisotropy, "anisotropy_directions", None)
     same(plain, anisotropy.measure(case(anisotropy, **NADS, artefacts=str(tmp_path))))
@@ -293,10 +294,10 @@ def test_inputs_of_the_mixed_derivative_are_as_asked_for() -> None:
     def values(**options: Any) -> list[float]:
         return [row["singular_value"] for row in anisotropy.measure(case(anisotropy, **base | options))]
 
-    assert len(values(channels=3)) == 75
+    assert len(values(channels=3)) == 48
     found = [whole := values(), values(sigma_inputs=0.0), values(samples=4), values(paired=False), values(seed=1)]
     assert len({tuple(one) for one in found}) == 5
-    np.testing.assert_allclose(values(method="matrix-free"), whole[:24], rtol=1e-6)
+    np.testing.assert_allclose(values(method="matrix-free"), whole[:15], rtol=1e-6)
     learned = [
         anisotropy.measure(case(anisotropy, **NADS | {"linearised": False} | change))[-1][
             "networks_gradient_norm_start"
@@ -312,8 +313,6 @@ def test_options_are_shared_by_the_three_studies() -> None:
         assert {"quick", "small", "published"} <= set(module.PRESETS)
 
 
-PAGE = (Path(__file__).parents[3] / "docs" / "studies" / "linearised-networks.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^\$ polygeom (study .*)$", PAGE, re.MULTILINE)
 SHRUNK = {
     "ntk-eigenfunctions": "--models relu:6 --eigenvectors 12 --train 50 --test 30 --epochs 1 --marks 1",
     "cifar2": "--models relu:6 --train 50 --test 30 --epochs 1",
@@ -328,10 +327,12 @@ LEARNED = {
 @pytest.mark.usefixtures("here")
 def test_every_command_in_place_of_a_published_script_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Smaller still, one after the other, as later ones take what earlier ones have kept."""
+    page = of_the_repository("docs/studies/linearised-networks.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\$ polygeom (study .*)$", page, re.MULTILINE)
     monkeypatch.chdir(tmp_path)
-    assert len(COMMANDS) == 9
+    assert len(commands) == 9
     kept: dict[str, float] = {}
-    for line in COMMANDS:
+    for line in commands:
         name = line.split()[1]
         assert "--preset small" in line
         shrunk = SHRUNK[name]
@@ -354,9 +355,10 @@ def test_every_command_in_place_of_a_published_script_runs(tmp_path: Path, monke
 
 
 def test_the_page_names_options_that_exist_and_all_of_them() -> None:
+    page = of_the_repository("docs/studies/linearised-networks.md").read_text(encoding="utf-8")
     studies = (ntk_eigenfunctions, cifar2, anisotropy)
     own = {"--" + one.name.replace("_", "-") for module in studies for one in fields(module.Config)}
-    named = {option.replace("--no-", "--") for option in re.findall(r"--[a-z][a-z-]*", PAGE)}
+    named = {option.replace("--no-", "--") for option in re.findall(r"--[a-z][a-z-]*", page)}
     framework = {"--seed", "--repeats", "--preset", "--out"}
     assert named - own <= framework
     assert own - named == {"--data", "--method", "--marks"}

@@ -388,6 +388,7 @@ def test_wide_networks_are_kernel_regression() -> None:
         assert rates.loc[name, "kernel_to_limit"] == pytest.approx(-0.5, abs=0.1)
 
 
+@pytest.mark.slow  # of a smaller tangent kernel in tests/learning/tangent/test_linearised.py
 def test_nystrom_of_the_kernel_of_the_digits() -> None:
     """Of 1797 images 600 are looked at: eigenvalues to 1 %, eigenspaces to 1e-3; eigenfunctions are less exact."""
     case = KernelCase(seed=0, model="relu:6")

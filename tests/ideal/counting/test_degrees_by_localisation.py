@@ -70,10 +70,10 @@ def degree_by_localisation(s: int, m: int, r: int) -> Fraction:
         (1, 1, 2, 4),
         (2, 1, 3, 15),
         (2, 2, 2, 15),
-        (2, 3, 2, 81),
+        pytest.param(2, 3, 2, 81, marks=pytest.mark.slow),
         (3, 1, 3, 4),
         (3, 3, 2, 30),
-        (3, 1, 4, 112),
+        pytest.param(3, 1, 4, 112, marks=pytest.mark.slow),
         (4, 1, 4, 35),
     ],
 )

@@ -144,6 +144,15 @@ def test_the_dimension_of_another_network_is_noticed(determinant: dict[str, Any]
     assert verify(bad).valid is False
 
 
+def test_coordinates_belong_to_an_output_and_to_all_inputs() -> None:
+    """Where only some monomials occur, the coordinates are those named."""
+    data = through_json(certify(interpolate("x0=input(3); x1=convolution(x0,1); x2=power(x1,2); convolution(x2,2)", 1)))
+    assert verify(data).valid
+    for wrong in ("c3x200", "c0x200", "c1x20", "c1x2000", "c1"):
+        with pytest.raises(CertificateError, match="names no coefficient"):
+            verify({**data, "coordinates": [wrong, *data["coordinates"][1:]]})
+
+
 @pytest.mark.parametrize("field", ["network", "grading", "equations", "degrees", "claim", "kept", "dimension"])
 def test_missing_fields_are_refused(determinant: dict[str, Any], field: str) -> None:
     bad = {key: value for key, value in determinant.items() if key != field}

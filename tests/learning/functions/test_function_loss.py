@@ -91,7 +91,7 @@ def test_a_descent_never_rises() -> None:
     weights = 2 * initial_weights(network, 10, rng=0)
     for full in (False, True):
         before = loss.value(loss.functions(weights))
-        for steps in range(1, 13):
+        for steps in (1, 2, 3, 6, 12):
             after = loss.value(loss.functions(_damped(loss, weights, full, steps)))
             assert bool((after <= before + 1e-12).all())
             before = after

@@ -43,7 +43,13 @@ Y = X[:, 0] * X[:, 1] - X[:, 2]
 T = torch.from_numpy(X)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        pytest.param(one, marks=[pytest.mark.slow] if one in (KernelClassifier, EigenProRegressor) else [])
+        for one in ESTIMATORS
+    ],
+)
 def test_scikit_learn_accepts_it(estimator: type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """All checks of scikit-learn; the one it skips itself asks for arrays of other libraries."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # its checks leave folders until the process ends

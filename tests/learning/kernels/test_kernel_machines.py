@@ -196,15 +196,15 @@ def test_an_indefinite_matrix_is_solved_by_elimination(rng) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"x": torch.zeros(3, 2, 1)}, "x must be rows"),
-        ({"x": torch.zeros(3, 2, dtype=torch.complex64)}, "x must be real"),
-        ({"y": torch.zeros(4)}, r"y must have shape \(3,\)"),
+        ({"inputs": torch.zeros(3, 2, 1)}, "inputs must be rows"),
+        ({"inputs": torch.zeros(3, 2, dtype=torch.complex64)}, "inputs must be real"),
+        ({"targets": torch.zeros(4)}, r"targets must have shape \(3,\)"),
         ({"ridge": -1.0}, "ridge must be at least 0"),
         ({"cutoff": 1.0}, r"cutoff must be in \[0, 1\)"),
     ],
 )
 def test_solve_refuses_what_makes_no_sense(change, message) -> None:
-    arguments = {"x": torch.eye(3, 2), "y": torch.zeros(3)} | change
+    arguments = {"inputs": torch.eye(3, 2), "targets": torch.zeros(3)} | change
     with pytest.raises(PolygeomError, match=message):
         solve(Gaussian(), **arguments)
 

@@ -155,3 +155,22 @@ def test_numeric_duals_that_hold_are_right() -> None:
     loose = Numeric(torch.relu, tolerance=1e-2).dual(a, b, c)
     assert float(loose) == pytest.approx(float(LeakyReLU().dual(a, b, c)), rel=1e-3)
     assert np.isclose(float(Numeric(torch.tanh).derivative_dual(0 * a, 0 * a, 0 * a)), 1)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_values_do_not_depend_on_who_asks_for_derivatives(name: str) -> None:
+    """Constants take a shorter way to powers and angles than rows that derivatives are taken by, in any mode."""
+    kernel = KERNELS[name]
+    x = 0.5 * torch.randn(4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y = torch.stack([x[0], -x[1], 2 * x[2], 0 * x[3]])
+    direction = torch.ones_like(x)
+    own = x.clone().requires_grad_()
+    values = kernel(own, y)
+    (gradient,) = torch.autograd.grad(values.sum(), own)
+    assert torch.allclose(kernel(x, y), values, rtol=1e-13, atol=1e-13)
+    if name == "tanh":
+        return  # its expansion looks at numbers, which transforms do not show
+    found, tangent = torch.func.jvp(lambda rows: kernel(rows, y), (x,), (direction,))
+    assert torch.allclose(found, values, rtol=1e-13, atol=1e-13)
+    assert tangent.sum().item() == pytest.approx((gradient * direction).sum().item(), rel=1e-9)
+    assert torch.allclose(torch.func.grad(lambda rows: kernel(rows, y).sum())(x), gradient, rtol=1e-12, atol=1e-12)

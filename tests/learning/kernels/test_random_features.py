@@ -175,7 +175,7 @@ def test_far_out_the_wide_fit_is_the_kernel_machine(rng) -> None:
         (lambda: FourierFeatures()(torch.ones(2, 1), torch.ones(3, 1), torch.ones(3)), "biases must be None"),
         (lambda: BIASED[0](torch.ones(2, 1), torch.ones(3, 1)), "biases must be given"),
         (lambda: RELU(torch.ones(2, 1), torch.ones(3, 1), torch.ones(3)), "biases must be None"),
-        (lambda: fit_random_features(RELU, torch.ones(2, 1), torch.ones(2), torch.ones(3, 1)), r"write y\[:, None\]"),
+        (lambda: fit_random_features(RELU, torch.ones(2, 1), torch.ones(2), torch.ones(3, 1)), r"targets\[:, None\]"),
     ],
 )
 def test_what_makes_no_sense_is_refused(make, message) -> None:

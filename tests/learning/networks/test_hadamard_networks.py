@@ -134,6 +134,7 @@ def test_normalisations_keep_their_parameters() -> None:
     assert torch.equal(module.norms[0].weight, torch.ones(4))
 
 
+@pytest.mark.slow  # the study of extrapolation has the same network and target among its quick tests
 def test_a_degree_three_network_recovers_the_cubic_everywhere() -> None:
     x = torch.linspace(-2.5, 2.5, 400, dtype=torch.float64)[:, None]
     module = hadamard_network("ccp", 1, 16, 3, rng=1)

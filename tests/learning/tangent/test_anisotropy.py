@@ -37,7 +37,7 @@ def test_the_mixed_derivative_is_that_of_autograd() -> None:
     np.testing.assert_allclose(found.directions @ found.directions.T, np.eye(64), atol=1e-10)
 
 
-@pytest.mark.parametrize("sigma", [0.0, 0.5])
+@pytest.mark.parametrize("sigma", [pytest.param(0.0, marks=pytest.mark.slow), 0.5])
 def test_both_methods_agree(sigma: float) -> None:
     dense = anisotropy_directions(lenet(), (8, 8), sigma=sigma, samples=10)
     free = anisotropy_directions(lenet(), (8, 8), sigma=sigma, samples=10, method="matrix-free", count=20)

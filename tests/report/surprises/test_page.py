@@ -11,13 +11,14 @@ import shlex
 from pathlib import Path
 
 import pytest
+from here import of_the_repository
 
 from polygeom.cli import run as polygeom
 from polygeom.network import parse
 from polygeom.report import portrait
 from polygeom.report.surprises import GROUPS, Run, Surprise, hits, page, surprises, surprises_about
 
-PAGE = Path(__file__).parents[3] / "docs" / "surprises.md"
+PAGE = of_the_repository("docs/surprises.md")
 HERE = Path(__file__).parent
 
 
