@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import fields, is_dataclass
+from fractions import Fraction
+from typing import Any, ClassVar
 
 PROVED = "proved"
 """A theorem, given the correctness of this program."""
@@ -28,10 +30,13 @@ class Answer:
     """
 
     __slots__ = ()
+    told: ClassVar[tuple[str, ...]] = ()
+    """Properties that `as_dict` tells besides the fields."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON, ``network``, ``seed``, ``version`` and ``status`` among it."""
-        raise TypeError(f"{type(self).__name__} must define as_dict")
+        """Plain data for JSON: all fields, ``network``, ``seed``, ``version`` and ``status`` among it."""
+        own: dict[str, Any] = plain(self)  # every answer is a dataclass
+        return own | {name: plain(getattr(self, name)) for name in self.told}
 
     def _repr_html_(self) -> str:
         """A heading and a table of two columns, for notebooks."""
@@ -52,6 +57,23 @@ class Answer:
             if value not in (None, "", [], {}, ())
         ]
         return r"$$\begin{array}{ll} " + r" \\ ".join(rows) + r" \end{array}$$"
+
+
+def plain(value: Any) -> Any:
+    """A value of dataclasses, mappings, lists and tuples as dicts with text for keys, and lists; fractions as text.
+
+    Examples
+    --------
+    >>> plain({2: (1, None)})
+    {'2': [1, None]}
+    """
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    return str(value) if isinstance(value, Fraction) else value
 
 
 _SPECIAL = str.maketrans({letter: f"\\{letter}" for letter in "#$%&_{}"} | {"\\": r"\backslash ", "^": r"\wedge "})

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from polygeom._version import __version__
 from polygeom.answers import PROBABLE, PROVED, Answer
@@ -80,6 +79,7 @@ class Explanation(Answer):
     chain: tuple[Step, ...]
     seed: int = 0
     version: str = __version__
+    told = ("status", "causes")
 
     @property
     def status(self) -> str:
@@ -91,10 +91,6 @@ class Explanation(Answer):
         """The rules of the chain that are special, in order: all but the counts of coefficients and parameters."""
         rules = (f"{s.rule} at layer {s.layer}" if s.layer else s.rule for s in self.chain if not RULES[s.rule].counts)
         return tuple(dict.fromkeys(rules))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return asdict(self) | {"status": self.status, "causes": list(self.causes)}
 
     def __str__(self) -> str:
         """One line for a reader."""

@@ -10,7 +10,7 @@ computes the matrices of rank at most 2, of dimension 8 = 12 - 4, and is identif
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from polygeom._version import __version__
@@ -67,6 +67,7 @@ class Identifiability(Answer):
     fibre_reason: str = ""
     seed: int = 0
     version: str = __version__
+    told = ("status", "level")
 
     @property
     def status(self) -> str:
@@ -80,10 +81,6 @@ class Identifiability(Answer):
         Where no theorem counts the weights, `polygeom.fibre` does.
         """
         return "not" if not self.identifiable else "globally" if self.fibre == 1 else "finitely"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON and tables."""
-        return asdict(self) | {"status": self.status, "level": self.level}
 
     def __str__(self) -> str:
         """One line for a reader."""

@@ -66,24 +66,12 @@ class WeightRank(Answer):
     points: int
     seed: int
     version: str = __version__
+    told = ("lost",)
 
     @property
     def lost(self) -> int:
         """How many dimensions are missing at these weights."""
         return self.dimension - self.rank
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return {
-            "network": self.network,
-            "rank": self.rank,
-            "dimension": self.dimension,
-            "lost": self.lost,
-            "status": self.status,
-            "points": self.points,
-            "seed": self.seed,
-            "version": self.version,
-        }
 
     def __str__(self) -> str:
         generic = "as at generic weights" if not self.lost else f"{self.lost} below the dimension {self.dimension}"

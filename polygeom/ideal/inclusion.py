@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -61,10 +61,6 @@ class Inclusion(Answer):
     network: str = ""
     seed: int = 0
     version: str = __version__
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return asdict(self)
 
     def __str__(self) -> str:
         word = {True: "yes", False: "no", None: "unknown"}[self.answer]

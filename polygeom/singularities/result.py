@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
 
 from polygeom._version import __version__
 from polygeom.answers import PROVED, Answer
@@ -57,13 +56,6 @@ class LearningCoefficient(Answer):
         """Whether the value is a theorem."""
         return self.status == PROVED
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON; fractions as text."""
-        names = ("network", "at", "multiplicity", "status", "rank", "parameters", "reason", "seed", "version")
-        data = {name: getattr(self, name) for name in names}
-        data |= {name: None if getattr(self, name) is None else str(getattr(self, name)) for name in _FRACTIONS}
-        return data | {"live": list(self.live)}
-
     def __str__(self) -> str:
         head = f"{self.network} at {self.at}: learning coefficient "
         if self.value is None:
@@ -71,6 +63,3 @@ class LearningCoefficient(Answer):
         else:
             head += f"{self.value}, multiplicity {self.multiplicity} ({self.status})"
         return f"{head}\n  {self.reason}; rank {self.rank}, half the weights {Fraction(self.parameters, 2)}"
-
-
-_FRACTIONS = ("value", "lower", "upper")

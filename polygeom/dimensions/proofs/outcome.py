@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from polygeom.answers import PROVED, UNKNOWN, Answer
 
@@ -30,6 +29,7 @@ class Verification(Answer):
     claim: str
     network: str = ""
     version: str = ""
+    told = ("seed", "status")
 
     @property
     def status(self) -> str:
@@ -39,10 +39,6 @@ class Verification(Answer):
     @property
     def seed(self) -> None:
         """A check draws nothing that its outcome depends on."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return {**asdict(self), "checks": list(self.checks), "seed": self.seed, "status": self.status}
 
     def __str__(self) -> str:
         """The claim, and the steps that were taken."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from polygeom._version import __version__
@@ -80,15 +80,12 @@ class Count(Answer):
     status: str
     evidence: tuple[Evidence, ...]
     version: str = __version__
+    told = ("proved",)
 
     @property
     def proved(self) -> bool:
         """Whether the value is a theorem, given the correctness of this program."""
         return self.status == PROVED
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return asdict(self) | {"evidence": [asdict(e) for e in self.evidence], "proved": self.proved}
 
     def __str__(self) -> str:
         name = self.quantity + (f" ({self.form})" if self.form else "")

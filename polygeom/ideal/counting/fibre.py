@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,6 +78,7 @@ class Fibre(Answer):
     evidence: tuple[Evidence, ...]
     seed: int
     version: str = field(default=__version__)
+    told = ("level",)
 
     @property
     def proved(self) -> bool:
@@ -101,11 +102,6 @@ class Fibre(Answer):
         if not self.generators:
             raise PolygeomError(f"{self.network}: no loops were made; write method='monodromy'")
         return PermutationGroup([Permutation(list(g)) for g in self.generators])
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        data = asdict(self) | {"evidence": [asdict(e) for e in self.evidence]}
-        return data | {"generators": [list(g) for g in self.generators], "level": self.level}
 
     def __str__(self) -> str:
         bounds = f", at least {self.lower} proved" if not self.proved and self.lower > 1 else ""

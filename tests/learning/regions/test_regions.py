@@ -14,6 +14,7 @@ from torch import nn
 from polygeom.errors import PolygeomError
 from polygeom.learning.networks.activations import Sine
 from polygeom.learning.regions import activation_patterns, cross_section, sign_patterns
+from polygeom.learning.regions.affine import record
 from polygeom.learning.regions.regions import pack
 from polygeom.network import ccp, convolutional, lightning_attention, mlp, ncp, parse
 
@@ -239,3 +240,33 @@ def test_the_regions_of_4096_inputs_are_counted_in_a_second() -> None:
     start = time.process_time()
     assert activation_patterns(module, x).count == 4096
     assert time.process_time() - start < 1
+
+
+def test_what_is_recorded_is_safe_from_changes_in_place() -> None:
+    class Shifted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense, self.shift = nn.Linear(2, 3, bias=False), nn.Parameter(torch.ones(3))
+
+        def forward(self, x):
+            return torch.relu_(self.dense(x) + self.shift)
+
+    module = nn.Sequential(Shifted(), nn.Linear(3, 3), nn.ReLU(inplace=True), nn.Linear(3, 1))
+    x = torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
+    first, second, _ = record(module, x).maps
+    assert first.bias is module[0].shift
+    assert torch.equal(first.values, x @ module[0].dense.weight.T + 1)
+    assert torch.equal(second.values, module[1](torch.relu(first.values)))
+
+
+def test_a_multiple_of_a_vector_is_no_bias() -> None:
+    class Doubled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense, self.shift = nn.Linear(2, 3, bias=False), nn.Parameter(torch.ones(3))
+
+        def forward(self, x):
+            return torch.add(self.dense(x), self.shift, alpha=2)
+
+    seen = record(Doubled(), torch.ones(4, 2))
+    assert (seen.maps[0].bias, seen.other) == (None, {"shift"})
