@@ -153,6 +153,7 @@ MALFORMED = {
     "nested": (_set("lower", "weights", value=lambda w: [w[:9], w[9:]]), "Expected `int`, got `array`"),
     "huge": (_set("lower", "points", value=[[10**30, 1, 1]]), "beyond 2^62"),
     "not a residue": (_set("lower", "points", value=[[4194301, 1, 1]]), "residues below"),
+    "no residue among the weights": (_set("lower", "weights", 0, value=4194301), "residues below"),
     "negative": (_set("lower", "weights", 0, value=-1), "Expected `int` >= 0"),
     "missing": (lambda c: c["lower"].pop("points"), "missing required field `points`"),
     "extra claim": (_set("claim", "filling", value=True), "unknown field `filling`"),

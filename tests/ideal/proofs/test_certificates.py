@@ -119,6 +119,12 @@ def test_a_wrong_section_is_noticed(nine: dict[str, Any]) -> None:
     assert any("complete" in line for line in false_lines(bad))
 
 
+def test_the_last_entry_of_an_h_vector_is_not_zero(nine: dict[str, Any]) -> None:
+    bad = copy.deepcopy(nine)
+    bad["claim"]["h_vector"].append(0)
+    assert verify(bad).valid is False
+
+
 def test_a_prime_that_is_none_is_noticed(nine: dict[str, Any]) -> None:
     bad = copy.deepcopy(nine)
     bad["completeness"]["prime"] += 2
