@@ -36,6 +36,8 @@ TOGETHER = 64
 """Strata in one batch."""
 APART = 1.2
 """R-hat beyond which a stratum is sampled again, longer; rows where it stays above are told apart."""
+ATTEMPTS = ((1, 1, 0), (2, 1, 0), (10, 3, 3))
+"""Multiples of the warm-up and of the draws, and by how many levels the ladder is colder, attempt by attempt."""
 SMALL = ("[3,2,1] r=2", "[2,2,1] r=3", "[3,3,1] r=2", "[2,3,1] r=2", "[2,2,2] r=2", "[2,2,2] r=1", "[2,2,2,1] r=2")
 _SHALLOW = tuple(
     f"[{d},{h},{c}] r={r}"
@@ -165,9 +167,13 @@ def measure(case: Group) -> list[Row]:
     batch = Batch.of([network for network, _ in pairs], weights, seed)
     reach = batch.reach(case.reach)
     names = ("sampler", "chains", "draws", "warmup", "leapfrog")
-    settings = SamplerSettings(betas=LADDER[COLD:], **{name: getattr(case, name) for name in names})
+    base = SamplerSettings(betas=LADDER[COLD:], **{name: getattr(case, name) for name in names})
 
-    def sampled(chosen: list[int], settings: SamplerSettings, rng: int) -> list[CoefficientEstimate]:
+    def sampled(chosen: list[int], number: int) -> list[CoefficientEstimate]:
+        warmer, more, colder = ATTEMPTS[number]
+        ladder = [beta * 4.0**colder for beta in base.betas]
+        settings = replace(base, betas=ladder, warmup=warmer * base.warmup, draws=more * base.draws)
+        rng = seed + number
         started, some = time.process_time(), batch.part(chosen)
         trace, accepted, swaps = sample_energies(some.energy(), some.centres, settings, rng=rng, reach=reach[chosen])
         elapsed = (time.process_time() - started) / len(chosen)
@@ -177,10 +183,13 @@ def measure(case: Group) -> list[Row]:
             for k, order in enumerate(orders)
         ]
 
-    estimates = dict(enumerate(sampled(list(range(len(known))), settings, seed)))
-    if late := [k for k, found in estimates.items() if fitted(found.rhat).max() > APART]:
-        longer = replace(settings, warmup=2 * settings.warmup)
-        estimates |= dict(zip(late, sampled(late, longer, seed + 1), strict=True))
+    late, attempts = list(range(len(known))), dict.fromkeys(range(len(known)), 0)
+    estimates: dict[int, CoefficientEstimate] = {}
+    for number in range(len(ATTEMPTS)):
+        if late:
+            estimates |= dict(zip(late, sampled(late, number), strict=True))
+            attempts |= dict.fromkeys(late, number + 1)
+            late = [k for k in late if fitted(estimates[k].rhat).max() > APART]
     return [
         {
             "network": network.text,
@@ -196,8 +205,9 @@ def measure(case: Group) -> list[Row]:
             "error": estimates[k].error,
             "drift": estimates[k].drift,
             "coldest": float(estimates[k].levels[-1]),
-            "effective": float(estimates[k].effective.sum()),
+            "effective": float(fitted(estimates[k].effective).sum()),
             "rhat": float(fitted(estimates[k].rhat).max()),
+            "attempt": attempts[k],
             "cpu_seconds": estimates[k].seconds,
         }
         for k, ((network, at), exact) in enumerate(zip(pairs, known, strict=True))
@@ -270,12 +280,9 @@ class Batch:
 
     def energy(self) -> Energy:
         """``K`` at weights ``(G · n, P)``."""
-        from polygeom.learning.functions.posterior import perceptron_energy
+        from polygeom.learning.functions.perceptrons import PerceptronEnergy
 
-        full, groups = perceptron_energy(self.network, self.centres, self.x), len(self.centres)
-        return lambda weights: full(
-            (weights.reshape(groups, -1, weights.shape[-1]) * self.masks[:, None]).flatten(0, 1)
-        )
+        return PerceptronEnergy(self.network, self.centres, self.x, self.masks)
 
 
 def points(network: Network, seed: int) -> Tensor:

@@ -31,6 +31,8 @@ NETWORKS = (
 NOISY, EXACT, LANGEVIN = GRADIENTS = ("noisy", "exact", "langevin")
 LEARNED = 0.05
 """Students with a loss below this have learned."""
+FEWEST = 9
+"""Architectures with fewer pairs of students that have learned are not counted in a mean over architectures."""
 _NEAR = 0.15
 """A weight vector below this share of the root mean square of the live ones counts as zero, an angle as none."""
 
@@ -77,7 +79,7 @@ def measure(case: School) -> list[Row]:
     """A row for each student: where it has come to."""
     import torch
 
-    from polygeom.learning.functions.posterior import perceptron_outputs
+    from polygeom.learning.functions.perceptrons import perceptron_outputs
     from polygeom.singularities import learning_coefficient
 
     network, seed = parse(case.network), case.seed
@@ -180,7 +182,7 @@ def _teachers(network: Network, count: int, generator: Any) -> Tensor:
 def _slope(network: Network, weights: Tensor, truth: Tensor, x: Tensor, error: Tensor | float) -> Tensor:
     import torch
 
-    from polygeom.learning.functions.posterior import perceptron_outputs
+    from polygeom.learning.functions.perceptrons import perceptron_outputs
 
     moving = weights.detach().requires_grad_()
     residual = perceptron_outputs(network, moving, x) - perceptron_outputs(network, truth, x) - error
@@ -192,7 +194,7 @@ def _ranks(network: Network, weights: Tensor, x: Tensor) -> np.ndarray:
     """How many singular values of the derivative of the outputs exceed a hundredth of the largest."""
     import torch
 
-    from polygeom.learning.functions.posterior import perceptron_outputs
+    from polygeom.learning.functions.perceptrons import perceptron_outputs
 
     def outputs(flat: Tensor) -> Tensor:
         return perceptron_outputs(network, flat[None], x).flatten()
@@ -310,7 +312,8 @@ def summarise(table: pandas.DataFrame) -> str:
             found = pairs(table, by, kind)
             for index, rows in found.groupby(by, sort=True) if by else [((), found)]:
                 where = ", ".join(f"{name} {value:g}" for name, value in zip(by, index, strict=True))
-                lines.append(f"{kind} lowers more than exact{where and ' at '}{where}: {_spread(rows['difference'])}")
+                kept = rows[rows["pairs"] >= FEWEST]
+                lines.append(f"{kind} lowers more than exact{where and ' at '}{where}: {_spread(kept['difference'])}")
     for stratum, rows in part.groupby("stratum", sort=False):
         lines.append(
             f"{stratum}: rank {rows['rank'].mean():.2f}, coefficient {rows['coefficient'].mean():.2f}, "

@@ -7,6 +7,7 @@ the truth. Times ``n`` it tends to the learning coefficient in the mean over dat
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,15 +16,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polygeom.learning.functions.coefficient_map import monomial_values
-from polygeom.learning.functions.posterior import perceptron_outputs
+from polygeom.learning.functions.coefficient_map import monomial_values, monomials
+from polygeom.learning.functions.perceptrons import perceptron_outputs
 from polygeom.learning.functions.sampling import SamplerSettings, sample_energies
 from polygeom.network import Network
 from polygeom.network.builder import as_network
 
+_LEAST = 1e-5
+"""Chains start at the truth: where they do not move along a direction its error looks too small."""
 NOISE = 0.1
 """Standard deviation of the noise; outputs have mean square about one."""
-_TEST_POINTS = 200
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def bayes_generalisation(
     module = network.to_torch(rng=rng)
     truth = torch.cat([p.detach().flatten() for p in module.parameters()])[None]
     generator = torch.Generator().manual_seed(rng)
-    test = torch.randn((_TEST_POINTS, network.input_dimension), generator=generator, dtype=torch.float64)
+    count = len(monomials(network))
+    z = torch.randn((count, network.input_dimension), generator=generator, dtype=torch.float64)
     found: list[Generalisation] = []
     for n in samples:
         if found and deadline is not None and time.monotonic() > deadline:
@@ -85,23 +88,22 @@ def bayes_generalisation(
         chosen = SamplerSettings(
             base.sampler, ladder, base.chains, base.warmup, base.draws, base.leapfrog, base.spread, base.batch
         )
-        errors = _errors(network, truth, test, x, clean + noise, chosen, rng)
+        errors = _errors(network, truth, z, x, clean + noise, chosen, rng)
         scaled = n * errors.numpy()
         found.append(Generalisation(n, float(scaled.mean()), float(scaled.std(ddof=1) / np.sqrt(datasets)), datasets))
     return found
 
 
 def _errors(
-    network: Network, truth: Tensor, test: Tensor, x: Tensor, y: Tensor, settings: SamplerSettings, rng: int
+    network: Network, truth: Tensor, z: Tensor, x: Tensor, y: Tensor, settings: SamplerSettings, rng: int
 ) -> Tensor:
-    """``½ |f̄ - f_0|² / s²`` at test points for every data set, ``(G,)``.
+    """``½ E |f̄ - f_0|² / s²`` over the inputs for every data set, ``(G,)``, by their exact moments.
 
     Values at as many points ``z`` as there are monomials determine a function, so that the residuals at any data are
     ``A f(z) - y``, and after an orthogonal change ``R f(z) - Qᵀ y``, of that many rows.
     """
     groups, n = x.shape[:2]
-    count = monomial_values(network, test[:1], system="plain").shape[1]
-    z = test[:count]
+    count = len(z)
     basis = torch.linalg.inv(monomial_values(network, z, system="plain"))
     features = monomial_values(network, x.flatten(0, 1), system="plain").reshape(groups, n, count) @ basis
     q, root = torch.linalg.qr(features)
@@ -114,7 +116,7 @@ def _errors(
         return residual.square().sum(dim=(2, 3))
 
     level = squares(truth.expand(groups, -1)).detach()
-    spread = monomial_values(network, test, system="plain") @ basis
+    gram = basis.T @ normal_moments(monomials(network)) @ basis
     wanted = perceptron_outputs(network, truth, z)[0]
     total = torch.zeros(groups, *wanted.shape, dtype=torch.float64)
 
@@ -126,7 +128,21 @@ def _errors(
         with torch.no_grad():
             total.add_(perceptron_outputs(network, cold, z).reshape(groups, -1, *wanted.shape).mean(dim=1))
 
-    sample_energies(energy, truth.expand(groups, -1), settings, rng=rng, observe=observe)
-    difference = (total / settings.draws - wanted) @ spread.T
-    scaled: Tensor = difference.square().sum(dim=1).mean(dim=-1) / (2 * NOISE**2)
+    sample_energies(energy, truth.expand(groups, -1), settings, rng=rng, observe=observe, least=_LEAST)
+    difference = total / settings.draws - wanted
+    scaled: Tensor = ((difference @ gram) * difference).sum(dim=(1, 2)) / (2 * NOISE**2)
     return scaled
+
+
+def normal_moments(exponents: Sequence[Sequence[int]]) -> Tensor:
+    """Mean products of monomials of independent standard normal variables, ``(M, M)``, exactly.
+
+    Examples
+    --------
+    >>> normal_moments([(2, 0), (1, 1), (0, 2)]).tolist()
+    [[3.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 3.0]]
+    """
+    powers = np.array(exponents)
+    largest = 2 * int(powers.max(initial=0))
+    alone = np.array([0.0 if k % 2 else float(math.prod(range(1, k, 2))) for k in range(largest + 1)])
+    return torch.from_numpy(alone[powers[:, None] + powers[None]].prod(axis=-1))

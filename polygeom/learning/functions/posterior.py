@@ -25,8 +25,16 @@ from torch import Tensor, nn
 from polygeom.checks import seed
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
-from polygeom.learning.functions.sampling import Energy, SamplerSettings, effective_samples, sample_energies, split_rhat
-from polygeom.network import Network
+from polygeom.learning import checks
+from polygeom.learning.functions.perceptrons import PerceptronEnergy
+from polygeom.learning.functions.sampling import (
+    Energy,
+    SamplerSettings,
+    by_autograd,
+    effective_samples,
+    sample_energies,
+    split_rhat,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,15 +152,19 @@ def module_energy(
     module: nn.Module, inputs: Tensor, targets: Tensor | None, loss: Callable[[Tensor, Tensor], Tensor] | None
 ) -> tuple[Energy, Callable[[Tensor], Energy], Tensor]:
     """``K`` of a module at weights ``(B, P)``, the same on chosen samples, and its present weights ``(P,)``."""
+    checks.refuse_batch_statistics(module)
     double = copy.deepcopy(module).double()
-    if isinstance(double, NetworkModule) and double.network.widths is not None and targets is None and loss is None:
-        return _of_perceptron(double, inputs.double())
     names = [name for name, p in double.named_parameters() if p.requires_grad]
     parts = [double.get_parameter(name).detach() for name in names]
     if not parts:
         raise PolygeomError("module must have weights that are trained; write a module with parameters")
+    if loss is None:
+        x, _ = checks.accept(double, double, inputs, name="inputs")
+    else:
+        x = checks.points(inputs, parts[0], name="inputs", integers=checks.reads_integers(double))
+    if isinstance(double, NetworkModule) and double.network.widths is not None and targets is None and loss is None:
+        return _of_perceptron(double, x)
     sizes, shapes = [p.numel() for p in parts], [p.shape for p in parts]
-    x = inputs.double()
     with torch.no_grad():
         y = double(x) if targets is None else targets.double() if targets.is_floating_point() else targets
     measure = _half_square if loss is None else loss
@@ -161,7 +173,7 @@ def module_energy(
         pieces = (piece.reshape(s) for piece, s in zip(torch.split(flat, sizes), shapes, strict=True))
         weights = dict(zip(names, pieces, strict=True))
         some, wanted = (x, y) if rows is None else (x[rows], y[rows])
-        return measure(torch.func.functional_call(double, weights, (some,)), wanted)
+        return measure(checks.call_with(double, weights, some), wanted)
 
     centre = torch.cat([p.flatten() for p in parts])
     with torch.no_grad():
@@ -169,9 +181,34 @@ def module_energy(
 
     def chosen(rows: Tensor | None) -> Energy:
         level = base if rows is None else one(centre, rows).detach()
-        return lambda weights: torch.func.vmap(lambda flat: one(flat, rows))(weights) - level
+        return _ModuleEnergy(lambda flat: one(flat, rows) - level)
 
     return chosen(None), chosen, centre
+
+
+class _ModuleEnergy:
+    """``K`` of a module, all weights of a batch together where torch can, and otherwise one after another."""
+
+    together = True
+
+    def __init__(self, one: Callable[[Tensor], Tensor]) -> None:
+        self._one = one
+
+    def __call__(self, weights: Tensor) -> Tensor:
+        with checks.plain_attention():
+            return torch.func.vmap(self._one)(weights)
+
+    def slopes(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """``K`` and its gradient."""
+        if self.together:
+            try:
+                return by_autograd(self, weights)
+            except RuntimeError as error:
+                checks.warn(f"weights are tried one after another, because torch cannot do so together: {error}")
+                self.together = False
+        with checks.plain_attention():
+            pairs = [by_autograd(lambda flat: self._one(flat[0]), row[None]) for row in weights]
+        return torch.stack([value for value, _ in pairs]), torch.cat([slope for _, slope in pairs])
 
 
 def _of_perceptron(module: NetworkModule, x: Tensor) -> tuple[Energy, Callable[[Tensor], Energy], Tensor]:
@@ -179,41 +216,23 @@ def _of_perceptron(module: NetworkModule, x: Tensor) -> tuple[Energy, Callable[[
     centre = torch.cat([p.detach().flatten() for p in module.parameters()])
 
     def chosen(rows: Tensor | None) -> Energy:
-        return perceptron_energy(module.network, centre[None], x if rows is None else x[rows])
+        return PerceptronEnergy(module.network, centre[None], x if rows is None else x[rows])
 
     return chosen(None), chosen, centre
 
 
-def perceptron_outputs(network: Network, weights: Tensor, x: Tensor) -> Tensor:
-    """Outputs ``(B, c, N)`` of a perceptron at weights ``(B, P)`` and points ``(N, d_0)`` or ``(B, N, d_0)``."""
-    shapes, degrees = list(network.parameters.values()), (*(network.activation_degrees or ()), 1)
-    value = x.transpose(-1, -2).expand(len(weights), -1, -1)
-    pieces = torch.split(weights, [math.prod(shape) for shape in shapes], dim=1)
-    for piece, shape, degree in zip(pieces, shapes, degrees, strict=True):
-        value = torch.bmm(piece.reshape(-1, *shape), value)
-        value = value * value if degree == 2 else value**degree if degree > 1 else value
-    return value
-
-
-def perceptron_energy(network: Network, centres: Tensor, x: Tensor) -> Energy:
-    """Half the mean squared difference of a perceptron to itself at centres, ``(G · n, P)`` → ``(G · n,)``.
-
-    Parameters
-    ----------
-    network:
-        With ``network.widths``.
-    centres:
-        ``(G, P)``; weights are given in ``G`` equal groups, in order.
-    x:
-        Inputs ``(N, d_0)``.
-    """
-    wanted = perceptron_outputs(network, centres, x).detach()
-
-    def energy(weights: Tensor) -> Tensor:
-        found = perceptron_outputs(network, weights, x).reshape(len(centres), -1, *wanted.shape[1:])
-        return (found - wanted[:, None]).square().sum(dim=(2, 3)).flatten() / (2 * len(x))
-
-    return energy
+def local_reach(module: nn.Module, settings: SamplerSettings) -> Tensor | None:
+    """By how much each weight of a module may change, ``(1, P)``, as ``reach`` and ``share`` of the settings say."""
+    if settings.share is None:
+        return None
+    parts = []
+    for weights in (p.detach().double() for p in module.parameters() if p.requires_grad):
+        rows = weights.reshape(weights.shape[0] if weights.ndim > 1 else 1, -1)
+        count = (rows != 0).sum(dim=1, keepdim=True).clamp(min=1)
+        size = (rows.square().sum(dim=1, keepdim=True) / count).sqrt().expand_as(rows)
+        parts.append(torch.where(rows != 0, settings.share * size, math.inf).flatten())
+    found = torch.cat(parts)[None]
+    return found if settings.reach is None else found.clamp(max=settings.reach)
 
 
 def _half_square(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -235,7 +254,9 @@ def estimate_learning_coefficient(
     Parameters
     ----------
     module:
-        Any module; a copy of it is used, in float64, and the module stays as it is.
+        Any module that treats points on their own and draws nothing at random; a copy of it is used, in float64, and
+        the module stays as it is. Where torch cannot evaluate many weights together they are tried one after another,
+        with a `polygeom.learning.checks.FallbackWarning`.
     inputs, targets:
         ``(N, …)``; the module's own outputs if ``targets`` is None, so that the loss is zero at its weights.
     loss:
@@ -272,7 +293,8 @@ def estimate_learning_coefficient(
             return chosen(torch.randperm(len(inputs), generator=source)[:size])(weights)
 
         noisy = drawn
-    trace, acceptance, swaps = sample_energies(energy, centre[None], settings, rng=number, noisy=noisy)
+    reach = local_reach(module, settings)
+    trace, acceptance, swaps = sample_energies(energy, centre[None], settings, rng=number, noisy=noisy, reach=reach)
     return summarise(
         trace[:, 0], acceptance[0], swaps[0], settings,
         multiplicity=multiplicity, rng=number, elapsed=time.perf_counter() - started,

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from polygeom.checks import choice, integer
 from polygeom.errors import PolygeomError
-from polygeom.learning.functions.directions import Directions, directions_at
+from polygeom.learning.functions.directions import LEAST, Directions, directions_at
 
 SAMPLERS = ("hmc", "mala", "sgld")
 LADDER = tuple(10.0 * 4.0**k for k in range(9))
@@ -35,12 +35,14 @@ _FAR = 0.1
 """Chains start this share of the prior apart, along the directions in which the loss is flat."""
 _INSIDE = 0.7
 """And within this share of what they may reach."""
+_WALL = 4.0
+"""One over the variance of ``exp(-u⁸)``, about."""
 _SHORT = 0.2
 """The share of short moves; each is by a factor between 1 and `_SHORTEST`."""
 _SHORTEST = 0.03
 
 Energy = Callable[[Tensor], Tensor]
-"""From weights ``(B, P)`` to ``K``, shape ``(B,)``."""
+"""From weights ``(B, P)`` to ``K``, shape ``(B,)``. A method ``slopes``, if there is one, gives ``K`` and its slope."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,11 @@ class SamplerSettings:
     batch:
         For SGLD: samples in one gradient; all of them if None.
     reach:
-        The most that a weight may differ from the centre; no bound if None.
+        By about how much a weight may differ from the centre: the prior falls off like ``exp(-(change / reach)⁸)``. No
+        bound if None.
+    share:
+        The same for weights that are not zero, in units of the root mean square of those in the same row of the tensor;
+        zeros are free. So what is singular here is sampled, and nothing else becomes so. No bound if None.
     """
 
     sampler: str = "hmc"
@@ -76,6 +82,7 @@ class SamplerSettings:
     spread: float = 1.0
     batch: int | None = None
     reach: float | None = None
+    share: float | None = None
 
     def __post_init__(self) -> None:
         choice("sampler", self.sampler, SAMPLERS, "hmc")
@@ -88,8 +95,9 @@ class SamplerSettings:
             raise PolygeomError(f"betas must be at least two increasing numbers above 1, got {ladder}; leave it out")
         if not 0 < self.spread < math.inf:
             raise PolygeomError(f"spread must be a positive number, got {self.spread}; write spread=1.0")
-        if self.reach is not None and not 0 < self.reach < math.inf:
-            raise PolygeomError(f"reach must be a positive number, got {self.reach}; write reach=0.5")
+        for name, value in (("reach", self.reach), ("share", self.share)):
+            if value is not None and not 0 < value < math.inf:
+                raise PolygeomError(f"{name} must be a positive number, got {value}; write {name}=0.3")
         if self.batch is not None:
             integer("batch", self.batch)
             if self.sampler != "sgld":
@@ -102,18 +110,43 @@ _Slopes = Callable[..., tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class _Prior:
-    """A Gaussian around ``centre``, ``(G, L, C, P)``, of ``precision`` ``(G, 1, 1)``."""
+    """A Gaussian around ``centre`` times walls: ``exp(-|w - c|² precision / 2 - Σ ((w_i - c_i) / reach_i)⁸)``.
+
+    Walls that are hard stop chains that are pressed against them: every step along the valley leaves.
+
+    Attributes
+    ----------
+    centre:
+        ``(G, L, C, P)``.
+    precision:
+        ``(G, 1, 1)``.
+    inverse:
+        ``1 / reach``, ``(G, 1, 1, P)``; None without walls.
+    """
 
     centre: Tensor
     precision: Tensor
+    inverse: Tensor | None
 
     def energy(self, weights: Tensor) -> Tensor:
         """Minus the logarithm of its density up to a constant."""
-        return self.precision / 2 * (weights - self.centre).square().sum(-1)
+        away = weights - self.centre
+        found = self.precision / 2 * away.square().sum(-1)
+        return found if self.inverse is None else found + (away * self.inverse).square().square().square().sum(-1)
 
     def slope(self, weights: Tensor) -> Tensor:
         """The gradient of that."""
-        return self.precision[..., None] * (weights - self.centre)
+        away = weights - self.centre
+        found = self.precision[..., None] * away
+        if self.inverse is None:
+            return found
+        square = (away * self.inverse).square()
+        return found + 8 * square.square() * square * away * self.inverse.square()
+
+    def curvature(self) -> Tensor:
+        """What its second derivatives are about, ``(G, 1, 1, P)``."""
+        flat = self.precision[..., None].expand(-1, -1, -1, self.centre.shape[-1])
+        return flat if self.inverse is None else flat + _WALL * self.inverse.square()
 
 
 @dataclass
@@ -139,6 +172,7 @@ def sample_energies(
     spreads: Tensor | None = None,
     reach: Tensor | None = None,
     observe: Callable[[Tensor], None] | None = None,
+    least: float = LEAST,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Traces of ``K`` along chains around several centres at once.
 
@@ -157,9 +191,11 @@ def sample_energies(
     spreads:
         ``(G,)``: standard deviations of the priors, in place of that of the settings.
     reach:
-        ``(G, P)``: the most that each weight may differ from the centre, in place of that of the settings.
+        ``(G, P)``: by about how much each weight may differ from the centre, in place of that of the settings.
     observe:
         Called with the weights ``(G, L, C, P)`` after every move that counts.
+    least:
+        Steps are at most so much longer along the valley as if the loss had this share of its largest curvature there.
 
     Returns
     -------
@@ -171,24 +207,24 @@ def sample_energies(
     shape = (groups, len(betas), settings.chains)
     centre = centres[:, None, None, :].expand(*shape, size)
     spread = torch.full((groups,), settings.spread, dtype=torch.float64) if spreads is None else spreads
-    prior = _Prior(centre, spread[:, None, None].square().reciprocal())
     beta = betas[None, :, None].expand(shape)
     bound = torch.full((groups, size), settings.reach or math.inf).double() if reach is None else reach
     bound = bound[:, None, None]
+    inverse = bound.reciprocal() if bool(bound.isfinite().any()) else None
+    prior = _Prior(centre, spread[:, None, None].square().reciprocal(), inverse)
 
     def at(weights: Tensor, function: Energy = energy) -> tuple[Tensor, Tensor]:
-        flat = weights.reshape(-1, size).detach().requires_grad_()
-        value = function(flat)
-        (slope,) = torch.autograd.grad(value.sum(), flat)
-        outside = ((weights - centre).abs() > bound).any(-1)
-        return value.detach().reshape(shape).masked_fill(outside, math.inf), slope.reshape(weights.shape)
+        flat = weights.reshape(-1, size).detach()
+        written_out = getattr(function, "slopes", None)
+        value, slope = by_autograd(function, flat) if written_out is None else written_out(flat)
+        return value.reshape(shape), slope.reshape(weights.shape)
 
-    directions = directions_at(lambda weights: at(weights)[1], centre)
+    directions = directions_at(lambda weights: at(weights)[1], centre, least)
     away = directions.far(beta, _FAR * spread, _normal(centre.shape, generator))
     start = centre + away.clamp(-_INSIDE * bound, _INSIDE * bound)
     value, slope = at(start)
     zero = torch.zeros(groups, len(betas), dtype=torch.float64)
-    steps = 0.3 * spread[:, None, None].expand(shape).clone()
+    steps = torch.full(shape, 0.3, dtype=torch.float64)
     chains = _Chains(start, value, slope, steps, zero.clone(), zero.clone())
     sgld = settings.sampler == "sgld"
     wanted = _WANTED.get(settings.sampler, _WANTED["mala"])
@@ -220,6 +256,14 @@ def sample_energies(
     return torch.stack(chains.trace), chains.accepted / moves, chains.swapped * 2 / moves
 
 
+def by_autograd(function: Energy, flat: Tensor) -> tuple[Tensor, Tensor]:
+    """Energies ``(B,)`` and their gradients ``(B, P)`` at weights ``(B, P)``."""
+    flat = flat.detach().requires_grad_()
+    value = function(flat)
+    (slope,) = torch.autograd.grad(value.sum(), flat)
+    return value.detach(), slope
+
+
 def _normal(shape: Sequence[int], generator: torch.Generator) -> Tensor:
     return torch.randn(tuple(shape), generator=generator, dtype=torch.float64)
 
@@ -232,10 +276,11 @@ def _metropolis(
     count = 1 if settings.sampler != "hmc" else int(torch.randint(1, settings.leapfrog + 1, (), generator=generator))
     uniform = torch.rand((3, *beta.shape), generator=generator, dtype=torch.float64)
     short = torch.where(uniform[1] < _SHORT, _SHORTEST ** uniform[2], 1.0)
-    step = chains.steps * beta.rsqrt() * (0.8 + 0.4 * uniform[0]) * short
+    step = chains.steps * (0.8 + 0.4 * uniform[0]) * short
     momentum = _normal(chains.weights.shape, generator)
     before = beta * chains.energy + prior.energy(chains.weights) + momentum.square().sum(-1) / 2
-    weights, value, slope, e = chains.weights, chains.energy, chains.slope, step[..., None]
+    weights, value, slope = chains.weights, chains.energy, chains.slope
+    e = step[..., None] * directions.scales(beta, prior.curvature())
     kick = e / 2 * directions.along(beta[..., None] * slope + prior.slope(weights))
     for _ in range(count):
         momentum = momentum - kick
@@ -259,7 +304,7 @@ def _langevin(
 ) -> None:  # fmt: skip
     """One step of SGLD, never refused."""
     _, slope = (None, chains.slope) if noisy is None else at(chains.weights, noisy)
-    e = (chains.steps * beta.rsqrt())[..., None]
+    e = chains.steps[..., None] * directions.scales(beta, prior.curvature())
     drift = directions.along(beta[..., None] * slope + prior.slope(chains.weights))
     move = e * _normal(chains.weights.shape, generator) - e.square() / 2 * drift
     chains.weights = chains.weights + directions.back(move)

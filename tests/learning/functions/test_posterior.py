@@ -11,9 +11,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="learning needs the extra learn")
 
 from polygeom.errors import PolygeomError  # noqa: E402
+from polygeom.learning.checks import FallbackWarning  # noqa: E402
 from polygeom.learning.functions import estimate_learning_coefficient  # noqa: E402
 from polygeom.learning.functions.bayes import bayes_generalisation  # noqa: E402
-from polygeom.learning.functions.posterior import module_energy, summarise  # noqa: E402
+from polygeom.learning.functions.perceptrons import perceptron_outputs, representative_points  # noqa: E402
+from polygeom.learning.functions.posterior import local_reach, module_energy, summarise  # noqa: E402
 from polygeom.learning.functions.sampling import SamplerSettings, effective_samples, sample_energies, split_rhat  # noqa: E402
 from polygeom.network import parse  # noqa: E402
 
@@ -80,6 +82,41 @@ def test_a_perceptron_is_evaluated_as_its_module() -> None:
         weights = centre + 0.1 * torch.randn(4, len(centre), generator=torch.Generator().manual_seed(1)).double()
         assert torch.equal(centre, other)
         torch.testing.assert_close(fast(weights), slow(weights))
+        moving = weights.requires_grad_()
+        (slope,) = torch.autograd.grad(slow(moving).sum(), moving)
+        loss, written_out = fast.slopes(weights.detach())
+        torch.testing.assert_close(loss, slow(weights).detach())
+        torch.testing.assert_close(written_out, slope)
+
+
+def test_as_many_points_as_monomials_stand_for_all_inputs() -> None:
+    network, generator = parse("[2,2,2] r=3"), torch.Generator().manual_seed(0)
+    x = torch.randn(30, 2, generator=generator, dtype=torch.float64)
+    z, mixing = representative_points(network, x)
+    assert mixing is not None
+    assert len(z) == 4  # cubic forms in two variables
+    first, second = torch.randn(2, 1, 8, generator=generator, dtype=torch.float64)
+    far = perceptron_outputs(network, first, x) - perceptron_outputs(network, second, x)
+    near = perceptron_outputs(network, first, z) - perceptron_outputs(network, second, z)
+    torch.testing.assert_close((near @ mixing.T).square().sum(), far.square().sum())
+    repeated = x[:2].repeat(10, 1)  # two directions do not tell cubic forms apart
+    assert representative_points(network, repeated)[1] is None
+
+
+def test_a_share_keeps_what_lives_alive_and_leaves_zeros_free() -> None:
+    module = torch.nn.Linear(2, 2)
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor([[3.0, 4.0], [0.0, 2.0]]))
+        module.bias.copy_(torch.tensor([0.0, 1.0]))
+    settings = dataclasses.replace(FEW, share=0.1)
+    bounds = local_reach(module, settings)
+    assert bounds is not None
+    length = 0.1 * 12.5**0.5
+    assert bounds[0].tolist() == pytest.approx([length, length, math.inf, 0.2, math.inf, 0.1])
+    nearer = local_reach(module, dataclasses.replace(settings, reach=0.3))
+    assert nearer is not None
+    assert nearer[0].tolist() == pytest.approx([0.3, 0.3, 0.3, 0.2, 0.3, 0.1])
+    assert local_reach(module, FEW) is None
 
 
 def test_effective_samples_of_an_autoregression() -> None:
@@ -100,6 +137,13 @@ def test_generalisation_tends_to_the_coefficient_and_not_to_half_the_weights() -
     assert found.scaled_error + 3 * chance < 3
 
 
+@pytest.mark.slow
+def test_generalisation_counts_directions_of_small_curvature() -> None:
+    """One direction has 1.5e-4 of the steepest curvature: chains that do not move along it tell 1.2 for 3/2."""
+    found = bayes_generalisation("[2,2,1] r=2", (800, 3200), datasets=200)
+    assert all(abs(one.scaled_error - 1.5) < 3 * (1.5 / 200) ** 0.5 for one in found)
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -109,6 +153,7 @@ def test_generalisation_tends_to_the_coefficient_and_not_to_half_the_weights() -
         {"betas": (0.5, 5.0)},
         {"chains": 1},
         {"spread": 0.0},
+        {"share": -1.0},
         {"batch": 3},
         {"draws": math.inf},
     ],
@@ -116,6 +161,44 @@ def test_generalisation_tends_to_the_coefficient_and_not_to_half_the_weights() -
 def test_refusals(settings: dict[str, object]) -> None:
     with pytest.raises(PolygeomError):
         SamplerSettings(**settings)
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")
+def test_modules_that_torch_cannot_batch_are_tried_one_after_another() -> None:
+    """A transformer block in evaluation mode has a fused rule without derivatives; the loss is the same either way."""
+    torch.manual_seed(0)
+    block = torch.nn.TransformerEncoderLayer(4, 2, 2, dropout=0.0, batch_first=True).eval()
+    x = torch.randn(3, 2, 4)
+    slow, _, centre = module_energy(block, x, None, None)
+    fast, _, _ = module_energy(block.train(), x, None, None)
+    weights = centre + 0.1 * torch.randn(2, len(centre), generator=torch.Generator().manual_seed(1)).double()
+    with pytest.warns(FallbackWarning, match="one after another"):
+        alone = slow.slopes(weights)
+    for one, other in zip(alone, fast.slopes(weights), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_convolutions_and_integers_are_read() -> None:
+    convolution = torch.nn.Sequential(torch.nn.Conv1d(1, 1, 2), torch.nn.Flatten())  # 3 weights, regular: 3/2
+    found = estimate_learning_coefficient(convolution, np.random.default_rng(0).normal(size=(9, 1, 3)), settings=FEW)
+    assert abs(found.levels[-1] - 1.5) < max(4 * found.level_errors[-1], 0.15)
+    table = torch.nn.Sequential(torch.nn.Embedding(3, 1), torch.nn.Flatten())  # 3 numbers: 3/2
+    found = estimate_learning_coefficient(table, torch.tensor([[0], [1], [2]]), settings=FEW)
+    assert abs(found.levels[-1] - 1.5) < max(4 * found.level_errors[-1], 0.15)
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        (torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout()), "dropout '1' is active"),
+        (torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2)), "statistics of the batch"),
+        (torch.nn.LSTM(2, 1, batch_first=True), "one tensor"),
+    ],
+)
+def test_modules_without_definite_outputs_are_refused(module: torch.nn.Module, words: str) -> None:
+    shape = (4, 3, 2) if isinstance(module, torch.nn.LSTM) else (4, 2)
+    with pytest.raises(PolygeomError, match=words):
+        estimate_learning_coefficient(module, torch.ones(shape))
 
 
 def test_a_module_without_weights_is_refused() -> None:
