@@ -126,7 +126,6 @@ OLD: set[str] = {
     "ntk-eigenfunctions-cifar.png",
     "preferred_strata.png",
     "teacher_recovery.png",
-    "trained-descent.png",
     "visual_analogy.png",
 }
 
