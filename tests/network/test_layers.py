@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from network.added_layers import ADDED
 
+from polygeom.dimensions.proofs.programs import read
 from polygeom.dimensions.ranks.confidence import heights
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.network import Layer, Network, parse
@@ -187,4 +188,5 @@ del LAYERS["mixed"]
 
 def test_certificates_see_the_steps_of_an_added_layer() -> None:
     LAYERS["mixed"] = Mixed
+    assert read("x0=input(2,1); mixed(x0)").believed == {"mixed"}  # what it cannot read, check_layer would pass over
     check_layer("x=input(2,1); mixed(x)")

@@ -64,18 +64,18 @@ def coordinates_of(expansion: Expansion, inputs: int) -> Iterator[Coordinate]:
 
 def _independent(coordinates: list[Coordinate], rank: int) -> Iterator[Equation]:
     """Candidates, the differential of each independent of those before it at one point of the image."""
-    import flint
-
-    samples, size, found = _Samples(coordinates), len(coordinates), list[list[int]]()
+    samples, size, found = _Samples(coordinates), len(coordinates), list[tuple[int, np.ndarray]]()
     for degree in range(1, MOST_DEGREE + 1):
         if len(found) + rank >= size or math.comb(size + degree, degree) > MOST_MONOMIALS:
             return
         for unknowns in _ansatz(coordinates, degree):
             for equation in _solutions(unknowns, samples):
-                row = _differential(equation, samples[0])
-                table = flint.nmod_mat(len(found) + 1, size, [c for r in [*found, row] for c in r], PRIME)
-                if table.rank() > len(found):
-                    found.append(row)
+                row = np.array(_differential(equation, samples[0]), dtype=np.int64) % PRIME
+                for pivot, other in found:  # rows with 1 at their pivots, reduced by those before them
+                    row = (row - row[pivot] * other) % PRIME
+                if row.any():
+                    pivot = int(row.argmax())
+                    found.append((pivot, row * pow(int(row[pivot]), -1, PRIME) % PRIME))
                     yield equation
 
 
