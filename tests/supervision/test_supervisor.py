@@ -18,6 +18,7 @@ import pytest
 from sweeps.helpers import MARK, marked, network_task, wait_until
 
 from polygeom.supervision import Outcome, Status, StopSignal, Supervisor
+from polygeom.supervision.child import _receive
 from polygeom.supervision.memory import tree_memory
 
 ACT = "sweeps.workloads:act"
@@ -284,6 +285,14 @@ def test_closing_twice_and_using_again() -> None:
     supervisor.close()
     supervisor.close()
     assert supervisor.worker is None
+
+
+def test_a_worker_waits_for_its_order_as_long_as_it_was_told() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        started = time.monotonic()
+        assert _receive(there.fileno(), bytearray(), 0.05) is None
+        assert time.monotonic() - started > 0.04
 
 
 def test_an_idle_worker_ends_by_itself(mark: str) -> None:
