@@ -105,7 +105,7 @@ ERRORS = {
 def test_an_error_is_a_row_and_costs_no_worker(supervisor: Supervisor, text: str) -> None:
     act(supervisor, "answer")
     worker = supervisor.worker
-    outcome = act(supervisor, text)
+    outcome = act(supervisor, text, memory=2**33)
     assert (outcome.status, outcome.message) == ERRORS[text]
     assert (outcome.result, outcome.deaths) == (None, 0)
     assert act(supervisor, "whoami").result == {"dimension": worker}
