@@ -36,7 +36,7 @@ TOGETHER = 64
 """Strata in one batch."""
 APART = 1.2
 """R-hat beyond which a stratum is sampled again, longer; rows where it stays above are told apart."""
-ATTEMPTS = ((1, 1, 0), (2, 1, 0), (10, 3, 3))
+ATTEMPTS = ((1, 1, 0), (2, 1, 0), (10, 3, 3), (20, 3, 0))
 """Multiples of the warm-up and of the draws, and by how many levels the ladder is colder, attempt by attempt."""
 SMALL = ("[3,2,1] r=2", "[2,2,1] r=3", "[3,3,1] r=2", "[2,3,1] r=2", "[2,2,2] r=2", "[2,2,2] r=1", "[2,2,2,1] r=2")
 _SHALLOW = tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import tempfile
 from pathlib import Path
@@ -68,10 +69,11 @@ def test_scikit_learn_accepts_it_as_it_is(estimator: Any, monkeypatch: pytest.Mo
 
 
 def test_it_is_the_training_of_the_package() -> None:
-    model = ModuleRegressor("[3,2,1] r=2", settings=FEW, random_state=4).fit(X, Y)
+    batches = dataclasses.replace(FEW, batch_size=8)  # so that the order matters
+    model = ModuleRegressor("[3,2,1] r=2", settings=batches, random_state=4).fit(X, Y)
     seed = int(np.random.RandomState(4).randint(2**31 - 1))
     module = parse("[3,2,1] r=2").to_torch(rng=seed)
-    train(module, X, Y[:, None], FEW, rng=seed)
+    train(module, X, Y[:, None], batches, rng=seed)
     assert np.array_equal(model.predict(X), module(torch.from_numpy(X)).detach().numpy()[:, 0])
     assert list(model.history_["step"]) == [0, 5, 10, 15, 20]
     assert model.n_iter_ == 20
