@@ -270,7 +270,8 @@ def _success(axes: Any, table: pandas.DataFrame) -> None:
             share = sums["interpolated"] / sums["draws"]
             axes.plot(share.index, share, style, color=colour, markersize=4, label=f"{weights} weights")
     axes.axvspan(0.5, 4.5, color="0.92", zorder=0)
-    axes.text(2.5, 0.5, "measure zero\n(theorem)", ha="center", va="center", fontsize=SMALLEST)
+    axes.text(2.5, 0.75, "measure\nzero\n(theorem)", ha="center", va="center", fontsize=SMALLEST)
+    axes.set_xticks(range(-6, 5, 2))
     axes.set(
         xlabel="samples - capacity", ylabel="share of data sets interpolated", xlim=(-6.3, 4.5), ylim=(-0.04, 1.04)
     )

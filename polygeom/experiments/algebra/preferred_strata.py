@@ -291,8 +291,8 @@ def plot(table: pandas.DataFrame) -> Any:
         below.set(xlim=(-0.02 * top, top), ylim=(-0.02 * top, top), xlabel="below generic, exact gradient")
     axes[0, 0].set_ylabel("share of students that have learned")
     axes[1, 0].set_ylabel("below generic, with noise")
-    axes[0, 0].legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1.1))
-    axes[1, 0].legend(loc="upper left")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5)
+    figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
