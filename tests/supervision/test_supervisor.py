@@ -77,6 +77,31 @@ def test_a_task_that_kills_its_worker_is_tried_three_times(name: str, mark: str)
         assert act(supervisor, "answer").status is Status.OK
 
 
+@pytest.mark.parametrize(("timeout", "given"), [(5.0, [5.0, 4.0, 3.0]), (1.5, [1.5, 0.5, 0.0]), (None, [None] * 3)])
+def test_attempts_share_the_time(
+    monkeypatch: pytest.MonkeyPatch, timeout: float | None, given: list[float | None]
+) -> None:
+    seen: list[float | None] = []
+
+    def die(_: Supervisor, task: object, left: float | None, memory: int | None) -> Outcome:
+        seen.append(left)
+        return Outcome(Status.CRASHED, "", None, 1.0, deaths=1)
+
+    monkeypatch.setattr(Supervisor, "_attempt", die)
+    with Supervisor() as supervisor:
+        assert act(supervisor, "answer", timeout).deaths == 3  # type: ignore[arg-type]
+    assert seen == given
+
+
+def test_a_supervisor_leaves_no_descriptor() -> None:
+    before = os.listdir("/proc/self/fd")
+    with Supervisor() as supervisor:
+        act(supervisor, "answer")
+    del supervisor
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
 def test_a_task_whose_worker_died_by_accident_succeeds(tmp_path: Path) -> None:
     with Supervisor() as supervisor:
         outcome = act(supervisor, "killed_twice", file=str(tmp_path / "deaths"))

@@ -189,6 +189,7 @@ def test_fields_are_not_believed() -> None:
     assert fields._proved(network, [field])
     assert not fields._proved(network, [field, ((k, a + 1, b, m), *rest)])
     assert not holds(5, ((99, a, b, m), *rest))
+    assert not holds(network.parameter_count, ((99, a, b, m), *rest))
     assert not holds(5)
 
 

@@ -45,6 +45,7 @@ CASES = {
         "x=input(3); a=dense(x,1); b=power(a,2); c=dense(b,3); d=sum(x,c); dense(d,2)",
     ],
     "quadratic function": [
+        "x=input(3,2); a=dense(x,1); b=dense(x,1); c=product(a,b); dense(c,1)",
         "x=input(4); a=dense(x,1); b=dense(x,1); c=product(a,b); dense(c,1)",
         "[3,2,1] p=1,1,1",
         "[3,2,1] p=0,1,1 bias",

@@ -9,12 +9,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from polygeom.dimensions import dimension
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal import Neurovariety, interpolate
 from polygeom.ideal.grading.spaces import Spaces
+from polygeom.ideal.search import weightspace
 from polygeom.ideal.search.completeness import differences, prove_complete, series
 from polygeom.ideal.search.interpolation import Interpolation
 from polygeom.ideal.search.records import record_of
@@ -119,6 +121,20 @@ def test_journals_in_folders_that_do_not_exist_are_refused(tmp_path: Path) -> No
     for path in (tmp_path / "no" / "journal", tmp_path):
         with pytest.raises(PolygeomError, match="journal must be a file in a folder that exists"):
             interpolate("[2,2,2] r=3", 2, journal=str(path))
+
+
+def test_new_equations_are_counted_without_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where random combinations of the known equations lose rank, all of them are taken."""
+    honest, known = weightspace._free, generators("[2,1,2] r=2 bias", 3)
+
+    def unlucky(problem: Problem, weight: Any, monomials: Any, most: int | None) -> Any:
+        found = honest(problem, weight, monomials, most)
+        return found if most is None else np.arange(len(monomials))
+
+    expected = [report.spaces for report in interpolate("[2,1,2] r=2 bias", 3).interpolation.reports]
+    monkeypatch.setattr(weightspace, "_free", unlucky)
+    assert [report.spaces for report in interpolate("[2,1,2] r=2 bias", 3).interpolation.reports] == expected
+    assert generators("[2,1,2] r=2 bias", 3) == known
 
 
 def test_quiet_degrees_end_a_search_without_an_end() -> None:
