@@ -95,7 +95,7 @@ def test_attempts_share_the_time(
 
 def test_a_supervisor_leaves_no_descriptor() -> None:
     before = os.listdir("/proc/self/fd")
-    with Supervisor() as supervisor:
+    with Supervisor(stop=StopSignal()) as supervisor:
         act(supervisor, "answer")
     del supervisor
     gc.collect()

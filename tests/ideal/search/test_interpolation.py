@@ -125,16 +125,19 @@ def test_journals_in_folders_that_do_not_exist_are_refused(tmp_path: Path) -> No
 
 def test_new_equations_are_counted_without_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where random combinations of the known equations lose rank, all of them are taken."""
-    honest, known = weightspace._free, generators("[2,1,2] r=2 bias", 3)
+    honest = weightspace._free
 
     def unlucky(problem: Problem, weight: Any, monomials: Any, most: int | None) -> Any:
         found = honest(problem, weight, monomials, most)
         return found if most is None else np.arange(len(monomials))
 
-    expected = [report.spaces for report in interpolate("[2,1,2] r=2 bias", 3).interpolation.reports]
+    def found() -> list[Any]:
+        search = Interpolation("[2,1,2] r=2 bias")
+        return [(report.spaces, len(report.equations)) for report in [search.advance() for _ in range(3)]]
+
+    expected = found()
     monkeypatch.setattr(weightspace, "_free", unlucky)
-    assert [report.spaces for report in interpolate("[2,1,2] r=2 bias", 3).interpolation.reports] == expected
-    assert generators("[2,1,2] r=2 bias", 3) == known
+    assert found() == expected
 
 
 def test_quiet_degrees_end_a_search_without_an_end() -> None:
