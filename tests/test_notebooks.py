@@ -87,9 +87,13 @@ def test_bars_are_lines_of_text_in_a_notebook_without_widgets(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert not bars.in_notebook()
+    with bars.bar(1, "beside a terminal") as one:
+        assert one.ncols != 100
     kernel = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=1))
     monkeypatch.setitem(sys.modules, "IPython", kernel)
     assert bars.in_notebook()
+    with bars.bar(1, "in a notebook") as one:
+        assert one.ncols == 100
     table = polygeom.sweep("[2,2,1] r=2", progress=None)
     assert len(table) == 1
     assert "sweep: 100%" in capsys.readouterr().err

@@ -21,6 +21,7 @@ from polygeom.cli import run
 from polygeom.storage import durable
 from polygeom.storage.arrays import read_archive, write_archive
 from polygeom.storage.facts import FactFile
+from polygeom.storage.lines import header_line, line, scan
 from polygeom.storage.reading import check_archive, read_file, read_text, unpack_gzip
 
 
@@ -127,6 +128,33 @@ def test_a_device_without_end_and_a_pipe_are_read_to_the_limit(tmp_path: Path) -
         read_file("a\0b", "table")
 
 
+def test_a_line_counts_when_its_end_is_written(tmp_path: Path) -> None:
+    whole = header_line(None) + line({"n": 1, "synced": 1, "type": "row", "data": {"k": 1}})
+    assert [entry.data for entry in scan(whole, tmp_path, None).entries] == [{"k": 1}]
+    torn = scan(whole[:-1], tmp_path, None)
+    assert (torn.entries, torn.lines, torn.size) == ([], 1, len(header_line(None)))
+
+
+def test_a_journal_whose_number_is_zero_is_closed_too(tmp_path: Path) -> None:
+    """A program without standard input gets the number 0 for the first file that it opens."""
+    file = FactFile(tmp_path / "journal")
+    file.add({"k": 1})
+    kept = os.dup(0)
+    try:
+        os.dup2(file._file, 0)
+        os.close(file._file)
+        file._file = 0
+        file.close()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(0)
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
+    assert b'"type":"end"' in (tmp_path / "journal").read_bytes()
+    file.close()  # what has the number now is somebody else's
+    os.fstat(0)
+
+
 def test_what_unpacks_to_more_than_the_limit_is_refused_early() -> None:
     bomb = gzip.compress(bytes(50_000_000))
     with pytest.raises(PolygeomError, match="unpacks to more than 1000000 bytes"):
@@ -159,6 +187,14 @@ def test_an_array_that_claims_to_be_larger_than_its_file_is_refused(tmp_path: Pa
         text = io.BytesIO()
         np.save(text, np.array('{"format": "test"}'))
         archive.writestr("record.npy", text.getvalue())
+    with pytest.raises(PolygeomError, match="this file is no test"):
+        read_archive(path, "test")
+
+
+def test_archives_hold_no_programs(tmp_path: Path) -> None:
+    """Objects of Python would be unpickled, which runs what the file says."""
+    path = tmp_path / "archive.npz"
+    np.savez(path, record=np.array('{"format": "test"}'), x=np.array([Path()], dtype=object))
     with pytest.raises(PolygeomError, match="this file is no test"):
         read_archive(path, "test")
 

@@ -18,6 +18,7 @@ import pytest
 from sweeps.helpers import MARK, marked, network_task, wait_until
 
 from polygeom.supervision import Outcome, Status, StopSignal, Supervisor
+from polygeom.supervision.child import _receive
 from polygeom.supervision.memory import tree_memory
 
 ACT = "sweeps.workloads:act"
@@ -76,6 +77,31 @@ def test_a_task_that_kills_its_worker_is_tried_three_times(name: str, mark: str)
         assert act(supervisor, "answer").status is Status.OK
 
 
+@pytest.mark.parametrize(("timeout", "given"), [(5.0, [5.0, 4.0, 3.0]), (1.5, [1.5, 0.5, 0.0]), (None, [None] * 3)])
+def test_attempts_share_the_time(
+    monkeypatch: pytest.MonkeyPatch, timeout: float | None, given: list[float | None]
+) -> None:
+    seen: list[float | None] = []
+
+    def die(_: Supervisor, task: object, left: float | None, memory: int | None) -> Outcome:
+        seen.append(left)
+        return Outcome(Status.CRASHED, "", None, 1.0, deaths=1)
+
+    monkeypatch.setattr(Supervisor, "_attempt", die)
+    with Supervisor() as supervisor:
+        assert act(supervisor, "answer", timeout).deaths == 3  # type: ignore[arg-type]
+    assert seen == given
+
+
+def test_a_supervisor_leaves_no_descriptor() -> None:
+    before = os.listdir("/proc/self/fd")
+    with Supervisor(stop=StopSignal()) as supervisor:
+        act(supervisor, "answer")
+    del supervisor
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
 def test_a_task_whose_worker_died_by_accident_succeeds(tmp_path: Path) -> None:
     with Supervisor() as supervisor:
         outcome = act(supervisor, "killed_twice", file=str(tmp_path / "deaths"))
@@ -104,7 +130,7 @@ ERRORS = {
 def test_an_error_is_a_row_and_costs_no_worker(supervisor: Supervisor, text: str) -> None:
     act(supervisor, "answer")
     worker = supervisor.worker
-    outcome = act(supervisor, text)
+    outcome = act(supervisor, text, memory=2**33)
     assert (outcome.status, outcome.message) == ERRORS[text]
     assert (outcome.result, outcome.deaths) == (None, 0)
     assert act(supervisor, "whoami").result == {"dimension": worker}
@@ -284,6 +310,14 @@ def test_closing_twice_and_using_again() -> None:
     supervisor.close()
     supervisor.close()
     assert supervisor.worker is None
+
+
+def test_a_worker_waits_for_its_order_as_long_as_it_was_told() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        started = time.monotonic()
+        assert _receive(there.fileno(), bytearray(), 0.05) is None
+        assert time.monotonic() - started > 0.04
 
 
 def test_an_idle_worker_ends_by_itself(mark: str) -> None:

@@ -232,10 +232,15 @@ def test_a_fork_does_not_keep_the_lock(path: Path) -> None:
     journal = Journal(path)
     here, there = socket.socketpair()
     if (pid := os.fork()) == 0:
-        here.close()
-        there.send(b"started")
-        there.recv(1)
-        os._exit(0)
+        try:
+            here.close()
+            there.send(b"started")
+            there.recv(1)
+            journal.close()  # it is closed here: another number is somebody else's
+            os.fstat(1)
+            os._exit(0)
+        finally:
+            os._exit(1)
     there.close()
     here.recv(7)
     journal.close()

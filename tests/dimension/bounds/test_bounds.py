@@ -35,6 +35,7 @@ from polygeom.dimensions.counts import (
     parameter_count,
     without_idle_layers,
 )
+from polygeom.dimensions.proofs.rules import span
 from polygeom.engines.dual_numbers import dual_jacobian
 from polygeom.engines.exact import ExactEngine
 from polygeom.engines.symbolic import jacobian_rank
@@ -233,6 +234,7 @@ def test_feature_span_is_a_lower_bound_for_the_span() -> None:
             x = engine.power(engine.linear(x, engine.encode(rng.integers(1, 1000, size=(m, n)))), r)
         rank = flint.nmod_mat(*x.shape, [int(c) % P for c in x.flat], P).rank()
         assert feature_span(widths, degrees) <= rank <= widths[-2], (widths, degrees)
+        assert span(widths, degrees) <= rank, (widths, degrees)
         tight += feature_span(widths, degrees) == rank
     assert tight > 500
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from msgspec import convert
 
-from polygeom.dimensions.bounds import fields
+from polygeom.dimensions.bounds import expansion, fields
 from polygeom.dimensions.bounds.bound import RULES, Bound
-from polygeom.dimensions.bounds.graphs import plain_text
+from polygeom.dimensions.bounds.graphs import cells, mixes_output, plain_text
 from polygeom.dimensions.bounds.rules.graphs import linear_span
 from polygeom.dimensions.bounds.search import part_bound
 from polygeom.dimensions.proofs.graphs.bounds import bound_holds
@@ -15,6 +16,7 @@ from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.programs import read
 from polygeom.dimensions.proofs.rules import Step
 from polygeom.engines.symbolic import coefficient_map
+from polygeom.errors import BudgetError
 from polygeom.network import parse
 
 FIRST, LINEAR = "x=input(2); a=dense(x,2)", "[2,2]"
@@ -135,6 +137,10 @@ SILENT = {
         "shifted square", "x=input(1); a=polynomial(x,[1,1,1]); b=dense(a,1); c=product(a,b); dense(c,1)", 0, 0,
         ["x=input(1); a=bias(x); b=power(a,2); dense(b,1)"],
     ),
+    "a square of tokens": (
+        "shifted square", "x=input(2,2); a=dense(x,2); b=polynomial(a,[1,1,1]); dense(b,1)", 0, 0,
+        ["x=input(2,2); a=dense(x,2); b=bias(a); c=power(b,2); dense(c,1)"],
+    ),
 }  # fmt: skip
 
 
@@ -183,6 +189,7 @@ def test_fields_are_not_believed() -> None:
     assert fields._proved(network, [field])
     assert not fields._proved(network, [field, ((k, a + 1, b, m), *rest)])
     assert not holds(5, ((99, a, b, m), *rest))
+    assert not holds(network.parameter_count, ((99, a, b, m), *rest))
     assert not holds(5)
 
 
@@ -190,3 +197,27 @@ def test_coefficients_are_fractions_before_they_are_counted() -> None:
     """w/2 and w^2/3: neither is zero."""
     coefficients = coefficient_map(parse("x=input(1); a=dense(x,1); polynomial(a,[1/7,1/2,1/3])"))
     assert linear_span._independent(list(coefficients.values())) == 2
+
+
+def test_sums_and_biases_hand_mixed_features_on() -> None:
+    """What reads the features besides the output must take the matrix back; a bias or a sum need not."""
+    assert mixes_output(parse("x=input(2); a=dense(x,2); b=bias(a); c=dense(x,2); sum(b,c)"))
+    assert not mixes_output(parse("x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); sum(a,c)"))
+
+
+def test_a_part_that_shares_weights_with_the_last_layer_is_no_cell() -> None:
+    text = "x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); d=power(c,2); dense(d,2{})"
+    assert list(cells(parse(text.format("")))) == [(0, [1, 2, 3, 4])]
+    assert list(cells(parse(text.format(",shares=c")))) == [(1, [2, 3, 4, 5])]
+
+
+def test_long_products_are_refused_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expansion, "MOST_TERMS", 9)
+    x, y = np.array([None, None]), np.array([None])
+    x[:], y[0] = [(1, 2), (1, 2, 3)], (1, 2, 3)
+    expansion._bounded(x, y)
+    y[0] = (1, 2, 3, 4)
+    with pytest.raises(BudgetError, match="too many terms"):
+        expansion._bounded(x, y)
+    with pytest.raises(BudgetError, match="too many terms"):
+        expansion.product(x[1], y[0])

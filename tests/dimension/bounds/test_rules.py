@@ -5,11 +5,18 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from msgspec import structs
 
-from polygeom.dimensions.bounds.bound import RULES, Instance, Rule, register
-from polygeom.dimensions.bounds.search import proved_bound
+from polygeom.dimensions.bounds.bound import RULES, Bound, Instance, Rule, register
+from polygeom.dimensions.bounds.graphs import plain_text
+from polygeom.dimensions.bounds.search import part_bound, proved_bound
+from polygeom.dimensions.proofs.decoding import typed
+from polygeom.dimensions.proofs.graphs.bounds import bound_holds
+from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.programs import read
+from polygeom.dimensions.proofs.rules import Step
 from polygeom.errors import PolygeomError
-from polygeom.network import parse
+from polygeom.network import mlp, parse
 from polygeom.testing import check_rule
 
 CASES = {
@@ -38,6 +45,7 @@ CASES = {
         "x=input(3); a=dense(x,1); b=power(a,2); c=dense(b,3); d=sum(x,c); dense(d,2)",
     ],
     "quadratic function": [
+        "x=input(3,2); a=dense(x,1); b=dense(x,1); c=product(a,b); dense(c,1)",
         "x=input(4); a=dense(x,1); b=dense(x,1); c=product(a,b); dense(c,1)",
         "[3,2,1] p=1,1,1",
         "[3,2,1] p=0,1,1 bias",
@@ -111,6 +119,26 @@ TOO_LARGE = {"pencil", "identifications", "graph pencil", "graph identifications
 @pytest.mark.parametrize("name", CASES)
 def test_a_rule(name: str) -> None:
     check_rule(name, CASES[name])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_checker_takes_no_smaller_constant(name: str) -> None:
+    """With the same parts at the same place: a step of less than the least constant of the rule is refused."""
+    for case in CASES[name]:
+        network, rule = mlp(*case) if isinstance(case, tuple) else parse(case), RULES[name]
+        instances = rule.perceptrons(*case, 10**9) if isinstance(case, tuple) else rule.networks(network)
+        least: dict[tuple[object, ...], Instance] = {}
+        for one in instances:
+            known = least.setdefault((one.layer, one.parts), one)
+            least[one.layer, one.parts] = min(one, known, key=lambda instance: instance.constant)
+        program = read(plain_text(network))
+        widths, degrees = network.widths or (), network.activation_degrees or ()
+        for constant, parts, layer, fields, equations in [*least.values()][:4]:
+            bounds = tuple(part_bound(part, True) for part in parts)
+            value = constant + sum(bound.value for bound in bounds)
+            step = typed(Bound(value, name, widths, degrees, layer, bounds, "", fields, equations), Step)
+            assert bound_holds(program, step, Budget(60, 2**30))
+            assert not bound_holds(program, structs.replace(step, value=value - 1), Budget(60, 2**30))
 
 
 def test_every_rule_of_ours_has_a_case() -> None:

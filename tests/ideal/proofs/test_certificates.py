@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from typing import Any
 
@@ -123,6 +124,24 @@ def test_the_last_entry_of_an_h_vector_is_not_zero(nine: dict[str, Any]) -> None
     bad = copy.deepcopy(nine)
     bad["claim"]["h_vector"].append(0)
     assert verify(bad).valid is False
+
+
+def test_an_argument_for_other_ideals_is_noticed(nine: dict[str, Any], determinant: dict[str, Any]) -> None:
+    """One equation generates in codimension one alone, none in codimension zero alone."""
+    filling = through_json(certify("[2,3,1] r=2"))
+    for bad, other in itertools.permutations((nine, determinant, filling), 2):
+        lie = copy.deepcopy(bad)
+        lie["completeness"] = other["completeness"]
+        lie["claim"] |= {key: other["claim"][key] for key in ("completeness", "degree", "h_vector")}
+        assert any("complete" in line for line in false_lines(lie))
+
+
+def test_dependent_linear_equations_are_noticed() -> None:
+    bad = through_json(certify(interpolate("convolutional(4,kernels=[2,2],degrees=2)", 2)))
+    linear = [e for e in bad["equations"] if e["degree"] == 1]
+    assert len(linear) > 1
+    linear[1] |= copy.deepcopy(linear[0])
+    assert any("linear equations" in line for line in false_lines(bad))
 
 
 def test_a_prime_that_is_none_is_noticed(nine: dict[str, Any]) -> None:

@@ -6,18 +6,22 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from polygeom.dimensions import dimension
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal import Neurovariety, interpolate
 from polygeom.ideal.grading.spaces import Spaces
+from polygeom.ideal.search import weightspace
 from polygeom.ideal.search.completeness import differences, prove_complete, series
 from polygeom.ideal.search.interpolation import Interpolation
 from polygeom.ideal.search.records import record_of
 from polygeom.ideal.search.remote import Workers
+from polygeom.ideal.search.search import _Runner
 from polygeom.ideal.search.weightspace import Ground, Problem
 from polygeom.modular import P23
 from polygeom.storage.facts import FactFile
@@ -117,6 +121,41 @@ def test_journals_in_folders_that_do_not_exist_are_refused(tmp_path: Path) -> No
     for path in (tmp_path / "no" / "journal", tmp_path):
         with pytest.raises(PolygeomError, match="journal must be a file in a folder that exists"):
             interpolate("[2,2,2] r=3", 2, journal=str(path))
+
+
+def test_new_equations_are_counted_without_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where random combinations of the known equations lose rank, all of them are taken."""
+    honest = weightspace._free
+
+    def unlucky(problem: Problem, weight: Any, monomials: Any, most: int | None) -> Any:
+        found = honest(problem, weight, monomials, most)
+        return found if most is None else np.arange(len(monomials))
+
+    def found() -> list[Any]:
+        search = Interpolation("[2,1,2] r=2 bias")
+        return [(report.spaces, len(report.equations)) for report in [search.advance() for _ in range(3)]]
+
+    expected = found()
+    monkeypatch.setattr(weightspace, "_free", unlucky)
+    assert found() == expected
+
+
+def test_quiet_degrees_end_a_search_without_an_end() -> None:
+    """Three times the largest degree of an equation; nothing ends it where there is none, or where it is linear."""
+
+    def goes_on(*new: bool, most: int | None = None) -> bool:
+        reports = [SimpleNamespace(degree=degree, new=found) for degree, found in enumerate(new, start=1)]
+        runner = SimpleNamespace(search=SimpleNamespace(degree=len(new), reports=reports))
+        return _Runner._further(runner, most)  # type: ignore[arg-type]
+
+    assert goes_on(*[False] * 9)
+    assert goes_on(True, *[False] * 9)
+    assert goes_on(False, True, False, False, False)
+    assert not goes_on(False, True, False, False, False, False)
+    assert goes_on(False, False, True, *[False] * 5)
+    assert not goes_on(False, False, True, *[False] * 6)
+    assert goes_on(False, True, *[False] * 6, most=9)
+    assert not goes_on(True, most=1)
 
 
 def test_time_runs_out() -> None:

@@ -17,6 +17,7 @@ from polygeom.ideal.search.lie import semi_invariant
 from polygeom.ideal.search.lifting import lift_relations, primes_below
 from polygeom.ideal.search.membership import Substitution, fixed_weights
 from polygeom.modular import P22, PrimeField, as_field, is_prime, nullspace
+from polygeom.symmetry.exponents import numbered_weights
 
 CASES = [
     ("[3,2,1] r=2", 3),
@@ -93,6 +94,15 @@ def test_as_many_weights_are_fixed_as_the_torus_has_dimensions(network: str) -> 
     assert set(fixed.values()) == {1}
     if widths is not None:
         assert len(fixed) == sum(widths) - 1
+
+
+def test_the_matrix_of_the_outputs_becomes_the_identity() -> None:
+    """Its rows make the outputs, below a bias as well."""
+    for text in ("[1,2,2] r=2", "[1,2,2] r=2 bias"):
+        coordinates = Coordinates(text)
+        numbers = numbered_weights(coordinates.network)
+        fixed = fixed_weights(coordinates, outputs=True)
+        assert [[fixed.get(int(k)) for k in row] for row in numbers["W2"]] == [[1, 0], [0, 1]]
 
 
 def test_a_budget_is_kept() -> None:
