@@ -160,6 +160,8 @@ def test_what_unpacks_to_more_than_the_limit_is_refused_early() -> None:
     with pytest.raises(PolygeomError, match="unpacks to more than 1000000 bytes"):
         unpack_gzip(bomb, "file", most=1_000_000)
     assert unpack_gzip(gzip.compress(b"ab") + gzip.compress(b"c"), "file", most=3) == b"abc"
+    with pytest.raises(PolygeomError, match="unpacks to more than 2 bytes"):
+        unpack_gzip(gzip.compress(b"ab") + gzip.compress(b"c"), "file", most=2)
     for data in (b"", b"abc", bomb[:-4], gzip.compress(b"abc")[:-8] + bytes(8), gzip.compress(b"a") + b"x"):
         with pytest.raises(PolygeomError, match="complete gzip file"):
             unpack_gzip(data, "file", most=10**8)

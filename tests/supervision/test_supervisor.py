@@ -93,6 +93,11 @@ def test_attempts_share_the_time(
     assert seen == given
 
 
+def test_a_task_that_is_stopped_has_a_moment_to_tidy_up(supervisor: Supervisor, tmp_path: Path) -> None:
+    assert act(supervisor, "farewell", timeout=0.2, file=str(tmp_path / "file")).status is Status.TIMEOUT
+    assert (tmp_path / "file").read_text() == "tidy"
+
+
 def test_a_supervisor_leaves_no_descriptor() -> None:
     before = os.listdir("/proc/self/fd")
     with Supervisor(stop=StopSignal()) as supervisor:
