@@ -403,8 +403,9 @@ def test_a_fork_of_this_process_leaves_the_worker_alone() -> None:
         act(supervisor, "answer")
         worker = supervisor.worker
         if (pid := os.fork()) == 0:
+            channels = len(os.listdir("/proc/self/fd"))
             supervisor.close()
-            os._exit(0)
+            os._exit(len(os.listdir("/proc/self/fd")) != channels - 3)
         assert os.waitpid(pid, 0)[1] == 0
         assert act(supervisor, "whoami").result == {"dimension": worker}
 

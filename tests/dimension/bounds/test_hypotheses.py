@@ -11,6 +11,7 @@ from polygeom.dimensions.bounds.bound import RULES, Bound
 from polygeom.dimensions.bounds.graphs import cells, mixes_output, plain_text
 from polygeom.dimensions.bounds.rules.graphs import linear_span
 from polygeom.dimensions.bounds.search import part_bound
+from polygeom.dimensions.proofs.graphs import cuts
 from polygeom.dimensions.proofs.graphs.bounds import bound_holds
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.programs import read
@@ -221,3 +222,14 @@ def test_long_products_are_refused_before_they_are_made(monkeypatch: pytest.Monk
         expansion._bounded(x, y)
     with pytest.raises(BudgetError, match="too many terms"):
         expansion.product(x[1], y[0])
+
+
+def test_the_rank_at_a_cut_is_estimated_before() -> None:
+    asked = []
+
+    class Asked(Budget):
+        def step(self, what: str, operations: float = 0, size: float = 0) -> None:
+            asked.append((what, operations > 0, size > 0))
+
+    assert cuts.independent(read("x0=input(2); x1=dense(x0,2); power(x1,2)"), False, Asked(1, 1))
+    assert asked == [("values at a cut", True, False), ("values at a cut", True, True)]
