@@ -135,6 +135,12 @@ def test_a_line_counts_when_its_end_is_written(tmp_path: Path) -> None:
     assert (torn.entries, torn.lines, torn.size) == ([], 1, len(header_line(None)))
 
 
+def test_lines_of_another_format_are_no_journal(tmp_path: Path) -> None:
+    for name in ("another journal", "polygeom journals"):
+        with pytest.raises(PolygeomError, match="is not a polygeom journal"):
+            scan(line({"format": name, "version": 1}), tmp_path, None)
+
+
 def test_a_journal_whose_number_is_zero_is_closed_too(tmp_path: Path) -> None:
     """A program without standard input gets the number 0 for the first file that it opens."""
     file = FactFile(tmp_path / "journal")

@@ -233,3 +233,12 @@ def test_the_rank_at_a_cut_is_estimated_before() -> None:
 
     assert cuts.independent(read("x0=input(2); x1=dense(x0,2); power(x1,2)"), False, Asked(1, 1))
     assert asked == [("values at a cut", True, False), ("values at a cut", True, True)]
+
+
+def test_one_value_before_two_gives_no_equation_of_a_hypersurface() -> None:
+    """The rule is about values in three coordinates or more."""
+    widths, degrees = (2, 1, 2, 2, 1), (2, 2, 2)
+    parts = tuple(part_bound(part, True) for part in (((2, 1, 2), (2,)), ((1, 1), ())))
+    constant = -2
+    bound = Bound(constant + sum(part.value for part in parts), "hypersurface", widths, degrees, 2, parts)
+    assert not bound_holds(read("[2,1,2,2,1] r=2"), convert(bound.as_dict(), Step), Budget(60, 2**30))
