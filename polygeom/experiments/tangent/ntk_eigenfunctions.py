@@ -107,7 +107,8 @@ def measure(case: Piece) -> list[dict[str, Any]]:
         if tangent is not None:
             linear, inputs = tangent
             for parameter in linear.parameters():
-                nn.init.zeros_(parameter)
+                if parameter.requires_grad:  # the displacement, not the weights that a linearised module starts from
+                    nn.init.zeros_(parameter)
             done = fit_labels(linear, inputs, labels, images.train, case, model.rate, every=case.epochs)
             row |= {f"linear_{name}": value for name, value in ends(done).items()}
         if case.networks:

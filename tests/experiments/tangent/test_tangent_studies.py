@@ -252,6 +252,21 @@ def test_a_linearised_problem_is_one_model_by_two_routes(
     np.testing.assert_allclose(values[0], values[1], rtol=tolerance)
 
 
+def test_eigenfunctions_are_learned_alike_by_both_routes(
+    tables: dict[str, pandas.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the second target: the linearised network starts again from the weights that it was made of."""
+    monkeypatch.setattr("polygeom.experiments.tangent.tasks._JACOBIAN_BYTES", 0)
+    _, small = STUDIES["ntk-eigenfunctions"]
+    config = configured(ntk_eigenfunctions.STUDY, **small | {"models": ("relu:8",), "networks": False})
+    with in_this_process():
+        found = run(ntk_eigenfunctions.STUDY, config=config).table.query("what == 'summary'")
+    first = tables["ntk-eigenfunctions"].query("what == 'summary' and model == 'relu:8'")
+    columns = [name for name in found if name.startswith("linear_")]
+    assert len(columns) == 7
+    assert np.allclose(found[columns].to_numpy(), first[columns].to_numpy(), rtol=1e-9, atol=1e-12)
+
+
 def test_images_are_normalised_by_their_training_part() -> None:
     case = KernelCase(train=100, test=50, seed=3, model="relu:6")
     images = Images.load(case)
