@@ -94,6 +94,7 @@ def test_bars_are_lines_of_text_in_a_notebook_without_widgets(
     assert bars.in_notebook()
     with bars.bar(1, "in a notebook") as one:
         assert one.ncols == 100
+        assert one.monitor is None  # no thread
     table = polygeom.sweep("[2,2,1] r=2", progress=None)
     assert len(table) == 1
     assert "sweep: 100%" in capsys.readouterr().err

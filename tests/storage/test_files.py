@@ -135,6 +135,12 @@ def test_a_line_counts_when_its_end_is_written(tmp_path: Path) -> None:
     assert (torn.entries, torn.lines, torn.size) == ([], 1, len(header_line(None)))
 
 
+def test_lines_of_another_format_are_no_journal(tmp_path: Path) -> None:
+    for name in ("another journal", "polygeom journals"):
+        with pytest.raises(PolygeomError, match="is not a polygeom journal"):
+            scan(line({"format": name, "version": 1}), tmp_path, None)
+
+
 def test_a_journal_whose_number_is_zero_is_closed_too(tmp_path: Path) -> None:
     """A program without standard input gets the number 0 for the first file that it opens."""
     file = FactFile(tmp_path / "journal")
@@ -160,6 +166,8 @@ def test_what_unpacks_to_more_than_the_limit_is_refused_early() -> None:
     with pytest.raises(PolygeomError, match="unpacks to more than 1000000 bytes"):
         unpack_gzip(bomb, "file", most=1_000_000)
     assert unpack_gzip(gzip.compress(b"ab") + gzip.compress(b"c"), "file", most=3) == b"abc"
+    with pytest.raises(PolygeomError, match="unpacks to more than 2 bytes"):
+        unpack_gzip(gzip.compress(b"ab") + gzip.compress(b"c"), "file", most=2)
     for data in (b"", b"abc", bomb[:-4], gzip.compress(b"abc")[:-8] + bytes(8), gzip.compress(b"a") + b"x"):
         with pytest.raises(PolygeomError, match="complete gzip file"):
             unpack_gzip(data, "file", most=10**8)

@@ -93,6 +93,11 @@ def test_attempts_share_the_time(
     assert seen == given
 
 
+def test_a_task_that_is_stopped_has_a_moment_to_tidy_up(supervisor: Supervisor, tmp_path: Path) -> None:
+    assert act(supervisor, "farewell", timeout=0.2, file=str(tmp_path / "file")).status is Status.TIMEOUT
+    assert (tmp_path / "file").read_text() == "tidy"
+
+
 def test_a_supervisor_leaves_no_descriptor() -> None:
     before = os.listdir("/proc/self/fd")
     with Supervisor(stop=StopSignal()) as supervisor:
@@ -398,8 +403,9 @@ def test_a_fork_of_this_process_leaves_the_worker_alone() -> None:
         act(supervisor, "answer")
         worker = supervisor.worker
         if (pid := os.fork()) == 0:
+            channels = len(os.listdir("/proc/self/fd"))
             supervisor.close()
-            os._exit(0)
+            os._exit(len(os.listdir("/proc/self/fd")) != channels - 3)
         assert os.waitpid(pid, 0)[1] == 0
         assert act(supervisor, "whoami").result == {"dimension": worker}
 

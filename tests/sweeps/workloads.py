@@ -77,6 +77,18 @@ def deaf(task: Data, seconds: float) -> Data:
     return sleep(task, seconds)
 
 
+def farewell(task: Data) -> Data:
+    """Tidies up when it is asked to end, which takes a moment."""
+
+    def tidy(*_: object) -> None:
+        time.sleep(0.05)
+        Path(task["argument"]["options"]["file"]).write_text("tidy")
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, tidy)
+    return sleep(task, 3600)
+
+
 @functools.cache
 def _compiled(nogil: bool) -> Any:
     import numba

@@ -11,6 +11,7 @@ from polygeom.dimensions.bounds.bound import RULES, Bound
 from polygeom.dimensions.bounds.graphs import cells, mixes_output, plain_text
 from polygeom.dimensions.bounds.rules.graphs import linear_span
 from polygeom.dimensions.bounds.search import part_bound
+from polygeom.dimensions.proofs.graphs import cuts
 from polygeom.dimensions.proofs.graphs.bounds import bound_holds
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.programs import read
@@ -221,3 +222,23 @@ def test_long_products_are_refused_before_they_are_made(monkeypatch: pytest.Monk
         expansion._bounded(x, y)
     with pytest.raises(BudgetError, match="too many terms"):
         expansion.product(x[1], y[0])
+
+
+def test_the_rank_at_a_cut_is_estimated_before() -> None:
+    asked = []
+
+    class Asked(Budget):
+        def step(self, what: str, operations: float = 0, size: float = 0) -> None:
+            asked.append((what, operations > 0, size > 0))
+
+    assert cuts.independent(read("x0=input(2); x1=dense(x0,2); power(x1,2)"), False, Asked(1, 1))
+    assert asked == [("values at a cut", True, False), ("values at a cut", True, True)]
+
+
+def test_one_value_before_two_gives_no_equation_of_a_hypersurface() -> None:
+    """The rule is about values in three coordinates or more."""
+    widths, degrees = (2, 1, 2, 2, 1), (2, 2, 2)
+    parts = tuple(part_bound(part, True) for part in (((2, 1, 2), (2,)), ((1, 1), ())))
+    constant = -2
+    bound = Bound(constant + sum(part.value for part in parts), "hypersurface", widths, degrees, 2, parts)
+    assert not bound_holds(read("[2,1,2,2,1] r=2"), convert(bound.as_dict(), Step), Budget(60, 2**30))

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from polygeom.dimensions.proofs.limits import Budget
 from polygeom.errors import BudgetError, CertificateError, PolygeomError
 from polygeom.ideal import interpolate
 from polygeom.ideal.proofs.certificate import certify
+from polygeom.ideal.proofs.spaces import Space
 from polygeom.ideal.proofs.verification import verify
 
 NETWORKS = [
@@ -124,6 +126,24 @@ def test_the_last_entry_of_an_h_vector_is_not_zero(nine: dict[str, Any]) -> None
     bad = copy.deepcopy(nine)
     bad["claim"]["h_vector"].append(0)
     assert verify(bad).valid is False
+
+
+def test_multiples_are_made_where_leading_monomials_do_not_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways give the same ranks; each is estimated before."""
+    data = through_json(certify(interpolate("convolutional(4,kernels=[2,2],degrees=2)", 3)))
+    asked, step = set(), Budget.step
+
+    def asking(self: Budget, what: str, operations: float = 0, size: float = 0) -> None:
+        asked.add(what)
+        step(self, what, operations, size)
+
+    monkeypatch.setattr(Space, "_has_leads", lambda *_: False)
+    monkeypatch.setattr(Budget, "step", asking)
+    assert verify(data).valid
+    assert {"the multiples of the equations", "the rank of the equations"} <= asked
+    space = data["degrees"][2]["spaces"][0]
+    space[2] -= 1
+    assert verify(data).valid is False
 
 
 def test_an_argument_for_other_ideals_is_noticed(nine: dict[str, Any], determinant: dict[str, Any]) -> None:

@@ -133,7 +133,9 @@ def test_new_equations_are_counted_without_chance(monkeypatch: pytest.MonkeyPatc
 
     def found() -> list[Any]:
         search = Interpolation("[2,1,2] r=2 bias")
-        return [(report.spaces, len(report.equations)) for report in [search.advance() for _ in range(3)]]
+        steps = [(report.spaces, len(report.equations)) for report in [search.advance() for _ in range(3)]]
+        assert len(search.seconds) == 4, "what the degrees took decides where the next is computed"
+        return steps
 
     expected = found()
     monkeypatch.setattr(weightspace, "_free", unlucky)
