@@ -50,6 +50,7 @@ from polygeom.learning.tangent.tangent_kernel import TangentKernel, as_matrix, e
 from polygeom.learning.tangent.target_alignment import alignment, centred_alignment, rayleigh, split_alignment
 from polygeom.learning.thresholds.ranks import numerical_rank
 from polygeom.learning.thresholds.weight_matching import match_weights, normalise_weights, weight_distance
+from polygeom.learning.training.estimators import ModuleClassifier, ModuleRegressor
 from polygeom.learning.training.fleet import fit_fleet, random_starts
 from polygeom.learning.training.least_squares import levenberg_marquardt
 from polygeom.learning.training.loop import train
@@ -185,6 +186,8 @@ CALLS: dict[str, Call] = {
     "KernelClassifier": estimator(lambda: KernelClassifier(Laplacian()), LABELS, ""),
     "EigenProRegressor": estimator(lambda: EigenProRegressor(Laplacian(), epochs=2), Y),
     "EigenProClassifier": estimator(lambda: EigenProClassifier(Laplacian(), epochs=2), LABELS, ""),
+    "ModuleRegressor": estimator(lambda: ModuleRegressor("[3,2,2] r=2", settings=STEP), Y),
+    "ModuleClassifier": estimator(lambda: ModuleClassifier(settings=STEP), LABELS, ""),
     "directional_r2": call(lambda v: directional_r2(lambda _: v, 3, directions=2, points=5), v=whole(10)),
     "eckart_young": call(lambda x, y: eckart_young(FunctionLoss.of("[3,2,2] r=1", x, y), 1), x=X, y=Y),
     "fit_fleet": call(lambda x, y: fit_fleet("[1,1,1] r=2", x, y, random_starts("[1,1,1] r=2", 2), steps=3).losses,

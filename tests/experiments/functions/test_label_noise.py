@@ -117,7 +117,7 @@ def test_figure_and_summary() -> None:
     table = measured(**SMALL, kernels=("laplacian",), schemes=("nested", "cumulative"))
     figure = label_noise.plot(table)
     assert len(figure.axes) == 2
-    assert len(figure.axes[1].get_legend().get_texts()) == 5
+    assert len(figure.legends[0].get_texts()) == 5
     plt.close(figure)
     text = label_noise.summarise(table)
     assert text.startswith("shares of random labels: 0, 0.3, 0.6\n")

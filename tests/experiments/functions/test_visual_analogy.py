@@ -91,7 +91,7 @@ def test_the_figure_has_a_panel_for_each_regime_and_a_line_for_each_network() ->
     table = table.assign(normalisation="context", seed=0, accuracy=90.0 - 10 * table["region"])
     figure = visual_analogy.plot(table)
     assert [axes.get_title() for axes in figure.axes] == ["scale regime", "translation regime"]
-    assert [text.get_text() for text in figure.axes[-1].get_legend().get_texts()] == [
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "context, plain",
         "context, polynomial",
     ]
