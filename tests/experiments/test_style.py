@@ -125,7 +125,6 @@ def test_a_figure_fits_on_a_page(name: str, tmp_path: Path) -> None:
 OLD: set[str] = {
     "learnable_functions_table.png",
     "network-vs-ntk.png",
-    "ntk-eigenfunctions-cifar.png",
     "visual_analogy.png",
 }
 
