@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -90,7 +90,12 @@ def polygeom() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; errors a user can mend are one message on standard error, never a stack trace."""
-    sys.exit(run(arguments))
+    status = run(arguments)
+    try:
+        sys.stderr.flush()
+    except OSError:  # nobody can be told; the interpreter would end with a status of its own
+        _forget(sys.stderr)
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -105,7 +110,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         return BAD_INPUT
     except PolygeomError as error:
         _tell(str(error))
@@ -122,10 +128,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _tell("interrupted")
         return INTERRUPTED
     except (BrokenPipeError, SystemExit):  # the reader of a pipe has gone (click's word for it); nothing is wrong
-        _forget_output()
+        _forget(sys.stdout)
         return 0
     except OSError as error:
-        _forget_output()
+        _forget(sys.stdout)
         where = "standard output" if error.filename is None else error.filename
         _tell(f"cannot go on with {where}: {error.strerror or error}; make room, or write to another place")
         return BAD_INPUT
@@ -137,9 +143,9 @@ def _tell(text: str) -> None:
         click.echo(f"polygeom: {text}", err=True)
 
 
-def _forget_output() -> None:
+def _forget(stream: TextIO) -> None:
     """Send what is left of the output nowhere, so that the interpreter does not complain about it at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _occupy_closed_streams() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ def shell(redirection: str, *arguments: str, text: str = "") -> tuple[int, str, 
         text=True,
         timeout=120,
         check=False,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},  # as users have it
     )
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
@@ -57,7 +59,8 @@ def test_a_full_standard_output_is_told() -> None:
     status, _, told = shell(">/dev/full", "dim", NETWORK)
     assert status == 2
     assert told.startswith("polygeom: cannot go on with standard output: No space left on device; make room")
-    assert shell("2>/dev/full", "dim", "bad") == (2, "", "")
+    for arguments in (["dim", "bad"], ["dim", "--no-such-option"], ["no-such-command"]):
+        assert shell("2>/dev/full", *arguments) == (2, "", "")
 
 
 def test_a_reader_that_has_gone_is_no_fault() -> None:
