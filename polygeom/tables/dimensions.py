@@ -21,7 +21,7 @@ from polygeom.sweeps.journal import read_journal
 from polygeom.sweeps.progress import Board
 from polygeom.sweeps.run import Plan, perform
 from polygeom.sweeps.task import Task, resolve
-from polygeom.tables.table import NAMES, check_values, contradiction, frame, rows_bytes, write_table
+from polygeom.tables.table import NAMES, check_values, contradiction, frame, rows_bytes, table_bytes
 
 if TYPE_CHECKING:
     import numpy
@@ -134,13 +134,11 @@ def sweep(
             perform(settings.plans(items), total, board, workers, limits, journal, executor, retry, check_result)
         )
         rows = [row_of(record) for record in records]
+        table = frame(rows)
+        if further:
+            table = with_columns(table, further)
         if write is not None:
-            write(rows_bytes(rows))
-    table = frame(rows)
-    if further:
-        table = with_columns(table, further)
-        if written is not None:
-            write_table(table, written)
+            write(table_bytes(table) if further else rows_bytes(rows))
     return table
 
 

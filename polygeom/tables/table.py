@@ -149,6 +149,11 @@ def write_table(table: pandas.DataFrame, path: str | os.PathLike[str], *, timing
     PolygeomError
         When a column is missing or the file cannot be written.
     """
+    durable.write_file(path, table_bytes(table, timings=timings), "out")
+
+
+def table_bytes(table: pandas.DataFrame, *, timings: bool = True) -> bytes:
+    """A frame as `write_table` writes it."""
     import pandas as pd
 
     if missing := [name for name in NAMES if name not in table.columns]:
@@ -158,7 +163,7 @@ def write_table(table: pandas.DataFrame, path: str | os.PathLike[str], *, timing
     names = [*NAMES, *(str(name) for name in table.columns if name not in _KINDS)]
     columns = [[None if pd.isna(value) else value for value in table[name].tolist()] for name in names]
     rows = (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
-    write_rows(rows, path, names=[name for name in names if timings or name not in TIMINGS])
+    return rows_bytes(rows, names=[name for name in names if timings or name not in TIMINGS])
 
 
 def write_rows(

@@ -12,6 +12,7 @@ import pytest
 from polygeom import learning_coefficient
 from polygeom.cli import run
 from polygeom.errors import PolygeomError
+from polygeom.storage.durable import write_file
 from polygeom.tables import columns as register
 from polygeom.tables import read_table, sweep
 from polygeom.tables.columns import DERIVED, with_columns
@@ -79,3 +80,16 @@ def test_the_commands_share_the_register(tmp_path: Path, capsys: pytest.CaptureF
 def test_the_atlas_knows_them_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["atlas", "--where", "network = '[3,2,1] r=2'", "--columns", "network,learning_coefficient,fibre"]) == 0
     assert "[3,2,1] r=2  2.5                   infinite" in capsys.readouterr().out
+
+
+def test_nobody_else_writes_the_table_while_columns_are_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "table.csv"
+
+    def while_another_writes(table: pandas.DataFrame, names: list[str]) -> pandas.DataFrame:
+        with pytest.raises(PolygeomError, match="another process is writing"):
+            write_file(out, b"", "out")
+        return with_columns(table, names)
+
+    monkeypatch.setattr(register, "with_columns", while_another_writes)
+    sweep(["[3,2,1] r=2"], out=out, columns=["depth"])
+    assert out.read_text().splitlines()[0].endswith(",depth")
