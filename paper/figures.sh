@@ -15,4 +15,4 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 polygeom study descent-in-dimension --preset quick --repeats 3 --out "$folder/study"
 cp "$folder"/study/descent-in-dimension.png descent.png
-rm defects.svg
+rm defects.svg  # defects.png stays
