@@ -46,7 +46,7 @@ def test_the_command_tells_them(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
 @pytest.mark.slow
 def test_the_estimate_for_dimensions_is_near() -> None:
-    """At a size that was not run, within a factor of three; the family before was proved by theorems at large widths."""
+    """At a size that was not run, within a factor of three; theorems prove the family before at large widths."""
     limit = next(iter(calibration.calibrate(10.0)))
     size, took = limit.measured[-1]
     network = parse("[60,60,60,1] r=2")
