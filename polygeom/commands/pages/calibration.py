@@ -1,4 +1,4 @@
-"""What fits this machine: some runs of growing size, timed, and sizes for a minute and an hour read off their growth."""
+"""What fits this machine: runs of growing size, timed, and sizes for a minute and an hour read off their growth."""
 
 from __future__ import annotations
 
