@@ -238,12 +238,13 @@ class Claim:
         key = (tuple(outputs), tuple(inputs))
         known = self._moved.get(key)
         if known is None:
-            known = []
-            for i, alpha in self.entries:
-                beta = list(alpha)
-                for j, target in enumerate(inputs):
-                    beta[target] = alpha[j]
-                known.append(self.numbers[outputs[i] if outputs else i, tuple(beta)])
+            exponents, places, numbers = self._places
+            inner = [places[j] for j in inputs] if inputs else places
+            outer = [i * places[-1] for i in (outputs or range(self.program.outputs))]
+            known = [
+                numbers[outer[i] + sum([e * inner[j] for j, e in some])]
+                for (i, _), some in zip(self.entries, exponents, strict=True)
+            ]
             known += [len(self.entries)] * (not self.cone)
             if len(self._moved) < 10_000:
                 self._moved[key] = known
@@ -254,9 +255,20 @@ class Claim:
         return {}
 
     @cached_property
-    def numbers(self) -> dict[tuple[int, Monomial], int]:
-        """The number of every coordinate by output and exponents."""
-        return {entry: k for k, entry in enumerate(self.entries)}
+    def _places(self) -> tuple[list[list[tuple[int, int]]], list[int], dict[int, int]]:
+        """Coordinates as integers whose digits are their exponents and, in front, the output.
+
+        The exponents that are not 0 with their input; what a digit of an input counts, and at the end one of the
+        output; the number of the coordinate of every integer.
+        """
+        exponents = [[(j, e) for j, e in enumerate(alpha) if e] for _, alpha in self.entries]
+        base = 1 + max((e for some in exponents for _, e in some), default=0)
+        places = [base**j for j in range(max((len(alpha) for _, alpha in self.entries), default=0) + 1)]
+        integers = [
+            i * places[-1] + sum(e * places[j] for j, e in some)
+            for (i, _), some in zip(self.entries, exponents, strict=True)
+        ]
+        return exponents, places, {integer: k for k, integer in enumerate(integers)}
 
 
 def _arrangements(values: Sequence[int], most: Sequence[int] | None) -> Iterator[tuple[list[int], Monomial]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -124,7 +124,7 @@ class Coefficients:
             groups = shorter
         return not groups[()]
 
-    @property
+    @cached_property
     def _flint(self) -> tuple[Any, list[Any]]:
         import flint
 
