@@ -184,13 +184,13 @@ def net_polar_degrees(outputs: int) -> list[int]:
     """Polar degrees of the functions of `[3,3,m] r=2`, ``m >= 3``, by localisation; their sum is the generic ED degree.
 
     A general function is an element of ``W ⊗ U``: ``W`` has dimension ``m``, and ``U`` is spanned by the squares of
-    three linear forms; its annihilator ``P`` is the net of conics through three points. Such nets fill an open part of
-    a smooth variety ``N`` of dimension 6, the nets of minors of 3 × 2 matrices of linear forms ``Q → P``, with the
+    three linear forms; its annihilator ``P`` is the net of conics through three points. Such nets fill an open part
+    of a smooth variety ``N`` of dimension 6, the nets of minors of 3 × 2 matrices of linear forms ``Q → P``, with the
     tangent spaces ``Hom(Q, P) ⊗ V* - End Q - End P + 1`` (Ellingsrud, Piene, Strømme). Let ``Z`` be the set of all
-    ``(U, A, B)``, ``A`` in ``P(W ⊗ U)`` and ``B`` in ``P(W* ⊗ P)``, whose contraction vanishes on the tangent space in ``Hom(U,
-    P*)``. It is the zero set of a section of the cotangent bundle twisted by ``O(1, 1)``, irreducible, of the expected
-    dimension and generically reduced, and maps birationally to the conormal variety; the documentation of invariants
-    has the proof.
+    ``(U, A, B)``, ``A`` in ``P(W ⊗ U)`` and ``B`` in ``P(W* ⊗ P)``, whose contraction vanishes on the tangent space
+    in ``Hom(U, P*)``. It is the zero set of a section of the cotangent bundle twisted by ``O(1, 1)``, irreducible, of
+    the expected dimension and generically reduced, and maps birationally to the conormal variety; the documentation
+    of invariants has the proof.
 
     Returns
     -------
