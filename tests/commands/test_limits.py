@@ -124,6 +124,28 @@ def test_a_last_resort_stops_what_looks_at_no_clock() -> None:
     time.sleep(0.01)  # the clock is off again
 
 
+def test_the_alarm_of_a_last_resort_rings_until_it_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alarm, "GRACE", 0.05)
+    monkeypatch.setattr(alarm, "AGAIN", 0.05)
+    before, swallowed = time.monotonic(), 0
+
+    def deaf() -> None:
+        nonlocal swallowed
+        with last_resort(0.01):
+            while time.monotonic() - before < 30:
+                try:
+                    while time.monotonic() - before < 30:
+                        pass
+                except PolygeomError:
+                    swallowed += 1
+                    if swallowed == 2:
+                        raise
+
+    with pytest.raises(BudgetError, match="in a step that cannot be divided"):
+        deaf()
+    assert time.monotonic() - before < 10
+
+
 def test_parts_of_a_portrait_that_are_not_finished_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def endless(*_: object) -> None:
         while True:

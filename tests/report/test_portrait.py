@@ -222,3 +222,24 @@ def test_training_without_torch_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     titles = {section.title for section in portrait("[3,2,1] r=2").sections}
     assert "How fast does it generalise?" in titles
     assert not titles & {"What can move? The tangent kernel", "How many samples can it fit?"}
+
+
+@needs_torch
+def test_an_experiment_that_the_time_cuts_says_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    from polygeom.report import experiments
+
+    network = polygeom.parse("[2,3,1] r=2")
+    result = polygeom.dimension(network)
+    monkeypatch.setattr(experiments, "_best_loss", lambda network, x, *_: 0.0 if len(x) < 4 else 1.0)
+    monkeypatch.setattr(experiments, "_far_error", lambda *_: 1.0)
+    now = iter(range(1000))
+    monkeypatch.setattr(experiments.time, "monotonic", lambda: next(now))
+    for section in (experiments.interpolation_section, experiments.recovery_section):
+        assert section(network, result, 0, next(now)).lead == experiments.UNFINISHED
+    whole = experiments.interpolation_section(network, result, 0, 1e9)
+    assert [fact.value for fact in whole.facts] == ["3", "as it must be", "3"]
+    part = experiments.interpolation_section(network, result, 0, next(now) + 7.5)
+    told = "no more than 2 were tried in the time that was given"
+    assert [fact.value for fact in part.facts] == ["3", "not tried", f"2 ({told})"]
+    assert f"it fits up to 2 conditions exactly ({told}); its dimension is 3" in part.lead
+    assert told in experiments.recovery_section(network, result, 0, next(now) + 7.5).lead
