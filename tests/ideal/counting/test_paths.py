@@ -106,7 +106,7 @@ def test_the_trace_of_critical_points_is_linear_under_a_generic_form_alone() -> 
         network = parse(text)
         coefficients = Coefficients(network, dimension(network).dimension, rng)
         matrix = form_matrix(Coordinates(network), form, rng)
-        found = monodromy(CriticalPoints(coefficients, matrix), rng, rounds=4)
+        found = monodromy(CriticalPoints(coefficients, matrix), rng, rounds=12)
         assert (found.count, found.complete) == (count, straight)
 
 

@@ -4,24 +4,28 @@ The solutions of `polygeom.ideal.counting.paths.systems` form one orbit of the m
 parameters together form an irreducible variety; so every solution is reachable from one, and the number found is a
 lower bound that stabilises. Solutions are kept at the *nodes* of a graph, parameters of which some are joined by
 several *edges*, arcs in the complex line through both; each solution is carried along each edge once, in one direction.
-Two edges make a loop. The *trace test* (`polygeom.ideal.counting.paths.trace`) says when to stop.
+Two edges make a loop. The *trace test* (`polygeom.ideal.counting.paths.trace`) says when to stop; the first three nodes
+lie on a line, so that it needs no paths of its own.
+
+The equations of a real network have real coefficients. So all nodes are real, every solution brings its conjugate, and
+every path the conjugate path along the conjugate arc: half of the arcs are for free.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from polygeom.ideal.counting.paths.systems import Array, Marks, System
-from polygeom.ideal.counting.paths.trace import Trace, trace_test
+from polygeom.ideal.counting.paths.trace import Trace, straightness
 from polygeom.ideal.counting.paths.tracking import CAREFUL, QUICK, Deadline, Steps, Tracker
 
 _SAME = 1e-6
-_EDGES = 4
+_EDGES = 2
 _GOLDEN, _WIDEST = 0.6180339887498949, 0.94
-_ROUNDS = 10
+_ROUNDS = 24
 _DRAWS = 8
 
 
@@ -94,7 +98,7 @@ def monodromy(
     rounds:
         How often more loops, or another node with a new start solution, are added while the trace test fails.
     edges:
-        Arcs between the first two nodes.
+        Arcs between any two of the first three nodes.
     most:
         Stop with so many solutions.
     until:
@@ -118,12 +122,15 @@ def monodromy(
     """
     tracker = Tracker(system, until, workers)
     graph = _Graph(tracker, rng, marks or system.outputs.marks(rng), most, progress)
-    w, base = system.start(rng)
+    w, base = system.start(rng, real=True) if system.real else system.start(rng)
     home = graph.node(base)
     graph.add(home, w)
-    away = graph.node(system.move(base, rng))
-    for _ in range(edges):
-        graph.join(home, away)
+    away = graph.node(system.move(base, rng, real=system.real))
+    ratio = complex(rng.uniform(0.35, 0.65), 0 if system.real else rng.choice([-1, 1]) * rng.uniform(0.4, 0.8))
+    between = graph.node(base + ratio * (away.place - base))
+    for first, second in ((home, away), (home, between), (away, between)):
+        for _ in range((edges + 1) // 2 if system.real else edges):
+            graph.join(first, second)
     enough = enough or (lambda found: found.complete)
     trace: Trace | None = None
     stopped, still, troubles = "idle", 0, 0
@@ -138,20 +145,20 @@ def monodromy(
             if graph.count(home) >= most:
                 stopped = "most"
                 break
-            graph.fill(home, away)
-            there = graph.partners(home, away)
-            if there is not None:
-                ends = base, away.place
-                trace = trace_test(tracker, graph.weights(home), there, *ends, rng, graph.marks, troubles)
+            graph.fill(home, away, between)
+            partners = [graph.partners(home, node) for node in (away, between)]
+            if all(each is not None for each in partners):
+                images = [system.image(w) for w in (graph.weights(home), *partners) if w is not None]
+                trace = straightness((images[0], images[1], images[2]), ratio, rng)
             if enough(graph.solutions(home, trace, still, "trace")):
                 stopped = "trace"
                 break
-            # another parameter with a start solution of its own, joined to all the others
-            other_w, other = _start_of_size(system, rng, base)
-            node = graph.node(other)
-            graph.add(node, other_w)
-            for known in graph.nodes[:-1]:
-                graph.join(known, node)
+            if number % 2 == 0:  # another parameter with a start solution of its own
+                spread = min(2.0, max(0, number - 4) / 4)  # later ones also of other sizes
+                w, place = _start_of_size(system, rng, base * np.exp(rng.normal() * spread))
+                graph.add(graph.node(place), w)
+            for known in (home, away):
+                graph.join(known, graph.nodes[-1])
         if graph.count(home) == 1 and tracker.paths == tracker.lost:
             stopped = "lost"
     except Deadline:
@@ -164,7 +171,7 @@ def _start_of_size(system: System, rng: np.random.Generator, base: Array) -> tup
 
     High powers of random weights differ by many orders of magnitude, and near zero all solutions of a cone meet.
     """
-    draws = [system.start(rng) for _ in range(_DRAWS)]
+    draws = [system.start(rng, real=True) if system.real else system.start(rng) for _ in range(_DRAWS)]
     size = np.linalg.norm(base) + 1e-300
     off = [abs(np.log(np.linalg.norm(place) / size + 1e-300)) for _, place in draws]
     return draws[int(np.argmin(off))]
@@ -176,6 +183,7 @@ class _Node:
     weights: list[Array] = field(default_factory=list)
     marks: Array | None = None
     edges: list[_Edge] = field(default_factory=list)
+    conjugate: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -187,6 +195,7 @@ class _Edge:
     gamma: complex
     match: tuple[dict[int, int], dict[int, int]] = field(default_factory=lambda: ({}, {}))
     tried: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
+    twin: _Edge | None = None
 
 
 class _Graph:
@@ -202,20 +211,29 @@ class _Graph:
         self.edges: list[_Edge] = []
         self.nodes: list[_Node] = []
         self.offset = float(rng.uniform())
-        self.jumps = 0
+        self.jumps = self.arcs = 0
 
     def node(self, place: Array) -> _Node:
         self.nodes.append(_Node(place))
         return self.nodes[-1]
 
     def join(self, first: _Node, second: _Node) -> None:
+        """Another arc and, where all is real, its conjugate."""
         # arcs at angles far from each other: two that are close make a loop around nothing
-        known = sum(edge.second is second for edge in first.edges)
-        turn = (self.offset + known * _GOLDEN) % 1.0 - 0.5
-        edge = _Edge(first, second, complex(np.exp(2j * np.pi * _WIDEST * turn) * np.exp(self.rng.normal() * 0.5)))
-        self.edges.append(edge)
-        first.edges.append(edge)
-        second.edges.append(edge)
+        self.arcs += 1
+        turn = (self.offset + self.arcs * _GOLDEN) % 1.0
+        real = self.tracker.system.real
+        angle = np.pi * ((0.03 + 0.95 * turn) if real else 2 * _WIDEST * (turn - 0.5))
+        gamma = complex(np.exp(1j * angle) * np.exp(self.rng.normal() * 0.5))
+        edge = _Edge(first, second, gamma)
+        new = [edge]
+        if real:
+            edge.twin = _Edge(first, second, gamma.conjugate(), twin=edge)
+            new.append(edge.twin)
+        for each in new:
+            self.edges.append(each)
+            first.edges.append(each)
+            second.edges.append(each)
         # a new arc is a new chance for those that found no way before
         for other in self.edges:
             other.tried[0].clear()
@@ -231,27 +249,42 @@ class _Graph:
         """Numbers of the solutions in the node, which takes up those that it did not know; -1 for what is none."""
         if not len(w):
             return []
-        proper = self.tracker.system.proper(w)
+        numbers = self._numbers(node, w)
+        if self.tracker.system.real:
+            new = [i for i in numbers if i >= 0 and i not in node.conjugate]
+            conjugates = self._numbers(node, np.conj(self.weights(node)[new])) if new else []
+            for i, j in zip(new, conjugates, strict=True):
+                node.conjugate[i] = j
+                if j >= 0:
+                    node.conjugate[j] = i
+        return numbers
+
+    def _numbers(self, node: _Node, w: Array) -> list[int]:
         marks = self.marks(w)
+        unknown = [i for i in range(len(w)) if self._known(node, marks[i]) < 0]
+        proper = np.ones(len(w), dtype=bool)
+        proper[unknown] = self.tracker.system.proper(w[unknown])
         numbers = []
         for row, mark, good in zip(w, marks, proper, strict=True):
-            if not good or not np.isfinite(mark).all():
-                numbers.append(-1)
-                continue
-            if node.marks is None:
-                node.marks = np.empty((64, len(mark)), dtype=complex)
-            known = len(node.weights)
-            if known == len(node.marks):
-                node.marks = np.concatenate([node.marks, np.empty_like(node.marks)])
-            scale = np.abs(mark).max() + 1e-300
-            off = np.abs(node.marks[:known] - mark).max(axis=1)
-            if known and off[nearest := int(off.argmin())] < _SAME * scale:
-                numbers.append(nearest)
-                continue
-            node.marks[known] = mark
-            node.weights.append(row)
-            numbers.append(known)
+            number = self._known(node, mark)
+            if number < 0 and good and np.isfinite(mark).all():
+                number = len(node.weights)
+                if node.marks is None:
+                    node.marks = np.empty((64, len(mark)), dtype=complex)
+                if number == len(node.marks):
+                    node.marks = np.concatenate([node.marks, np.empty_like(node.marks)])
+                node.marks[number] = mark
+                node.weights.append(row)
+            numbers.append(number)
         return numbers
+
+    def _known(self, node: _Node, mark: Array) -> int:
+        """The number of a solution; -1 if it is new."""
+        if node.marks is None or not len(node.weights):
+            return -1
+        off = np.abs(node.marks[: len(node.weights)] - mark).max(axis=1)
+        nearest = int(off.argmin())
+        return nearest if off[nearest] < _SAME * (np.abs(mark).max() + 1e-300) else -1
 
     def saturate(self, steps: Steps) -> None:
         """Carry every solution along every edge once, in the cheaper direction, until nothing new comes."""
@@ -286,15 +319,31 @@ class _Graph:
                 continue
             edge.match[way][i] = j
             edge.match[1 - way][j] = i
+        if edge.twin is not None:
+            self._mirror(edge, edge.twin, way, todo)
         if self.progress is not None:
             self.progress(self.tracker.paths, max(len(source.weights), len(target.weights)))
 
-    def fill(self, first: _Node, second: _Node) -> None:
-        """Make both ends equal where paths were lost: carry what has no partner along straight, careful paths."""
-        for source, target in ((first, second), (second, first)):
-            if len(source.weights) > len(target.weights):
-                w = self.weights(source)
-                reached, arrived = self.tracker.follow(w, source.place, target.place, 1.0, CAREFUL)
+    def _mirror(self, edge: _Edge, twin: _Edge, way: int, done: list[int]) -> None:
+        """What paths along an arc say about the conjugate paths along the conjugate arc."""
+        source, target = (edge.first, edge.second) if way == 0 else (edge.second, edge.first)
+        for i in done:
+            j = edge.match[way].get(i, -1)
+            a, b = source.conjugate.get(i, -1), target.conjugate.get(j, -1)
+            if a >= 0:
+                twin.tried[way].add(a)
+            if a >= 0 and b >= 0 and a not in twin.match[way] and b not in twin.match[1 - way]:
+                twin.match[way][a] = b
+                twin.match[1 - way][b] = a
+
+    def fill(self, *nodes: _Node) -> None:
+        """Make nodes equal where paths were lost: carry what has no partner along careful paths."""
+        most = max(nodes, key=self.count)
+        for target in nodes:
+            if self.count(target) < self.count(most):
+                reached, arrived = self.tracker.follow(
+                    self.weights(most), most.place, target.place, np.exp(0.3j), CAREFUL
+                )
                 self.add(target, reached[arrived])
 
     def partners(self, first: _Node, second: _Node) -> Array | None:
@@ -317,15 +366,24 @@ class _Graph:
             tracker.lost / max(1, tracker.paths), tuple(self._permutations(home)), stopped,
         )  # fmt: skip
 
-    def _permutations(self, home: _Node):  # type: ignore[no-untyped-def]
+    def _permutations(self, home: _Node) -> Iterator[tuple[int, ...]]:
+        """Of the solutions at home by loops: there along a tree of arcs, along one more arc, and back."""
         count = len(home.weights)
-        leading: dict[int, _Edge] = {}
-        for edge in home.edges:
-            if edge.first is not home or len(edge.match[0]) < count:
-                continue
-            first = leading.setdefault(id(edge.second), edge)
-            if first is not edge:
-                back = first.match[1]
-                images = [back.get(edge.match[0][i], -1) for i in range(count)]
+        full = [edge for edge in self.edges if len(edge.match[0]) == count]
+        there = {id(home): list(range(count))}
+        more = True
+        while more:
+            more = False
+            for edge in list(full):
+                for way, (source, target) in enumerate(((edge.first, edge.second), (edge.second, edge.first))):
+                    if id(source) in there and id(target) not in there:
+                        there[id(target)] = [edge.match[way].get(i, -1) for i in there[id(source)]]
+                        full.remove(edge)
+                        more = True
+                        break
+        for edge in full:
+            if id(edge.first) in there and id(edge.second) in there:
+                back = {j: i for i, j in enumerate(there[id(edge.second)])}
+                images = [back.get(edge.match[0].get(i, -1), -1) for i in there[id(edge.first)]]
                 if sorted(images) == list(range(count)):
                     yield tuple(images)
