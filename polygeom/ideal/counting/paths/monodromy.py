@@ -26,7 +26,7 @@ _SAME = 1e-6
 _EDGES = 2
 _GOLDEN, _WIDEST = 0.6180339887498949, 0.94
 _ROUNDS = 24
-_DRAWS = 8
+_DRAWS = 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,8 @@ def monodromy(
     """
     tracker = Tracker(system, until, workers)
     graph = _Graph(tracker, rng, marks or system.outputs.marks(rng), most, progress)
-    w, base = system.start(rng, real=True) if system.real else system.start(rng)
+    starts = sorted((system.start(rng, real=system.real) for _ in range(_DRAWS)), key=lambda each: _size(each[1]))
+    w, base = starts[_DRAWS // 2]  # high powers of random weights differ by many orders of magnitude
     home = graph.node(base)
     graph.add(home, w)
     away = graph.node(system.move(base, rng, real=system.real))
@@ -155,8 +156,12 @@ def monodromy(
                 break
             if number % 2 == 0:  # another parameter with a start solution of its own
                 spread = min(2.0, max(0, number - 4) / 4)  # later ones also of other sizes
-                w, place = _start_of_size(system, rng, base * np.exp(rng.normal() * spread))
+                size = _size(base) * np.exp(rng.normal() * spread)
+                starts = [system.start(rng, real=system.real) for _ in range(_DRAWS)]
+                starts.sort(key=lambda each: abs(np.log(_size(each[1]) / size)))
+                (w, place), *others = starts
                 graph.add(graph.node(place), w)
+                graph.bring(others, home, steps)
             for known in (home, away):
                 graph.join(known, graph.nodes[-1])
         if graph.count(home) == 1 and tracker.paths == tracker.lost:
@@ -166,15 +171,8 @@ def monodromy(
     return graph.solutions(home, trace, still, stopped)
 
 
-def _start_of_size(system: System, rng: np.random.Generator, base: Array) -> tuple[Array, Array]:
-    """A random solution whose parameter is about as large as a known one.
-
-    High powers of random weights differ by many orders of magnitude, and near zero all solutions of a cone meet.
-    """
-    draws = [system.start(rng, real=True) if system.real else system.start(rng) for _ in range(_DRAWS)]
-    size = np.linalg.norm(base) + 1e-300
-    off = [abs(np.log(np.linalg.norm(place) / size + 1e-300)) for _, place in draws]
-    return draws[int(np.argmin(off))]
+def _size(place: Array) -> float:
+    return float(np.linalg.norm(place)) + 1e-300
 
 
 @dataclass(eq=False)
@@ -335,6 +333,13 @@ class _Graph:
             if a >= 0 and b >= 0 and a not in twin.match[way] and b not in twin.match[1 - way]:
                 twin.match[way][a] = b
                 twin.match[1 - way][b] = a
+
+    def bring(self, starts: list[tuple[Array, Array]], home: _Node, steps: Steps) -> None:
+        """Carry other start solutions home: a random solution is a cheaper try for a missing one than a loop."""
+        w, places = (np.array(part) for part in zip(*starts, strict=True))
+        arcs = np.exp(1j * self.rng.uniform(-2.5, 2.5, len(w)))
+        reached, arrived = self.tracker.follow(w[:, 0], places, home.place, arcs, steps)
+        self.add(home, reached[arrived])
 
     def fill(self, *nodes: _Node) -> None:
         """Make nodes equal where paths were lost: carry what has no partner along careful paths."""
