@@ -6,7 +6,6 @@ import csv
 import itertools
 import json
 import math
-from fractions import Fraction
 from pathlib import Path
 
 import flint
@@ -225,16 +224,44 @@ def test_subnetworks_as_varieties() -> None:
     ]
 
 
-def test_charts_have_no_parallel_rows_and_every_zero_pattern() -> None:
-    for chart in charts((3, 3, 2, 1), (2, 2)):
-        values = iter(range(2, 50))
-        names = {k: next(values) for k in range(2, 2 + chart.variables)}
-        matrices = [np.array([[names.get(e, e) for e in row] for row in m], dtype=object) for m in chart.matrices]
-        for layer, one, other in chart.alike:
-            pair = matrices[layer][[one, other]]
-            assert flint.fmpq_mat(2, pair.shape[1], [int(v) for v in pair.ravel()]).rank() > 0
-        assert all(m.any(axis=1).all() for m in matrices)
-    assert Fraction(len(list(charts((2, 2, 2, 2), (2, 2))))) == 14
+def echelon(matrix: np.ndarray) -> tuple[tuple[bool, tuple[int, ...]], ...]:
+    """For each row modulo 3, whether it is independent of those before; and which of the independent ones it needs."""
+    basis: list[np.ndarray] = []
+    rows = []
+    for row in matrix:
+        span = np.array(basis, dtype=int).reshape(-1, len(row))
+        found = [
+            c for c in itertools.product(range(3), repeat=len(span)) if not ((np.array(c, int) @ span - row) % 3).any()
+        ]
+        if not found:
+            basis.append(row)
+        rows.append((not found, tuple(i for i, x in enumerate(found[0]) if x) if found else (len(basis) - 1,)))
+    return tuple(rows)
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (3, 3), (4, 2)])
+def test_the_charts_of_the_first_layer_are_the_echelon_forms(shape: tuple[int, int]) -> None:
+    drawn = np.random.default_rng(1).integers(0, 3, (500, *shape))
+    outgoing = np.ones((1, shape[0]), dtype=int)
+    widths = (shape[1], shape[0], 1)
+    apart = [m for m in drawn if not is_smaller(widths, np.append(m.ravel(), outgoing), 3)]
+    seen = set()
+    for chart in charts(widths, (2,)):
+        rows = chart.matrices[0]
+        supports = [tuple(i for i, e in enumerate(row) if e) for row in rows]
+        new = [max(s) not in {max(t) for t in supports[:k]} and len(s) == 1 for k, s in enumerate(supports)]
+        seen.add(tuple(zip(new, supports, strict=True)))
+    assert {echelon(m) for m in apart} == seen
+
+
+def test_the_charts_of_a_middle_layer_have_every_pattern_of_zeros() -> None:
+    wanted = set()
+    for point in itertools.product(range(3), repeat=6):
+        m = np.array(point).reshape(2, 3)
+        if m.any(axis=0).all() and m.any(axis=1).all() and np.cross(m[0], m[1]).any():
+            wanted.add(tuple(map(tuple, (m > 0).tolist())))
+    found = {tuple(tuple(e > 0 for e in row) for row in c.matrices[1]) for c in charts((3, 3, 2, 1), (2, 2))}
+    assert found == wanted
 
 
 def test_commands(capsys: pytest.CaptureFixture[str]) -> None:
