@@ -64,6 +64,7 @@ def test_the_limit_holds(arguments: list[str], tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.thorough
 def test_an_unfinished_dimension_says_what_is_proved(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["dim", "[64,64,64,1] r=2", "[2,2,1] r=2", "--timeout", "0.5", "--json"]) == 1
     unfinished, *others = map(json.loads, capsys.readouterr().out.splitlines())
@@ -74,6 +75,7 @@ def test_an_unfinished_dimension_says_what_is_proved(capsys: pytest.CaptureFixtu
     assert "no dimension within 0.3 s (timeout); proved to be at most 6112: rotations" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_an_unfinished_count_and_membership_are_unknown(capsys: pytest.CaptureFixture[str]) -> None:
     hard = "[4,4,4,3] r=2"
     assert run(["degree", hard, "--form", "generic", "--timeout", "0.3"]) == 1

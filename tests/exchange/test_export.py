@@ -96,6 +96,7 @@ def test_singular_reads_the_ideal_and_finds_its_dimension(text: str, degree: int
     assert numbers == [variety.dimension, variety.degree.value, len(result.generators)]
 
 
+@pytest.mark.thorough
 @pytest.mark.oracle
 @pytest.mark.skipif(SINGULAR is None, reason="Singular is not installed")
 @pytest.mark.parametrize("text", ["[3,2,1] r=2", pytest.param("[2,2,1] r=4", marks=pytest.mark.slow)])

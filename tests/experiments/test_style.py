@@ -89,6 +89,7 @@ DRAWN = {
 SLOW = ("pictures", "spectrum", "preferred-strata", "dynamics")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in DRAWN])
 def test_a_figure_fits_on_a_page(name: str, tmp_path: Path) -> None:
     plot, table = DRAWN[name]
@@ -153,6 +154,7 @@ def test_no_study_has_a_style_of_its_own() -> None:
                 assert "SMALLEST" in said or (said.isdecimal() and float(said) >= style.SMALLEST), (file.name, said)
 
 
+@pytest.mark.thorough
 def test_the_same_figure_has_the_same_bytes(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()

@@ -89,6 +89,7 @@ def test_every_family_has_a_page(text: str) -> None:
     assert page.network in page.to_text()
 
 
+@pytest.mark.thorough
 @needs_torch
 def test_rank_and_dimension_stand_side_by_side(trained: Portrait) -> None:
     kernel = section(trained, "What can move")
@@ -98,6 +99,7 @@ def test_rank_and_dimension_stand_side_by_side(trained: Portrait) -> None:
     assert spectrum["values"][7] > 1e-6 > 1e-20 > spectrum["values"][8]
 
 
+@pytest.mark.thorough
 @needs_torch
 def test_random_targets_are_never_fitted_beyond_the_dimension(trained: Portrait) -> None:
     data = section(trained, "How many samples").figures[0].data
@@ -111,6 +113,7 @@ def test_random_targets_are_never_fitted_beyond_the_dimension(trained: Portrait)
     assert fact(trained, "How many samples", "capacity").value == "6"
 
 
+@pytest.mark.thorough
 @needs_torch
 def test_the_truth_is_found_from_enough_samples_on(trained: Portrait) -> None:
     data = section(trained, "When does it find").figures[0].data
@@ -121,6 +124,7 @@ def test_the_truth_is_found_from_enough_samples_on(trained: Portrait) -> None:
     assert any(error < 1e-12 for error in many)
 
 
+@pytest.mark.thorough
 @needs_torch
 def test_the_same_seed_gives_the_same_page(trained: Portrait) -> None:
     assert portrait("[2,2,3] r=2", timeout=120).as_dict() == trained.as_dict()
