@@ -116,7 +116,7 @@ def dimension(
     return _result(network, bound, trials, reason, seed, time.perf_counter() - started)
 
 
-def _checked(network: Network, method: str, error: float, rng: int | np.random.Generator, memory: int | None) -> int:
+def _checked(network: object, method: str, error: float, rng: int | np.random.Generator, memory: int | None) -> int:
     if not isinstance(network, Network):
         write = '"[3,3,3] r=2"'
         if hasattr(network, "named_parameters"):  # a module of torch, which need not be installed

@@ -280,7 +280,7 @@ def _defective_from(widths: Widths, begin: Widths, first: int) -> int | None:
     return r
 
 
-def _checked(widths: Sequence[int]) -> Widths:
+def _checked(widths: object) -> Widths:
     d = () if isinstance(widths, str) or not isinstance(widths, Iterable) else tuple(widths)
     if len(d) < 2 or not all(isinstance(w, int) and not isinstance(w, bool) and w >= 1 for w in d):
         told = list(d) or repr(widths)
