@@ -1,17 +1,20 @@
-"""How often `numpy.linalg.matrix_rank` is right, over depth and degree: ``python benchmarks/float64_ranks.py OUT.png``.
+"""How often `numpy.linalg.matrix_rank` is right, over depth and degree: ``python benchmarks/float64_ranks.py docs``.
 
-Jacobians of ``[2,3,…,3,1]`` in double precision at normal weights and points against exact dimensions; conditions too.
+It draws docs/surprises.png: Jacobians of ``[2,3,…,3,1]`` in double precision at normal weights and points against exact
+dimensions; conditions too.
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
 from polygeom import dimension, parse
+from polygeom.experiments.folders import draw
 from polygeom.learning.thresholds.ranks import evaluation_jacobian
 
 DRAWS = 40
@@ -32,20 +35,38 @@ def measured(text: str) -> tuple[float, float]:
     return right / DRAWS, float(np.median(conditions))
 
 
+def plot(found: dict[int, list[tuple[float, float]]]) -> Any:
+    """Shares and conditions over the number of hidden layers, one curve for each degree."""
+    import matplotlib.pyplot as plt
+
+    from polygeom.experiments.style import COLOURS, WIDTH
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.6), layout="constrained")
+    places = ((3.42, 75), (2.7, 40), (1.7, 68))  # of names, beside their curves
+    for (degree, values), colour, marker, place in zip(found.items(), COLOURS, "os^", places, strict=False):
+        depths = range(1, len(values) + 1)
+        left.plot(depths, [100 * share for share, _ in values], f"{marker}-", color=colour, markersize=4)
+        side: Any = {"color": colour, "ha": "right" if degree == 4 else "left"}
+        left.annotate(f"r = {degree}", place, **side)
+        right.semilogy(depths, [condition for _, condition in values], f"{marker}-", color=colour, markersize=4)
+        last = max(depth for depth in depths if values[depth - 1][1] < 2**52)
+        shift = (-6, 0) if degree == 4 else (6, -9)
+        right.annotate(f"r = {degree}", (last, values[last - 1][1]), shift, textcoords="offset points", **side)
+    left.set(xlabel="hidden layers", ylabel="right ranks, per cent", ylim=(-4, 104))
+    # beyond 1 / 2^-52 a measured condition is rounding
+    right.set(xlabel="hidden layers", ylabel="median condition of the Jacobian", ylim=(1, 2**52), xlim=left.get_xlim())
+    return figure
+
+
 def main() -> None:
     torch.set_num_threads(1)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.4), layout="constrained")
+    found = {}
     for degree, deepest in ((2, 6), (3, 4), (4, 3)):
-        depths = list(range(1, deepest + 1))
-        found = [measured(f"[2,{','.join(['3'] * depth)},1] r={degree}") for depth in depths]
-        print(degree, found, flush=True)
-        left.plot(depths, [100 * share for share, _ in found], "o-", label=f"r = {degree}")
-        right.semilogy(depths, [condition for _, condition in found], "o-")
-    left.set(xlabel="hidden layers", ylabel="right ranks, per cent", ylim=(-4, 104))
-    right.axhline(2**52, color="0.6", linewidth=1)  # beyond, a measured condition is rounding
-    right.set(xlabel="hidden layers", ylabel="median condition of the Jacobian", ylim=(1, 2**52))
-    left.legend(frameon=False)
-    figure.savefig(sys.argv[1], dpi=100)
+        found[degree] = [measured(f"[2,{','.join(['3'] * depth)},1] r={degree}") for depth in range(1, deepest + 1)]
+        print(degree, found[degree], flush=True)
+    folder = Path(sys.argv[1])
+    draw(plot, found, folder, "surprises")
+    (folder / "surprises.svg").unlink()  # pages show the other one
 
 
 if __name__ == "__main__":

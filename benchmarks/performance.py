@@ -59,30 +59,34 @@ def flops(rows: np.ndarray) -> float:
     return float((m * points * own * (own + 2 * shared) + m * (points - own) * shared**2).mean())
 
 
-def draw(data: dict[str, Any], path: Path) -> None:
+def plot(data: dict[str, Any]) -> Any:
     """Time against the number of networks, with the time that dgemm would need for as many operations."""
-    import matplotlib as mpl
-
-    mpl.use("agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    for name, marker in (("one by one", "s"), ("survey", "o")):
-        numbers, seconds = zip(*data[name], strict=True)
-        axes.loglog(numbers, seconds, marker=marker, label=name)
-    limit = [data["flops"] * number / data["dgemm"] for number in NUMBERS]
-    axes.loglog(NUMBERS, limit, "k--", label="arithmetic alone, at the rate of dgemm")
+    from polygeom.experiments.style import COLOURS, WIDTH
+
+    figure, axes = plt.subplots(figsize=(0.8 * WIDTH, 3), layout="constrained")
+    limit = [(number, data["flops"] * number / data["dgemm"]) for number in NUMBERS]
+    curves = [
+        ("one by one", data["one by one"], COLOURS[1], "s-"),
+        ("survey", data["survey"], COLOURS[0], "o-"),
+        ("arithmetic alone,\nat the rate of dgemm", limit, COLOURS[6], "--"),
+    ]
+    for name, points, colour, look in curves:
+        axes.loglog(*zip(*points, strict=True), look, color=colour, markersize=4)
+        axes.annotate(name, points[-1], (7, 0), textcoords="offset points", va="center", color=colour)
     axes.set_xlabel("networks")
     axes.set_ylabel("processor seconds")
-    axes.legend()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    return figure
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["measure"]:
         STORED.write_text(json.dumps(measure(), indent=1) + "\n", encoding="utf-8")
     elif sys.argv[1:] == ["draw"]:
-        draw(json.loads(STORED.read_text(encoding="utf-8")), STORED.with_suffix(".png"))
+        from polygeom.experiments.folders import draw
+
+        draw(plot, json.loads(STORED.read_text(encoding="utf-8")), STORED.parent, STORED.stem)
+        STORED.with_suffix(".svg").unlink()  # pages show the other one
     else:
         sys.exit("write: python benchmarks/performance.py measure, or draw")

@@ -14,6 +14,7 @@ from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from here import in_this_process, of_the_repository
@@ -36,6 +37,11 @@ UNQUOTED = r"""(?=(?:[^"']|"[^"]*"|'[^']*')*$)"""
 PIPE, INTO = re.compile(rf" \| {UNQUOTED}"), re.compile(rf" > {UNQUOTED}")
 OF_PROCESSES = {"reliability.md", "continue_after_interruption.md", "ideals.md"}
 """Pages about processes or time limits; on the others sweeps and studies do their work in this process."""
+LONG = {
+    *("portrait.md", "training.md", "frontier.md", "gallery.md", "exercises.md", "ideals.md", "reliability.md"),
+    *("algebra_meets_learning.md", "repeat_a_study.md", "train_with_a_loader.md", "learning_coefficients.md"),
+    "studies/index.md",
+}
 FENCE = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -119,7 +125,12 @@ def run_command(page: Path, command: str, output: str, folder: Path) -> None:
         assert doctest.OutputChecker().check_output(output, told, FLAGS), f"{page.name}: {command}\n{told}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: str(page.relative_to(ROOT)))
+def with_marks(page: Path) -> Any:
+    long = page.name in LONG or f"{page.parent.name}/{page.name}" in LONG
+    return pytest.param(page, marks=[pytest.mark.thorough] * long, id=str(page.relative_to(ROOT)))
+
+
+@pytest.mark.parametrize("page", [with_marks(page) for page in PAGES if blocks(page)])
 def test_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if any(re.search(r"\btorch\b|\bpolygeom study\b", block.text) for block in blocks(page)):
         pytest.importorskip("torch", reason="this page needs the extra learn")

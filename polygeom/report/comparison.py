@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from textwrap import wrap
 from typing import Any
 
 from polygeom._version import __version__
 from polygeom.report.composition import Portrait
+from polygeom.report.terminal import WIDTH
 
 _TITLE = "Two polynomial networks compared."
 
@@ -58,9 +60,15 @@ class Comparison:
             if section != title:
                 lines += ["", section]
                 title = section
+            mark = "*" if one != other else " "
             if label:
-                mark = "*" if one != other else " "
                 lines.append(f" {mark} {label}: {one or '–'}   |   {other or '–'}")
+            elif one == other:
+                lines += wrap(one, WIDTH, initial_indent="   ", subsequent_indent="   ")
+            else:
+                for page, lead in ((self.first, one), (self.second, other)):
+                    start = f" {mark} {page.network}: "
+                    lines += wrap(lead or "–", WIDTH, initial_indent=start, subsequent_indent="     ")
         return "\n".join(lines) + "\n"
 
     def to_html(self) -> str:

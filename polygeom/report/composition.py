@@ -23,11 +23,10 @@ from polygeom.report.algebra import (
     words,
 )
 from polygeom.report.generalisation import generalisation_section
-from polygeom.report.page import Section
+from polygeom.report.page import UNFINISHED, Section
 from polygeom.report.surprises import surprises_section
 from polygeom.supervision.alarm import last_resort
 
-UNFINISHED = "Not finished in the time that was given; write a larger --timeout."
 MOST_TRAINED = 400
 """Networks with more weights are not trained for a portrait."""
 
@@ -118,6 +117,12 @@ def portrait(network: Network | str, *, training: bool | None = None, timeout: f
     deadline = start + timeout
     with last_resort(timeout):
         result = dimension(network, rng=rng)
+
+    def by(share: float) -> float:
+        """When so much of the time that is left will be over."""
+        now = time.monotonic()
+        return now + share * (deadline - now)
+
     parts: dict[str, Callable[[], Section | None]] = {
         "The network": lambda: network_section(network),
         "How big is it?": lambda: dimension_section(network, result),
@@ -131,11 +136,9 @@ def portrait(network: Network | str, *, training: bool | None = None, timeout: f
         from polygeom.report import experiments
 
         parts |= {
-            "What can move?": lambda: experiments.kernel_section(network, result, rng),
-            "What can be fitted?": lambda: experiments.interpolation_section(
-                network, result, rng, start + 0.5 * timeout
-            ),
-            "What is found?": lambda: experiments.recovery_section(network, result, rng, start + 0.8 * timeout),
+            "What can move? The tangent kernel": lambda: experiments.kernel_section(network, result, rng),
+            "How many samples can it fit?": lambda: experiments.interpolation_section(network, result, rng, by(0.4)),
+            "When does it find the truth?": lambda: experiments.recovery_section(network, result, rng, by(0.6)),
         }
     parts["How fast does it generalise?"] = lambda: generalisation_section(
         network, result, rng, deadline if trained else None

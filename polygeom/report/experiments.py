@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -12,7 +13,7 @@ from polygeom.engines.torch_module import NetworkModule
 from polygeom.learning.thresholds.ranks import generic_weights, kernel_rank
 from polygeom.learning.training.least_squares import levenberg_marquardt
 from polygeom.network import Network
-from polygeom.report.page import COUNTED, OBSERVED, PROVED, Fact, Figure, Section
+from polygeom.report.page import COUNTED, OBSERVED, PROVED, UNFINISHED, Fact, Figure, Section
 
 ZERO = 1e-12
 """A mean squared error below this counts as zero; targets have mean square one."""
@@ -60,36 +61,38 @@ def sample_sizes(network: Network, dimension: int, most: int = 11) -> list[int]:
 
 def interpolation_section(network: Network, result: DimensionResult, rng: int, deadline: float) -> Section:
     """Train on random targets at growing sample sizes: up to which size does the training error vanish?"""
-    places: list[int] = []
-    errors: list[list[float]] = []
     outputs = network.output_dimension
-    for n in sample_sizes(network, result.dimension):
-        row = []
-        for repeat in range(_REPEATS):
-            generator = torch.Generator().manual_seed(rng + 7919 * repeat)
-            x = torch.randn((n, *network.input_shape), generator=generator, dtype=torch.float64)
-            y = torch.randn((n, *network.output_shape), generator=generator, dtype=torch.float64)
-            # Beyond the dimension no start can fit generic targets; one shows the error that remains.
-            starts = _RESTARTS if n * outputs <= result.dimension else 1
-            row.append(_best_loss(network, x, y / y.square().mean().sqrt(), generator, starts, deadline))
-        places.append(n * outputs)
-        errors.append(row)
-        if time.monotonic() > deadline:
-            break
+
+    def error(n: int, repeat: int) -> float:
+        generator = torch.Generator().manual_seed(rng + 7919 * repeat)
+        x = torch.randn((n, *network.input_shape), generator=generator, dtype=torch.float64)
+        y = torch.randn((n, *network.output_shape), generator=generator, dtype=torch.float64)
+        # Beyond the dimension no start can fit generic targets; one shows the error that remains.
+        starts = _RESTARTS if n * outputs <= result.dimension else 1
+        return _best_loss(network, x, y / y.square().mean().sqrt(), generator, starts, deadline)
+
+    sizes = sample_sizes(network, result.dimension)
+    places, errors = _measured(sizes, outputs, deadline, error)
+    title = "How many samples can it fit?"
+    if not places:
+        return Section(title, UNFINISHED)
+    cut = f" (no more than {places[-1]} were tried in the time that was given)" if len(places) < len(sizes) else ""
+    beyond = places[-1] > result.dimension
     fitted = [p for p, row in zip(places, errors, strict=True) if min(row) < ZERO]
     above = [p for p, row in zip(places, errors, strict=True) if p > result.dimension and min(row) < ZERO]
     largest = str(max(fitted)) if fitted else "none of those tried"
     lead = (
-        f"Trained on random targets, it fits up to {largest} conditions exactly; "
+        f"Trained on random targets, it fits up to {largest} conditions exactly{cut}; "
         f"its dimension is {result.dimension}, its number of weights {network.parameter_count}."
     )
     capacity = evaluation_ranks(network, rng=rng).capacity * outputs
     facts = (
         Fact("capacity", str(capacity), COUNTED,
              "conditions that generic points impose independently, by exact ranks; at most the dimension"),
-        Fact("no fit beyond the dimension", "as it must be" if not above else "VIOLATED", OBSERVED,
+        Fact("no fit beyond the dimension", ("as it must be" if not above else "VIOLATED") if beyond else "not tried",
+             OBSERVED if beyond else "",
              "more generic conditions than the dimension have no solution: a theorem"),
-        Fact("largest number fitted", largest, OBSERVED,
+        Fact("largest number fitted", f"{largest}{cut}", OBSERVED,
              f"best of {_RESTARTS} starts, {_REPEATS} draws of targets; below that a real solution need not exist"),
     )  # fmt: skip
     data = {
@@ -105,29 +108,27 @@ def interpolation_section(network: Network, result: DimensionResult, rng: int, d
         "Mean squared training error on random targets after Gauss–Newton training, against the number of conditions. "
         "Beyond the capacity it cannot vanish for generic targets, however many weights there are; up to it, it can."
     )
-    return Section("How many samples can it fit?", lead, facts, figures=(Figure("threshold", data, caption),))
+    return Section(title, lead, facts, figures=(Figure("threshold", data, caption),))
 
 
 def recovery_section(network: Network, result: DimensionResult, rng: int, deadline: float) -> Section:
     """Train on samples of a network of the same shape: from how many samples on is the function itself found?"""
-    places: list[int] = []
-    errors: list[list[float]] = []
     outputs = network.output_dimension
-    for n in sample_sizes(network, result.dimension):
-        row = []
-        for repeat in range(_REPEATS):
-            generator = torch.Generator().manual_seed(rng + 104_729 * (repeat + 1))
-            row.append(_far_error(network, n, generator, deadline))
-        places.append(n * outputs)
-        errors.append(row)
-        if time.monotonic() > deadline:
-            break
+
+    def error(n: int, repeat: int) -> float:
+        return _far_error(network, n, torch.Generator().manual_seed(rng + 104_729 * (repeat + 1)), deadline)
+
+    sizes = sample_sizes(network, result.dimension)
+    places, errors = _measured(sizes, outputs, deadline, error)
+    if not places:
+        return Section("When does it find the truth?", UNFINISHED)
+    cut = f" (no more than {places[-1]} were tried in the time that was given)" if len(places) < len(sizes) else ""
     found = [p for p, row in zip(places, errors, strict=True) if sorted(row)[len(row) // 2] < 1e-8]
-    first = str(min(found)) if found else "none of the numbers tried"
+    first = str(min(found)) if found else f"none of those tried{cut}"
     lead = "Trained on exact samples of a function that it can express, " + (
         f"it finds that function, and is right far away from the data, from {first} conditions on."
         if found
-        else "it did not find that function at any of the sample sizes tried within the time."
+        else f"it did not find that function from any number of samples that was tried{cut}."
     )
     facts = (
         Fact(
@@ -148,6 +149,23 @@ def recovery_section(network: Network, result: DimensionResult, rng: int, deadli
         "leave a continuum of functions that fit them; that is a theorem, the drop beyond it an observation."
     )
     return Section("When does it find the truth?", lead, facts, figures=(Figure("threshold", data, caption),))
+
+
+def _measured(
+    sizes: list[int], outputs: int, deadline: float, error: Callable[[int, int], float]
+) -> tuple[list[int], list[list[float]]]:
+    """Numbers of conditions, and the errors of all repeats there; a number in which the time ends is left out."""
+    places: list[int] = []
+    errors: list[list[float]] = []
+    for n in sizes:
+        row = []
+        for repeat in range(_REPEATS):
+            row.append(error(n, repeat))
+            if time.monotonic() > deadline:
+                return places, errors
+        places.append(n * outputs)
+        errors.append(row)
+    return places, errors
 
 
 def _best_loss(

@@ -11,6 +11,8 @@ PROBABLE = "probable"
 OBSERVED = "observed"
 COUNTED = ""
 """Standing of a fact that is a definition or a count and needs no proof."""
+UNFINISHED = "Not finished in the time that was given; write a larger --timeout."
+"""The lead of a section without an answer."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from polygeom.errors import BudgetError
 
 GRACE = 1.5
 """Seconds that may pass beyond a limit, to tell what has been found."""
+AGAIN = 1.0
+"""Seconds after which the alarm rings again, where its exception was taken for one that another way goes around."""
 
 
 @contextmanager
@@ -21,7 +23,8 @@ def last_resort(timeout: float | None) -> Iterator[None]:
     Raises
     ------
     BudgetError
-        `GRACE` seconds after the timeout, at the next instruction of Python.
+        `GRACE` seconds after the timeout, at the next instruction of Python; and again every `AGAIN` seconds until it
+        arrives here.
     """
     if timeout is None or threading.current_thread() is not threading.main_thread():
         yield
@@ -34,7 +37,7 @@ def last_resort(timeout: float | None) -> Iterator[None]:
         raise BudgetError(f"stopped after {timeout:g} s, in a step that cannot be divided; write a larger --timeout")
 
     before = signal.signal(signal.SIGALRM, stop)
-    clock = signal.setitimer(signal.ITIMER_REAL, timeout + GRACE)
+    clock = signal.setitimer(signal.ITIMER_REAL, timeout + GRACE, AGAIN)
     try:
         yield
     finally:

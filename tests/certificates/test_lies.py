@@ -307,6 +307,7 @@ def test_limits_are_limits(base: Data) -> None:
             polygeom.verify(base, **wrong)
 
 
+@pytest.mark.thorough
 def test_four_verdicts_with_four_statuses(base: Data, tmp_path: Path, capsys: Any) -> None:
     true, false, none = (tmp_path / name for name in ("true.json", "false.json", "none.json"))
     true.write_text(json.dumps(base))
@@ -352,6 +353,7 @@ def test_sections_that_could_leave_two_degrees_prove_nothing(monkeypatch: pytest
     assert not polygeom.verify(data).valid
 
 
+@pytest.mark.thorough
 def test_a_check_that_does_not_notice_its_limit_is_ended(
     base: Data, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ def test_it_is_one_short_file_that_imports_the_standard_library() -> None:
     assert imported - sys.stdlib_module_names == {"flint"}
 
 
+@pytest.mark.thorough
 def test_it_runs_as_a_program_with_four_statuses(tmp_path: Path, capsys: Any) -> None:
     assert run(["verify", "--standalone"]) == 0
     program = tmp_path / "check.py"
@@ -98,6 +99,7 @@ def outside(data: Data) -> bool:
     return some or data["network"].startswith("map(") or not rules.isdisjoint(GRAPH_RULES)
 
 
+@pytest.mark.thorough
 def test_honest_certificates_are_valid_for_both_or_not_covered(check: Any, slow_check: Any) -> None:
     seen = Counter[tuple[bool, int]]()
     for data in honest():
@@ -150,6 +152,7 @@ def agree(numbers: Iterable[int], check: Any) -> Counter[tuple[str, bool, int | 
     return found
 
 
+@pytest.mark.thorough
 def test_forty_honest_certificates(check: Any) -> None:
     found = agree(range(200, 240), check)
     assert {(valid, status) for _, valid, status in found} <= {(True, 0), (True, 3), (True, None)}

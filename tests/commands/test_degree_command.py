@@ -45,6 +45,7 @@ def test_the_series_that_proves_a_degree(capsys: Capture) -> None:
     assert "up to degree 2" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_without_any_number_the_exit_status_says_so(capsys: Capture) -> None:
     assert run(["degree", "[2,2,2,1] r=3", "--method", "equations", "--timeout", "0.2"]) == 1
     assert "not found" in capsys.readouterr().out

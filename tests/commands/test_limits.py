@@ -64,6 +64,7 @@ def test_the_limit_holds(arguments: list[str], tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.thorough
 def test_an_unfinished_dimension_says_what_is_proved(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["dim", "[64,64,64,1] r=2", "[2,2,1] r=2", "--timeout", "0.5", "--json"]) == 1
     unfinished, *others = map(json.loads, capsys.readouterr().out.splitlines())
@@ -74,6 +75,7 @@ def test_an_unfinished_dimension_says_what_is_proved(capsys: pytest.CaptureFixtu
     assert "no dimension within 0.3 s (timeout); proved to be at most 6112: rotations" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_an_unfinished_count_and_membership_are_unknown(capsys: pytest.CaptureFixture[str]) -> None:
     hard = "[4,4,4,3] r=2"
     assert run(["degree", hard, "--form", "generic", "--timeout", "0.3"]) == 1
@@ -120,6 +122,28 @@ def test_a_last_resort_stops_what_looks_at_no_clock() -> None:
     with last_resort(0.001):
         pass
     time.sleep(0.01)  # the clock is off again
+
+
+def test_the_alarm_of_a_last_resort_rings_until_it_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alarm, "GRACE", 0.05)
+    monkeypatch.setattr(alarm, "AGAIN", 0.05)
+    before, swallowed = time.monotonic(), 0
+
+    def deaf() -> None:
+        nonlocal swallowed
+        with last_resort(0.01):
+            while time.monotonic() - before < 30:
+                try:
+                    while time.monotonic() - before < 30:
+                        pass
+                except PolygeomError:
+                    swallowed += 1
+                    if swallowed == 2:
+                        raise
+
+    with pytest.raises(BudgetError, match="in a step that cannot be divided"):
+        deaf()
+    assert time.monotonic() - before < 10
 
 
 def test_parts_of_a_portrait_that_are_not_finished_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
 from polygeom.cli import run
 from polygeom.commands.pages import calibration
 from polygeom.commands.pages.calibration import Limit, read_off
+from polygeom.dimensions import dimension
+from polygeom.network import parse
 
 
 @pytest.mark.parametrize("power", [1.0, 2.0, 3.0])
@@ -39,3 +42,29 @@ def test_the_command_tells_them(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert "dimension: about 500 weights in a minute, 4000 in an hour" in capsys.readouterr().out
     assert run(["info", "--limits", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["hour"] == 4000
+
+
+@pytest.mark.slow
+def test_the_estimate_for_dimensions_is_near() -> None:
+    """At a size that was not run, within a factor of three; theorems prove the family before at large widths."""
+    limit = next(iter(calibration.calibrate(10.0)))
+    size, took = limit.measured[-1]
+    network = parse("[60,60,60,1] r=2")
+    assert size < network.parameter_count
+    start = time.process_time()
+    dimension(network)
+    spent = time.process_time() - start
+    assert 1 / 3 < took * (network.parameter_count / size) ** limit.growth / spent < 3
+
+
+def test_the_sizes_that_are_timed_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("polygeom.dimensions.dimension", lambda network: asked.append(str(network)))
+    monkeypatch.setattr("polygeom.ideal.Neurovariety.ideal", lambda self, *_, **__: asked.append(self.network.text))
+    for run_step, most in ((calibration._dimension, 12), (calibration._equations, 6)):
+        sizes = [run_step(step) for step in range(most + 2)]
+        assert sizes[-1] is None
+        kept = [size for size in sizes[1:] if size is not None]
+        assert kept == sorted(set(kept))
+        assert len(kept) == most
+    assert "[120,120,120,1] r=2" in asked

@@ -18,6 +18,7 @@ from polygeom.tables.conjectures import CONJECTURES
 Capture = pytest.CaptureFixture[str]
 
 
+@pytest.mark.thorough
 def test_frontier_prints_the_list_and_a_certificate_that_verifies(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "certificate.json"
     assert run(["frontier", "2", "1", "-r", "2", "-L", "6", "--certificate", str(path), "--excluded"]) == 0
@@ -34,6 +35,7 @@ def test_frontier_prints_the_list_and_a_certificate_that_verifies(tmp_path: Path
     assert run(["verify", str(path)]) == 1
 
 
+@pytest.mark.thorough
 def test_frontier_stops_in_time_and_goes_on_from_its_state(tmp_path: Path, capsys: Capture) -> None:
     command = ["frontier", "2", "2", "-r", "2", "-L", "6", "--journal", str(tmp_path / "state.jsonl"), "-q"]
     assert run([*command, "--timeout", "1e-9"]) == 1
@@ -51,6 +53,7 @@ def test_an_interrupted_frontier_says_how_to_go_on(monkeypatch: pytest.MonkeyPat
     assert "go on from x.jsonl" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_process_leaves_a_state_to_go_on_from(sign: signal.Signals, tmp_path: Path, capsys: Capture) -> None:
     state = tmp_path / "state.jsonl"
@@ -92,6 +95,7 @@ def test_identifiability_and_explain_print_one_line_each(capsys: Capture) -> Non
     assert json.loads(capsys.readouterr().out)["identifiable"] is True
 
 
+@pytest.mark.thorough
 def test_atlas_prints_the_share_of_proved_rows_and_filters(tmp_path: Path, capsys: Capture) -> None:
     assert run(["atlas"]) == 0
     assert " proved (100.00 %)" in capsys.readouterr().out
@@ -110,6 +114,7 @@ def test_atlas_checks_a_sample(capsys: Capture) -> None:
     assert capsys.readouterr().out == "20 of 20 rows computed again agree\n"
 
 
+@pytest.mark.thorough
 def test_an_atlas_of_another_box_is_built(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "atlas.csv.gz"
     assert run(["atlas", "--build", "2:2 r=2..3", "--out", str(path)]) == 0

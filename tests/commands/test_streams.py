@@ -44,6 +44,7 @@ def test_a_closed_standard_input_is_refused_where_it_is_read(tmp_path: Path) -> 
     assert (status, answer.splitlines()[0]) == (0, f"{NETWORK}: dimension 3 (proved)")
 
 
+@pytest.mark.thorough
 def test_a_closed_standard_error_takes_nothing_away(tmp_path: Path) -> None:
     """And nothing that is meant for it ends in a file that took its number."""
     out = tmp_path / "table.csv"
@@ -54,6 +55,7 @@ def test_a_closed_standard_error_takes_nothing_away(tmp_path: Path) -> None:
     assert shell("2>&-", "dim", "bad") == (2, "", "")
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_standard_output_is_told() -> None:
     status, _, told = shell(">/dev/full", "dim", NETWORK)

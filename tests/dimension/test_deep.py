@@ -23,6 +23,7 @@ def test_thousands_of_linear_layers_are_one(layers: int) -> None:
     assert polygeom.verify(certify(network, result=result)).valid
 
 
+@pytest.mark.thorough
 def test_more_than_a_thousand_layers_of_squares() -> None:
     """Two weights a neuron, up to a scaling of each; all 2 x 2 matrices of the last layers together reach that."""
     result = polygeom.dimension(perceptron(2, 1200, 2))

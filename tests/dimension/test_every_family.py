@@ -35,6 +35,7 @@ def test_a_family_is_proved(family: str) -> None:
         is_told_in_one_line(result)
 
 
+@pytest.mark.thorough
 def test_sweeps_of_small_networks_are_proved() -> None:
     for text in (*quadratic(), *biased()):
         result = dimension(text)

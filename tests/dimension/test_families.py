@@ -73,6 +73,7 @@ def agrees(network: Network) -> bool:
     return result.dimension == jacobian_rank(network, rng=3, most_products=10**6)
 
 
+@pytest.mark.thorough
 def test_small_networks_of_every_family() -> None:
     networks = list(dict.fromkeys(SMALL))
     assert len(networks) > 200

@@ -96,6 +96,7 @@ def test_memory_is_asked_for_before_it_is_taken(method: str) -> None:
 SEARCH = {"ccp(6,rank=9,degree=4,outputs=3,bias=True)": 8_000_000}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("text", "method"),
     [

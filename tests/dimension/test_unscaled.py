@@ -33,6 +33,7 @@ KEPT = (
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("text", "plain"), ABSORBED.items())
 def test_the_factor_is_absorbed(text: str, plain: str) -> None:
     network = parse(text)

@@ -441,6 +441,7 @@ def check_export(name: str, dynamo: bool, folder: Path) -> None:
         assert direct <= polygeom.dimension(imported.network).dimension <= direct + 3 * buffer
 
 
+@pytest.mark.thorough
 def test_the_exporter_of_traces(tmp_path: Path) -> None:
     check_export("heads", False, tmp_path)
 

@@ -37,6 +37,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(experiments.STUDIES, "tiny", TINY)
 
 
+@pytest.mark.thorough
 def test_rows_come_in_the_order_of_the_cases_and_do_not_depend_on_workers() -> None:
     config = tiny_study.STUDY.configuration("published", model="noisy")
     with in_this_process():
@@ -71,6 +72,7 @@ def test_one_failing_case_is_told_and_all_failing_raise() -> None:
         run(TINY, config=tiny_study.Config(powers=(2,), fail=2))
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("here")
 def test_a_finished_study_measures_nothing_again(tmp_path: Path) -> None:
     log = tmp_path / "log"
@@ -83,6 +85,7 @@ def test_a_finished_study_measures_nothing_again(tmp_path: Path) -> None:
     assert len(log.read_text().splitlines()) == 6
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("registered")
 def test_a_study_killed_in_the_middle_goes_on(tmp_path: Path, capsys: Capture) -> None:
     log, out = tmp_path / "log", tmp_path / "out"
@@ -230,6 +233,7 @@ def test_every_study_keeps_the_contract(name: str) -> None:
     assert all(one.metadata["help"].endswith(".") for one in fields)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("registered")
 @pytest.mark.usefixtures("here")
 def test_results_of_other_options_are_not_overwritten_in_silence(tmp_path: Path, capsys: Capture) -> None:

@@ -24,7 +24,7 @@ from polygeom.experiments.folders import draw  # noqa: E402
 from polygeom.experiments.functions import extrapolation  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
-PICTURES = sorted((ROOT / "docs" / "studies").glob("*.png"))
+PICTURES = sorted(file for folder in ("docs", "docs/studies", "paper") for file in (ROOT / folder).glob("*.png"))
 SOURCES = sorted(Path(style.__file__).parent.rglob("*.py"))
 MODELS = ("relu:raw", "relu:sin_cos5", "siren:centred", "gabor4:centred", "ccp3:centred")
 
@@ -89,6 +89,7 @@ DRAWN = {
 SLOW = ("pictures", "spectrum", "preferred-strata", "dynamics")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in DRAWN])
 def test_a_figure_fits_on_a_page(name: str, tmp_path: Path) -> None:
     plot, table = DRAWN[name]
@@ -123,8 +124,6 @@ def test_a_figure_fits_on_a_page(name: str, tmp_path: Path) -> None:
 
 # Pictures of an earlier style that still have to be drawn again. The list only ever gets shorter.
 OLD: set[str] = {
-    "learnable_functions_table.png",
-    "network-vs-ntk.png",
     "visual_analogy.png",
 }
 
@@ -155,6 +154,7 @@ def test_no_study_has_a_style_of_its_own() -> None:
                 assert "SMALLEST" in said or (said.isdecimal() and float(said) >= style.SMALLEST), (file.name, said)
 
 
+@pytest.mark.thorough
 def test_the_same_figure_has_the_same_bytes(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()

@@ -50,6 +50,7 @@ def test_impossible_budgets(limits: dict[str, Any]) -> None:
             degree("[2,2,2] r=3", **limits)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "arguments",
     [

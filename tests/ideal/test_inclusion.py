@@ -144,6 +144,7 @@ def test_polynomials_are_those_of_sympy(text: str) -> None:
     assert found == {e: Fraction(int(c.p), int(c.q)) for e, c in expected.terms() if c}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "text",
     [

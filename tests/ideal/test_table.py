@@ -82,6 +82,7 @@ def test_hilbert_functions_beyond_the_generators(network: str, top: int) -> None
         assert sum(s.orbit * s.monomials for s in report.spaces) == math.comb(size + report.degree - 1, report.degree)
 
 
+@pytest.mark.thorough
 def test_a_case_without_small_degree_bound() -> None:
     result = interpolate("[2,2,2,1] r=3", 7, lift=6).result
     assert result.degrees == {5: 2, 6: 21, 7: 104}

@@ -72,6 +72,7 @@ NOT_FINITE: dict[str, Change] = {
     "infinite": lambda a: torch.as_tensor(a).double() + float("inf"),
 }
 
+LONG = {"descend", "find_weights", "levenberg_marquardt", "ModuleClassifier", "ModuleRegressor", "cell_inradii"}
 OPTIONAL = {("empirical_ntk", "y"): "None", ("kernel_regression", "s"): "None", ("KernelSolution", "s"): "None",
             ("numerical_rank", "m"): "empty"}  # fmt: skip
 """Arguments for which nothing, or an empty matrix, has an answer of its own."""
@@ -102,7 +103,7 @@ def answer(name: str, changed: str | None = None, change: Change | None = None) 
 RIGHT: dict[str, np.ndarray] = {}
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.thorough] * (n in LONG)) for n in CALLS])
 def test_every_change_of_one_argument(name: str) -> None:
     """All changes of all arguments, without chance; the numbers of the unchanged call stand for right."""
     expected = answer(name)
@@ -130,6 +131,7 @@ def test_every_change_of_one_argument(name: str) -> None:
 ALL = {**SAME, **OTHER, **JUNK, **NOT_FINITE}
 
 
+@pytest.mark.thorough
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_changes_on_top_of_changes(data: st.DataObject) -> None:

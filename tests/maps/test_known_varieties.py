@@ -25,6 +25,7 @@ DIMENSIONS: list[tuple[str, Network, int, bool, str]] = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("network", "value", "proved"),
     [

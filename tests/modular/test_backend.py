@@ -37,6 +37,7 @@ small = PrimeField(P22).random(0, (30, 30))
 """
 
 
+@pytest.mark.thorough
 def test_small_problems_load_nothing_and_loops_load_the_compiled_kernels() -> None:
     assert load_compiled()  # so that they are in the cache
     code = """
@@ -52,6 +53,7 @@ print(100 < calls < 5000, loaded(), rank(small, P22), rank(small, P22, method="n
     assert run(SETUP + code).splitlines() == ["[]", "True ['numba', 'scipy'] 30 30"]
 
 
+@pytest.mark.thorough
 def test_one_large_matrix_loads_them_at_once() -> None:
     assert load_compiled()
     code = """
@@ -73,6 +75,7 @@ print(rank(small, P22))
     assert lines == ["30 []", "would compile now", "30"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("missing", ["numba", "scipy"])
 def test_without_numba_or_scipy(missing: str) -> None:
     code = f"""

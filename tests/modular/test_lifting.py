@@ -80,6 +80,7 @@ def test_bounds_that_leave_a_choice_are_refused(m: int, numerator: int, denomina
         rational_reconstruction(1, m, numerator=numerator, denominator=denominator)
 
 
+@pytest.mark.thorough
 @given(st.lists(st.fractions(-1000, 1000, max_denominator=1000), max_size=5), st.integers(0, 10**6))
 def test_vectors_come_back(vector: list[Fraction], seed: int) -> None:
     rng = np.random.default_rng(seed)

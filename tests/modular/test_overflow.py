@@ -78,6 +78,7 @@ ELIMINATIONS = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("p", "block", "method", "signs"), ELIMINATIONS)
 def test_eliminations_of_one_sign(p: int, block: int, method: Method, signs: str) -> None:
     field = PrimeField(p)

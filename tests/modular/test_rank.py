@@ -141,6 +141,7 @@ def test_small_matrices_against_python_integers(method: Method, data: st.DataObj
     assert rank_stable(a, rows, p, method=method) == (head, head == whole)
 
 
+@pytest.mark.thorough
 @both_methods
 def test_large_matrices(method: Method, rng: np.random.Generator) -> None:
     """Wide enough for several levels of the schedule and, compiled, for wider panels."""

@@ -273,6 +273,7 @@ def test_a_megabyte_of_ranges_is_read_or_refused_at_once(name: str) -> None:
     assert time.process_time() - start < 1.0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name",
     ["sum", "json objects"]

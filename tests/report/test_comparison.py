@@ -48,8 +48,10 @@ def test_a_comparison_has_what_each_page_says(tmp_path: Path, capsys: pytest.Cap
     assert run([*arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["second"]["network"] == "[3,3,1] r=2"
     assert run(arguments) == 0
+    told = capsys.readouterr().out
+    assert " * [3,3,1] r=2: Its neurovariety has dimension 6" in told
     assert " * dimension: 5   |   6\n   expected dimension: 6   |   6\n" in re.sub(
-        r" \* (weights|of these).*\n", "", capsys.readouterr().out
+        r" \* (weights|of these).*\n", "", told
     )
     page = Comparison(pages[0], pages[1]).to_html()
     assert '<tr class="differs"><td>dimension</td><td>5</td><td>6</td></tr>' in page

@@ -151,6 +151,7 @@ def test_the_map_shows_a_column_over_two_widths(fresh) -> None:
     assert "exactly two stars" in fresh.inner_text("#maperror")
 
 
+@pytest.mark.thorough
 def test_it_fits_a_phone_and_a_sheet_of_paper(fresh) -> None:
     fresh.set_viewport_size({"width": 360, "height": 700})
     assert fresh.evaluate("document.documentElement.scrollWidth") <= 360

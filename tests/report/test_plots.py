@@ -37,6 +37,7 @@ def test_bars_are_the_counts_of_the_histogram(ax: Any) -> None:
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [f"activation {r}" for r in (2, 3, 4, 5)]
 
 
+@pytest.mark.thorough
 def test_cells_of_a_map_are_labelled(ax: Any) -> None:
     atlas = load_atlas()
     plot_map(atlas, "[2,*,*,1]", 2, "filling", ax=ax)

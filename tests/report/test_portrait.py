@@ -89,6 +89,7 @@ def test_every_family_has_a_page(text: str) -> None:
     assert page.network in page.to_text()
 
 
+@pytest.mark.thorough
 @needs_torch
 def test_rank_and_dimension_stand_side_by_side(trained: Portrait) -> None:
     kernel = section(trained, "What can move")
@@ -98,6 +99,7 @@ def test_rank_and_dimension_stand_side_by_side(trained: Portrait) -> None:
     assert spectrum["values"][7] > 1e-6 > 1e-20 > spectrum["values"][8]
 
 
+@pytest.mark.thorough
 @needs_torch
 def test_random_targets_are_never_fitted_beyond_the_dimension(trained: Portrait) -> None:
     data = section(trained, "How many samples").figures[0].data
@@ -111,6 +113,7 @@ def test_random_targets_are_never_fitted_beyond_the_dimension(trained: Portrait)
     assert fact(trained, "How many samples", "capacity").value == "6"
 
 
+@pytest.mark.thorough
 @needs_torch
 def test_the_truth_is_found_from_enough_samples_on(trained: Portrait) -> None:
     data = section(trained, "When does it find").figures[0].data
@@ -121,6 +124,7 @@ def test_the_truth_is_found_from_enough_samples_on(trained: Portrait) -> None:
     assert any(error < 1e-12 for error in many)
 
 
+@pytest.mark.thorough
 @needs_torch
 def test_the_same_seed_gives_the_same_page(trained: Portrait) -> None:
     assert portrait("[2,2,3] r=2", timeout=120).as_dict() == trained.as_dict()
@@ -218,3 +222,24 @@ def test_training_without_torch_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     titles = {section.title for section in portrait("[3,2,1] r=2").sections}
     assert "How fast does it generalise?" in titles
     assert not titles & {"What can move? The tangent kernel", "How many samples can it fit?"}
+
+
+@needs_torch
+def test_an_experiment_that_the_time_cuts_says_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    from polygeom.report import experiments
+
+    network = polygeom.parse("[2,3,1] r=2")
+    result = polygeom.dimension(network)
+    monkeypatch.setattr(experiments, "_best_loss", lambda network, x, *_: 0.0 if len(x) < 4 else 1.0)
+    monkeypatch.setattr(experiments, "_far_error", lambda *_: 1.0)
+    now = iter(range(1000))
+    monkeypatch.setattr(experiments.time, "monotonic", lambda: next(now))
+    for section in (experiments.interpolation_section, experiments.recovery_section):
+        assert section(network, result, 0, next(now)).lead == experiments.UNFINISHED
+    whole = experiments.interpolation_section(network, result, 0, 1e9)
+    assert [fact.value for fact in whole.facts] == ["3", "as it must be", "3"]
+    part = experiments.interpolation_section(network, result, 0, next(now) + 7.5)
+    told = "no more than 2 were tried in the time that was given"
+    assert [fact.value for fact in part.facts] == ["3", "not tried", f"2 ({told})"]
+    assert f"it fits up to 2 conditions exactly ({told}); its dimension is 3" in part.lead
+    assert told in experiments.recovery_section(network, result, 0, next(now) + 7.5).lead

@@ -149,6 +149,7 @@ def test_a_task_that_cannot_be_found_is_a_row(supervisor: Supervisor, target: st
     assert outcome.message
 
 
+@pytest.mark.thorough
 def test_large_results_and_much_output_arrive(supervisor: Supervisor) -> None:
     outcome = act(supervisor, "huge_result 20e6")
     assert len((outcome.result or {})["text"]) == 20_000_000
@@ -251,6 +252,7 @@ def test_a_short_peak_counts(supervisor: Supervisor, monkeypatch: pytest.MonkeyP
         assert act(supervisor, "use 100", memory=MEMORY).status is Status.OK
 
 
+@pytest.mark.thorough
 def test_libraries_can_be_loaded_under_a_limit(supervisor: Supervisor) -> None:
     """They reserve far more addresses than they use memory, which is about 150 MB on Python 3.13."""
     assert act(supervisor, "load", memory=2 * MEMORY).status is Status.OK

@@ -20,7 +20,7 @@ from polygeom.sweeps.cluster import dask_executor
 from polygeom.tables import sweep
 
 pytest.importorskip("distributed")
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.thorough]
 
 NETWORKS = [f"[{a},{b},{c},1] r=2" for a in range(2, 8) for b in range(2, 8) for c in range(2, 8)]
 

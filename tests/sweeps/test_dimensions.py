@@ -47,6 +47,7 @@ def test_text_that_is_no_network_is_a_row_with_the_place() -> None:
     assert "position 6" in row["message"]
 
 
+@pytest.mark.thorough
 def test_a_network_out_of_time_says_what_it_is(tmp_path: Path) -> None:
     start = time.monotonic()
     table = sweep(["[60,90,120,50] r=2", "[2,3,1] r=2"], timeout=1)

@@ -50,6 +50,7 @@ def check_resume(folder: Path, expected: bytes) -> None:
     assert sorted(os.listdir(folder)) == ["stable.csv", "table.csv", "table.csv.journal"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("presses", "tasks"),
     [
@@ -78,6 +79,7 @@ def test_ctrl_c_stops_within_two_seconds(tmp_path: Path, expected: bytes, tasks:
     check_resume(tmp_path, expected)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGHUP])
 def test_termination_stops_within_two_seconds(tmp_path: Path, expected: bytes, number: int) -> None:
     """As a batch system does it before it kills."""
@@ -92,6 +94,7 @@ def test_termination_stops_within_two_seconds(tmp_path: Path, expected: bytes, n
     check_resume(tmp_path, expected)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rows", [20, *(pytest.param(rows, marks=pytest.mark.slow) for rows in (0, 1, 55))])
 def test_kill_9_loses_nothing_acknowledged_and_leaves_nothing(tmp_path: Path, expected: bytes, rows: int) -> None:
     with program(["breed_and_hang", *NETWORKS], target=ACT, workers=2, out=str(tmp_path / "table.csv")) as (
@@ -282,6 +285,7 @@ def crashes(kind: str, tables: list[Path]) -> list[tuple[int, int, str]]:
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "kind", ["kill", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("short", "ENOSPC", "EIO"))]
 )

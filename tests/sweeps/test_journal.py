@@ -486,7 +486,7 @@ class JournalMachine(RuleBasedStateMachine):
 
 
 TestJournalMachine = JournalMachine.TestCase
-TestJournalMachine.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestJournalMachine.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -63,6 +63,7 @@ UGLY = {
 }
 
 
+@pytest.mark.thorough
 def test_every_ugly_task_is_a_row_and_the_sweep_goes_on(tmp_path: Path) -> None:
     table = sweep([*UGLY], target=ACT, workers=3, timeout=2.5, memory="200MB", out=tmp_path / "table.csv")
     assert table["network"].tolist() == [*UGLY]
@@ -74,6 +75,7 @@ def test_every_ugly_task_is_a_row_and_the_sweep_goes_on(tmp_path: Path) -> None:
     assert table_of_journal(tmp_path / "table.csv.journal").shape == table.shape
 
 
+@pytest.mark.thorough
 def test_the_number_of_workers_and_the_order_do_not_matter(tmp_path: Path) -> None:
     expected = stable(sweep(NETWORKS, target=ANSWER, rng=3), tmp_path)
     assert stable(sweep(NETWORKS, target=ANSWER, rng=3, workers=4), tmp_path) == expected
@@ -103,6 +105,7 @@ def test_resuming_computes_exactly_what_is_missing(tmp_path: Path, notes: Path, 
     assert sorted(runs(notes)) == sorted(NETWORKS)
 
 
+@pytest.mark.thorough
 def test_resuming_after_a_torn_end(tmp_path: Path, notes: Path) -> None:
     arguments: dict[str, Any] = {"target": NOTE, "options": {"file": str(notes)}, "journal": tmp_path / "journal"}
     expected = stable(sweep(NETWORKS[:5], **arguments), tmp_path)
@@ -123,6 +126,7 @@ def test_a_different_question_is_a_different_row(tmp_path: Path, notes: Path) ->
     assert runs(notes) == ["a", "a", "a"]
 
 
+@pytest.mark.thorough
 def test_more_time_or_memory_is_another_attempt(tmp_path: Path) -> None:
     arguments: dict[str, Any] = {"target": ACT, "journal": tmp_path / "journal"}
     networks = ["sleep 1.5", "use 60", "killed"]
@@ -325,6 +329,7 @@ EXECUTORS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [*list(EXECUTORS)[:2], pytest.param("spawned processes", marks=pytest.mark.slow)])
 def test_any_executor_gives_the_same_table(tmp_path: Path, name: str) -> None:
     networks = [*NETWORKS, "segfault", "sleep 60"]

@@ -138,6 +138,7 @@ def test_the_gauge_is_at_most_the_dimension_of_the_fibre(network: Network) -> No
     assert rank <= network.expected_dimension <= network.ambient_dimension
 
 
+@pytest.mark.thorough
 @given(examples.networks)
 @settings(max_examples=60)
 def test_the_gauge_is_a_lower_bound_for_random_networks(network: Network) -> None:

@@ -77,6 +77,7 @@ def test_minimal_filling_agrees_with_the_search(atlas: pandas.DataFrame) -> None
         assert rows.loc[ends, "widths"].tolist() == [f"[{','.join(map(str, widths))}]" for widths in found]
 
 
+@pytest.mark.thorough
 def test_a_small_box_is_built_the_same_with_any_number_of_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ def table_of(*networks: str) -> pandas.DataFrame:
     return pandas.DataFrame(rows)
 
 
+@pytest.mark.thorough
 def test_theorems_are_not_contradicted_and_the_false_conjecture_is(atlas: pandas.DataFrame) -> None:
     counts = survey(atlas).set_index("conjecture")
     assert list(counts.index) == list(CONJECTURES)
@@ -65,6 +66,7 @@ def test_the_counterexample_to_unimodality_is_found_in_a_table_that_has_it() -> 
     assert pandas.isna(with_minimal_filling(without_one).loc[0, "minimal_filling"])
 
 
+@pytest.mark.thorough
 def test_minimal_filling_is_recovered_from_filling(atlas: pandas.DataFrame) -> None:
     again = with_minimal_filling(atlas.drop(columns="minimal_filling"))
     assert (again["minimal_filling"] == atlas["minimal_filling"]).all()
@@ -77,6 +79,7 @@ def test_histograms_count_rows(atlas: pandas.DataFrame) -> None:
     assert list(defect_histogram(atlas, "depth").columns) == [2, 3, 4, 5, 6]
 
 
+@pytest.mark.thorough
 def test_a_map_has_one_cell_for_each_pair_of_widths(atlas: pandas.DataFrame) -> None:
     cells = width_map(atlas, "[2, *, *, 1]", 2, "filling")
     assert cells.shape == (7, 7)

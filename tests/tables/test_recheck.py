@@ -88,6 +88,7 @@ def test_it_is_computed_again(swept: Path, tmp_path: Path) -> None:
     assert table.drop(columns=["elapsed"]).to_csv() == honest.to_csv()
 
 
+@pytest.mark.thorough
 def test_a_consistent_lie_is_found_by_recheck(swept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Dimension 6 of 6, "proved", everything changed that fits: no reader can see it, so somebody must compute."""
     journal, out = tmp_path / "t.csv.journal", tmp_path / "t.csv"

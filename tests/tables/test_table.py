@@ -153,6 +153,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+@pytest.mark.thorough
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.fixed_dictionaries({column.name: VALUES[column.kind] for column in COLUMNS}), max_size=3))
 def test_every_table_comes_back(tmp_path: Path, rows: list[dict[str, Any]]) -> None:

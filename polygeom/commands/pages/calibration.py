@@ -1,4 +1,4 @@
-"""What fits this machine: a few small runs, timed, and sizes for a minute and an hour read off their growth."""
+"""What fits this machine: runs of growing size, timed, and sizes for a minute and an hour read off their growth."""
 
 from __future__ import annotations
 
@@ -62,22 +62,19 @@ def read_off(question: str, unit: str, runs: list[tuple[float, float]], least: f
     return Limit(question, unit, tuple(runs), growth, sizes[0], sizes[1], memory)
 
 
-def calibrate(seconds: float = 20.0) -> list[Limit]:
-    """Time dimensions, equations and tangent kernels of growing size for about so many seconds."""
+def calibrate(seconds: float = 20.0) -> Iterator[Limit]:
+    """Time dimensions, equations and tangent kernels of growing size for about so many processor seconds."""
     free = psutil.virtual_memory().available / 2
-    limits = []
     parts = list(_parts())
-    for question, unit, least, bytes_of, run in parts:
+    for question, unit, least, held, run in parts:
         runs = [*_timed(run, seconds / len(parts))]
         if len(runs) > 1:
-            limits.append(read_off(question, unit, runs, least, int((free / bytes_of) ** (1 / 2))))
-    return limits
+            yield read_off(question, unit, runs, least, int(held(free)))
 
 
 def _timed(run: Callable[[int], int | None], seconds: float) -> Iterator[tuple[float, float]]:
-    """Sizes and times of runs of growing size, until the next would take too long."""
-    begun = time.monotonic()
-    step = 0
+    """Sizes and processor seconds of runs of growing size, until the next would take too long: at least two."""
+    step, spent = 0, 0.0
     while True:
         start = time.process_time()
         size = run(step)
@@ -85,45 +82,47 @@ def _timed(run: Callable[[int], int | None], seconds: float) -> Iterator[tuple[f
         if size is None:
             return
         if step:  # the first run compiles and imports
+            spent += took
             yield float(size), took
-        if step > 1 and time.monotonic() - begun + 4 * took > seconds:
+        if step > 1 and spent + 4 * took > seconds:
             return
         step += 1
 
 
-def _parts() -> Iterator[tuple[str, str, float, float, Callable[[int], int | None]]]:
-    """Question, unit, least growth, bytes of one squared unit, and a run of each step."""
-    yield "dimension of a perceptron", "weights", 2.0, 8.0, _dimension
-    yield "equations of least degree", "coefficients of the forms", 2.0, 8.0, _equations
+def _parts() -> Iterator[tuple[str, str, float, Callable[[float], float], Callable[[int], int | None]]]:
+    """Question, unit, least growth, the size that so many bytes hold, and a run of each step.
+
+    The families are those for which no theorem spares the work; bytes are what their largest runs took.
+    """
+    yield "dimension of [n,n,n,1] r=2", "weights", 2.5, lambda free: (free / 20) ** 0.5, _dimension
+    yield "equations of degree 4 of [n,3,1] r=2", "coefficients of one", 1.5, lambda free: free / 1000, _equations
     from importlib.util import find_spec
 
     if find_spec("torch") is not None:
-        yield "exact tangent kernel", "points times outputs", 2.0, 24.0, _kernel
+        yield "exact tangent kernel of [16,64,64,1] r=2", "points", 2.0, lambda free: (free / 24) ** 0.5, _kernel
 
 
 def _dimension(step: int) -> int | None:
     from polygeom.dimensions import dimension
     from polygeom.network import parse
 
-    width = 4 + 3 * step
-    if width > 60:
+    width = 10 * max(1, step)
+    if width > 120:
         return None
-    network = parse(f"[{width},{width},{width},{width}] r=2")
+    network = parse(f"[{width},{width},{width},1] r=2")
     dimension(network)
     return network.parameter_count
 
 
 def _equations(step: int) -> int | None:
-    """The forms of degree two or three on the space of a network: a matrix of as many columns has to be reduced."""
+    """The minors of symmetric matrices, found among all forms of degree four by their highest weights."""
     from polygeom.ideal import Neurovariety
 
-    cases = (("[2,2,1] r=3", 2), ("[3,2,1] r=2", 3), ("[4,3,1] r=2", 3), ("[4,3,1] r=2", 4), ("[5,3,1] r=2", 4))
-    if step >= len(cases):
+    if step > 6:
         return None
-    text, degree = cases[step]
-    variety: Any = Neurovariety(text)
-    variety.ideal("interpolation", max_degree=degree)
-    return math.comb(int(variety.network.ambient_dimension) + degree - 1, degree)
+    variety: Any = Neurovariety(f"[{7 + max(1, step)},3,1] r=2")
+    variety.ideal("interpolation", max_degree=4)
+    return math.comb(int(variety.network.ambient_dimension) + 3, 4)
 
 
 def _kernel(step: int) -> int | None:
@@ -133,6 +132,8 @@ def _kernel(step: int) -> int | None:
     from polygeom.network import parse
 
     count = 64 << step
+    if count > 2**13:
+        return None
     module = parse("[16,64,64,1] r=2").to_torch(rng=0)
     x = torch.randn(count, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     empirical_ntk(module, x, outputs="trace", memory=2**31)

@@ -25,18 +25,21 @@ PACKAGES = (
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
-@click.option("--limits", is_flag=True, help="Sizes that fit this machine instead, from 20 seconds of small runs.")
+@click.option("--limits", is_flag=True, help="Sizes that fit this machine instead, from 20 processor seconds of runs.")
 def info(as_json: bool, limits: bool) -> None:
     """Versions of polygeom and its dependencies, the processor, BLAS kernels and threads, sympy's ground types.
 
-    With --limits: how large networks, forms and kernels may be for a minute and for an hour, on this machine. These are
-    estimates from the growth of small runs, in processor seconds; special structure makes networks easier or harder.
+    With --limits: how large three kinds of questions may be for a minute and for an hour, on this machine. These are
+    estimates from the growth of small runs, in processor seconds; other networks are easier or harder.
     """
     if limits:
         from polygeom.commands.pages.calibration import calibrate
 
-        found = calibrate()
-        click.echo(json.dumps([asdict(one) for one in found]) if as_json else "\n".join(one.line() for one in found))
+        if as_json:
+            click.echo(json.dumps([asdict(one) for one in calibrate()]))
+            return
+        for one in calibrate():
+            click.echo(one.line())
         return
     facts = gather()
     if as_json:

@@ -22,6 +22,7 @@ Array = np.ndarray
 LARGEST_PRIME = 2**26
 _TERMS = 2**11
 _STRIP = 256
+_NARROW = 16
 
 
 @lru_cache(maxsize=1024)
@@ -44,19 +45,23 @@ def rank(rows: Array, p: int) -> int:
 
 def rank_of_large(rows: Array, p: int) -> int:
     """`rank` by elimination of strips of columns, those with few entries first: they leave most rows alone."""
-    table = _reduced((rows % p).astype(np.float64), p)
-    there = table != 0
-    table = np.ascontiguousarray(table[:, np.lexsort((there.argmax(axis=0), there.sum(axis=0)))])
-    left, found = np.arange(len(table)), 0
-    for k in range(0, table.shape[1], _STRIP):
-        strip = slice(k, k + _STRIP)
+    table = _floats(rows, p)
+    there = np.ascontiguousarray((table != 0).T)
+    count, first = np.count_nonzero(there, axis=1), there.argmax(axis=1)
+    order = np.lexsort((first, count))
+    table, count, first = np.take(table, order, axis=1), count[order], first[order]
+    ends = np.flatnonzero((np.diff(count) != 0) | (np.diff(first) != 0)) + 1  # of columns that may meet the same rows
+    left, found, k, width = np.arange(len(table)), 0, 0, table.shape[1]
+    while k < width:
+        end = min([k + _STRIP, width, *ends[ends >= k + _NARROW][:1]])
+        strip = slice(k, end)
         met = left[table[left, strip].any(axis=1)]
         pivots, others, factors = _echelon(table[met, strip], p)
         found += len(pivots)
-        for j in range(k + _STRIP, table.shape[1], 4 * _STRIP):  # some at a time: the copies stay small
+        for j in range(end, width, 4 * _STRIP):  # some at a time: the copies stay small
             part = slice(j, j + 4 * _STRIP)
             table[met[others], part] = _minus(table[met[others], part], factors, table[met[pivots], part], p)
-        left = np.setdiff1d(left, met[pivots], assume_unique=True)
+        left, k = np.setdiff1d(left, met[pivots], assume_unique=True), end
     return found
 
 
@@ -70,11 +75,17 @@ def nullspace(rows: Array, p: int) -> Array:
         columns, count = flint.nmod_mat(table, p).nullspace()
         found = [[int(columns[i, j]) for j in range(count)] for i in range(width)]
         return np.array(found, dtype=np.int64).reshape(width, count)
-    pivots, others, factors = _echelon(_reduced((rows.T % p).astype(np.float64), p), p)
+    pivots, others, factors = _echelon(_floats(rows.T, p), p)
     basis = np.zeros((width, len(others)), dtype=np.int64)
     basis[others, np.arange(len(others))] = 1
     basis[pivots] = -factors.T.astype(np.int64) % p
     return basis
+
+
+def independent_rows(rows: Array, p: int) -> tuple[Array, Array, Array]:
+    """Numbers of independent rows that span all rows mod p < 2^26, of the others, and the factors that make these."""
+    pivots, others, factors = _echelon(_floats(rows, p), p)
+    return pivots, others, factors.astype(np.int64) % p
 
 
 def _echelon(table: Array, p: int) -> tuple[Array, Array, Array]:
@@ -86,17 +97,33 @@ def _echelon(table: Array, p: int) -> tuple[Array, Array, Array]:
     height, width = table.shape
     if not height:
         return np.arange(0), np.arange(0), np.zeros((0, 0))
-    if width == 1:
-        pivots = np.flatnonzero(table[:, 0])[:1]
-        others = np.delete(np.arange(height), pivots)
-        inverses = np.array([float(pow(int(x), -1, p)) for x in table[pivots, 0]])
-        return pivots, others, _reduced(table[others] * inverses, p)
+    if width <= _NARROW:
+        return _echelon_of_few(table, p)
     half = width // 2
     pivots, others, factors = _echelon(table[:, :half], p)
     rest = _minus(table[others, half:], factors, table[pivots, half:], p)
     more, last, below = _echelon(rest, p)
     above = _minus(factors[last], below, factors[more], p)
     return np.concatenate([pivots, others[more]]), others[last], np.concatenate([above, below], axis=1)
+
+
+def _echelon_of_few(table: Array, p: int) -> tuple[Array, Array, Array]:
+    """`_echelon` column by column: of every row what is left, and in front of which pivots the rest of it stands."""
+    height, width = table.shape
+    both = np.concatenate([table.T, np.empty((width, height))])
+    pivots: list[int] = []
+    for k in range(width):
+        there = both[k].nonzero()[0]
+        if len(there):
+            pivot, end = int(there[0]), width + len(pivots)
+            factors = _reduced(both[k] * float(pow(int(both[k, pivot]), -1, p)), p)
+            later = both[k + 1 : end]
+            later -= np.multiply.outer(later[:, pivot], factors)
+            _reduced(later, p)
+            both[end] = factors
+            pivots.append(pivot)
+    others = np.delete(np.arange(height), pivots)
+    return np.array(pivots, dtype=np.int64), others, both[width : width + len(pivots), others].T
 
 
 def _minus(z: Array, x: Array, y: Array, p: int) -> Array:
@@ -107,6 +134,12 @@ def _minus(z: Array, x: Array, y: Array, p: int) -> Array:
         z -= x[:, k : k + terms] @ y[k : k + terms]
         _reduced(z, p)
     return z
+
+
+def _floats(rows: Array, p: int) -> Array:
+    """Residues of integers in floating point, those of `_reduced`."""
+    small = not rows.size or max(int(rows.max()), -int(rows.min())) <= 2**53
+    return _reduced((rows if small else rows % p).astype(np.float64), p)
 
 
 def _reduced(z: Array, p: int) -> Array:
@@ -151,6 +184,8 @@ def jacobian(program: Program, p: int, weights: Array, points: Array, budget: Bu
         values_there = forward(program, p, weights, x)
         for output in range(outputs):
             rows[output, part] = _backward(program, p, weights, values_there, output)
+            if rows[output, part].max(initial=0) >= p:
+                rows[output, part] %= p
     return rows.reshape(outputs * count, -1)
 
 
@@ -163,10 +198,19 @@ def _reuse(program: Program) -> int:
 
 def dot(x: Array, y: Array, p: int) -> Array:
     """Product modulo p < 2^26 of matrices of residues."""
+    if x.shape[-1] == 1:
+        return np.asarray(x * y % p)
     out: Array = x[..., :_TERMS] @ y[..., :_TERMS, :] % p
     for k in range(_TERMS, x.shape[-1], _TERMS):
         out += x[..., k : k + _TERMS] @ y[..., k : k + _TERMS, :] % p
     return out % p
+
+
+def product(x: Array, y: Array, p: int) -> Array:
+    """`dot` of large matrices ``(…, m, n)`` and ``(n, k)``, in floating point."""
+    left, right = (_reduced(z.astype(np.float64), p) for z in (x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), y))
+    out = -_minus(np.zeros((len(left), y.shape[1])), left, right, p)
+    return out.astype(np.int64).reshape(*x.shape[:-1], y.shape[1]) % p
 
 
 def _power(x: Array, exponent: int, p: int) -> Array:
@@ -212,7 +256,7 @@ _VALUES: dict[str, Callable[..., Array]] = {
 
 
 def _backward(program: Program, p: int, weights: Array, values: list[Array], output: int) -> Array:
-    """Derivatives ``(N, weights)`` of one output."""
+    """Derivatives ``(N, weights)`` of one output: sums of residues, not more than there are uses of a weight."""
     count = len(values[0])
     slopes: list[Array | None] = [None] * len(values)
     last = np.zeros((count, program.outputs), dtype=np.int64)
@@ -239,13 +283,16 @@ def _add_weights(step: Step, rows: Array, slope: Array, x: Array, p: int) -> Non
         parts = flat.sum(axis=1) % p
     else:
         parts = dot(flat.transpose(0, 2, 1), x.reshape(count, -1, x.shape[-1]), p)
-    used = step.data.ravel() >= 0
-    places, parts = step.data.ravel()[used], parts.reshape(count, -1)[:, used]
+    places = step.data.ravel()
+    if places.size and places[0] >= 0 and np.array_equal(places, np.arange(places[0], places[0] + len(places))):
+        part = slice(places[0], places[0] + len(places))
+        rows[:, part] += parts.reshape(count, -1)
+        return
+    places, parts = places[places >= 0], parts.reshape(count, -1)[:, places >= 0]
     if len(np.unique(places)) == len(places):
-        rows[:, places] = (rows[:, places] + parts) % p
+        rows[:, places] += parts
     else:
         np.add.at(rows.T, places, parts.T)
-        np.mod(rows, p, out=rows)
 
 
 def _scatter(step: Step, slope: Array, x: Array, p: int) -> Array:

@@ -10,7 +10,8 @@ Draisma, Horobet, Ottaviani, Sturmfels, Thomas, "The Euclidean distance degree o
 1309.0049. Nie, Ranestad, Sturmfels, "The algebraic degree of semidefinite programming", Math. Program. 122 (2010). von
 Bothmer, Ranestad, "A general formula for the algebraic degree in semidefinite programming", Bull. London Math. Soc. 41
 (2009). Friedland, Ottaviani, "The number of singular vector tuples and uniqueness of best rank-one approximation of
-tensors", Found. Comput. Math. 14 (2014). Fulton, "Intersection theory", section 9.3 (double points).
+tensors", Found. Comput. Math. 14 (2014). Fulton, "Intersection theory", section 9.3 (double points). Ellingsrud,
+Piene, Strømme, "On the variety of nets of quadrics defining twisted cubics", Lect. Notes Math. 1266 (1987).
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ def matrix_distance_degree(rows: int, columns: int, rank: int) -> int:
             tangent = math.prod(b - a for a in inside for b in outside)
             tangent *= math.prod(b - a for a in inner for b in outer)
             roots = [a + b for a in inside for b in inner] + [-a - b for a in outside for b in outer]
-            total += Fraction(_inverse_chern(roots, size), tangent)
+            total += Fraction(_segre(roots, size)[size], tangent)
     return int(total)
 
 
@@ -175,8 +176,71 @@ def symmetric_distance_degree_by_localisation(n: int, rank: int) -> int:
         tangent = math.prod(b - a for a in inside for b in outside)
         pairs = itertools.combinations_with_replacement
         roots = [a + b for a, b in pairs(inside, 2)] + [-a - b for a, b in pairs(outside, 2)]
-        total += Fraction(_inverse_chern(roots, size), tangent)
+        total += Fraction(_segre(roots, size)[size], tangent)
     return int(total)
+
+
+def net_polar_degrees(outputs: int) -> list[int]:
+    """Polar degrees of the functions of `[3,3,m] r=2`, ``m >= 3``, by localisation; their sum is the generic ED degree.
+
+    A general function is an element of ``W ⊗ U``: ``W`` has dimension ``m``, and ``U`` is spanned by the squares of
+    three linear forms; its annihilator ``P`` is the net of conics through three points. Such nets fill an open part
+    of a smooth variety ``N`` of dimension 6, the nets of minors of 3 × 2 matrices of linear forms ``Q → P``, with the
+    tangent spaces ``Hom(Q, P) ⊗ V* - End Q - End P + 1`` (Ellingsrud, Piene, Strømme). Let ``Z`` be the set of all
+    ``(U, A, B)``, ``A`` in ``P(W ⊗ U)`` and ``B`` in ``P(W* ⊗ P)``, whose contraction vanishes on the tangent space
+    in ``Hom(U, P*)``. It is the zero set of a section of the cotangent bundle twisted by ``O(1, 1)``, irreducible, of
+    the expected dimension and generically reduced, and maps birationally to the conormal variety; the documentation
+    of invariants has the proof.
+
+    Returns
+    -------
+    ``6 m - 1`` numbers: at place ``i`` the points in general linear spaces of codimensions ``i`` and ``6 m - 2 - i``.
+    The last one that is not zero is the degree, the first one the degree of the dual variety.
+
+    Examples
+    --------
+    >>> net_polar_degrees(3)[:5], sum(net_polar_degrees(3))
+    ([0, 0, 57, 342, 1116], 30529)
+    """
+    rank, size, total = 3 * outputs, 6, 6 * outputs - 2
+    degrees = [Fraction(0)] * (total + 1)
+    for tangent, inside, outside in net_fixed_points():
+        chern = _chern([-t for t in tangent])
+        left, right = (_segre(roots * outputs, size) for roots in (inside, outside))
+        for i in range(total + 1):
+            # the coefficients of h^a k^b in the top Chern class, h and k the hyperplane classes; h^(rank - 1 + j)
+            # pushes forward to the Segre class of degree j
+            for a in range(size + 1):
+                for b in range(size + 1 - a):
+                    j, k = i + a - rank + 1, total - i + b - rank + 1
+                    if min(j, k) >= 0 and j + k + size - a - b == size:
+                        part = math.comb(a + b, a) * chern[size - a - b] * left[j] * right[k]
+                        degrees[i] += Fraction(part, math.prod(tangent))
+    return [int(d) for d in degrees]
+
+
+def net_fixed_points() -> Iterator[tuple[list[int], list[int], list[int]]]:
+    """Characters of a torus at the 13 points of ``N`` that it fixes: of the tangent space, of ``U`` and of ``P``."""
+    x = _weights(3)
+    monomials = list(itertools.combinations_with_replacement(range(3), 2))
+    for net in itertools.combinations(monomials, 3):
+        multiples = [tuple(sorted((*m, k))) for m in net for k in range(3)]
+        relations = [sum(x[i] for i in m) for m in multiples]
+        for m in set(multiples):
+            relations.remove(sum(x[i] for i in m))
+        lines = [i for i in range(3) if all(i in m for m in net)]
+        if lines:  # multiples of one form: of the three relations between these, two have that form as a factor
+            (i,) = lines
+            relations = [2 * x[i] + x[j] for j in range(3) if j != i]
+        if len(relations) != 2:
+            continue
+        p, u = ([x[i] + x[j] for i, j in monomials if ((i, j) in net) is inside] for inside in (True, False))
+        tangent = [a + v - b for a in p for b in relations for v in x]
+        for space in (relations, p):
+            for a, b in itertools.product(space, repeat=2):
+                if (a, b) != (p[0], p[0]):
+                    tangent.remove(a - b)
+        yield tangent, [-a for a in u], p
 
 
 def _weights(count: int) -> list[int]:
@@ -189,10 +253,19 @@ def _splits(weights: Sequence[int], size: int) -> Iterator[tuple[list[int], list
         yield [weights[i] for i in chosen], [w for i, w in enumerate(weights) if i not in chosen]
 
 
-def _inverse_chern(roots: Sequence[int], degree: int) -> int:
-    """The part of a degree of ``Π 1 / (1 + x)`` over the roots ``x``."""
+def _chern(roots: Sequence[int]) -> list[int]:
+    """The parts of all degrees of ``Π (1 + x)`` over the roots ``x``."""
+    series = [1] + [0] * len(roots)
+    for x in roots:
+        for k in range(len(roots), 0, -1):
+            series[k] += x * series[k - 1]
+    return series
+
+
+def _segre(roots: Sequence[int], degree: int) -> list[int]:
+    """The parts up to a degree of ``Π 1 / (1 + x)`` over the roots ``x``."""
     series = [1] + [0] * degree
     for x in roots:
         for k in range(1, degree + 1):
             series[k] -= x * series[k - 1]
-    return series[degree]
+    return series

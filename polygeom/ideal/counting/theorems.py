@@ -74,6 +74,8 @@ def known_distance_degree(network: Network, dimension: int, form: str) -> Known 
     Known(value=3, reason='3 x 3 matrices of rank at most 2 under a form I x M (Eckart, Young)')
     >>> known_distance_degree(parse("[4,2,1] r=2"), 7, "generic").value
     122
+    >>> known_distance_degree(parse("[3,3,3] r=2"), 15, "generic").value
+    30529
     """
     if dimension == network.ambient_dimension:
         return Known(1, "the network is filling: the only critical point is the target")
@@ -110,11 +112,15 @@ def _known_generic(network: Network, dimension: int) -> Known | None:
         value = formulas.segre_veronese_distance_degree(dimensions, degrees)
         source = "Draisma, Horobet, Ottaviani, Sturmfels, Thomas"
         return Known(value, f"Chern classes of the {name} ({source})")
+    if (outputs := _nets(network, dimension)) is not None:
+        reason = "polar degrees on the smooth variety of nets of conics through three points, by localisation"
+        return Known(sum(formulas.net_polar_degrees(outputs)), reason)
     return None
 
 
 MOST_POINTS = 3000
 """Largest number of subsets that a formula sums over."""
+_MOST_OUTPUTS = 100
 
 
 def known_learning_degree(network: Network, dimension: int, samples: int) -> Known | None:
@@ -209,6 +215,14 @@ def _secants(network: Network, dimension: int) -> tuple[list[int], list[int], st
     if m == 1:
         return [n - 1], [r], f"Veronese variety of P^{n - 1}, O({r})"
     return [m - 1, n - 1], [1, r], f"Segre-Veronese variety of P^{m - 1} x P^{n - 1}, O(1,{r})"
+
+
+def _nets(network: Network, dimension: int) -> int | None:
+    """The number of outputs, when the functions are combinations of the squares of three ternary linear forms."""
+    if network.widths is None or network.widths[:-1] != (3, 3) or network.activation_degrees != (2,):
+        return None
+    outputs = network.output_dimension
+    return outputs if 3 <= outputs <= _MOST_OUTPUTS and dimension == 3 * (outputs + 2) else None
 
 
 def _convolutional(network: Network, dimension: int) -> tuple[list[int], list[int], str] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ from msgspec import Meta
 from polygeom.dimensions.proofs.decoding import Natural, Positive, Record, Text, Version
 from polygeom.dimensions.proofs.jacobians import LARGEST_PRIME
 from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.monomials import MOST_COORDINATES, coordinates
 from polygeom.dimensions.proofs.programs import Program, read
-from polygeom.dimensions.proofs.symmetries import degree_set
 from polygeom.dimensions.proofs.verification import DimensionCertificate
 from polygeom.errors import CertificateError
 
@@ -25,7 +24,6 @@ Monomial = tuple[int, ...]
 Weight = tuple[int, ...]
 Terms = tuple[tuple[Monomial, int], ...]
 
-MOST_COORDINATES = 20_000
 MOST_DEGREE = 60
 MOST_ITEMS = 1_000_000
 
@@ -136,9 +134,7 @@ class Claim:
         if self.program.formulas is not None:  # a map: one coordinate for each formula
             self.entries: tuple[tuple[int, Monomial], ...] = tuple((i, (0,)) for i in range(self.program.outputs))
         else:
-            self.entries = tuple(_entries(self.program, budget))
-            if list(_names(self.entries)) != data.coordinates:  # not all monomials of these degrees occur
-                self.entries = tuple(_named(name, self.program) for name in data.coordinates)
+            self.entries = tuple((i, m) for i, some in enumerate(coordinates(self.program, budget)) for m in some)
         self.size = len(self.entries) + (not self.cone)
         self.weights = [tuple(w) for w in data.grading.weights]
         self.equations = [_equation(e) for e in data.equations]
@@ -238,12 +234,13 @@ class Claim:
         key = (tuple(outputs), tuple(inputs))
         known = self._moved.get(key)
         if known is None:
-            known = []
-            for i, alpha in self.entries:
-                beta = list(alpha)
-                for j, target in enumerate(inputs):
-                    beta[target] = alpha[j]
-                known.append(self.numbers[outputs[i] if outputs else i, tuple(beta)])
+            exponents, places, numbers = self._places
+            inner = [places[j] for j in inputs] if inputs else places
+            outer = [i * places[-1] for i in (outputs or range(self.program.outputs))]
+            known = [
+                numbers[outer[i] + sum([e * inner[j] for j, e in some])]
+                for (i, _), some in zip(self.entries, exponents, strict=True)
+            ]
             known += [len(self.entries)] * (not self.cone)
             if len(self._moved) < 10_000:
                 self._moved[key] = known
@@ -254,9 +251,20 @@ class Claim:
         return {}
 
     @cached_property
-    def numbers(self) -> dict[tuple[int, Monomial], int]:
-        """The number of every coordinate by output and exponents."""
-        return {entry: k for k, entry in enumerate(self.entries)}
+    def _places(self) -> tuple[list[list[tuple[int, int]]], list[int], dict[int, int]]:
+        """Coordinates as integers whose digits are their exponents and, in front, the output.
+
+        The exponents that are not 0 with their input; what a digit of an input counts, and at the end one of the
+        output; the number of the coordinate of every integer.
+        """
+        exponents = [[(j, e) for j, e in enumerate(alpha) if e] for _, alpha in self.entries]
+        base = 1 + max((e for some in exponents for _, e in some), default=0)
+        places = [base**j for j in range(max((len(alpha) for _, alpha in self.entries), default=0) + 1)]
+        integers = [
+            i * places[-1] + sum(e * places[j] for j, e in some)
+            for (i, _), some in zip(self.entries, exponents, strict=True)
+        ]
+        return exponents, places, {integer: k for k, integer in enumerate(integers)}
 
 
 def _arrangements(values: Sequence[int], most: Sequence[int] | None) -> Iterator[tuple[list[int], Monomial]]:
@@ -282,49 +290,10 @@ def _arrangements(values: Sequence[int], most: Sequence[int] | None) -> Iterator
     return search()
 
 
-def _entries(program: Program, budget: Budget) -> Iterator[tuple[int, Monomial]]:
-    """Output and exponents of every coordinate: by output, falling degree, then exponents, largest first."""
-    degrees = degree_set(program, budget)[::-1]
-    n = program.inputs
-    total = program.outputs
-    if (
-        max(degrees) > 10**4
-        or total * sum(min(MOST_ITEMS, math.comb(n + d - 1, d)) for d in degrees) > MOST_COORDINATES
-    ):
-        budget.step("the coordinates", float("inf"))
-    monomials = [alpha for d in degrees for alpha in _exponents(n, d)]
-    for i in range(program.outputs):
-        for alpha in monomials:
-            yield i, alpha
-
-
-def _exponents(n: int, degree: int) -> list[Monomial]:
-    words = itertools.combinations_with_replacement(range(n), degree)
-    vectors = []
-    for word in words:
-        times = [0] * n
-        for k in word:
-            times[k] += 1
-        vectors.append(tuple(times))
-    return vectors
-
-
 def _names(entries: Sequence[tuple[int, Monomial]]) -> Iterator[str]:
     between = "x" if any(e > 9 for _, alpha in entries for e in alpha) else ""
     for i, alpha in entries:
         yield f"c{i + 1}x{between.join(map(str, alpha))}"
-
-
-def _named(name: str, program: Program) -> tuple[int, Monomial]:
-    """Output and exponents of the coordinate with a name."""
-    match = re.fullmatch(r"c([1-9][0-9]{0,6})x([0-9x]+)", name)
-    if match is None:
-        raise CertificateError(f"certificate: {name!r:.40} names no coefficient; write the certificate again")
-    digits = match[2].split("x") if "x" in match[2] else [*match[2]]
-    entry = int(match[1]) - 1, tuple(map(int, digits))
-    if entry[0] >= program.outputs or len(entry[1]) != program.inputs:
-        raise CertificateError(f"certificate: {name!r:.40} names no coefficient; write the certificate again")
-    return entry
 
 
 def _equation(data: Listed) -> Equation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -85,7 +85,11 @@ class Coefficients:
             outputs, inputs = list(range(m)), list(range(n))
             moved = (outputs, inputs)[side]
             moved[k], moved[k + 1] = moved[k + 1], moved[k]
-            for old, new in enumerate(claim.moved(outputs, inputs)):
+            try:
+                places = claim.moved(outputs, inputs)
+            except KeyError:  # the image of a coordinate is none
+                return False
+            for old, new in enumerate(places):
                 image = {tuple([e[w] for w in order]): c for e, c in self.polynomials[old].items()}
                 if image != self.polynomials[new]:
                     return False
@@ -124,7 +128,7 @@ class Coefficients:
             groups = shorter
         return not groups[()]
 
-    @property
+    @cached_property
     def _flint(self) -> tuple[Any, list[Any]]:
         import flint
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from polygeom.dimensions.proofs.jacobians import dot, is_odd_prime, nullspace
+from polygeom.dimensions.proofs.jacobians import independent_rows, is_odd_prime, nullspace, product
+from polygeom.dimensions.proofs.limits import Budget
 from polygeom.ideal.proofs.claims import Claim, Monomial, Sections, Terms
 
 MOST_DIMENSIONS = 2000
@@ -59,6 +60,100 @@ def _moved(terms: Terms, move: Sequence[int]) -> Terms:
     return tuple((tuple(sorted([move[k] for k in m])), c) for m, c in terms)
 
 
+class Families:
+    """Families of functionals, one for each variable, that may be the contractions of one functional.
+
+    Such families commute: the contraction of one member by the variable of another is that of the other by its own.
+    Where every functional is a contraction by the last variable, the last member leaves to each of the others the
+    kernel of that contraction, and the families commute as far as the last variable goes. Otherwise all are possible.
+    They have ``size`` coordinates: those of the last member, if it leads, then those in the kernel of the others.
+
+    Parameters
+    ----------
+    contractions:
+        Of the functionals, ``(variables, functionals, functionals of a degree less)``.
+    lower:
+        Places at which functionals of a degree less are determined if their contraction by the last variable is zero.
+    p:
+        The prime.
+    budget:
+        Asked before large steps.
+    """
+
+    def __init__(self, contractions: np.ndarray, lower: np.ndarray, p: int, budget: Budget) -> None:
+        import flint
+
+        k, h, below = contractions.shape
+        self._p, self._contractions, self._lower, self._budget = p, contractions, lower, budget
+        budget.rank("the sections", h, below)
+        budget.step("the sections", 0.2 * k * h * below**2, 40.0 * k * h * (h + below))
+        pivots, self.free, factors = independent_rows(contractions[-1], p)
+        if len(pivots) < below:
+            self._own, self._kernel, self._lower = k, np.eye(h, dtype=np.int64), np.arange(below)
+            self._follows = np.zeros((k, 0, h), dtype=np.int64)
+        else:
+            table = flint.fmpz_mat(below, below, contractions[-1][pivots].ravel().tolist())
+            inverse = np.array([int(x) for x in flint.nmod_mat(table, p).inv().entries()], dtype=np.int64)
+            self._follows = np.zeros((k, h, h), dtype=np.int64)
+            self._follows[:, :, pivots] = product(contractions, inverse.reshape(below, below), p)
+            self._follows[-1] = np.eye(h, dtype=np.int64)
+            self._own, self._kernel = k - 1, np.zeros((h - below, h), dtype=np.int64)
+            self._kernel[:, pivots] = -factors % p
+            self._kernel[np.arange(h - below), self.free] = 1
+        self._lead = self._follows.shape[1]
+        self.size = self._lead + self._own * len(self._kernel)
+
+    def commuting(self) -> Iterator[np.ndarray]:
+        """Conditions that the members of two variables commute, for all pairs."""
+        k = len(self._contractions)
+        self._ask(k * (k - 1) // 2, self._contractions.shape[2])
+        for x, y in itertools.combinations(np.eye(k, dtype=np.int64), 2):
+            yield self._commute(x, y, self._contractions)
+
+    def some_commuting(self, enough: int) -> Iterator[np.ndarray]:
+        """At least so many linear combinations of these conditions: linear forms in place of variables.
+
+        What the forms fail to commute by is in the kernel of the last contraction, if that of a degree less led.
+        """
+        k, each = len(self._contractions), len(self._lower)
+        pairs = -(-enough // each) if each and enough > 0 else 0
+        self._ask(pairs, each)
+        draw = np.random.default_rng([k, self.size])
+        for x, y in draw.integers(0, self._p, (pairs, 2, k)):
+            yield self._commute(x, y, self._contractions[:, :, self._lower])
+
+    def _ask(self, pairs: int, each: int) -> None:
+        k, h = self._contractions.shape[:2]
+        self._budget.rank("the sections", 1 + pairs * each, self.size)
+        self._budget.step("the sections", 2.0 * pairs * k * h * (h + each))
+
+    def _commute(self, x: np.ndarray, y: np.ndarray, contractions: np.ndarray) -> np.ndarray:
+        """The condition on the coordinates of a family for two linear forms."""
+        p = self._p
+        by_x, by_y = (np.tensordot(z, contractions, 1) % p for z in (x, y))  # at most 1000 of 2^48
+        lead_x, lead_y = (np.tensordot(z, self._follows, 1) % p for z in (x, y))
+        lead = product(lead_y, by_x, p) - product(lead_x, by_y, p)
+        own_x, own_y = (product(self._kernel, by, p).T for by in (by_x, by_y))
+        own = (y[: self._own, None, None] * own_x - x[: self._own, None, None] * own_y) % p
+        return np.hstack([lead.T % p, own.transpose(1, 0, 2).reshape(len(lead.T), -1)])
+
+    def conditions(self, rows: np.ndarray) -> np.ndarray:
+        """Conditions ``(conditions, variables, functionals)`` on the members, in the coordinates of families."""
+        lead = np.zeros((len(rows), self._lead), dtype=np.int64)
+        for row, follows in zip(rows.transpose(1, 0, 2), self._follows, strict=True):
+            lead += product(row, follows.T, self._p)
+        own = [product(rows[:, i], self._kernel.T, self._p) for i in range(self._own)]
+        return np.hstack([lead % self._p, *own])
+
+    def members(self, basis: np.ndarray) -> np.ndarray:
+        """Members ``(variables, columns, functionals)`` of the families whose coordinates are columns."""
+        lead = basis[: self._lead].T
+        out = np.array([product(lead, follows, self._p) for follows in self._follows])
+        for i, part in enumerate(basis[self._lead :].reshape(self._own, len(self._kernel), basis.shape[1])):
+            out[i] += product(part.T, self._kernel, self._p)
+        return out % self._p
+
+
 class InverseSystem:
     """The functionals that vanish on equations restricted to a linear subspace mod p.
 
@@ -86,8 +181,7 @@ class InverseSystem:
             if all(k in kept for m, _ in terms for k in m):
                 by_degree[d].append(terms)
         self._equations = {d: self._restrict(d, several) for d, several in by_degree.items()}
-        self._values = np.ones((1, 1), dtype=np.int64)
-        self.contractions: list[np.ndarray] = []
+        self._values, self.contractions, self._free = (np.ones(0, dtype=np.int64) for _ in range(3))
         self.dimensions = [1]
 
     def _shift(self, degree: int) -> np.ndarray:
@@ -122,7 +216,7 @@ class InverseSystem:
             for m, c in terms:
                 table[n, columns[m]] = c % self.p
         self._budget.step("the sections", 10.0 * table.size * size, 16.0 * len(table) * size)
-        return dot(table, values, self.p)
+        return product(table, values, self.p)
 
     def up_to(self, expected: Sequence[int]) -> list[int]:
         """Dimensions of the quotient ring from degree 0 on, as long as they are as expected, and the first other."""
@@ -131,36 +225,49 @@ class InverseSystem:
         return self.dimensions
 
     def _advance(self, expected: int) -> None:
-        """Go up one degree: families of functionals that commute and vanish on the equations.
+        """Go up one degree: all functionals below the equations of least degree, those that vanish on these, families.
 
-        If there are many conditions, random combinations of them are tried first; they can only leave more functionals,
+        Some linear combinations of the conditions on families are tried first; they can only leave more functionals,
         and if they leave as many as ``expected``, all conditions would leave no fewer than a proof needs.
         """
-
-        k, h, degree = self.variables, self.dimensions[-1], len(self.dimensions)
-        forms = self._equations.get(degree)
-        now = 0 if forms is None else len(forms)
-        before = self.contractions[-1].shape[2] * k * (k - 1) // 2 if self.contractions else 0
-        self._budget.rank("the sections", 1 + now + before, k * h)
-        self._budget.step("the sections", 0, 16.0 * math.comb(k + degree - 1, degree) * h)
-        rows = [np.zeros((1, k, h), dtype=np.int64)]
-        if self.contractions:
-            last = self.contractions[-1]
-            for i, j in itertools.combinations(range(k), 2):
-                commuting = np.zeros((last.shape[2], k, h), dtype=np.int64)
-                commuting[:, i], commuting[:, j] = last[j].T, -last[i].T
-                rows.append(commuting)
-        if forms is not None:
-            rows.append(self._conditions(forms))
-        matrix = np.concatenate(rows).reshape(-1, k * h) % self.p
-        height = max(0, k * h - expected) + 40
-        if len(matrix) > 2 * height:
-            basis = nullspace(self._mixed(matrix, height), self.p)
-        if len(matrix) <= 2 * height or basis.shape[1] != expected:
-            basis = nullspace(matrix, self.p)
-        self.contractions.append(basis.T.reshape(-1, k, h).transpose(1, 0, 2).copy())
+        k, degree = self.variables, len(self.dimensions)
+        least = min(self._equations, default=degree + 1)
+        if degree < least:
+            self.dimensions.append(math.comb(k + degree - 1, degree))
+            return
+        forms = self._equations.get(degree, np.zeros((0, 0), dtype=np.int64))
+        if degree == least:
+            self._begin(forms, expected)
+            return
+        families = Families(self.contractions, self._free, self.p, self._budget)
+        self._budget.step("the sections", 0, 16.0 * math.comb(k + degree - 1, degree) * self.dimensions[-1])
+        rows = [families.conditions(self._conditions(forms))] if len(forms) else []
+        rows.append(np.zeros((1, families.size), dtype=np.int64))
+        height = max(0, families.size - expected) + 40
+        some = np.concatenate([*rows, *families.some_commuting(height - len(forms))])
+        basis = nullspace(some if len(some) <= 2 * height else self._mixed(some, height), self.p)
+        if basis.shape[1] != expected:
+            basis = nullspace(np.concatenate([*rows, *families.commuting()]), self.p)
         self.dimensions.append(basis.shape[1])
-        self._extend(degree)
+        if basis.shape[1] == expected:
+            self.contractions, self._free = families.members(basis), families.free
+            if degree < max(self._equations):
+                self._extend(degree)
+
+    def _begin(self, forms: np.ndarray, expected: int) -> None:
+        """The functionals on the monomials of the least degree that vanish on the equations of this degree."""
+        degree, monomials = len(self.dimensions), forms.shape[1]
+        self.dimensions.append(monomials - len(forms))  # or more
+        if self.dimensions[-1] > expected:
+            return
+        self._budget.rank("the sections", len(forms), monomials)
+        values = nullspace(forms, self.p).T
+        self.dimensions[-1] = len(values)
+        if len(values) == expected:
+            shift = self._shift(degree - 1)
+            self._budget.step("the sections", 0, 16.0 * shift.size * expected)
+            self._values, self.contractions = values, values[:, shift].transpose(1, 0, 2)
+            self._free = np.setdiff1d(np.arange(shift.shape[1]), self._shift(degree - 2)[-1])
 
     def _heads(self, degree: int) -> list[np.ndarray]:
         """For each variable the monomials of a degree in which it is the first; without it, those one degree lower."""
@@ -174,7 +281,7 @@ class InverseSystem:
         rows = np.zeros((len(forms), self.variables, self.dimensions[-1]), dtype=np.int64)
         for i, chosen in enumerate(self._heads(degree)):
             tails = np.flatnonzero(np.isin(self._shift(degree - 1)[i], chosen))
-            rows[:, i] = dot(forms[:, self._shift(degree - 1)[i, tails]], self._values[:, tails].T, self.p)
+            rows[:, i] = product(forms[:, self._shift(degree - 1)[i, tails]], self._values[:, tails].T, self.p)
         return rows
 
     def _mixed(self, matrix: np.ndarray, height: int) -> np.ndarray:
@@ -184,14 +291,14 @@ class InverseSystem:
             for first in range(0, len(matrix), height):  # the rows of a part go to different places
                 part = matrix[first : first + height]
                 places, factors = draw.permutation(height)[: len(part)], draw.integers(0, self.p, (len(part), 1))
-                mixed[places] += factors * part  # below 2^48, fewer than 2^12 of them
-        return mixed % self.p
+                mixed[places] = (mixed[places] + factors * part) % self.p
+        return mixed
 
     def _extend(self, degree: int) -> None:
         """Values of the new functionals on monomials: those of a contraction on the rest of the monomial."""
         values = np.zeros((self.dimensions[-1], self._shift(degree - 1).max() + 1), dtype=np.int64)
         for i in reversed(range(self.variables)):  # the contraction by the first variable counts, as in conditions
-            values[:, self._shift(degree - 1)[i]] = self.contractions[-1][i] @ self._values % self.p  # 2000 of 2^48
+            values[:, self._shift(degree - 1)[i]] = self.contractions[i] @ self._values % self.p  # 2000 of 2^48
         self._values = values
 
     def factor_degrees(self, h: Sequence[int], length: int) -> list[int] | None:
@@ -205,9 +312,8 @@ class InverseSystem:
         sums = [*itertools.accumulate(h)]
         if length > MOST_DIMENSIONS or self.up_to([*sums, length]) != [*sums, length]:
             return None
-        last = self.contractions[len(h) - 1]
         self._budget.rank("the sections", 4 * length, length)
-        u, w = (flint.nmod_mat(length, length, last[i].ravel().tolist(), self.p) for i in (-1, 0))
+        u, w = (flint.nmod_mat(length, length, self.contractions[i].ravel().tolist(), self.p) for i in (-1, 0))
         if u.rank() < length:
             return None
         factors = u.solve(w).charpoly().factor()[1]

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from functools import cached_property
-from operator import sub
+from operator import add, sub
 
 import numpy as np
 
@@ -34,8 +34,16 @@ class Monomials:
         self._single: dict[Weight, list[Monomial]] = {}
         for k in coordinates:
             self._single.setdefault(claim.weights[k], []).append((k,))
-        weights = ((k, claim.weights[k]) for k in coordinates)
-        self._factors = [(k, [(i, b) for i, b in enumerate(weight) if b]) for k, weight in weights]
+        weights = [claim.weights[k] for k in coordinates]
+        self._factors = [
+            (k, weight, [(i, b) for i, b in enumerate(weight) if b])
+            for k, weight in zip(coordinates, weights, strict=True)
+        ]
+        self._ends = [
+            max((n + 1 for n, weight in enumerate(weights) if weight[i]), default=0)
+            for i in range(len(claim.weights[0]))
+        ]
+        self._dominant = [{(0,) * len(claim.weights[0])}]
 
     def of(self, degree: int, weight: Weight) -> list[Monomial]:
         """All monomials of a degree and weight, each an increasing tuple of coordinates."""
@@ -46,13 +54,14 @@ class Monomials:
         known = self._known.get((degree, weight))
         if known is None:
             known = []
-            for k, factor in self._factors:
+            # the first coordinate of a monomial is not behind all that have one of the positive entries
+            end = min([end for end, w in zip(self._ends, weight, strict=True) if w], default=None)
+            for k, own, factor in self._factors[:end]:
                 for i, b in factor:  # most coordinates do not divide, which their first entries show
                     if weight[i] < b:
                         break
                 else:
-                    rest = tuple(map(sub, weight, self._claim.weights[k]))
-                    known += [(*m, k) for m in self.of(degree - 1, rest) if not m or m[-1] <= k]
+                    known += [(k, *m) for m in self.of(degree - 1, tuple(map(sub, weight, own))) if m[0] >= k]
             self._known[degree, weight] = known
             self._total += 1 + len(known)
             self._claim.budget.step("the monomials", 10.0 * len(self._coordinates), 150.0 * self._total)
@@ -61,13 +70,11 @@ class Monomials:
     def dominant_weights(self, degree: int) -> set[Weight]:
         """The dominant weights of the monomials of a degree, if exchanges permute the weights of the coordinates."""
         steps = {self._claim.weights[k] for k in self._coordinates}
-        current = {(0,) * len(self._claim.weights[0])}
-        for _ in range(degree):
+        while len(self._dominant) <= degree:
+            current = self._dominant[-1]
             self._claim.budget.step("the weights", 30.0 * len(current) * len(steps), 200.0 * len(current) * len(steps))
-            current = {
-                self._claim.dominant(tuple(map(sum, zip(w, step, strict=True)))) for w in current for step in steps
-            }
-        return current
+            self._dominant.append({self._claim.dominant(tuple(map(add, w, step))) for w in current for step in steps})
+        return self._dominant[degree]
 
     @cached_property
     def leads(self) -> list[dict[int, set[Monomial]]]:

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from polygeom.errors import PolygeomError
+from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
 from polygeom.learning import targets as fitting
 from polygeom.learning.recording import evaluation_mode
@@ -123,7 +123,7 @@ def gradient_products(
     FallbackWarning
         Where torch has no rule for the gradients of many samples at once (recurrent layers, PReLU).
     """
-    with torch.enable_grad(), evaluation_mode(module), checks.plain_attention():
+    with torch.enable_grad(), evaluation_mode(checks.a_module(module)), checks.plain_attention():
         x, y = _samples(module, inputs, targets, loss)
         chosen = checked_pairs(pairs, len(x))
         if not len(chosen):
@@ -306,6 +306,8 @@ class _Gradients:
         if self._batched:
             try:
                 return dict(vmap(grad(loss), in_dims=(None, 0, 0))(self._other, inputs, targets))
+            except BudgetError:  # a limit of time or memory, no rule that is missing
+                raise
             except Exception as error:  # noqa: BLE001  whatever torch's batching rules stumble over
                 self._batched = False
                 checks.warn(f"module has no gradients for many samples at once, they are taken one by one: {error}")

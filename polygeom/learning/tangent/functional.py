@@ -192,7 +192,7 @@ def chosen_parameters(module: nn.Module, parameters: Parameters) -> set[str]:
     Raises
     ------
     PolygeomError
-        When a name or pattern is that of no parameter.
+        When a name or pattern is that of no parameter, or is no text.
 
     Examples
     --------
@@ -208,7 +208,12 @@ def chosen_parameters(module: nn.Module, parameters: Parameters) -> set[str]:
             raise PolygeomError(f"parameters must choose at least one of {', '.join(names[:10])}")
         return found
     found = set()
-    for pattern in [parameters] if isinstance(parameters, str) else parameters:
+    for pattern in [parameters] if isinstance(parameters, str | Tensor) else parameters:
+        if not isinstance(pattern, str):
+            of = next((name for name, own in module.named_parameters() if own is pattern), names[0] if names else "")
+            raise PolygeomError(
+                f"parameters must be names or patterns of names, got a {type(pattern).__name__}; write [{of!r}]"
+            )
         own = {name for name in names if fnmatchcase(name, pattern)}
         if not own:
             raise PolygeomError(f"parameters: {pattern!r} is no parameter, there are {', '.join(names[:10])}")
@@ -245,7 +250,12 @@ def standalone(module: nn.Module) -> nn.Module:
       (0): Linear(in_features=2, out_features=1, bias=True)
     )
     """
-    computed = [value for part in module.modules() for value in vars(part).values() if isinstance(value, Tensor)]
+    computed = [
+        value
+        for part in checks.a_module(module).modules()
+        for value in vars(part).values()
+        if isinstance(value, Tensor)
+    ]
     # what hooks have computed from weights, such as those of weight_norm; torch refuses to copy it
     memo: dict[int, Any] = {id(value): value.detach().clone() for value in computed if not value.is_leaf}
     try:

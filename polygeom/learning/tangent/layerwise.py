@@ -20,7 +20,7 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from polygeom.errors import PolygeomError
+from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.tangent.functional import WeightFunction
 from polygeom.learning.tangent.recording import NotRecordable, Record, Use, record
@@ -182,6 +182,8 @@ def generic(f: WeightFunction, x: Tensor) -> Callable[[WeightFunction, Tensor | 
     try:
         batched = {factor.name: factor.jacobian() for factor in pointwise(f)(x)}
         reason = "the rules that torch has for a batch of points give other numbers"
+    except BudgetError:  # a limit of time or memory, no rule that is missing
+        raise
     except Exception as error:  # noqa: BLE001  whatever torch's batching rules stumble over
         batched, reason = {}, f"{type(error).__name__}: {error}"
     for name, expected in ((factor.name, factor.jacobian()) for factor in single(f)(x) if batched):

@@ -99,6 +99,7 @@ EXTRA = [
 ]
 
 
+@pytest.mark.thorough
 def test_each_rule_holds_with_true_dimensions_in_place_of_bounds() -> None:
     """Sharper than comparing bounds: a rule may not lean on the slack of the bounds it is given."""
     applied: Counter[str] = Counter()
@@ -145,6 +146,7 @@ def test_closed_forms_hold_and_are_attained() -> None:
     assert set(names) == {"quadrics", "Veronese", "Segre–Veronese"}
 
 
+@pytest.mark.thorough
 def test_every_small_dimension_is_the_bound() -> None:
     for widths, degrees in [*SMALL, *EXTRA]:
         bound = upper_bound(widths, degrees)
@@ -247,6 +249,7 @@ ARCHITECTURES = st.integers(1, 6).flatmap(
 )
 
 
+@pytest.mark.thorough
 @given(ARCHITECTURES)
 def test_every_tree_passes_the_check_and_survives_json(case: tuple[Widths, Degrees]) -> None:
     bound = upper_bound(*case)

@@ -49,6 +49,7 @@ def test_published_lists_are_found_and_complete(depth: int) -> None:
     assert found.ambient_dimension == 2 ** (depth - 1) + 1
 
 
+@pytest.mark.thorough
 def test_depth_seven_has_thirteen_architectures_one_of_them_not_unimodal() -> None:
     found = frontier(2, 1, 2, 7)
     assert (len(found.architectures), found.complete) == (13, True)
@@ -431,6 +432,7 @@ def test_minimality_that_rests_on_an_unproved_box_is_not_proved() -> None:
     assert minimal_fillings(2, 1, [(1, 1)], [], [])[0].proved
 
 
+@pytest.mark.thorough
 def test_the_search_without_tables_and_with_workers_gives_the_same_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
     def certificate(**options: Any) -> dict[str, Any]:
         return frontier(2, 2, 2, 6, **options).certificate()

@@ -353,6 +353,7 @@ PROBABLE = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", PROBABLE)
 def test_a_probable_result_is_certified_as_such(text: str) -> None:
     certificate = certify(text)

@@ -48,6 +48,7 @@ def compare_with_flint(cases: list[tuple[tuple[int, ...], int]], rng: np.random.
     assert unsettled == []
 
 
+@pytest.mark.thorough
 def test_small_grid_is_proved_and_equals_flint(rng: np.random.Generator) -> None:
     compare_with_flint(architectures(4, 3), rng)
 
@@ -63,6 +64,7 @@ def test_large_grid_is_proved_and_equals_flint(rng: np.random.Generator) -> None
     compare_with_flint(architectures(6, 3), rng)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.slow)])
 def test_large_grid_is_settled(every: int) -> None:
     """Widths ≤ 6, up to three layers, r = 2 and 3: 3096 architectures, all proved."""
@@ -149,6 +151,7 @@ def test_partition_of_structured_weights_is_found_from_the_weights_too(rng: np.r
     assert ranks == {target}
 
 
+@pytest.mark.thorough
 def test_every_rule_bounds_every_small_dimension() -> None:
     """Not only the smallest bound: whatever any rule says of an architecture is at least its dimension."""
     true = {(w, r): dimension(mlp(w, r)).dimension for w, r in architectures(4, 3)}

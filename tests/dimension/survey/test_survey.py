@@ -36,6 +36,7 @@ SPECIAL = [
 """Cases of the rules that are seldom the smallest."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("thorough", [False, True])
 def test_the_table_has_the_bounds_of_the_search(thorough: bool) -> None:
     table, rules = bounds.BoundTable(thorough=thorough), set()

@@ -27,6 +27,7 @@ def measured(config: learnable_functions.Config, seed: int = 0) -> pandas.DataFr
     return pandas.DataFrame(rows)
 
 
+@pytest.mark.thorough
 def test_one_neuron_with_every_kind_of_target() -> None:
     table = measured(TINY)
     trained = table[table["source"] == TRAINING]
@@ -61,6 +62,7 @@ def test_the_survey_counts_data_sets_whose_best_function_can_be_reached() -> Non
     assert 90 <= row["count"] <= 140
 
 
+@pytest.mark.thorough
 def test_summary_and_figure_of_a_small_table() -> None:
     pytest.importorskip("matplotlib").use("agg")
     from matplotlib import pyplot

@@ -50,6 +50,7 @@ def test_every_case_is_a_network_and_presets_are_known() -> None:
     assert len({case.network for case in teacher_recovery.cases(teacher_recovery.PRESETS["quick"])}) >= 20
 
 
+@pytest.mark.thorough
 def test_small_threshold_study() -> None:
     config = interpolation_threshold.Config(
         networks="[3,2,1] r=2; [2,2,3] r=2;[2,2,1] r=4", draws=2, restarts=2, steps=40
@@ -69,6 +70,7 @@ def test_small_threshold_study() -> None:
     matplotlib.pyplot.close(figure)
 
 
+@pytest.mark.thorough
 def test_small_descent() -> None:
     family = descent_in_dimension.FAMILIES["product"]
     config = descent_in_dimension.Config(families=("product",), steps=80, test_points=100)
@@ -91,6 +93,7 @@ def test_labels_of_the_descent_are_noisy_signs_of_linear_functions() -> None:
     assert float((y != clean).double().mean()) == pytest.approx(0.15, abs=0.02)
 
 
+@pytest.mark.thorough
 def test_small_recovery_study() -> None:
     config = teacher_recovery.Config(networks="[3,2,1] r=2", teachers=2, restarts=3, steps=60)
     work = [

@@ -96,6 +96,7 @@ def test_densities_integrate_to_one_and_have_their_mass_in_place(rng: np.random.
     assert max(density(np.zeros(10))) > 10
 
 
+@pytest.mark.thorough
 def test_every_network_has_marks_arrays_and_its_own_measurements(images: pandas.DataFrame) -> None:
     assert set(images["model"]) == set(FEW)
     marks = images[images["epoch"].notna()]
@@ -184,6 +185,7 @@ def test_options_out_of_range_are_refused() -> None:
         coordinate_neighbours.samples(case)
 
 
+@pytest.mark.thorough
 def test_figures_have_what_they_promise(images: pandas.DataFrame) -> None:
     import matplotlib.pyplot as plt
 
@@ -195,6 +197,7 @@ def test_figures_have_what_they_promise(images: pandas.DataFrame) -> None:
     plt.close("all")
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("here")
 def test_the_command_writes_table_arrays_and_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = {name: value for name, value in SMALL.items() if not isinstance(value, tuple) and name != "features"}
@@ -231,6 +234,7 @@ def test_every_published_flag_is_an_option(capsys: pytest.CaptureFixture[str]) -
     assert [flag for flag in flags.split() if f"--{flag}" not in shown] == []
 
 
+@pytest.mark.thorough
 def test_waves() -> None:
     small = {"length": 128, "frequencies": (2, 5), "neurons": 16, "epochs": 4, "every": 2, "pairs": 50, "windows": 5}
     table = rows_of(coordinate_waves, models=("relu:raw", "ccp3:sin_cos4"), **small)

@@ -30,11 +30,13 @@ def measured(preset: str, model: str, degree: int = 0, seed: int = 0, **changes:
     }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_ccp_of_degree_three_extends_the_cubic(seed: int) -> None:
     assert measured("quick", "ccp", 3, seed, train=300)["error outside"] < 1e-4
 
 
+@pytest.mark.thorough
 def test_degree_two_does_not() -> None:
     assert measured("quick", "ccp", 2, train=300, steps=1000)["error outside"] > 0.8
 

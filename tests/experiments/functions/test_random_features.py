@@ -45,6 +45,7 @@ PUBLISHED = {
 """Test errors printed in the tutorial or recomputed from its seeds."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", PUBLISHED)
 def test_the_published_errors_of_finite_widths(line, kind) -> None:
     for width, error in PUBLISHED[kind].items():

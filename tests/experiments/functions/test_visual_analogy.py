@@ -48,6 +48,7 @@ def test_every_normalisation_trains_and_is_tested_in_every_region(normalisation:
     assert all(0 <= row["accuracy"] <= 100 and np.isfinite(row["loss"]) for row in rows)
 
 
+@pytest.mark.thorough
 def test_both_regimes_are_tested_after_one_training_on_the_region_they_share() -> None:
     config = dataclasses.replace(TINY, regimes=("scale", "translation"), encoders=("plain",))
     rows = measured(config)

@@ -287,6 +287,7 @@ def test_saved_directions_come_back_bit_for_bit(tmp_path: Path, monkeypatch: pyt
         anisotropy.measure(case(anisotropy, **NADS | {"sigma_inputs": 1.0}, artefacts=str(tmp_path)))
 
 
+@pytest.mark.thorough
 def test_inputs_of_the_mixed_derivative_are_as_asked_for() -> None:
     """Channels, deviation, number and pairing of the inputs each change the directions; epsilon and sigma the data."""
     base = NADS | {"networks": False, "linearised": False}
@@ -324,6 +325,7 @@ LEARNED = {
 }  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("here")
 def test_every_command_in_place_of_a_published_script_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Smaller still, one after the other, as later ones take what earlier ones have kept."""

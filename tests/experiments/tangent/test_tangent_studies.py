@@ -62,6 +62,7 @@ def tables() -> dict[str, pandas.DataFrame]:
         }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_measures_draws_and_sums_up(name: str, tables: dict[str, pandas.DataFrame]) -> None:
     import matplotlib.pyplot as plt
@@ -172,6 +173,7 @@ def test_residual_networks_in_every_study(name: str) -> None:
         assert last["per_trace_all"] == pytest.approx(summary["per_trace_end"], rel=1e-9)
 
 
+@pytest.mark.thorough
 def test_the_linearisation_after_training_has_the_statistics_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[dict] = []
 

@@ -22,6 +22,7 @@ def test_a_cubic_is_a_sum_of_two_real_cubes_when_it_has_one_real_root() -> None:
     assert (counts.lost, counts.samples, counts.complex_count) == (0, 150, 1)
 
 
+@pytest.mark.thorough
 def test_few_data_sets_at_capacity_are_fitted_by_real_weights() -> None:
     """About one in eight, although the dimension says that four samples fit."""
     counts = real_fits("[2,2,1] r=4", 60, rng=1)

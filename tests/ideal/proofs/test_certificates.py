@@ -190,11 +190,11 @@ def test_the_dimension_of_another_network_is_noticed(determinant: dict[str, Any]
 
 
 def test_coordinates_belong_to_an_output_and_to_all_inputs() -> None:
-    """Where only some monomials occur, the coordinates are those named."""
+    """Where only some monomials occur, there are no other coordinates either."""
     data = through_json(certify(interpolate("x0=input(3); x1=convolution(x0,1); x2=power(x1,2); convolution(x2,2)", 1)))
     assert verify(data).valid
     for wrong in ("c3x200", "c0x200", "c1x20", "c1x2000", "c1"):
-        with pytest.raises(CertificateError, match="names no coefficient"):
+        with pytest.raises(CertificateError, match="names of the coordinates"):
             verify({**data, "coordinates": [wrong, *data["coordinates"][1:]]})
 
 

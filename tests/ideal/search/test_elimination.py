@@ -16,6 +16,7 @@ from polygeom.ideal.search.elimination import eliminate, gauge_weights, graph, m
 from polygeom.network import parse
 
 
+@pytest.mark.thorough
 def test_rank_two_symmetric_matrices_have_one_determinant() -> None:
     """(3,2,1) r=2: the coefficients of a quadratic form, with 2 c_ij off the diagonal."""
     result = eliminate("[3,2,1] r=2")
@@ -88,12 +89,14 @@ def test_other_families_are_eliminated_as_well(text: str) -> None:
         assert len(minimal_generators([*ours, g], ring)) == len(ours)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("here")
 def test_the_order_does_not_matter_for_the_ideal() -> None:
     one, other = (eliminate("[2,2,1] r=4", order=order) for order in ("grevlex", "lex"))
     assert [g.polynomial for g in one.generators] == [g.polynomial for g in other.generators]
 
 
+@pytest.mark.thorough
 def test_progress_comes_every_second_and_may_interrupt() -> None:
     seen = []
 
@@ -112,6 +115,7 @@ def test_superfluous_equations_are_left_out() -> None:
     assert minimal_generators([x * y, x**2 * y + z**3 * 0, x * y * z + y**2, y**2], r) == [x * y, y**2]
 
 
+@pytest.mark.thorough
 def test_time_is_enforced_and_not_finished_is_a_result() -> None:
     before = set(psutil.Process().children(recursive=True))
     started = time.monotonic()

@@ -169,6 +169,7 @@ def test_time_runs_out() -> None:
     assert result.completeness.startswith("unknown beyond degree")
 
 
+@pytest.mark.thorough
 def test_time_runs_out_inside_one_matrix() -> None:
     """One weight space with 8994 monomials, whose matrix takes a minute."""
     search = Interpolation("[3,3,3] r=2")
@@ -183,6 +184,7 @@ def test_time_runs_out_inside_one_matrix() -> None:
     workers.close()
 
 
+@pytest.mark.thorough
 def test_memory_is_enforced_whatever_needs_it() -> None:
     search = Interpolation("[3,3,3] r=2")
     for _ in range(4):
@@ -197,6 +199,7 @@ def test_memory_is_enforced_whatever_needs_it() -> None:
     workers.close()
 
 
+@pytest.mark.thorough
 def test_a_process_gives_the_same_numbers() -> None:
     here, there = Interpolation("[2,2,2] r=3"), Interpolation("[2,2,2] r=3", workers=2)
     with here, there:

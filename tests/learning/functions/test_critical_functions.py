@@ -97,6 +97,7 @@ def test_the_discriminant_knows_real_squares(rng: np.random.Generator) -> None:
         assert (two_real_squares(mixed) == real).all()
 
 
+@pytest.mark.thorough
 def test_attained_agrees_with_the_discriminant() -> None:
     loss, _ = noise(WORKED, 1)
     closed = eckart_young(loss, 2)
@@ -106,6 +107,7 @@ def test_attained_agrees_with_the_discriminant() -> None:
     assert index[2] > 0
 
 
+@pytest.mark.thorough
 def test_descents_without_a_critical_function_end_at_the_minima_of_the_boundary() -> None:
     loss, _ = noise(WORKED, 3)
     limits = boundary_minima(loss)

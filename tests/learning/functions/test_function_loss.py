@@ -154,6 +154,7 @@ def test_labels_do_not_change_with_the_scaling_of_a_hidden_neuron() -> None:
     assert after.labels.tolist() == before.labels.tolist() == [CRITICAL] * 3
 
 
+@pytest.mark.thorough
 def test_a_target_out_of_reach_ends_at_the_boundary_and_a_dead_network_is_singular() -> None:
     network = parse("[2,2,1] r=3")
     x = noise(network, 20, 0)[0]

@@ -52,6 +52,7 @@ def test_the_log_log_correction_is_fitted() -> None:
     assert abs(told[2].value - 0.5) < 4 * told[2].error
 
 
+@pytest.mark.thorough
 def test_a_subnetwork_and_another_module() -> None:
     module = parse("[2,2,1] r=2").to_torch(rng=3)
     x = torch.randn(12, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -178,6 +179,7 @@ def test_modules_that_torch_cannot_batch_are_tried_one_after_another() -> None:
         torch.testing.assert_close(one, other)
 
 
+@pytest.mark.thorough
 def test_convolutions_and_integers_are_read() -> None:
     convolution = torch.nn.Sequential(torch.nn.Conv1d(1, 1, 2), torch.nn.Flatten())  # 3 weights, regular: 3/2
     found = estimate_learning_coefficient(convolution, np.random.default_rng(0).normal(size=(9, 1, 3)), settings=FEW)

@@ -181,6 +181,7 @@ def distances_to_limit(name: str, depth: int, width: int, nets: int) -> tuple[fl
     return found[0], found[1]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "depth"),
     [("leaky", 1), ("erf", 1), ("relu", 3)]

@@ -232,6 +232,7 @@ def test_nystrom_signs_and_draws_are_reproducible(rng) -> None:
     assert bool((first.vectors.gather(0, first.vectors.abs().argmax(0)[None]) > 0).all())
 
 
+@pytest.mark.thorough
 def test_nystrom_of_digits_is_near_the_whole() -> None:
     pytest.importorskip("sklearn")
     from polygeom.datasets import digits, normalise

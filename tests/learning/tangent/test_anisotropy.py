@@ -37,6 +37,7 @@ def test_the_mixed_derivative_is_that_of_autograd() -> None:
     np.testing.assert_allclose(found.directions @ found.directions.T, np.eye(64), atol=1e-10)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("sigma", [pytest.param(0.0, marks=pytest.mark.slow), 0.5])
 def test_both_methods_agree(sigma: float) -> None:
     dense = anisotropy_directions(lenet(), (8, 8), sigma=sigma, samples=10)
@@ -46,6 +47,7 @@ def test_both_methods_agree(sigma: float) -> None:
     assert cosines.min() >= 0.999
 
 
+@pytest.mark.thorough
 def test_directions_order_linear_targets_by_alignment() -> None:
     """α(v·x) = σ² ‖M v‖² for normal inputs, by Stein's lemma: here up to sampling."""
     module = seeded(lambda: nn.Sequential(nn.Linear(6, 12), nn.Tanh(), nn.Linear(12, 1)))

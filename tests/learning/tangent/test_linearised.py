@@ -227,6 +227,7 @@ def test_the_error_of_the_tangent_is_quadratic(name: str) -> None:
     assert abs(slope - 2) < 0.1
 
 
+@pytest.mark.thorough
 def test_kernel_regression_is_training_for_infinite_time() -> None:
     module, x = case("ccp", count=6)
     train_x, test_x = x[:3], x[3:]

@@ -130,6 +130,8 @@ def test_the_kernel_is_the_same_without_recording_of_derivatives(method: str) ->
         (Heads, {}, "a dictionary of a, b; write head='a' where"),
         (LoRA, {"head": "a"}, "returns no dictionary"),
         (LoRA, {"parameters": "gone.*"}, "'gone.*' is no parameter, there are lora_A, lora_B, frozen.weight"),
+        (LoRA, {"parameters": [torch.ones(2)]}, r"names or patterns of names, got a Tensor; write \['lora_A'\]"),
+        (LoRA, {"parameters": torch.ones(2)}, "must be names or patterns of names, got a Tensor"),
         (LoRA, {"parameters": lambda _: False}, "must choose at least one"),
         (LoRA, {"differentiable": True, "method": "single"}, "method has no effect with differentiable=True"),
     ],

@@ -36,6 +36,7 @@ def test_complex_networks_interpolate_up_to_the_capacity_and_not_beyond(text: st
     assert "as predicted" in str(found)
 
 
+@pytest.mark.thorough
 def test_real_networks_have_the_same_threshold() -> None:
     found = interpolation_threshold("[3,2,1] r=2", draws=4, restarts=4, window=2, steps=120)
     assert (found.threshold, found.dimension, found.parameters) == (5, 5, 8)
@@ -51,6 +52,7 @@ def real_roots(points: np.ndarray, targets: np.ndarray) -> int:
     return int((abs(roots.imag) < 1e-7 * (1 + abs(roots))).sum())
 
 
+@pytest.mark.thorough
 def test_a_binary_cubic_is_a_sum_of_two_real_cubes_iff_it_has_one_real_root() -> None:
     """[2,2,1] r=3 is filling, so four targets determine a cubic; real weights exist iff one root is real."""
     fits = fit_random_targets("[2,2,1] r=3", 4, draws=24, restarts=8)
@@ -60,6 +62,7 @@ def test_a_binary_cubic_is_a_sum_of_two_real_cubes_iff_it_has_one_real_root() ->
     assert fit_random_targets("[2,2,1] r=3", 4, draws=10, restarts=2, field="complex").count.fraction == 1
 
 
+@pytest.mark.thorough
 def test_forms_of_rank_three_are_interpolated_iff_a_determinant_has_a_real_root() -> None:
     """Nine values leave a pencil A + tB of quadratic forms in four variables: singular at the roots of a quartic."""
     fits = fit_random_targets("[4,3,1] r=2", 9, draws=16, restarts=16, rng=1)
@@ -81,6 +84,7 @@ def test_forms_of_rank_three_are_interpolated_iff_a_determinant_has_a_real_root(
     assert sum(solvable) - reached.sum() <= 3  # a root far away may be missed
 
 
+@pytest.mark.thorough
 def test_definite_forms_take_no_negative_value() -> None:
     """Output weights one: a sum of squares of linear forms. Random signs are all positive with probability 2^-n."""
     ones = {"W2": torch.ones((1, 3), dtype=torch.float64)}
@@ -107,6 +111,7 @@ def test_points_are_moderate_and_generic() -> None:
     assert tokens[0].numel() == 6
 
 
+@pytest.mark.thorough
 def test_counts_and_their_reading() -> None:
     count = SuccessCount(samples=4, draws=8, interpolated=2, runs=64, reached=5, bounded=10)
     assert count.fraction == 0.25

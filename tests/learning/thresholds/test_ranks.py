@@ -87,6 +87,7 @@ def test_the_rank_of_the_kernel_is_the_dimension(text: str, dimension: int) -> N
     assert found.gap >= 1e4
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("every", [10, pytest.param(1, marks=pytest.mark.slow)])
 def test_rank_and_dimension_agree_on_networks_of_every_family(every: int) -> None:
     networks = families()[::every]
@@ -135,6 +136,7 @@ def test_wrong_precision_is_called_so() -> None:
         kernel_rank("[2,2,1] r=2", method="gram")
 
 
+@pytest.mark.thorough
 def test_gram_matrices_in_float32_lose_ranks() -> None:
     """The reason for the warning, counted, at weights as people draw them."""
     wrong = {"gram": 0, "jacobian": 0}

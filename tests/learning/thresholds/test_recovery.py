@@ -13,6 +13,7 @@ from polygeom.learning.training.fleet import fit_fleet, fleet_outputs, generic_p
 from polygeom.network import parse  # noqa: E402
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("text", "determining"),
     [("[4,3,1] r=2", 9), ("[3,3,3] r=2", 5), ("[5,1,3] r=2", 5), ("convolutional(6,kernels=[3,4],degrees=2)", 6)],
@@ -32,6 +33,7 @@ def test_identifiable_networks_recover_weights() -> None:
     assert recover_teachers("[2,3,1] r=2", 5, teachers=2, restarts=3, steps=100).recovered_weights is None
 
 
+@pytest.mark.thorough
 def test_recovered_functions_have_the_coefficients_of_the_teacher() -> None:
     network = parse("[3,4,1] r=3")
     generator = torch.Generator().manual_seed(0)
@@ -62,6 +64,7 @@ def test_teachers_outside_are_not_interpolated_and_filling_students_learn_them()
     assert filling.reached == filling.recovered > 0
 
 
+@pytest.mark.thorough
 def test_thresholds_are_read_from_counts() -> None:
     def count(samples: int, reached: int, recovered: int) -> RecoveryCount:
         return RecoveryCount(samples, 2, 8, reached, recovered, recovered, 1, None, None)

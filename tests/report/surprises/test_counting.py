@@ -31,6 +31,7 @@ def test_learning_degrees_grow_by_monodromy() -> None:
     assert learning_degree("[3,1,1] r=2", inputs, method="monodromy").lower == 13
 
 
+@pytest.mark.thorough
 def test_boundary_infima() -> None:
     """Where descents from random weights end: at the three values of the list, with weights that grow."""
     infima = np.array([function for _, function in boundary_infima([0, 1, 0, -1])])

@@ -95,6 +95,7 @@ def test_heads_saturate() -> None:
     assert [exact_rank(f"multihead_attention(2,2,1,{heads},1)") for heads in (1, 2, 3)] == [4, 6, 6]
 
 
+@pytest.mark.thorough
 def test_full_rank_heads() -> None:
     generator = np.random.default_rng(3)
     v, a = generator.standard_normal((2, 2, 3, 3))

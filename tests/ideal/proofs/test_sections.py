@@ -1,0 +1,101 @@
+"""The checker's inverse systems against ranks of all multiples of the equations, and sections with known points."""
+
+from __future__ import annotations
+
+import itertools
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from polygeom.dimensions.proofs.limits import Budget
+from polygeom.ideal.proofs.claims import Monomial, Terms
+from polygeom.ideal.proofs.sections import InverseSystem
+
+P = 65537
+
+
+def system(equations: list[Terms], variables: int, seed: int | None = None) -> InverseSystem:
+    """Equations in some variables, in other coordinates if there is a seed."""
+    claim: Any = SimpleNamespace(budget=Budget(), kept=range(variables))
+    change = np.eye(variables, dtype=int)
+    if seed is not None:
+        change = np.random.default_rng(seed).integers(0, P, (variables, variables))
+    return InverseSystem([(len(terms[0][0]), terms) for terms in equations], change.tolist(), P, claim)
+
+
+def words(variables: int, degree: int) -> list[Monomial]:
+    return list(itertools.combinations_with_replacement(range(variables), degree))
+
+
+def general(variables: int, degree: int, rng: np.random.Generator) -> Terms:
+    return tuple((m, int(c)) for m, c in zip(words(variables, degree), rng.integers(1, P, 10**4), strict=False))
+
+
+def hilbert(equations: list[Terms], variables: int, degree: int) -> int:
+    """Monomials of a degree minus the rank of all multiples of the equations, by FLINT."""
+    import flint
+
+    number = {m: k for k, m in enumerate(words(variables, degree))}
+    rows = []
+    for terms in equations:
+        for factor in words(variables, degree - len(terms[0][0])) if degree >= len(terms[0][0]) else []:
+            row = [0] * len(number)
+            for m, c in terms:
+                row[number[tuple(sorted(m + factor))]] += c
+            rows.append(row)
+    return len(number) - (flint.nmod_mat(flint.fmpz_mat(rows), P).rank() if rows else 0)
+
+
+CASES: dict[str, tuple[int, list[Any]]] = {
+    "a complete intersection of finite length": (3, [2, 2, 3]),
+    "of four quadrics": (4, [2, 2, 2, 2]),
+    "six points and more": (3, [2, 3]),
+    "two degrees apart": (4, [2, 2, 4]),
+    "a line besides": (3, [(((0, 0), 1),), (((0, 1), 1),)]),
+    "the last variable divides zero": (3, [(((0, 2), 1),), (((1, 2), 1),), (((0, 0, 1), 1),)]),
+    "its square is zero": (3, [(((2, 2), 1),), (((0, 0, 0), 1), ((1, 1, 2), 3))]),
+    "monomials of many degrees": (3, [(((0, 0), 1),), (((1, 1, 1), 1),), (((0, 1, 2, 2), 1),), (((2,) * 6, 1),)]),
+    "an equation twice": (3, [(((0, 1), 1), ((2, 2), 5)), (((0, 1), 1), ((2, 2), 5)), (((0, 0), 1), ((1, 1), 1))]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("seed", [None, 3], ids=["as they are", "in other coordinates"])
+def test_functionals_are_as_many_as_the_quotient_has_dimensions(case: str, seed: int | None) -> None:
+    variables, given = CASES[case]
+    rng = np.random.default_rng(1)
+    equations = [general(variables, e, rng) if isinstance(e, int) else e for e in given]
+    wanted = [hilbert(equations, variables, d) for d in range(7)]
+    wanted = wanted[: wanted.index(0) + 1] if 0 in wanted else wanted
+    assert system(equations, variables, seed).up_to(wanted) == wanted
+    for d in range(2, len(wanted)):  # what is expected decides only how much is tried
+        wrong = [*wanted[:d], max(0, wanted[d] - 1) if wanted[d] else 1]
+        assert system(equations, variables, seed).up_to(wrong)[-1] >= wanted[d], (case, d)
+        assert system(equations, variables, seed).up_to(wrong) != wrong, (case, d)
+
+
+def product(factors: list[dict[int, int]]) -> Terms:
+    """The product of linear forms."""
+    out: dict[Monomial, int] = {(): 1}
+    for factor in factors:
+        terms = [(tuple(sorted((*m, k))), c * d) for m, c in out.items() for k, d in factor.items()]
+        out = {}
+        for m, c in terms:
+            out[m] = out.get(m, 0) + c
+    return tuple(sorted(out.items()))
+
+
+def test_points_are_told_by_the_degrees_of_their_orbits() -> None:
+    """Six rational points; two pairs that the Frobenius map exchanges; a double point; points at infinity alone."""
+    three, two = [{0: 1, 2: -a} for a in (1, 2, 3)], [{1: 1, 2: -a} for a in (1, 2)]
+    pair: Terms = (((1, 1), 1), ((2, 2), -3))  # 3 is no square modulo 65537
+    assert pow(3, (P - 1) // 2, P) == P - 1
+    grid = [1, 2, 2, 1]
+    assert system([product(three), product(two)], 3, 5).factor_degrees(grid, 6) == [1] * 6
+    assert sorted(system([product(three), pair], 3, 5).factor_degrees(grid, 6) or []) == [2, 2, 2]
+    assert system([product([three[0], *three[:2]]), product(two)], 3, 5).factor_degrees(grid, 6) is None
+    assert system([product(three), product(two)], 3).factor_degrees(grid, 6) is None  # the first variable tells not
+    assert system([product([{0: 1}, {2: 1}]), product([{1: 1}, {2: 1}])], 3).factor_degrees([1, 2, 1], 4) is None
+    assert system([product(three), product(two)], 3, 5).factor_degrees([1, 2, 2], 5) is None
