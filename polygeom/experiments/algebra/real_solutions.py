@@ -63,8 +63,8 @@ class Piece(Options, Case):
 PRESETS = {
     "quick": Config(),
     "published": Config(
-        data_sets=200,
-        searched=30,
+        data_sets=100,
+        searched=20,
         runs=32,
         critical=("[2,1,1] r=2", "[2,1,1] r=3", "[3,1,1] r=2", "[3,2,1] r=2"),
     ),
@@ -174,7 +174,7 @@ def _boundary(network: Network, case: Piece, rng: np.random.Generator) -> dict[s
 
     form = np.poly(np.tan(np.pi * (rng.random(network.degree) - 0.5)))
     form /= np.linalg.norm(form)
-    infima = boundary_infima(form, norm="unit")
+    infima = boundary_infima(form.tolist(), norm="unit")
     target = torch.from_numpy(form[:, None].copy())
     loss = FunctionLoss(network, torch.eye(len(form), dtype=torch.float64), target, 0.0, 1)
     starts = initial_weights(network, case.runs, rng=int(rng.integers(2**31)))
