@@ -19,9 +19,11 @@ from polygeom.dimensions.proofs.programs import read
 from polygeom.errors import CertificateError, PolygeomError
 from polygeom.ideal import interpolate
 from polygeom.ideal.grading.coordinates import Coordinates
+from polygeom.ideal.proofs import verification
 from polygeom.ideal.proofs.certificate import certify
 from polygeom.ideal.proofs.claims import Claim, IdealCertificate
 from polygeom.ideal.proofs.coefficients import Coefficients
+from polygeom.ideal.proofs.spaces import Monomials, Space
 from polygeom.network import parse
 
 
@@ -102,3 +104,39 @@ def test_an_exchange_that_takes_a_coordinate_to_none_is_refused() -> None:
     none = {"completeness": None, "degree": None, "h_vector": None}
     data["claim"].update(complete_to=1, counts={}, hilbert_function=[1, 3], **none)
     assert not Coefficients(Claim(decode(data, IdealCertificate), Budget())).exchanged()
+
+
+def test_no_linear_equation_is_left_among_the_coordinates_that_are_kept() -> None:
+    """A coordinate that is zero, kept: its products with all others would be called generators of degree 2."""
+    data = plain(certify(interpolate("x=input(2); a=dense(x,1); b=power(a,2); c=dense(b,2); sum(x,c)", 2)))
+    claim = Claim(decode(data, IdealCertificate), Budget())
+    zero = data["coordinates"].index("c1x01")
+    assert zero not in data["kept"]
+    kept = data["kept"] = sorted([*data["kept"], zero])
+    for k in kept:
+        weight = [a + b for a, b in zip(claim.weights[k], claim.weights[zero], strict=True)]
+        data["equations"].append({"degree": 2, "weight": weight, "terms": [[sorted([k, zero]), "1"]]})
+    data["equations"].sort(key=lambda e: (e["degree"], [-w for w in e["weight"]]))
+    table, values, spaces = Monomials(claim, kept), Coefficients(claim), []
+    for weight in sorted(table.dominant_weights(2), reverse=True):
+        space = Space(2, weight, table, claim)
+        spaces.append([list(weight), len(space.monomials), space.value_rank(values, len(space.monomials))])
+    data["degrees"][1]["spaces"] = spaces
+    none = {"completeness": None, "degree": None, "h_vector": None}
+    data["claim"].update(counts={"1": 4, "2": 6 + len(kept)}, **none)
+    data["completeness"] = None
+    found = polygeom.verify(data)
+    assert not found.valid
+    assert "linear equations express" in found.checks[-1]
+
+
+def test_exchanges_permute_the_coordinates_that_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies of equations in others would not be seen where minimality is checked."""
+    data = plain(certify(interpolate("x=input(2); a=dense(x,1); b=power(a,2); c=dense(b,2); sum(x,c)", 2)))
+    claim = Claim(decode(data, IdealCertificate), Budget())
+    order = list(range(claim.size))
+    for other, holds in [(claim.kept[1], True), (next(k for k in order if k not in claim.kept), False)]:
+        swapped = list(order)
+        swapped[claim.kept[0]], swapped[other] = other, claim.kept[0]
+        monkeypatch.setattr(claim, "exchanges", lambda swapped=swapped: [swapped])
+        assert verification._Checker(claim, Budget())._kept() is holds

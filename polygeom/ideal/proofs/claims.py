@@ -226,6 +226,14 @@ class Claim:
                     self.budget.step("the copies of an equation")
                     yield weight, self.moved(outputs, inputs)
 
+    def exchanges(self) -> Iterator[list[int]]:
+        """Where coordinates go when two neighbouring outputs or inputs of a block are exchanged."""
+        for side, size in enumerate((self.outputs, self.inputs)):
+            for k in range(size - 1):
+                order = [*range(size)]
+                order[k], order[k + 1] = k + 1, k
+                yield self.moved(order if side == 0 else [], order if side else [])
+
     def moved(self, outputs: Sequence[int], inputs: Sequence[int]) -> list[int]:
         """Where coordinates go when output ``i`` becomes ``outputs[i]`` and input ``j`` becomes ``inputs[j]``.
 

@@ -13,6 +13,7 @@ from polygeom.dimensions.proofs.limits import Budget
 from polygeom.errors import BudgetError, CertificateError, PolygeomError
 from polygeom.ideal import interpolate
 from polygeom.ideal.proofs.certificate import certify
+from polygeom.ideal.proofs.sections import InverseSystem
 from polygeom.ideal.proofs.spaces import Space
 from polygeom.ideal.proofs.verification import verify
 
@@ -101,6 +102,22 @@ def test_wrong_weights_are_noticed(nine: dict[str, Any]) -> None:
     bad = copy.deepcopy(nine)
     bad["grading"]["weights"][0][3] += 1
     assert any("scalings" in line for line in false_lines(bad))
+
+
+def test_a_scaling_too_many_is_noticed(nine: dict[str, Any]) -> None:
+    bad = copy.deepcopy(nine)
+    bad["grading"]["scalings"].append(bad["grading"]["scalings"][-1])
+    assert any("scalings" in line for line in false_lines(bad))
+
+
+def test_a_section_of_another_length_is_noticed(nine: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the sections by points say, the first section has the dimensions listed, not more and not fewer."""
+    h = nine["claim"]["h_vector"]
+    for other in ([*h[:-1], h[-1] - 1], [*h[:-1], h[-1] + 1], h[:-1]):
+        bad = copy.deepcopy(nine)
+        bad["claim"].update(h_vector=other, degree=sum(other))
+        monkeypatch.setattr(InverseSystem, "factor_degrees", lambda _, h, length: [length])
+        assert any("complete" in line for line in false_lines(bad))
 
 
 def test_wrong_exchanges_are_noticed(nine: dict[str, Any]) -> None:
