@@ -264,3 +264,14 @@ def test_the_folder_of_a_new_journal_is_written_too(tmp_path: Path, monkeypatch:
 def test_numbers_that_json_does_not_have_are_not_written() -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         line({"x": float("nan")})
+
+
+def test_a_child_has_no_file_to_close_that_was_closed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = FactFile(tmp_path / "journal")
+    file.close()
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert capfd.readouterr().err == ""
+    assert file.facts == []

@@ -80,6 +80,11 @@ SILENT = {
         "graph outputs", "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=power(c,2); dense(d,3,shares=a)",
         0, 2, ["x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); d=power(c,2); dense(d,2,shares=a)"],
     ),
+    "outputs whose matrix is tied and whose bias is not": (
+        "graph outputs",
+        "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=power(c,2); e=dense(d,3,shares=a); bias(e)",
+        0, 3, ["x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); d=power(c,2); e=dense(d,2,shares=a); bias(e)"],
+    ),
     "a part that is read inside": ("cells", f"{FIRST}; b=power(a,2); c=dense(b,2); sum(c,a)", 0, 0, ["[2,2,2] r=2"]),
     "weights outside the parts": (
         "cells", f"{FIRST}; b=power(a,2); c=dense(b,2); d=sum(x,c); bias(d)", 0, 1,
