@@ -19,7 +19,7 @@ import psutil
 import pytest
 from sweeps.helpers import MARK, marked, network_task, wait_until
 
-from polygeom.supervision import Call, Outcome, Status, StopSignal, Supervisor
+from polygeom.supervision import Outcome, Status, StopSignal, Supervisor
 from polygeom.supervision.alone import run_alone
 from polygeom.supervision.child import _receive
 from polygeom.supervision.crew import LocalCrew
