@@ -22,7 +22,7 @@ CASES = {
 }
 PROGRAM = """
 import time
-from polygeom.ideal.counting.invariants import degree, ed_degree
+from polygeom.ideal import degree, ed_degree
 degree("[2,2,1] r=4", method="monodromy"), ed_degree("[2,1,1] r=3", method="monodromy")
 began = time.process_time()
 count = {call}

@@ -126,7 +126,8 @@ def _archive(path: Path) -> tuple[Labelled, Labelled | None]:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except UNREADABLE as error:
-        raise PolygeomError(f"data: {path} is no archive of plain arrays: {type(error).__name__}") from None
+        why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        raise PolygeomError(f"data: {path} is no archive of plain arrays: {why}; write one by numpy.savez") from None
     if {"x_train", "y_train"} <= set(arrays):
         train = labelled(path.stem, arrays["x_train"], arrays["y_train"])
         if not {"x_test", "y_test"} <= set(arrays):
@@ -155,6 +156,8 @@ def _table(path: Path) -> Labelled:
     except ValueError as error:
         raise PolygeomError(f"data: {path} must have numbers in all columns but that of the class: {error}") from None
     labels = [row[at].strip() for row in body]
+    if "" in labels:
+        raise PolygeomError(f"data: {path} must have a class in every row, row {labels.index('') + 1} has none")
     whole = all(_is_number(cell) and float(cell) == int(float(cell)) for cell in labels)
     return labelled(path.stem, inputs, np.array([int(float(cell)) for cell in labels] if whole else labels))
 

@@ -97,6 +97,7 @@ def _order(source: Labelled, train: int, first: bool, rng: int) -> np.ndarray:
 
 def _stretch(source: Labelled, order: np.ndarray, start: int, count: int) -> Labelled:
     if start + count > len(source):
-        wanted = f"{start} + {count}" if start else str(count)
-        raise PolygeomError(f"{source.name} has {len(source)} samples to take from, {wanted} are wanted; write fewer")
+        wanted, write = (f"{start} + {count}", "train + test") if start else (str(count), "train or test")
+        found = f"{source.name} has {len(source)} samples to take from, {wanted} are wanted"
+        raise PolygeomError(f"{found}; write at most {len(source)} for {write}")
     return source.take(order[start : start + count])

@@ -116,9 +116,12 @@ def dimension(
     return _result(network, bound, trials, reason, seed, time.perf_counter() - started)
 
 
-def _checked(network: Network, method: str, error: float, rng: int | np.random.Generator, memory: int | None) -> int:
+def _checked(network: object, method: str, error: float, rng: int | np.random.Generator, memory: int | None) -> int:
     if not isinstance(network, Network):
-        raise PolygeomError(f'network must be a Network or text, got {type(network).__name__}; write "[3,3,3] r=2"')
+        write = '"[3,3,3] r=2"'
+        if hasattr(network, "named_parameters"):  # a module of torch, which need not be installed
+            write = "module.network" if hasattr(network, "network") else "polygeom.from_torch(module, x).network"
+        raise PolygeomError(f"network must be a Network or text, got {type(network).__name__}; write {write}")
     choice("method", method, METHODS, "auto")
     if type(error) not in (int, float) or not 0 < error <= 1:
         raise PolygeomError(f"error must be a probability above 0, got {error!r}; write error=1e-9")

@@ -9,7 +9,7 @@ computes the matrices of rank at most 2, of dimension 8 = 12 - 4, and is identif
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -280,8 +280,9 @@ def _defective_from(widths: Widths, begin: Widths, first: int) -> int | None:
     return r
 
 
-def _checked(widths: Sequence[int]) -> Widths:
-    d = tuple(widths)
+def _checked(widths: object) -> Widths:
+    d = () if isinstance(widths, str) or not isinstance(widths, Iterable) else tuple(widths)
     if len(d) < 2 or not all(isinstance(w, int) and not isinstance(w, bool) and w >= 1 for w in d):
-        raise PolygeomError(f"widths must be at least 2 positive integers, got {list(d)}; write threshold([2,2,4,1])")
+        told = list(d) or repr(widths)
+        raise PolygeomError(f"widths must be at least 2 positive integers, got {told}; write threshold([2,2,4,1])")
     return d

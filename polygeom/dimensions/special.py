@@ -15,7 +15,6 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from polygeom.errors import BudgetError, PolygeomError
 from polygeom.modular import P22, PrimeField, rank
 from polygeom.network import Network
 from polygeom.network.builder import as_network
+from polygeom.network.limits import MOST_DIGITS, exact_weight
 from polygeom.storage.reading import check_archive, read_text
 
 MOST_ENTRIES = 250_000
@@ -211,12 +211,7 @@ def _exact(name: str, weights: Mapping[str, Any], shape: tuple[int, ...]) -> np.
         raise PolygeomError(f"weights: {name} must have the shape {shape}, got {values.shape}")
     result = np.empty(shape, dtype=object)
     for index, entry in np.ndenumerate(values):
-        try:
-            c = Fraction(entry.item() if isinstance(entry, np.generic) else entry)
-        except (TypeError, ValueError, OverflowError, ZeroDivisionError):
-            raise PolygeomError(
-                f'weights: {name} must consist of finite numbers, got {entry!r:.40}; write integers, floats or "1/3"'
-            ) from None
+        c = exact_weight(f"weights: {name}", entry)
         result[index] = fmpq(c.numerator, c.denominator)
     return result
 
@@ -281,13 +276,21 @@ def _hidden(network: Network) -> list[int]:
     return [network.parameters[name][0] for name in matrices[:-1]]
 
 
+def _integer(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise PolygeomError(
+            f"weights: a number of {len(digits)} digits; write integers of at most {MOST_DIGITS} digits"
+        )
+    return int(digits)
+
+
 def read_weights(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Weights by name from a JSON file of nested lists, or from an ``.npz`` archive of numpy.
 
     Raises
     ------
     PolygeomError
-        When there is no such file, or it holds something else.
+        When there is no such file, it holds something else, or an integer of more than `MOST_DIGITS` digits.
     """
     file = Path(path)
     try:
@@ -295,7 +298,7 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, Any]:
             check_archive(file, "weights")
             with np.load(file, allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
-        found = json.loads(read_text(file, "weights"))
+        found = json.loads(read_text(file, "weights"), parse_int=_integer)
     except PolygeomError:
         raise
     except (OSError, ValueError, EOFError) as problem:

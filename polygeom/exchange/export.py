@@ -48,6 +48,8 @@ def export(result: IdealResult, language: str) -> str:
     ring R = 0, (c1x200,c1x110,c1x101,c1x020,c1x011,c1x002), dp;
     """
     choice("language", language, LANGUAGES, "m2")
+    if not hasattr(result, "characteristic"):
+        raise PolygeomError(f"result must be an ideal, got {type(result).__name__}; write Neurovariety(…).ideal()")
     p, most = result.characteristic, LARGEST_PRIMES.get(language)
     if p and not is_prime(p):
         raise PolygeomError(f"the characteristic must be 0 or a prime, got {p}; compute modulo a prime")

@@ -192,6 +192,15 @@ def _described(value: Any) -> str:
     return type(value).__name__
 
 
+def a_module(value: Any) -> nn.Module:
+    """The module; words on what to write where it is a network, its text or anything else."""
+    if isinstance(value, nn.Module):
+        return value
+    if isinstance(value, str):
+        raise PolygeomError(f"module must be a torch module, got {value!r}; write polygeom.parse({value!r}).to_torch()")
+    raise PolygeomError(f"module must be a torch module, got {type(value).__name__}; write network.to_torch()")
+
+
 def like(module: nn.Module, x: Any = None) -> Tensor:
     """A tensor in the precision and on the device of a module: its first weight or buffer of floats.
 
@@ -200,7 +209,7 @@ def like(module: nn.Module, x: Any = None) -> Tensor:
     PolygeomError
         For complex weights, and where neither the module nor ``x`` has floats.
     """
-    for held in (*module.parameters(), *module.buffers()):
+    for held in (*a_module(module).parameters(), *module.buffers()):
         if held.is_complex():
             raise PolygeomError(f"module must have real weights, got {held.dtype}; write real and imaginary parts")
         if held.is_floating_point():
@@ -326,7 +335,7 @@ def _close(one: Tensor, other: Tensor, slack: float) -> bool:
 
 def refuse_batch_statistics(module: nn.Module) -> None:
     """Refuse modules with batch normalisation by the batch, or with active dropout, by the name of the submodule."""
-    for name, part in module.named_modules():
+    for name, part in a_module(module).named_modules():
         if isinstance(part, _BatchNorm) and (part.training or part.running_mean is None):
             raise PolygeomError(
                 f"module must treat every point on its own, but batch normalisation {name or type(part).__name__!r} "

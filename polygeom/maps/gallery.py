@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import itertools
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from polygeom.errors import PolygeomError
 from polygeom.maps.build import from_text, minors
 from polygeom.network import Network
 from polygeom.network.ambient.degrees import exponent_vectors
 from polygeom.network.limits import shown
+
+
+def _pairs(edges: object) -> list[tuple[int, int]]:
+    """Edges as pairs of integers."""
+    given = list(edges) if isinstance(edges, Iterable) and not isinstance(edges, str) else []
+    whole = all(isinstance(e, Sequence) and len(e) == 2 and all(hasattr(end, "__index__") for end in e) for e in given)
+    if not whole or (not given and edges not in ([], (), set())):
+        raise PolygeomError(f"edges must be pairs of integers, got {shown(edges)}; write [(1, 2), (2, 3)]")
+    return [(one, other) for one, other in given]
 
 
 def _positive(name: str, value: object, least: int = 1) -> int:
@@ -60,8 +69,9 @@ def segre(sizes: Sequence[int], rank: int = 1) -> Network:
     >>> print(segre([2, 2]))
     map(a1_1,a2_1,b1_1,b2_1: t11=a1_1*b1_1, t12=a1_1*b2_1, t21=a2_1*b1_1, t22=a2_1*b2_1)
     """
-    if not 1 <= len(sizes) <= 20:
-        raise PolygeomError(f"sizes must be 1 to 20 integers, got {len(sizes)}; write segre([2, 2, 2])")
+    if not isinstance(sizes, Sequence) or not 1 <= len(sizes) <= 20:
+        told = len(sizes) if isinstance(sizes, Sequence) else shown(sizes)
+        raise PolygeomError(f"sizes must be 1 to 20 integers, got {told}; write segre([2, 2, 2])")
     for size in sizes:
         _positive("sizes", size)
     _positive("rank", rank)
@@ -150,7 +160,7 @@ def gaussian_graphical_model(nodes: int, edges: Sequence[tuple[int, int]]) -> Ne
     map(k11,k12,k22: s11=k22/(k11*k22-k12^2), s12=-k12/(k11*k22-
     """
     _positive("nodes", nodes)
-    pairs = {(min(e), max(e)) for e in edges}
+    pairs = {(min(e), max(e)) for e in _pairs(edges)}
     for i, j in pairs:
         if not 1 <= i < j <= nodes:
             raise PolygeomError(f"edges must be pairs of different nodes from 1 to {nodes}, got {(i, j)}; write (1, 2)")
@@ -202,7 +212,7 @@ def tree_model(edges: Sequence[tuple[int, int]]) -> Network:
     >>> print(tree_model([(0, 1), (0, 2)]))
     map(a1,b1,a2,b2: p00=a1*a2+b1*b2, p01=a1*b2+b1*a2, p10=a1*b2+b1*a2, p11=a1*a2+b1*b2)
     """
-    pairs = [tuple(edge) for edge in edges]
+    pairs = _pairs(edges)
     parents, children = {a for a, _ in pairs}, [b for _, b in pairs]
     roots = parents - set(children)
     if len(roots) != 1 or len(set(children)) != len(children):

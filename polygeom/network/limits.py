@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from numbers import Rational
+from typing import Any
 
 from polygeom.errors import PolygeomError
 
@@ -29,6 +30,10 @@ MOST_SYMBOLS = 20_000
 LONGEST_TEXT = 1_000_000
 """Largest number of characters of a text or JSON; every network within the other limits is shorter."""
 
+MOST_DIGITS = 1000
+"""Largest number of digits of a given weight and of its denominator; those of floats have at most 324."""
+
+_LONG = re.compile(r"[0-9_]{1002}|[eE][+-]?[0-9_]{4}")
 _RATIONAL = re.compile(r"-?[0-9]{1,20}(/[0-9]{1,20})?")
 
 
@@ -39,6 +44,33 @@ def shown(value: object, most: int = 40) -> str:
     except ValueError:
         return "a number of thousands of digits"
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def exact_weight(where: str, value: object) -> Fraction:
+    """The fraction that a given weight is: an integer, a fraction, a text such as "1/3", or a float.
+
+    Parameters
+    ----------
+    where:
+        The argument and the array, for the message.
+
+    Raises
+    ------
+    PolygeomError
+        If it is no number, not finite, or has more than `MOST_DIGITS` digits; asked before it is computed.
+    """
+    try:
+        entry: Any = value.item() if hasattr(value, "item") else value
+        if not (isinstance(entry, str) and _LONG.search(entry)):
+            number = Fraction(entry)
+            if max(abs(number.numerator), number.denominator) < 10**MOST_DIGITS:
+                return number
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
+        pass
+    raise PolygeomError(
+        f"{where} must consist of finite numbers of at most {MOST_DIGITS} digits, got {shown(value)}; "
+        'write integers, floats or "1/3"'
+    ) from None
 
 
 def positive(layer: str, name: str, value: int, largest: int = LARGEST_WIDTH) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from polygeom.errors import PolygeomError
 from polygeom.network import Network
+from polygeom.network.limits import exact_weight
 
 Neuron = tuple[int, int]
 """Hidden layer and place in it, both counted from 1."""
@@ -131,10 +132,7 @@ def exact(values: Any) -> np.ndarray:
     """An array of fractions from integers, fractions or floats, which are exact binary fractions."""
     array = np.array(values, dtype=object)
     result = np.empty(array.shape, dtype=object)
-    try:
-        result.ravel()[:] = [Fraction(v.item() if hasattr(v, "item") else v) for v in array.ravel()]
-    except (TypeError, ValueError, OverflowError) as problem:
-        raise PolygeomError(f"at: weights must be finite numbers, got {problem}; write integers or fractions") from None
+    result.ravel()[:] = [exact_weight("at: weights", v) for v in array.ravel()]
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import random
 import resource
@@ -41,6 +42,18 @@ def test_the_honest_ones_are_valid_and_true() -> None:
     for data in honest():
         assert verdict(data) is True
         assert true(data)
+
+
+def test_a_field_that_says_nothing_is_empty() -> None:
+    """The layer of a rule that is not about a layer."""
+    rules = set()
+    for data in honest():
+        if data["kind"] == "dimension" and data["upper"]["layer"] == 0:
+            rules.add(data["upper"]["rule"])
+            altered = copy.deepcopy(data)
+            altered["upper"]["layer"] = 1
+            assert not verdict(altered), data["network"]
+    assert len(rules) > 12
 
 
 @pytest.mark.parametrize("text", TRUTHS)

@@ -284,17 +284,17 @@ def test_orbits_of_many_outputs_and_inputs_are_not_run_through(network: str) -> 
     assert time.process_time() - started < 2 * found + 0.2
 
 
-def test_a_dimension_with_many_weights_is_checked_in_little_more_than_the_time_of_finding_it() -> None:
-    """Half a second once, five times as long: the rank modulo p of 780 rows."""
-    late = []
-    for _ in range(3):
+def test_a_dimension_with_many_weights_is_checked_in_twice_the_time_of_finding_it() -> None:
+    """The rank modulo p of 780 rows; the least of five times each, since other work slows single ones down."""
+    found, checked = [], []
+    for _ in range(5):
         started = time.process_time()
         data = plain(certify_dimension("[30,20,10] r=2"))
-        found = time.process_time() - started
+        found.append(time.process_time() - started)
         started = time.process_time()
         assert polygeom.verify(data).valid
-        late.append(time.process_time() - started - 2 * found)
-    assert min(late) < 0.12
+        checked.append(time.process_time() - started)
+    assert min(checked) < 2 * min(found) + 0.03
 
 
 def test_limits_are_limits(base: Data) -> None:

@@ -151,7 +151,9 @@ def test_subsets_of_digits_are_disjoint_stratified_and_reproducible() -> None:
     other, _ = train_and_test("digits", 300, 500, rng=6)
     np.testing.assert_array_equal(train.inputs, again.inputs)
     assert not np.array_equal(train.inputs, other.inputs)
-    with pytest.raises(PolygeomError, match=r"digits has 1797 samples to take from, 1000 \+ 1000 are wanted"):
+    with pytest.raises(
+        PolygeomError, match=r"1797 samples to take from, 1000 \+ 1000 are wanted; write at most 1797 for"
+    ):
         train_and_test("digits", 1000, 1000)
 
 

@@ -110,3 +110,17 @@ def test_bad_widths_are_refused_with_advice() -> None:
     for widths in ([3], [2, 0, 1], ["2", 3], [2.0, 3]):
         with pytest.raises(PolygeomError, match="at least 2 positive integers"):
             threshold(widths)  # type: ignore[arg-type]
+
+
+def test_what_is_no_network_or_no_widths_is_told_what_to_write() -> None:
+    class Module:
+        def named_parameters(self) -> None:
+            """As modules of torch have them."""
+
+    for call, told in (
+        (lambda: dimension(Module()), r"got Module; write polygeom\.from_torch\(module, x\)\.network"),
+        (lambda: threshold("[5,7,1]"), r"got '\[5,7,1\]'; write threshold\(\[2,2,4,1\]\)"),
+        (lambda: threshold(5), "got 5; write threshold"),
+    ):
+        with pytest.raises(PolygeomError, match=told):
+            call()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -98,6 +99,40 @@ def test_too_many_coefficients_are_probable_and_too_many_derivatives_refused() -
 def test_weights_that_do_not_fit_are_refused(weights: dict[str, object], message: str) -> None:
     with pytest.raises(PolygeomError, match=message):
         rank_at("[2,2,1] r=2", weights)
+
+
+HUGE = {
+    "a thousand digits": "9" * 1001,
+    "two million digits": "9" * 2_000_000,
+    "a text": f'"{"9" * 1001}"',
+    "a denominator": f'"1/{"9" * 1001}"',
+    "an exponent": '"1e200000000"',
+    "a small exponent": '"1e-200000000"',
+    "a float": "1e400",
+}
+
+
+@pytest.mark.parametrize("number", HUGE)
+def test_huge_integers_in_a_file_of_weights_are_refused_early(
+    number: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exact ranks of such weights would take minutes, and the power of ten alone would fill the memory."""
+    file = tmp_path / "w.json"
+    file.write_text(f'{{"W1": [[{HUGE[number]}, 2], [3, 4]], "W2": [[1, 1]]}}', encoding="utf-8")
+    for command in (["dim", "[2,2,1] r=2", "--at"], ["coefficient", "[2,2,1] r=2", "--weights"]):
+        before = time.process_time()
+        assert run([*command, str(file)]) == 2
+        assert time.process_time() - before < 1
+        error = capsys.readouterr().err
+        assert "of at most 1000 digits" in error
+        assert len(error) < 400
+    file.write_text(f'{{"W1": [["{"9" * 999}", 1e300], [3, 4]], "W2": [[1, 1]]}}', encoding="utf-8")
+    assert run(["dim", "[2,2,1] r=2", "--at", str(file)]) == 0
+
+
+def test_huge_integers_as_weights_are_refused() -> None:
+    with pytest.raises(PolygeomError, match="at most 1000 digits, got a number of thousands of digits"):
+        rank_at("[2,2,1] r=2", {"W1": [[10**5000, 2], [3, 4]], "W2": [[1, 1]]})
 
 
 @pytest.mark.parametrize("kind", ["dad", "dead:", "dead:0", "equal:2", "dead:3", "equal:x"])

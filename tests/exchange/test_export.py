@@ -117,3 +117,8 @@ def test_macaulay2_reads_the_ideal_and_finds_its_dimension(text: str, degree: in
     numbers = [int(n) for n in run([str(MACAULAY2), "--script", str(script)], "").split()]
     variety = Neurovariety(text)
     assert numbers == [variety.dimension, variety.degree.value, len(result.generators)]
+
+
+def test_what_is_no_ideal_is_told_how_to_get_one() -> None:
+    with pytest.raises(PolygeomError, match=r"must be an ideal, got Neurovariety; write Neurovariety\(…\)\.ideal\(\)"):
+        export(Neurovariety("[3,2,1] r=2"), "m2")

@@ -265,6 +265,7 @@ def test_arrays_that_are_no_data(arrays: dict[str, Any], message: str, tmp_path:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
+        ("gap.csv", "f,label\n1,a\n2,\n3,b\n", "must have a class in every row, row 2 has none"),
         ("a.txt", "1", "must be a folder or a file .npz or .csv"),
         ("a.npz", "1", "is no archive|cannot"),
         ("a.csv", "1,2\n3\n", "must have 2 entries in every row"),
@@ -291,3 +292,8 @@ def test_the_page_of_the_studies_has_the_table() -> None:
     text = of_the_repository("docs/studies/index.md").read_text(encoding="utf-8")
     assert table() in text
     assert all(f"polygeom study {name}" in text for name in STUDIES)
+
+
+def test_an_archive_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(PolygeomError, match=r"No such file or directory; write one by numpy\.savez"):
+        read_own(tmp_path / "none.npz")

@@ -233,3 +233,45 @@ def test_archives_with_a_wrong_byte_are_refused_or_read_as_they_were(tmp_path: P
         assert all(same)
         assert record == {"seed": 1}
     assert min(found.values()) > 10, found
+
+
+def test_what_a_crash_left_is_used_up(tmp_path: Path) -> None:
+    """The content next to the file may be longer than the new one."""
+    (tmp_path / ".file.partial").write_bytes(b"x" * 1000)
+    durable.write_file(tmp_path / "file", b"new", "out")
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_files_have_the_mode_that_the_user_wants(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        durable.write_file(tmp_path / "table", b"x", "out")
+        FactFile(tmp_path / "journal").close()
+    finally:
+        os.umask(before)
+    assert {p.stat().st_mode & 0o777 for p in tmp_path.iterdir()} == {0o644}
+
+
+def test_the_folder_of_a_new_journal_is_written_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it the file itself could be lost with the power, and all its rows."""
+    written: list[Path] = []
+    monkeypatch.setattr(durable, "sync_folder", written.append)
+    FactFile(tmp_path / "journal").close()
+    assert written == [tmp_path.resolve()]
+
+
+def test_numbers_that_json_does_not_have_are_not_written() -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        line({"x": float("nan")})
+
+
+def test_a_child_has_no_file_to_close_that_was_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = FactFile(tmp_path / "journal")
+    file.close()
+    monkeypatch.setattr("sys.unraisablehook", lambda _: os._exit(7))
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert file.facts == []

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from typing import Any
 
 import click
 
+from polygeom.commands.limits import check_timeout, within
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import output_file
 
@@ -21,7 +23,9 @@ from polygeom.storage.durable import output_file
 )
 @click.option("--limit", default=20, show_default=True, help="With --where: print at most this many rows.")
 @click.option("--all", "box", metavar="WIDTH:DEPTH", help="Compute the table up to a width and a depth, such as 10:4.")
-@click.option("--out", metavar="FILE", help="With --all: the file to write, CSV compressed with gzip.")
+@click.option("--singular", is_flag=True, help="From which degree on only subnetworks are critical.")
+@click.option("--timeout", type=float, help="With --singular: seconds for each of WIDTHS.")
+@click.option("--out", metavar="FILE", help="With --all: the file to write, CSV; compressed without --singular.")
 @click.option("--workers", type=int, help="With --all: processes that compute (default 1).")
 @click.option("--dask", metavar="ADDRESS", help="With --all: run on a dask cluster.")
 def threshold(
@@ -31,6 +35,8 @@ def threshold(
     where: tuple[str, ...],
     limit: int,
     box: str | None,
+    singular: bool,
+    timeout: float | None,
     out: str | None,
     workers: int | None,
     dask: str | None,
@@ -43,6 +49,9 @@ def threshold(
     A table of all 73,710 architectures up to width 10 and depth 4 comes with the package:
       polygeom threshold --where "threshold > 12"
       polygeom threshold --all 10:4 --workers 2 --out thresholds.csv.gz
+    With --singular: from which activation degree on the Jacobian of weights to functions loses rank at subnetworks
+    alone; the table of all architectures with at most 12 weights is made by
+      polygeom threshold --singular --all 12 --out critical.csv
     """
     from polygeom.dimensions.identifiability import threshold as compute
 
@@ -51,6 +60,13 @@ def threshold(
             raise PolygeomError(f"{name} is for --all; leave it out")
     if sum((bool(widths), bool(where), box is not None)) != 1:
         raise click.UsageError('write WIDTHS such as "[2,2,4,1]", or --where CONDITION, or --all WIDTH:DEPTH')
+    if singular and (where or dask is not None):
+        raise PolygeomError("--singular has no --where and no --dask; leave them out")
+    if timeout is not None and (not singular or box is not None):
+        raise PolygeomError("--timeout is for --singular with WIDTHS; leave it out")
+    check_timeout(timeout)
+    if singular:
+        return _singular(widths, box, out, workers, {"rng": seed, "timeout": timeout}, as_json)
     if box is not None:
         return _all(box, out, workers, dask)
     if where:
@@ -91,6 +107,37 @@ def _all(box: str, out: str | None, workers: int | None, dask: str | None) -> in
         )
     click.echo(f"{count} rows written to {out}", err=True)
     return 0
+
+
+def _singular(
+    widths: tuple[str, ...],
+    most: str | None,
+    out: str | None,
+    workers: int | None,
+    options: dict[str, Any],
+    as_json: bool,
+) -> int:
+    if most is not None:
+        from polygeom.singularities.critical.table import build_table
+
+        if out is None or not re.fullmatch(r"[0-9]{1,3}", most, re.ASCII) or (workers is not None and workers < 1):
+            advice = "write polygeom threshold --singular --all 12 --out FILE.csv"
+            raise PolygeomError(f"--all needs a number of weights, a file and at least one worker; {advice}")
+        count = build_table(out, int(most), workers=workers or 1, progress=None)
+        click.echo(f"{count} rows written to {out}", err=True)
+        return 0
+    worst = 0
+    for text in widths:
+        question = {"widths": _widths(text), **options}
+        answer = within("polygeom.singularities.task:least_degree", question, options["timeout"])
+        if answer is None:
+            unfinished = {"network": text, "value": None, "status": "unknown", "timeout": options["timeout"]}
+            told = f"{text}: unknown, not found within {options['timeout']:g} s"
+            click.echo(json.dumps(unfinished) if as_json else told)
+        else:
+            click.echo(json.dumps(answer["found"]) if as_json else answer["text"])
+        worst = 3 if answer is None or answer["found"]["value"] is None else worst
+    return worst
 
 
 def _show(where: tuple[str, ...], limit: int) -> int:

@@ -211,7 +211,8 @@ def _panel(axes: Any, means: pandas.DataFrame) -> None:
             label=f"{_LABELS.get(normalisation, normalisation)}, {encoder}",
         )
     axes.axhline(100 / _CANDIDATES, color="0.6", linestyle=":", linewidth=1)
-    axes.text(-0.1, 100 / _CANDIDATES - 1, "chance", color="0.3", fontsize=SMALLEST, ha="left", va="top")
+    beside = axes.get_yaxis_transform()
+    axes.text(1.01, 100 / _CANDIDATES, "chance", color="0.3", fontsize=SMALLEST, va="center", transform=beside)
     axes.set(xlabel="region (0 is trained on)", xticks=range(vaec.REGIONS), ylim=(0, 102))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ from msgspec import Meta
 from polygeom.dimensions.proofs.decoding import Natural, Positive, Record, Text, Version
 from polygeom.dimensions.proofs.jacobians import LARGEST_PRIME
 from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.monomials import MOST_COORDINATES, coordinates
 from polygeom.dimensions.proofs.programs import Program, read
-from polygeom.dimensions.proofs.symmetries import degree_set
 from polygeom.dimensions.proofs.verification import DimensionCertificate
 from polygeom.errors import CertificateError
 
@@ -25,7 +24,6 @@ Monomial = tuple[int, ...]
 Weight = tuple[int, ...]
 Terms = tuple[tuple[Monomial, int], ...]
 
-MOST_COORDINATES = 20_000
 MOST_DEGREE = 60
 MOST_ITEMS = 1_000_000
 
@@ -136,9 +134,7 @@ class Claim:
         if self.program.formulas is not None:  # a map: one coordinate for each formula
             self.entries: tuple[tuple[int, Monomial], ...] = tuple((i, (0,)) for i in range(self.program.outputs))
         else:
-            self.entries = tuple(_entries(self.program, budget))
-            if list(_names(self.entries)) != data.coordinates:  # not all monomials of these degrees occur
-                self.entries = tuple(_named(name, self.program) for name in data.coordinates)
+            self.entries = tuple((i, m) for i, some in enumerate(coordinates(self.program, budget)) for m in some)
         self.size = len(self.entries) + (not self.cone)
         self.weights = [tuple(w) for w in data.grading.weights]
         self.equations = [_equation(e) for e in data.equations]
@@ -230,6 +226,14 @@ class Claim:
                     self.budget.step("the copies of an equation")
                     yield weight, self.moved(outputs, inputs)
 
+    def exchanges(self) -> Iterator[list[int]]:
+        """Where coordinates go when two neighbouring outputs or inputs of a block are exchanged."""
+        for side, size in enumerate((self.outputs, self.inputs)):
+            for k in range(size - 1):
+                order = [*range(size)]
+                order[k], order[k + 1] = k + 1, k
+                yield self.moved(order if side == 0 else [], order if side else [])
+
     def moved(self, outputs: Sequence[int], inputs: Sequence[int]) -> list[int]:
         """Where coordinates go when output ``i`` becomes ``outputs[i]`` and input ``j`` becomes ``inputs[j]``.
 
@@ -294,49 +298,10 @@ def _arrangements(values: Sequence[int], most: Sequence[int] | None) -> Iterator
     return search()
 
 
-def _entries(program: Program, budget: Budget) -> Iterator[tuple[int, Monomial]]:
-    """Output and exponents of every coordinate: by output, falling degree, then exponents, largest first."""
-    degrees = degree_set(program, budget)[::-1]
-    n = program.inputs
-    total = program.outputs
-    if (
-        max(degrees) > 10**4
-        or total * sum(min(MOST_ITEMS, math.comb(n + d - 1, d)) for d in degrees) > MOST_COORDINATES
-    ):
-        budget.step("the coordinates", float("inf"))
-    monomials = [alpha for d in degrees for alpha in _exponents(n, d)]
-    for i in range(program.outputs):
-        for alpha in monomials:
-            yield i, alpha
-
-
-def _exponents(n: int, degree: int) -> list[Monomial]:
-    words = itertools.combinations_with_replacement(range(n), degree)
-    vectors = []
-    for word in words:
-        times = [0] * n
-        for k in word:
-            times[k] += 1
-        vectors.append(tuple(times))
-    return vectors
-
-
 def _names(entries: Sequence[tuple[int, Monomial]]) -> Iterator[str]:
     between = "x" if any(e > 9 for _, alpha in entries for e in alpha) else ""
     for i, alpha in entries:
         yield f"c{i + 1}x{between.join(map(str, alpha))}"
-
-
-def _named(name: str, program: Program) -> tuple[int, Monomial]:
-    """Output and exponents of the coordinate with a name."""
-    match = re.fullmatch(r"c([1-9][0-9]{0,6})x([0-9x]+)", name)
-    if match is None:
-        raise CertificateError(f"certificate: {name!r:.40} names no coefficient; write the certificate again")
-    digits = match[2].split("x") if "x" in match[2] else [*match[2]]
-    entry = int(match[1]) - 1, tuple(map(int, digits))
-    if entry[0] >= program.outputs or len(entry[1]) != program.inputs:
-        raise CertificateError(f"certificate: {name!r:.40} names no coefficient; write the certificate again")
-    return entry
 
 
 def _equation(data: Listed) -> Equation:

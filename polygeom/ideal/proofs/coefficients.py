@@ -85,7 +85,11 @@ class Coefficients:
             outputs, inputs = list(range(m)), list(range(n))
             moved = (outputs, inputs)[side]
             moved[k], moved[k + 1] = moved[k + 1], moved[k]
-            for old, new in enumerate(claim.moved(outputs, inputs)):
+            try:
+                places = claim.moved(outputs, inputs)
+            except KeyError:  # the image of a coordinate is none
+                return False
+            for old, new in enumerate(places):
                 image = {tuple([e[w] for w in order]): c for e, c in self.polynomials[old].items()}
                 if image != self.polynomials[new]:
                     return False

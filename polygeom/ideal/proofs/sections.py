@@ -103,28 +103,28 @@ class Families:
         self._lead = self._follows.shape[1]
         self.size = self._lead + self._own * len(self._kernel)
 
-    def commuting(self) -> Iterator[np.ndarray]:
-        """Conditions that the members of two variables commute, for all pairs."""
+    def commuting(self, given: int) -> Iterator[np.ndarray]:
+        """Conditions that the members of two variables commute, for all pairs; there are ``given`` others."""
         k = len(self._contractions)
-        self._ask(k * (k - 1) // 2, self._contractions.shape[2])
+        self._ask(k * (k - 1) // 2, self._contractions.shape[2], given)
         for x, y in itertools.combinations(np.eye(k, dtype=np.int64), 2):
             yield self._commute(x, y, self._contractions)
 
-    def some_commuting(self, enough: int) -> Iterator[np.ndarray]:
-        """At least so many linear combinations of these conditions: linear forms in place of variables.
+    def some_commuting(self, enough: int, given: int) -> Iterator[np.ndarray]:
+        """Linear combinations of these conditions, with the given ones ``enough``: linear forms in place of variables.
 
         What the forms fail to commute by is in the kernel of the last contraction, if that of a degree less led.
         """
         k, each = len(self._contractions), len(self._lower)
-        pairs = -(-enough // each) if each and enough > 0 else 0
-        self._ask(pairs, each)
+        pairs = -(-(enough - given) // each) if each and enough > given else 0
+        self._ask(pairs, each, given)
         draw = np.random.default_rng([k, self.size])
         for x, y in draw.integers(0, self._p, (pairs, 2, k)):
             yield self._commute(x, y, self._contractions[:, :, self._lower])
 
-    def _ask(self, pairs: int, each: int) -> None:
+    def _ask(self, pairs: int, each: int, given: int) -> None:
         k, h = self._contractions.shape[:2]
-        self._budget.rank("the sections", 1 + pairs * each, self.size)
+        self._budget.rank("the sections", 1 + given + pairs * each, self.size)
         self._budget.step("the sections", 2.0 * pairs * k * h * (h + each))
 
     def _commute(self, x: np.ndarray, y: np.ndarray, contractions: np.ndarray) -> np.ndarray:
@@ -244,10 +244,10 @@ class InverseSystem:
         rows = [families.conditions(self._conditions(forms))] if len(forms) else []
         rows.append(np.zeros((1, families.size), dtype=np.int64))
         height = max(0, families.size - expected) + 40
-        some = np.concatenate([*rows, *families.some_commuting(height - len(forms))])
+        some = np.concatenate([*rows, *families.some_commuting(height, len(forms))])
         basis = nullspace(some if len(some) <= 2 * height else self._mixed(some, height), self.p)
         if basis.shape[1] != expected:
-            basis = nullspace(np.concatenate([*rows, *families.commuting()]), self.p)
+            basis = nullspace(np.concatenate([*rows, *families.commuting(len(forms))]), self.p)
         self.dimensions.append(basis.shape[1])
         if basis.shape[1] == expected:
             self.contractions, self._free = families.members(basis), families.free

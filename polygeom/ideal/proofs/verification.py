@@ -102,11 +102,14 @@ class _Checker:
         return dimension.network == self.claim.data.network and check_dimension(dimension, self.budget).valid
 
     def _kept(self) -> bool:
-        """The linear equations, with their copies, are independent on the coordinates that are not kept.
+        """The linear equations, with their copies, are as many as the coordinates that are not kept, and express these.
 
-        Also, exchanges permute the weights of those that are kept.
+        So there is none among those that are kept, and the ring of these is where later degrees live. Exchanges permute
+        those that are kept, so copies of equations stay among them.
         """
         claim, kept = self.claim, set(self.claim.kept)
+        if any(move[k] not in kept for move in claim.exchanges() for k in kept):
+            return False
         weights = Counter(claim.weights[k] for k in claim.kept)
         orbits = {w: claim.dominant(w) for w in weights}
         if any(weights[w] != weights[orbits[w]] for w in weights):
@@ -128,7 +131,7 @@ class _Checker:
                     rows.append(row)
                     self.budget.step("the linear equations", 10.0 * len(others), 16.0 * len(rows) * len(others))
         self.budget.rank("the linear equations", len(rows), len(others))
-        return len(rows) >= len(others) and rank(np.array(rows), PRIME) == len(others)
+        return len(rows) == len(others) and rank(np.array(rows), PRIME) == len(others)
 
     def _vanish(self) -> bool:
         return all(self.coefficients.vanishes(equation) for equation in self.claim.equations)

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -235,6 +236,14 @@ class Normalised(Composable):
         return self.kernel(x, y) / (left[:, None] * right)
 
 
+def a_kernel(value: Any) -> Kernel:
+    """The kernel; words on what to write where it is a name or a class."""
+    if callable(value) and not isinstance(value, type):
+        return cast("Kernel", value)
+    told = value.__name__ if isinstance(value, type) else repr(value)
+    raise PolygeomError(f"kernel must be a function of two sets of rows, got {told}; write for example Laplacian(1.0)")
+
+
 def gram(kernel: Kernel, x: Tensor) -> Tensor:
     """The matrix ``k(x_i, x_j)``, exactly symmetric; shape ``(N, N)``.
 
@@ -243,7 +252,7 @@ def gram(kernel: Kernel, x: Tensor) -> Tensor:
     PolygeomError
         When the kernel returns another shape or numbers that are not finite.
     """
-    matrix = kernel(x, x)
+    matrix = a_kernel(kernel)(x, x)
     if matrix.shape != (len(x), len(x)):
         raise PolygeomError(
             f"kernel must map tensors of shapes (N, D) and (M, D) to (N, M), got shape {tuple(matrix.shape)} for "

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from polygeom.errors import PolygeomError
+from polygeom.learning.kernels.kernels import a_kernel
 
 Array = np.ndarray
 
@@ -40,7 +41,7 @@ def zonal(kernel: Callable[[Tensor, Tensor], Tensor], dimension: int) -> Callabl
         points[:, 1] = torch.as_tensor(np.sqrt(np.maximum(0, 1 - t * t)))
         pole = torch.zeros((1, dimension), dtype=torch.float64)
         pole[0, 0] = 1
-        found: Array = kernel(points, pole)[:, 0].numpy()
+        found: Array = a_kernel(kernel)(points, pole)[:, 0].numpy()
         return found
 
     return value

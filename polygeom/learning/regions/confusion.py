@@ -123,7 +123,7 @@ def gradient_products(
     FallbackWarning
         Where torch has no rule for the gradients of many samples at once (recurrent layers, PReLU).
     """
-    with torch.enable_grad(), evaluation_mode(module), checks.plain_attention():
+    with torch.enable_grad(), evaluation_mode(checks.a_module(module)), checks.plain_attention():
         x, y = _samples(module, inputs, targets, loss)
         chosen = checked_pairs(pairs, len(x))
         if not len(chosen):

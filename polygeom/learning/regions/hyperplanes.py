@@ -44,7 +44,7 @@ def weight_matrices(module: nn.Module) -> dict[str, Tensor]:
     """
     if isinstance(module, NetworkModule):
         return {name: p.detach() for name, p in module.named_parameters() if name.startswith("W") and p.ndim == 2}
-    layers = {name: part for name, part in module.named_modules() if isinstance(part, _LAYERS)}
+    layers = {name: part for name, part in checks.a_module(module).named_modules() if isinstance(part, _LAYERS)}
     return {
         f"{name}.weight" if name else "weight": part.weight.detach().flatten(start_dim=1)
         for name, part in layers.items()
@@ -95,7 +95,7 @@ def spectral_norm_product(module: nn.Module) -> float:
     >>> spectral_norm_product(module)
     6.0
     """
-    return math.prod(_lipschitz(name, part) for name, part in _chain("module", module))
+    return math.prod(_lipschitz(name, part) for name, part in _chain("module", checks.a_module(module)))
 
 
 def _chain(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -209,7 +209,7 @@ def boundary_distances(module: nn.Module, inputs: Any, *, batch_size: int = 8192
     """
     if batch_size < 1:
         raise PolygeomError(f"batch_size must be at least 1, got {batch_size}; write batch_size=8192")
-    with torch.no_grad(), evaluation_mode(module):
+    with torch.no_grad(), evaluation_mode(checks.a_module(module)):
         inputs, _ = checks.accept(module, module, inputs)
         if isinstance(module, NetworkModule):
             return np.concatenate([_of_maps(_hidden(module, chunk)) for chunk in torch.split(inputs, batch_size)])

@@ -239,7 +239,7 @@ def sign_patterns(
     """
     if batch_size < 1:
         raise PolygeomError(f"batch_size must be at least 1, got {batch_size}; write batch_size=8192")
-    with torch.no_grad(), evaluation_mode(module):
+    with torch.no_grad(), evaluation_mode(checks.a_module(module)):
         inputs, _ = checks.accept(module, module, inputs)
         parts = [_signs(module, chunk, layers) for chunk in torch.split(inputs, batch_size)]
     return Patterns(np.concatenate([part.words for part in parts]), parts[0].widths, parts[0].names)
@@ -261,7 +261,7 @@ def _signs(module: nn.Module, x: Tensor, layers: Sequence[str] | None) -> Patter
 
 
 def _activations(module: nn.Module) -> dict[str, nn.Module]:
-    return {name: part for name, part in module.named_modules() if isinstance(part, KINKED + SMOOTH)}
+    return {name: part for name, part in checks.a_module(module).named_modules() if isinstance(part, KINKED + SMOOTH)}
 
 
 def _named(module: nn.Module, layers: Sequence[str]) -> dict[str, nn.Module]:

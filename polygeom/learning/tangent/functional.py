@@ -250,7 +250,12 @@ def standalone(module: nn.Module) -> nn.Module:
       (0): Linear(in_features=2, out_features=1, bias=True)
     )
     """
-    computed = [value for part in module.modules() for value in vars(part).values() if isinstance(value, Tensor)]
+    computed = [
+        value
+        for part in checks.a_module(module).modules()
+        for value in vars(part).values()
+        if isinstance(value, Tensor)
+    ]
     # what hooks have computed from weights, such as those of weight_norm; torch refuses to copy it
     memo: dict[int, Any] = {id(value): value.detach().clone() for value in computed if not value.is_leaf}
     try:

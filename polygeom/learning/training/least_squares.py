@@ -115,7 +115,9 @@ class _Fit:
     """Residuals and their derivatives as functions of one vector of all trained weights."""
 
     def __init__(self, module: nn.Module, inputs: Any, targets: Any) -> None:
-        self.weights = {name: value for name, value in module.named_parameters() if value.requires_grad}
+        self.weights = {
+            name: value for name, value in checks.a_module(module).named_parameters() if value.requires_grad
+        }
         if not self.weights or any(value.dtype != torch.float64 for value in self.weights.values()):
             raise PolygeomError("module must have parameters, all of float64, for least squares; write module.double()")
         checks.refuse_batch_statistics(module)

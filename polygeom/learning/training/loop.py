@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from polygeom.checks import choice
 from polygeom.errors import PolygeomError
+from polygeom.learning.checks import a_module
 from polygeom.learning.training.optimisers import Mover, OwnOptimiser, OwnSchedule
 from polygeom.learning.training.run import AUTOCAST, DivergenceError, Metric, Run, known_loss
 from polygeom.learning.training.settings import TrainingSettings
@@ -192,7 +193,7 @@ def train(
 
 def _place(module: nn.Module, device: str | torch.device | None, autocast: str | None) -> None:
     """Bring a module where it is to be trained, and see whether it can be."""
-    if not any(p.requires_grad for p in module.parameters()):
+    if not any(p.requires_grad for p in a_module(module).parameters()):
         raise PolygeomError("module must have a parameter that requires gradients; call module.requires_grad_(True)")
     if device is not None:
         try:

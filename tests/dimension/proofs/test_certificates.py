@@ -403,3 +403,16 @@ def test_nothing_is_written_that_would_not_be_read() -> None:
         encode(large)
     with pytest.raises(CertificateError, match="the checker would not read it"):
         typed(Bound(-1, "ambient", (2, 2, 1), (2,)), Step)
+
+
+@pytest.mark.parametrize(
+    ("widths", "r", "value"), [([5, 7], 3, 34), ([3, 5], 4, 14), ([4, 9], 4, 34), ([5, 14], 4, 69)]
+)
+def test_the_exceptions_of_alexander_and_hirschowitz_are_these_alone(widths: list[int], r: int, value: int) -> None:
+    def step(n: int, s: int, degree: int, bound: int) -> bool:
+        return holds(Step(bound, "Veronese", [n, s, 1], [degree], 0, []), Budget())
+
+    n, s = widths
+    assert step(n, s, r, value)
+    assert not step(n, s, r, value - 1)
+    assert not any(step(n + a, s + b, r + c, 10**6) for a, b, c in [(1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, -1)])

@@ -58,3 +58,14 @@ def test_no_sum_is_rounded(p: int) -> None:
 def test_products_of_the_largest_residues_do_not_overflow() -> None:
     x = np.full((1, 6000), P26 - 1)
     assert jacobians.dot(x, x.T, P26)[0, 0] == 6000
+    assert jacobians.product(x, x.T, P26)[0, 0] == 6000
+
+
+@pytest.mark.parametrize("p", [3, 4194301, P26])
+def test_products_in_floating_point_are_those_of_integers(p: int, rng: np.random.Generator) -> None:
+    for shape in ((4, 700, 5), (0, 3, 2), (3, 0, 2), (3, 1, 2)):
+        x, y = rng.integers(0, p, (2, *shape[:2])), rng.integers(0, p, shape[1:])
+        expected = (x.astype(object) @ y.astype(object)) % p if shape[1] else np.zeros((2, shape[0], shape[2]), int)
+        assert (jacobians.product(x, y, p) == expected).all()
+        if shape[1]:
+            assert (jacobians.dot(x, y, p) == expected).all()

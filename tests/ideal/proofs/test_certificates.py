@@ -13,6 +13,7 @@ from polygeom.dimensions.proofs.limits import Budget
 from polygeom.errors import BudgetError, CertificateError, PolygeomError
 from polygeom.ideal import interpolate
 from polygeom.ideal.proofs.certificate import certify
+from polygeom.ideal.proofs.sections import InverseSystem
 from polygeom.ideal.proofs.spaces import Space
 from polygeom.ideal.proofs.verification import verify
 
@@ -103,6 +104,22 @@ def test_wrong_weights_are_noticed(nine: dict[str, Any]) -> None:
     assert any("scalings" in line for line in false_lines(bad))
 
 
+def test_a_scaling_too_many_is_noticed(nine: dict[str, Any]) -> None:
+    bad = copy.deepcopy(nine)
+    bad["grading"]["scalings"].append(bad["grading"]["scalings"][-1])
+    assert any("scalings" in line for line in false_lines(bad))
+
+
+def test_a_section_of_another_length_is_noticed(nine: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the sections by points say, the first section has the dimensions listed, not more and not fewer."""
+    h = nine["claim"]["h_vector"]
+    for other in ([*h[:-1], h[-1] - 1], [*h[:-1], h[-1] + 1], h[:-1]):
+        bad = copy.deepcopy(nine)
+        bad["claim"].update(h_vector=other, degree=sum(other))
+        monkeypatch.setattr(InverseSystem, "factor_degrees", lambda _, h, length: [length])
+        assert any("complete" in line for line in false_lines(bad))
+
+
 def test_wrong_exchanges_are_noticed(nine: dict[str, Any]) -> None:
     bad = copy.deepcopy(nine)
     bad["grading"]["exchanges"][0] = list(range(18))
@@ -190,11 +207,11 @@ def test_the_dimension_of_another_network_is_noticed(determinant: dict[str, Any]
 
 
 def test_coordinates_belong_to_an_output_and_to_all_inputs() -> None:
-    """Where only some monomials occur, the coordinates are those named."""
+    """Where only some monomials occur, there are no other coordinates either."""
     data = through_json(certify(interpolate("x0=input(3); x1=convolution(x0,1); x2=power(x1,2); convolution(x2,2)", 1)))
     assert verify(data).valid
     for wrong in ("c3x200", "c0x200", "c1x20", "c1x2000", "c1"):
-        with pytest.raises(CertificateError, match="names no coefficient"):
+        with pytest.raises(CertificateError, match="names of the coordinates"):
             verify({**data, "coordinates": [wrong, *data["coordinates"][1:]]})
 
 

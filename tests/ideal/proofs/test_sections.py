@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from polygeom.dimensions.proofs.jacobians import nullspace
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.ideal.proofs.claims import Monomial, Terms
 from polygeom.ideal.proofs.sections import InverseSystem
@@ -99,3 +100,26 @@ def test_points_are_told_by_the_degrees_of_their_orbits() -> None:
     assert system([product(three), product(two)], 3).factor_degrees(grid, 6) is None  # the first variable tells not
     assert system([product([{0: 1}, {2: 1}]), product([{1: 1}, {2: 1}])], 3).factor_degrees([1, 2, 1], 4) is None
     assert system([product(three), product(two)], 3, 5).factor_degrees([1, 2, 2], 5) is None
+
+
+def test_every_matrix_is_announced_before_it_is_eliminated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the certificate says, the limit of memory is asked first."""
+    announced: list[tuple[int, int]] = []
+
+    class Listener(Budget):
+        def rank(self, what: str, rows: int, columns: int) -> None:
+            announced.append((rows, columns))
+            super().rank(what, rows, columns)
+
+    def watched(rows: np.ndarray, p: int) -> np.ndarray:
+        assert any(a >= rows.shape[0] and b >= rows.shape[1] for a, b in announced[-2:]), rows.shape
+        return nullspace(rows, p)
+
+    monkeypatch.setattr("polygeom.ideal.proofs.sections.nullspace", watched)
+    rng = np.random.default_rng(2)
+    equations = [general(4, d, rng) for d in (2, 2, 3)]
+    for wanted in ([1, 4, 8, 11, 12, 12], [1, 4, 8, 10]):  # the second is wrong, so all conditions are looked at
+        one = system(equations, 4, 3)
+        one._budget = Listener()
+        assert one.up_to(wanted)[:4] == [1, 4, 8, 11]
+    assert len(announced) > 6

@@ -131,6 +131,9 @@ def test_sections_are_those_of_known_varieties() -> None:
     assert section(equations, spaces, 2, field, 0, 9).hilbert == (1, 2, 3, 0)
     points = section(equations, spaces, 4, field, 0, 3)
     assert points.hilbert == (1, 4, 10, 10)
+    assert section(equations, spaces, 4, field, 0, 4, (1, 4, 10, 10)).hilbert == (1, 4, 10, 10, 10)
+    for other in (9, 11):  # the search for a section ends where a dimension is another than expected
+        assert section(equations, spaces, 4, field, 0, 4, (1, 4, other)).hilbert == (1, 4, 10)
     degrees = orbit_degrees(points, field, 10, 0)
     assert degrees is not None
     assert sum(degrees) == 10

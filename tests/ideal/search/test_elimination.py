@@ -71,6 +71,8 @@ def test_without_a_proved_dimension_the_gauge_sets_one_weight_of_each_hidden_neu
 ) -> None:
     monkeypatch.setattr("polygeom.ideal.search.elimination.MOST_CANDIDATES", 0)
     assert gauge_weights(parse("[2,3,2] r=2")) == {"W1_1_1": 1, "W1_2_1": 1, "W1_3_1": 1}
+    deep = ["W1_1_1", "W1_2_1", "W2_1_1", "W2_2_1", "W2_3_1"]
+    assert gauge_weights(parse("[2,2,3,1] r=2")) == dict.fromkeys(deep, 1)
     assert gauge_weights(parse("ccp(2,rank=1,degree=2)")) == {}
 
 

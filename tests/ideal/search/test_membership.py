@@ -76,6 +76,21 @@ def test_semi_invariants_are_those_of_known_theory() -> None:
             assert not any(semi_invariant(e, search.grading, 1) for e in equations)
 
 
+def test_an_equation_of_another_weight_is_no_invariant() -> None:
+    """One killed by all raising operators, but whose weight is not that of a power of the determinant."""
+    grading = Grading.of(Coordinates("[2,2,2] r=1"))
+    for weight, monomials in [((2, 0, 2, 0), [[0, 0]]), ((1, 0, 0, 1), [[1]]), ((0, 1, 1, 0), [[2]])]:
+        highest = Equation(len(monomials[0]), weight, np.array(monomials), np.zeros(1), (1,))
+        assert not semi_invariant(highest, grading, 0)
+        assert not semi_invariant(highest, grading, 1)
+
+
+def test_one_coordinate_alone_can_be_substituted() -> None:
+    coordinates = Coordinates("[1,1,1] r=2")
+    equation = Equation(2, (2, 4), np.array([[0, 0]]), np.zeros(1), (1,))
+    assert not Substitution(coordinates).vanishes(equation)
+
+
 def test_a_constant_weight_alone_is_no_invariant() -> None:
     grading = Grading.of(Coordinates("[2,2,1] r=2"))
     monomials = np.array([[0, 2], [1, 1]])  # a20 a02 and a11²: the discriminant is their difference

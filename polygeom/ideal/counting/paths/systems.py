@@ -106,6 +106,23 @@ class Outputs:
         """Random weights ``(1, P)``, balanced."""
         return balanced(self.network, normal(rng, real, 1, self.network.parameter_count))
 
+    def even_start(self, rng: np.random.Generator) -> Array:
+        """Random weights ``(1, P)`` with features of equal mean squares, then balanced, so that all neurons count.
+
+        High powers of normal weights let few of them dominate the function.
+        """
+        widths, degrees = self.network.widths, self.network.activation_degrees
+        if widths is None or degrees is None:
+            return self.start(rng)
+        parts, values = [], self.packed
+        for k in range(len(widths) - 1):
+            matrix = complex_normal(rng, widths[k + 1], widths[k])
+            powers = (matrix @ values) ** (degrees[k] if k < len(degrees) else 1)
+            sizes = np.sqrt(np.square(np.abs(powers)).mean(axis=1, keepdims=True))
+            parts.append((matrix / sizes ** (1 / degrees[k] if k < len(degrees) else 1)).ravel())
+            values = powers / sizes
+        return balanced(self.network, np.concatenate(parts)[None])
+
     def raw(self, w: Array) -> Array:
         """Outputs at the points, ``(B, m)``: entry ``o N + n`` is output ``o`` at point ``n``."""
         from polygeom.ideal.counting.paths import kernels
@@ -137,7 +154,7 @@ class Outputs:
 
     def combinations(self, rng: np.random.Generator, count: int) -> Array:
         """``(count, m)``: generic linear forms in the outputs at the points."""
-        rows: Array = normal(rng, self.real, count, self.size) / np.sqrt(self.size)
+        rows: Array = complex_normal(rng, count, self.size) / np.sqrt(self.size)
         return rows
 
 
@@ -200,7 +217,7 @@ class Coefficients(Outputs):
         return coefficients
 
     def combinations(self, rng: np.random.Generator, count: int) -> Array:
-        rows: Array = normal(rng, self.real, count, len(self.readout)) @ self.readout / np.sqrt(len(self.readout))
+        rows: Array = complex_normal(rng, count, len(self.readout)) @ self.readout / np.sqrt(len(self.readout))
         return rows
 
 
@@ -224,12 +241,13 @@ class System:
         ``(k, m)``: the equations of a section; for critical points generic linear forms that choose the frame.
     form:
         ``(m, m)``: the quadratic form on outputs, empty for sections.
-    real:
-        Whether the conjugates of solutions at real parameters are solutions.
+    real, even:
+        Whether conjugates of solutions at real parameters are solutions; whether starts are `Outputs.even_start`.
     """
 
     kind: int
     real = False
+    even = False
 
     def __init__(self, outputs: Outputs, matrix: Array, form: Array) -> None:
         self.outputs = outputs
@@ -265,23 +283,30 @@ class System:
 
     def proper(self, w: Array) -> Array:
         """Mask ``(B,)`` of weights at which the derivative has full rank, as far as floats can tell."""
-        if self.kind == 0:  # sections have a regular derivative at what Newton's method converges to
+        if self.kind == 0:  # regular is what Newton's method converges to
             return np.ones(len(w), dtype=bool)
         size = self.outputs.dimension
-        zero = np.zeros(len(self.matrix), dtype=complex)
-        slopes = System.linearised(_Plain(self.outputs, self.matrix), w, zero)[3]
+        slopes = System.linearised(_Plain(self.outputs, self.matrix), w, np.zeros(len(self.matrix), dtype=complex))[3]
         singular = np.linalg.svd(np.nan_to_num(self.outputs.read(slopes)), compute_uv=False)
         full: Array = singular[:, size - 1] > _FULL * singular[:, 0]
         return full
 
     def move(self, base: Array, rng: np.random.Generator, *, real: bool = False) -> Array:
         """A random parameter of the size of ``base``."""
-        moved: Array = np.linalg.norm(base) / np.sqrt(len(base)) * normal(rng, real, len(base))
-        return moved
+        return np.asarray(np.linalg.norm(base) / np.sqrt(len(base)) * normal(rng, real, len(base)))
 
     def start(self, rng: np.random.Generator, *, real: bool = False) -> tuple[Array, Array]:
         """A random solution ``(1, P)`` and the parameter that has it, both real if asked for."""
         raise NotImplementedError
+
+    def weights(self, rng: np.random.Generator, real: bool = False) -> Array:
+        """Random weights ``(1, P)`` for `start`."""
+        return self.outputs.even_start(rng) if self.even else self.outputs.start(rng, real)
+
+    def condition(self, w: Array, parameter: Array) -> float:
+        """The condition number of the derivative at weights ``(1, P)``."""
+        matrix = self.linearised(w, parameter)[1][0]
+        return float(np.linalg.cond(matrix)) if np.isfinite(matrix).all() else np.inf
 
 
 class Sections(System):
@@ -302,16 +327,10 @@ class Sections(System):
 
     def __init__(self, outputs: Outputs, rng: np.random.Generator) -> None:
         super().__init__(outputs, outputs.combinations(rng, outputs.dimension), np.zeros((0, 0)))
-        self.real = self.kind == 1 and outputs.real
 
     def start(self, rng: np.random.Generator, *, real: bool = False) -> tuple[Array, Array]:
-        w = self.outputs.start(rng, real)
-        return w, _as(real, self.matrix @ self.outputs.raw(w)[0])
-
-
-def _as(real: bool, numbers: Array) -> Array:
-    """Complex numbers whose imaginary parts are but roundings if they are real."""
-    return numbers.real.astype(complex) if real else numbers
+        w = self.weights(rng, real)
+        return w, self.matrix @ self.outputs.raw(w)[0]
 
 
 class _Plain(System):
@@ -354,7 +373,7 @@ class CriticalPoints(System):
         symmetric = self.pull @ read
         matrix = outputs.combinations(np.random.default_rng(outputs.size), outputs.dimension)
         super().__init__(outputs, matrix, (symmetric + symmetric.T) / 2)
-        self.real = self.kind == 1 and outputs.real
+        self.real = outputs.real
 
     def right(self, parameters: Array) -> Array:
         vectors: Array = parameters @ self.pull.T
@@ -372,10 +391,10 @@ class CriticalPoints(System):
     def start(self, rng: np.random.Generator, *, real: bool = False) -> tuple[Array, Array]:
         """A random solution ``(1, P)`` and a target that has it: the point plus a vector normal to the tangent
         space."""
-        w = self.outputs.start(rng, real)
+        w = self.weights(rng, real)
         value = self.outputs.image(w)[0]
         slopes = self.linearised(w, np.zeros(len(value)))[3][0]
         conditions = slopes @ self.pull
         offset = normal(rng, real, len(value)) * np.linalg.norm(value) / np.sqrt(len(value))
         tangential, *_ = np.linalg.lstsq(conditions, conditions @ offset, rcond=1e-12)
-        return w, _as(real, value + offset - tangential)
+        return w, (value + offset - tangential).real + 0j if real else value + offset - tangential
