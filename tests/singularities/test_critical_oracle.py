@@ -1,4 +1,4 @@
-"""All components of small critical loci against Singular: minimal primes of the minors in all weights, no normal forms."""
+"""All components of small critical loci against Singular: minimal primes of the minors in all weights."""
 
 from __future__ import annotations
 
