@@ -244,13 +244,13 @@ def test_what_a_crash_left_is_used_up(tmp_path: Path) -> None:
 
 
 def test_files_have_the_mode_that_the_user_wants(tmp_path: Path) -> None:
-    before = os.umask(0o027)
+    before = os.umask(0o022)
     try:
         durable.write_file(tmp_path / "table", b"x", "out")
         FactFile(tmp_path / "journal").close()
     finally:
         os.umask(before)
-    assert {p.stat().st_mode & 0o777 for p in tmp_path.iterdir()} == {0o640}
+    assert {p.stat().st_mode & 0o777 for p in tmp_path.iterdir()} == {0o644}
 
 
 def test_the_folder_of_a_new_journal_is_written_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,3 +264,14 @@ def test_the_folder_of_a_new_journal_is_written_too(tmp_path: Path, monkeypatch:
 def test_numbers_that_json_does_not_have_are_not_written() -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         line({"x": float("nan")})
+
+
+def test_a_child_has_no_file_to_close_that_was_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = FactFile(tmp_path / "journal")
+    file.close()
+    monkeypatch.setattr("sys.unraisablehook", lambda _: os._exit(7))
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert file.facts == []

@@ -12,14 +12,20 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
 from sweeps.helpers import MARK, marked, network_task, wait_until
 
 from polygeom.supervision import Outcome, Status, StopSignal, Supervisor
+from polygeom.supervision.alone import run_alone
 from polygeom.supervision.child import _receive
+from polygeom.supervision.crew import LocalCrew
+from polygeom.supervision.limits import Limits
 from polygeom.supervision.memory import tree_memory
+from polygeom.supervision.process import WorkerProcess
 
 ACT = "sweeps.workloads:act"
 
@@ -525,3 +531,25 @@ def test_ten_thousand_tasks_use_no_more_memory_than_a_hundred() -> None:
                 sizes.append((psutil.Process(supervisor.worker).memory_info().rss, psutil.Process().memory_info().rss))
     assert sizes[1][0] - sizes[0][0] < 4 * 10**6
     assert sizes[1][1] - sizes[0][1] < 20 * 10**6
+
+
+def test_the_end_of_the_last_words_is_told() -> None:
+    """A stream that has ended is ready for ever: who goes on asking turns in circles."""
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    worker: Any = SimpleNamespace(_errors=read, _words=b"")
+    os.write(write, b"not enough ")
+    assert WorkerProcess._drain(worker)
+    os.write(write, b"coffee")
+    os.close(write)
+    assert not WorkerProcess._drain(worker)
+    assert worker._words == b"not enough coffee"
+    os.close(read)
+
+
+def test_a_task_alone_leaves_its_worker_before_its_answer_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[bool] = []
+    honest = LocalCrew.close
+    monkeypatch.setattr(LocalCrew, "close", lambda self: (closed.append(True), honest(self))[1])
+    assert run_alone(network_task(ACT, "answer"), Limits(60)).status is Status.OK
+    assert closed

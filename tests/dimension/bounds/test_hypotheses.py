@@ -72,6 +72,11 @@ SILENT = {
         "graph surplus", f"{FIRST}; b=power(a,2); c=dense(b,1); power(c,2)", 2, 0,
         ["x=input(2); a=dense(x,1); b=power(a,2); c=dense(b,1); power(c,2)"],
     ),
+    "features that span the constants": (
+        "graph cut", "x=input(1); a=dense(x,2); b=bias(a); c=polynomial(b,[1,1,1]); dense(c,1)", 2, -6,
+        ["x=input(1); a=dense(x,2); bias(a)",
+         "x=input(2); a=dense(x,2); b=bias(a); c=polynomial(b,[1,1,1]); dense(c,1)"],
+    ),
     "outputs of a tied matrix": (
         "graph outputs", "x=input(2); a=dense(x,2); b=dense(a,2,shares=a); c=power(b,2); dense(c,3)", 0, 1,
         ["x=input(2); a=dense(x,2); b=dense(a,2,shares=a); c=power(b,2); dense(c,2)"],
@@ -79,6 +84,11 @@ SILENT = {
     "outputs whose matrix is tied": (
         "graph outputs", "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=power(c,2); dense(d,3,shares=a)",
         0, 2, ["x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); d=power(c,2); dense(d,2,shares=a)"],
+    ),
+    "outputs whose matrix is tied and whose bias is not": (
+        "graph outputs",
+        "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=power(c,2); e=dense(d,3,shares=a); bias(e)",
+        0, 3, ["x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); d=power(c,2); e=dense(d,2,shares=a); bias(e)"],
     ),
     "a part that is read inside": ("cells", f"{FIRST}; b=power(a,2); c=dense(b,2); sum(c,a)", 0, 0, ["[2,2,2] r=2"]),
     "weights outside the parts": (

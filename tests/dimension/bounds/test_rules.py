@@ -7,6 +7,7 @@ import itertools
 import pytest
 from msgspec import structs
 
+from polygeom.dimensions.bounds.architecture import feature_span
 from polygeom.dimensions.bounds.bound import RULES, Bound, Instance, Rule, register
 from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.bounds.search import part_bound, proved_bound
@@ -182,3 +183,20 @@ def test_squares_are_completed_only_between_biases() -> None:
     cubic = "[2,2,2] p=0,1,1,1 bias"
     for text in ("[2,2,2] p=0,1,1", without_last, cubic):
         assert list(RULES["completed square"].networks(parse(text))) == []
+
+
+def test_values_are_lifted_with_a_shift_and_without() -> None:
+    """Where 1 is among the monomials, a shift takes its place."""
+    network = parse("x=input(1); a=dense(x,2); b=bias(a); c=power(b,2); d=dense(c,4); e=power(d,2); dense(e,1)")
+    parts = [i.parts[0].text for i in RULES["graph lift"].networks(network) if i.layer == 3]
+    shifted = "x0=input(2); x1=dense(x0,2); x2=bias(x1); x3=dense(x2,4); x4=power(x3,2); dense(x4,1)"
+    assert parts == ["[3,4,1] r=2", shifted]
+
+
+@pytest.mark.parametrize(
+    ("widths", "degrees", "span"),
+    [((2, 2, 9, 1), (2, 3), 4), ((3, 9, 30, 1), (2, 2), 11), ((2, 5, 6, 9, 1), (3, 2, 2), 9)],
+)
+def test_spans_of_features_grow_by_hopf(widths: tuple[int, ...], degrees: tuple[int, ...], span: int) -> None:
+    """min(d, r (m - 1) + 1), from the powers of the forms on."""
+    assert feature_span(widths, degrees) == span

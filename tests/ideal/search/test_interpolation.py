@@ -18,12 +18,13 @@ from polygeom.ideal import Neurovariety, interpolate
 from polygeom.ideal.grading.spaces import Spaces
 from polygeom.ideal.search import weightspace
 from polygeom.ideal.search.completeness import differences, prove_complete, series
+from polygeom.ideal.search.equations import generated
 from polygeom.ideal.search.interpolation import Interpolation
 from polygeom.ideal.search.records import record_of
 from polygeom.ideal.search.remote import Workers
 from polygeom.ideal.search.search import _Runner
 from polygeom.ideal.search.weightspace import Ground, Problem
-from polygeom.modular import P23
+from polygeom.modular import P22, P23, as_field, rank
 from polygeom.storage.facts import FactFile
 
 
@@ -140,6 +141,28 @@ def test_new_equations_are_counted_without_chance(monkeypatch: pytest.MonkeyPatc
     expected = found()
     monkeypatch.setattr(weightspace, "_free", unlucky)
     assert found() == expected
+
+
+def test_random_combinations_of_many_multiples_span_what_all_of_them_span() -> None:
+    search = Interpolation("[4,2,1] r=2")
+    for _ in range(3):
+        search.advance()
+    spaces, field, weight = Spaces(search.grading, search.kept), as_field(P22), (6, 3, 3, 3, 3)
+    keys = spaces.keys(spaces.monomials(6, weight))
+    cubics = [e for e in search.equations if e.degree > 1]
+    every = generated(cubics, 6, weight, keys, spaces, field, None)
+    found = rank(every.copy(), field)
+    few = generated(cubics, 6, weight, keys, spaces, field, found)
+    assert found == rank(few.copy(), field) == rank(np.concatenate([every, few]), field)
+    assert len(few) < len(every)
+
+
+def test_the_limit_of_memory_is_one_for_two_matrices() -> None:
+    problem = Problem(Interpolation("[2,1,1] r=2").ground, np.arange(3), 2, (), memory=16 * 100)
+    problem.check_memory(10, 10)
+    replace(problem, memory=None).check_memory(10**6, 10**6)
+    with pytest.raises(BudgetError, match="matrices of 10 by 11, 1760 bytes"):
+        problem.check_memory(10, 11)
 
 
 def test_quiet_degrees_end_a_search_without_an_end() -> None:
