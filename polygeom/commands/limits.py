@@ -13,6 +13,9 @@ import click
 
 from polygeom.errors import BudgetError, PolygeomError
 
+GRACE = 1.5
+"""Seconds after which a count is ended that has not ended by itself with the lower bound that it has."""
+
 
 def within(
     target: str, argument: Mapping[str, Any], timeout: float | None, progress: Callable[[float], None] | None = None

@@ -19,6 +19,7 @@ REASONS = {
     "learning-coefficient": "a teacher is drawn",
     "network-vs-ntk": "widths of one family, whose limit is known",
     "preferred-strata": "a teacher is drawn",
+    "real-solutions": "targets are drawn",
     "teacher-recovery": "a teacher is drawn",
     "visual-analogy": "the pictures are made with their analogies",
 }

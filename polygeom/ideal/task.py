@@ -9,10 +9,15 @@ from typing import Any
 
 from polygeom.ideal.counting import invariants
 from polygeom.ideal.counting.evidence import Count
+from polygeom.ideal.counting.fibre import fibre
+from polygeom.ideal.counting.real import real_fibres
 from polygeom.ideal.neurovariety import Neurovariety
 
 SEARCH = 0.6
 """Share of the time that the search for equations may take; the rest is for what is done with them."""
+
+SOONER = 0.85
+"""Share of the time after which a count says what it has, so that the answer is out before the process is ended."""
 
 
 def contains(task: dict[str, Any]) -> dict[str, Any]:
@@ -44,3 +49,13 @@ def count_within(task: dict[str, Any]) -> dict[str, Any]:
     options = task["options"] | {"timeout": task["timeout"]}
     found, h_vector = count(task["network"], task["form"], inputs, options, task["seed"])
     return {"count": found.as_dict() | {"h_vector": h_vector}, "text": str(found)}
+
+
+def fibre_within(task: dict[str, Any]) -> dict[str, Any]:
+    """`polygeom.fibre`, of ``{"network", "method", "real", "timeout", "seed"}``; with ``real``, `real_fibres`."""
+    limits = {"timeout": SOONER * task["timeout"], "rng": task["seed"]}
+    if task["real"] is not None:
+        counts = real_fibres(task["network"], task["real"], **limits)
+        return {"answer": counts.as_dict(), "text": str(counts), "counted": True}
+    found = fibre(task["network"], method=task["method"], **limits)
+    return {"answer": found.as_dict(), "text": str(found), "counted": found.value is not None or found.infinite}

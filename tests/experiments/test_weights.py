@@ -101,7 +101,7 @@ def test_several_networks_of_a_case_are_told_apart(tmp_path: Path) -> None:
 
 NOT_TRAINING = {
     "interpolation-threshold", "teacher-recovery", "kernel-spectrum", "learnable-functions", "label-noise",
-    "random-features", "learning-coefficient", "preferred-strata",
+    "random-features", "learning-coefficient", "preferred-strata", "real-solutions",
 }  # fmt: skip
 
 

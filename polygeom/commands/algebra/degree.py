@@ -9,11 +9,8 @@ from typing import Any, TextIO
 import click
 
 from polygeom.commands.inputs import takes_maps
-from polygeom.commands.limits import check_timeout, shows_progress, ticking, within
+from polygeom.commands.limits import GRACE, check_timeout, shows_progress, ticking, within
 from polygeom.errors import FormatError, PolygeomError
-
-GRACE = 1.5
-"""Seconds after which a count is ended that has not ended by itself with the lower bound that it has."""
 
 
 @click.command()

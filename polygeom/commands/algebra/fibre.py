@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
 from polygeom.commands.inputs import takes_maps
-from polygeom.commands.limits import check_timeout, shows_progress
+from polygeom.commands.limits import GRACE, check_timeout, shows_progress, ticking, within
 
 
 @click.command()
@@ -29,6 +30,9 @@ def fibre(
     space: over how many of N random real functions there are 0, 1, 2, … real weights.
     """
     check_timeout(timeout)
+    if timeout is not None:
+        question = {"network": network, "method": method, "real": real, "seed": seed}
+        return _limited(network, question, timeout, as_json, quiet)
     progress = _progress if shows_progress(quiet) else None
     if real is not None:
         from polygeom.ideal.counting.real import real_fibres
@@ -43,6 +47,18 @@ def fibre(
         click.echo("\r\033[K", err=True, nl=False)
     click.echo(json.dumps(found.as_dict()) if as_json else str(found))
     return 0 if found.value is not None or found.infinite else 1
+
+
+def _limited(network: str, question: dict[str, Any], timeout: float, as_json: bool, quiet: bool) -> int:
+    """Count in a process that ends with the time, if it has not ended by itself with what is proved."""
+    with ticking(f"{network:.60}: counting weights", shows_progress(quiet)):
+        answer = within("polygeom.ideal.task:fibre_within", question | {"timeout": timeout}, timeout + GRACE)
+    if answer is None:
+        unfinished = {"network": network, "value": None, "status": "timeout", "timeout": timeout}
+        click.echo(json.dumps(unfinished) if as_json else f"{network}: not found within {timeout:g} s (timeout)")
+        return 1
+    click.echo(json.dumps(answer["answer"]) if as_json else answer["text"])
+    return 0 if answer["counted"] else 1
 
 
 def _progress(paths: int, solutions: int) -> None:

@@ -38,6 +38,7 @@ METHODS = ("auto", "all", THEOREM, MONODROMY)
 _MOST = 4000
 _SAME = 1e-6
 _QUIET = 2
+_GRACE = 0.5
 """Further nodes of the graph that have to bring nothing new."""
 
 
@@ -299,8 +300,12 @@ def _different_weights(task: Task, system: Sections, found: Solutions) -> int:
     """
     from polygeom.ideal.counting.paths.proofs import proved
 
-    proofs = proved(system, found.weights, found.parameters)
+    left = task.left()
+    until = None if left is None else time.monotonic() + left + _GRACE
+    proofs = proved(system, found.weights, found.parameters, until=until)
     rows = np.flatnonzero(proofs.mask)
+    if not len(rows):  # nothing was proved, or not in time
+        return 0
     first = next(node for node in task.network.nodes if isinstance(node.layer, Power))
     part = Network(task.network.nodes[: first.inputs[0] + 1])
     rng = np.random.default_rng(1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -94,43 +95,79 @@ def real_fits(
         )
     until = None if timeout is None else time.monotonic() + timeout
     generator = np.random.default_rng(rng)
-    marks = weight_marks(network, generator)
-    everything = Outputs.random(network, found.dimension, generator)
     histogram, functions = Counter[int](), Counter[int]()
     certified = lost = complex_count = 0
-    monomials = np.array(Coordinates(network).monomials)
-    homogeneous = len(set(monomials.sum(axis=1).tolist())) == 1
     try:
         for _ in range(data_sets):
-            points = generator.standard_normal((count, *network.input_shape))
-            values = generator.standard_normal(count * network.output_dimension)
-            if labels == "polynomial":
-                table = np.prod(points.reshape(count, 1, -1) ** monomials, axis=2)
-                values = (table @ generator.standard_normal((len(monomials), network.output_dimension))).T.ravel()
-            if homogeneous:  # the same equations, with all inputs of length one
-                lengths = np.linalg.norm(points.reshape(count, -1), axis=1)
-                points = points / lengths.reshape(-1, *[1] * len(network.input_shape))
-                values = values / np.tile(lengths**network.degree, network.output_dimension)
-            system = _Fit(Outputs(network, found.dimension, points), everything)
-            ways = monodromy(system, generator, marks=marks, until=until)
-            complex_count = max(complex_count, ways.count)
-            ends = solutions_at(system, ways, values.astype(complex), generator, until)
-            if ends is None or ways.count < complex_count:
+            points, values = random_data(network, count, labels, generator)
+            fits = fits_of(network, points, values, generator, until)
+            complex_count = max(complex_count, fits.complex_count)
+            if fits.weights is None or fits.complex_count < complex_count:
                 lost += 1
                 continue
-            real = real_weights(network, ends)
-            real = real[real.any(axis=1)]
-            histogram[len(real)] += 1
-            functions[len(real)] += 1
-            if len(real):
-                refined, _ = refine(system, real.astype(complex), values.astype(complex))
-                good = proved(system, refined.real.astype(complex), values.astype(complex), as_it_is=True)
-                certified += int(good.mask.sum())
+            histogram[len(fits.weights)] += 1
+            functions[len(fits.weights)] += 1
+            certified += fits.certified
     except Deadline:
         pass
     status = PROBABLE if histogram else UNKNOWN
     return RealCounts(network.text, "real weights that fit", complex_count, dict(histogram), dict(functions),
                       sum(histogram.values()), lost, certified, status, rng)  # fmt: skip
+
+
+def random_data(network: Network, count: int, labels: str, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Standard normal inputs ``(count, *input_shape)`` and labels ``(count · outputs,)``, output by output.
+
+    ``labels`` are as for `real_fits`.
+    """
+    points = rng.standard_normal((count, *network.input_shape))
+    values = rng.standard_normal(count * network.output_dimension)
+    if labels == "polynomial":
+        monomials = np.array(Coordinates(network).monomials)
+        table = np.prod(points.reshape(count, 1, -1) ** monomials, axis=2)
+        values = (table @ rng.standard_normal((len(monomials), network.output_dimension))).T.ravel()
+    return points, values
+
+
+@dataclass(frozen=True, eq=False)
+class Fits:
+    """The weights that fit one data set: how many over ℂ, the real ones ``(K, P)`` (None if one was lost), and how many
+    of these are proved to be real."""
+
+    complex_count: int
+    weights: Array | None
+    certified: int
+
+
+def fits_of(
+    network: Network, points: Array, values: Array, rng: np.random.Generator, until: float | None = None
+) -> Fits:
+    """All real weights, up to scalings and permutations, that fit a data set at capacity; arguments of `random_data`.
+
+    Raises
+    ------
+    Deadline
+        If ``until``, a time of `time.monotonic`, is over.
+    """
+    size, count = dimension(network).dimension, len(points)
+    monomials = np.array(Coordinates(network).monomials)
+    if len(set(monomials.sum(axis=1).tolist())) == 1:  # homogeneous: the same equations, with all inputs of length one
+        lengths = np.linalg.norm(points.reshape(count, -1), axis=1)
+        points = points / lengths.reshape(-1, *[1] * len(network.input_shape))
+        values = values / np.tile(lengths**network.degree, network.output_dimension)
+    everything = Outputs.random(network, size, rng)
+    system = _Fit(Outputs(network, size, points), everything)
+    ways = monodromy(system, rng, marks=weight_marks(network, rng), until=until)
+    ends = solutions_at(system, ways, values.astype(complex), rng, until)
+    if ends is None:
+        return Fits(ways.count, None, 0)
+    real = real_weights(network, ends)
+    real = real[real.any(axis=1)]
+    if not len(real):
+        return Fits(ways.count, real, 0)
+    refined, _ = refine(system, real.astype(complex), values.astype(complex))
+    good = proved(system, refined.real.astype(complex), values.astype(complex), as_it_is=True)
+    return Fits(ways.count, real, int(good.mask.sum()))
 
 
 def boundary_infima(target: Sequence[float], *, norm: str = "bombieri-weyl") -> list[tuple[float, np.ndarray]]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,7 +13,10 @@ from polygeom.dimensions.fibres import known_fibre
 from polygeom.dimensions.identifiability import identifiability
 from polygeom.errors import PolygeomError
 from polygeom.ideal.counting.fibre import fibre, weight_marks
-from polygeom.ideal.counting.paths.systems import complex_normal
+from polygeom.ideal.counting.paths import proofs
+from polygeom.ideal.counting.paths.monodromy import _well_conditioned
+from polygeom.ideal.counting.paths.systems import Outputs, Sections, complex_normal
+from polygeom.ideal.counting.paths.tracking import CAREFUL, Tracker
 from polygeom.network import parse
 from polygeom.symmetry.gauge import scalings
 
@@ -97,6 +104,52 @@ def test_questions_that_cannot_be_asked(text: str, options: dict[str, object], a
 @pytest.mark.slow
 @pytest.mark.parametrize("text", ["[2,3,4,2] r=3", "[2,3,5,3,1] r=3"])
 def test_tight_deep_networks_do_not_lose_their_paths(text: str) -> None:
-    (evidence,) = fibre(text, method="monodromy", timeout=40).evidence
-    weights = int(evidence.reason.split()[0])
-    assert weights > 20
+    """All of the second one's paths were lost: few of its neurons count at normal weights."""
+    (evidence,) = fibre(text, method="monodromy", timeout=60).evidence
+    weights, paths, lost = (
+        int(evidence.reason.split()[0]),
+        int(evidence.reason.split(" paths")[0].split()[-1]),
+        float(evidence.reason.split("%")[0].split()[-1]),
+    )
+    assert weights > 10
+    assert paths > 20
+    assert lost < 30
+
+
+def test_a_well_conditioned_start_lets_all_neurons_count() -> None:
+    network = parse("[2,3,5,3,1] r=3")
+    rng = np.random.default_rng(0)
+    system = Sections(Outputs.random(network, 28, rng), rng)
+    usual = min(system.condition(*system.start(rng)) for _ in range(10))
+    w, place = _well_conditioned(system, rng)
+    assert system.condition(w, place) < 1e8 < usual
+    values = system.outputs.packed
+    for k, matrix in enumerate(np.split(w[0], [6, 21, 36])):
+        before = matrix.reshape((3, 5, 3, 1)[k], -1) @ values
+        sizes = np.linalg.norm(before, axis=1)
+        assert sizes.max() < 100 * sizes.min()
+        values = before**3
+    reached, arrived = Tracker(system, None).follow(w, place, system.move(place, rng), np.exp(0.3j), CAREFUL)
+    assert np.isfinite(reached[arrived]).all()
+
+
+def test_nothing_proved_is_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a raw error: no weight was proved to exist, and none was there to be told from others."""
+    proved = proofs.proved
+
+    def nothing(*arguments: Any, **options: Any) -> proofs.Proved:
+        found = proved(*arguments, **options)
+        return dataclasses.replace(found, mask=np.zeros_like(found.mask))
+
+    monkeypatch.setattr(proofs, "proved", nothing)
+    found = fibre("[2,2,2] r=3", method="monodromy")
+    assert (found.value, found.lower, found.status) == (1, 1, "probable")
+
+
+def test_a_limit_of_time_holds_for_fibres() -> None:
+    fibre("[3,6,3] r=3", method="monodromy", timeout=0.5)  # compile
+    started = time.monotonic(), time.process_time()
+    found = fibre("[3,6,3] r=3", method="monodromy", timeout=1)
+    assert (found.lower, found.status) == (1, "unknown") or found.lower == 2
+    assert time.process_time() - started[1] < 3
+    assert time.monotonic() - started[0] < 10

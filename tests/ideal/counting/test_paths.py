@@ -55,6 +55,34 @@ def test_a_path_ends_at_a_solution() -> None:
     np.testing.assert_allclose(system.outputs.raw(reached) @ system.matrix.T, end[None], rtol=1e-9)
 
 
+def test_new_start_solutions_have_parameters_of_the_size_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The best of several draws is taken: single ones are larger or smaller by whole orders of magnitude."""
+    from polygeom.ideal.counting.paths import monodromy as module
+
+    drawn, nodes = list[float](), list[float]()
+    system, rng = sections("[1,1,1] r=6")
+    start, node = system.start, module._Graph.node
+
+    def recorded(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        w, place = start(generator)
+        drawn.append(float(np.log10(np.linalg.norm(place))))
+        return w, place
+
+    def kept(graph: object, place: np.ndarray) -> object:
+        nodes.append(float(np.log10(np.linalg.norm(place))))
+        return node(graph, place)
+
+    monkeypatch.setattr(system, "start", recorded)
+    monkeypatch.setattr(module._Graph, "node", kept)
+    monodromy(system, rng, rounds=4, enough=lambda found: False)
+    base, _, *others = nodes
+    single = np.abs(np.array(drawn[1:]) - base)
+    groups = single.reshape(len(others), -1)
+    assert groups.shape[1] >= 4
+    np.testing.assert_array_equal(groups.min(axis=1), np.abs(np.array(others) - base))
+    assert np.median(groups.min(axis=1)) < np.median(single) / 2 > 0.5
+
+
 def test_paths_there_and_back_are_the_identity_without_a_loop() -> None:
     system, rng = sections("[2,2,1] r=4")
     w, base = system.start(rng)

@@ -23,6 +23,7 @@ _EDGES = 4
 _GOLDEN, _WIDEST = 0.6180339887498949, 0.94
 _ROUNDS = 10
 _DRAWS = 8
+_CONDITIONED = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,11 +120,7 @@ def monodromy(
     tracker = Tracker(system, until, workers)
     graph = _Graph(tracker, rng, marks or system.outputs.marks(rng), most, progress)
     w, base = system.start(rng)
-    home = graph.node(base)
-    graph.add(home, w)
-    away = graph.node(system.move(base, rng))
-    for _ in range(edges):
-        graph.join(home, away)
+    home, away = graph.begin(w, base, edges)
     enough = enough or (lambda found: found.complete)
     trace: Trace | None = None
     stopped, still, troubles = "idle", 0, 0
@@ -133,6 +130,13 @@ def monodromy(
             steps = (QUICK, Steps(), CAREFUL)[min(troubles // 2, 2)]
             trouble = tracker.lost + graph.jumps
             graph.saturate(steps)
+            nothing = graph.count(home) == 0 or (graph.count(home) == 1 and tracker.paths == tracker.lost > 0)
+            if nothing and not system.even:
+                w, base = _well_conditioned(system, rng)
+                graph.clear()
+                home, away = graph.begin(w, base, edges)
+                graph.saturate(CAREFUL)
+                troubles = 2 * _ROUNDS
             troubles += tracker.lost + graph.jumps > trouble or number > _ROUNDS // 2
             still = 0 if graph.count(home) > before and number else still + 1
             if graph.count(home) >= most:
@@ -147,7 +151,7 @@ def monodromy(
                 stopped = "trace"
                 break
             # another parameter with a start solution of its own, joined to all the others
-            other_w, other = _start_of_size(system, rng, base)
+            other_w, other = _well_conditioned(system, rng) if system.even else _start_of_size(system, rng, base)
             node = graph.node(other)
             graph.add(node, other_w)
             for known in graph.nodes[:-1]:
@@ -157,6 +161,17 @@ def monodromy(
     except Deadline:
         stopped = "time"
     return graph.solutions(home, trace, still, stopped)
+
+
+def _well_conditioned(system: System, rng: np.random.Generator) -> tuple[Array, Array]:
+    """A random solution near which the equations are as well conditioned as in the best of many draws.
+
+    Deep networks with as many weights as their functions need are badly conditioned at most weights: some neurons
+    hardly count. No path begins there.
+    """
+    system.even = True
+    draws = [system.start(rng) for _ in range(_CONDITIONED)]
+    return min(draws, key=lambda draw: system.condition(*draw))
 
 
 def _start_of_size(system: System, rng: np.random.Generator, base: Array) -> tuple[Array, Array]:
@@ -207,6 +222,19 @@ class _Graph:
     def node(self, place: Array) -> _Node:
         self.nodes.append(_Node(place))
         return self.nodes[-1]
+
+    def begin(self, w: Array, base: Array, edges: int) -> tuple[_Node, _Node]:
+        """Two nodes, the first with a solution, and edges between them."""
+        home = self.node(base)
+        self.add(home, w)
+        away = self.node(self.tracker.system.move(base, self.rng))
+        for _ in range(edges):
+            self.join(home, away)
+        return home, away
+
+    def clear(self) -> None:
+        """Forget all nodes, edges and solutions."""
+        self.nodes, self.edges = [], []
 
     def join(self, first: _Node, second: _Node) -> None:
         # arcs at angles far from each other: two that are close make a loop around nothing

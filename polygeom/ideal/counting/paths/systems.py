@@ -96,6 +96,23 @@ class Outputs:
         """Random weights ``(1, P)``, balanced."""
         return balanced(self.network, complex_normal(rng, 1, self.network.parameter_count))
 
+    def even_start(self, rng: np.random.Generator) -> Array:
+        """Random weights ``(1, P)`` with features of equal mean squares, then balanced, so that all neurons count.
+
+        High powers of normal weights let few of them dominate the function.
+        """
+        widths, degrees = self.network.widths, self.network.activation_degrees
+        if widths is None or degrees is None:
+            return self.start(rng)
+        parts, values = [], self.packed
+        for k in range(len(widths) - 1):
+            matrix = complex_normal(rng, widths[k + 1], widths[k])
+            powers = (matrix @ values) ** (degrees[k] if k < len(degrees) else 1)
+            sizes = np.sqrt(np.square(np.abs(powers)).mean(axis=1, keepdims=True))
+            parts.append((matrix / sizes ** (1 / degrees[k] if k < len(degrees) else 1)).ravel())
+            values = powers / sizes
+        return balanced(self.network, np.concatenate(parts)[None])
+
     def raw(self, w: Array) -> Array:
         """Outputs at the points, ``(B, m)``: entry ``o N + n`` is output ``o`` at point ``n``."""
         from polygeom.ideal.counting.paths import kernels
@@ -213,6 +230,8 @@ class System:
     """
 
     kind: int
+    even = False
+    """Whether start solutions have `Outputs.even_start` as weights."""
 
     def __init__(self, outputs: Outputs, matrix: Array, form: Array) -> None:
         self.outputs = outputs
@@ -264,6 +283,15 @@ class System:
         """A random solution ``(1, P)`` and the parameter that has it."""
         raise NotImplementedError
 
+    def weights(self, rng: np.random.Generator) -> Array:
+        """Random weights ``(1, P)`` for `start`."""
+        return self.outputs.even_start(rng) if self.even else self.outputs.start(rng)
+
+    def condition(self, w: Array, parameter: Array) -> float:
+        """The condition number of the derivative at weights ``(1, P)``."""
+        matrix = self.linearised(w, parameter)[1][0]
+        return float(np.linalg.cond(matrix)) if np.isfinite(matrix).all() else np.inf
+
 
 class Sections(System):
     """The neurovariety cut by ``k`` affine-linear equations: ``A y(w) = b``, ``y`` the outputs.
@@ -285,7 +313,7 @@ class Sections(System):
         super().__init__(outputs, outputs.combinations(rng, outputs.dimension), np.zeros((0, 0)))
 
     def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
-        w = self.outputs.start(rng)
+        w = self.weights(rng)
         return w, self.matrix @ self.outputs.raw(w)[0]
 
 
@@ -346,7 +374,7 @@ class CriticalPoints(System):
     def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """A random solution ``(1, P)`` and a target that has it: the point plus a vector normal to the tangent
         space."""
-        w = self.outputs.start(rng)
+        w = self.weights(rng)
         value = self.outputs.image(w)[0]
         slopes = self.linearised(w, np.zeros(len(value)))[3][0]
         conditions = slopes @ self.pull
