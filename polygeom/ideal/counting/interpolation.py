@@ -43,8 +43,8 @@ class _Fit(System):
     def image(self, w: Array) -> Array:
         return self.functions.image(w)
 
-    def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
-        w = self.outputs.start(rng)
+    def start(self, rng: np.random.Generator, *, real: bool = False) -> tuple[Array, Array]:
+        w = self.outputs.start(rng, real)
         return w, self.outputs.raw(w)[0]
 
 

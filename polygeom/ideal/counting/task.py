@@ -17,6 +17,7 @@ from polygeom.ideal.counting.evidence import EQUATIONS, MONODROMY, THEOREM, Coun
 from polygeom.ideal.counting.newton import newton_degree
 from polygeom.ideal.counting.paths.monodromy import Solutions, monodromy
 from polygeom.ideal.counting.paths.systems import Coefficients, CriticalPoints, Outputs, Sections, System
+from polygeom.ideal.counting.paths.tracking import shortened
 from polygeom.ideal.counting.quotient import MOST_MONOMIALS, quotient_dimension
 from polygeom.ideal.counting.theorems import GENERIC, Known, known_degree, known_distance_degree
 from polygeom.ideal.search.search import Search
@@ -28,6 +29,8 @@ SEARCH_TIMEOUT = 20.0
 """Seconds that the route over the equations may take where no time is given."""
 _PROOF_SHARE = 0.15
 """Part of the time that is left to the proofs of what was found."""
+_SECTIONS, _ROUNDS = 4, 10
+"""Sections that are tried one after the other, and rounds of loops for each."""
 
 Source = Network | Workspace | str
 """What is counted on. A `Neurovariety` keeps the equations that are found, and lends those it has."""
@@ -225,7 +228,17 @@ class Task:
         if not self.network.parameter_count:
             return self.single()
         rng = self.generator
-        return self._by_monodromy(Sections(Outputs.random(self.network, self.dimension, rng), rng), rng)
+        best: tuple[Sections, Solutions] | None = None
+        for _ in range(_SECTIONS):
+            # a section near one that is not general has points that few loops reach; another one has not
+            system = Sections(Outputs.random(self.network, self.dimension, rng), rng)
+            found = self.solve(system, rng, rounds=_ROUNDS)
+            if best is None or (found.complete, found.count) > (best[1].complete, best[1].count):
+                best = system, found
+            if found.complete or found.stopped in ("time", "most"):
+                break
+        assert best is not None
+        return self.evidence(*best)
 
     def critical_by_monodromy(self, form: np.ndarray) -> Evidence:
         """Critical points, with the trace test."""
@@ -256,13 +269,18 @@ class Task:
 
         ``dominant`` says that there may be solutions in other components than that of the ones found.
         """
-        from polygeom.ideal.counting.paths.proofs import certified
+        from polygeom.ideal.counting.paths.proofs import certified, proved
 
         lower: int | None = None
         if self.variety.dimension_result.proved:
             left = self.left()
             until = None if left is None else time.monotonic() + left + 0.5
-            lower = certified(system, found.weights, found.parameters, until=until)
+            proofs = proved(system, found.weights, found.parameters, until=until)
+            lower, rest = len(proofs.different), ~proofs.mask
+            if rest.any() and len(rest) == found.count:
+                weights = found.weights.copy()
+                weights[rest] = shortened(system, weights[rest], found.parameters)
+                lower = max(lower, certified(system, weights, found.parameters, until=until))
         proof = "none proved, since the dimension is not" if lower is None else f"{lower} of them proved to exist"
         if found.trace is None:
             verdict = "trace test not made"

@@ -26,7 +26,7 @@ from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError
 from polygeom.ideal.counting.paths.monodromy import monodromy
 from polygeom.ideal.counting.paths.systems import Coefficients, CriticalPoints
-from polygeom.ideal.counting.paths.tracking import track
+from polygeom.ideal.counting.paths.tracking import Tracker
 from polygeom.learning.functions.function_loss import FunctionLoss, descend, initial_weights, label
 
 _REAL = 1e-8
@@ -109,17 +109,16 @@ def complex_critical_functions(loss: FunctionLoss, *, rng: int = 0) -> CriticalF
 def _followed(
     system: CriticalPoints, weights: np.ndarray, start: np.ndarray, target: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
-    """Weights at ``target``; paths that are lost are tried again on a detour."""
+    """Weights at ``target``; paths that are lost are tried again along other arcs."""
     ends = []
-    for attempt in range(_AGAIN):
+    for _ in range(_AGAIN):
         if not len(weights):
             break
-        middle = start if attempt == 0 else system.move(start, generator)
-        there, arrived = track(system, weights, start, middle) if attempt else (weights, np.ones(len(weights), bool))
-        end, reached = track(system, there, middle, target)
-        good = arrived & reached
-        ends.append(end[good])
-        weights = weights[~good]
+        # both ends are real: around the targets between them at which two critical points meet
+        arc = np.exp(1j * generator.choice([-1, 1]) * generator.uniform(0.3, 1.5))
+        end, arrived = Tracker(system).follow(weights, start, target, arc)
+        ends.append(end[arrived])
+        weights = weights[~arrived]
     return np.concatenate([*ends, np.empty((0, system.outputs.network.parameter_count), complex)])
 
 

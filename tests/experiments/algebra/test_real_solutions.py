@@ -62,18 +62,20 @@ def test_shares_and_pictures() -> None:
         ("fits", 1, 1, 0, 0, 0, 0.1, 0.0),
         ("fits", 2, 0, 0, 0, 0, 0.2, np.nan),
         ("fits", 3, -1, 0, 0, 0, 0.2, np.nan),
+        ("fits", 4, 0, 1, 1, 2, 0.0, np.nan),
         ("boundary", 0, 3, 2, 3, 1, 0.5, 0.5),
         ("boundary", 1, 3, 2, 3, 1, 0.4, 0.5),
+        ("boundary", 2, 3, 2, 3, 1, 0.6, 0.5),
     ]
     shared = {"network": "[2,2,1] r=3", "labels": "normal", "runs": 4, "complex": 1, "certified": 0}
     rows = [shared | dict(zip(columns, row, strict=True)) for row in numbers]
     found = real.shares(pandas.DataFrame(rows)).set_index("question")
-    assert found.loc["fits", ["data_sets", "missed", "extra"]].tolist() == [3, 1, 0]
-    assert found.loc["fits", ["solvable", "trained", "runs"]].tolist() == pytest.approx([2 / 3, 1 / 3, 1 / 4])
+    assert found.loc["fits", ["data_sets", "missed", "extra"]].tolist() == [4, 1, 1]
+    assert found.loc["fits", ["solvable", "trained", "runs"]].tolist() == pytest.approx([2 / 4, 2 / 4, 1 / 4])
     assert found.loc["boundary", ["exact", "found", "below"]].tolist() == [3, 2, 1]
-    assert "1 missed by all runs, 0 fitted where algebra finds none" in real.summarise(pandas.DataFrame(rows))
+    assert "1 missed by all runs, 1 fitted where algebra finds none" in real.summarise(pandas.DataFrame(rows))
     figure = real.plot(pandas.DataFrame(rows))
-    assert figure.axes[0].lines[0].get_ydata()[-1] == pytest.approx(1 / 3)
+    assert figure.axes[0].lines[0].get_ydata().tolist() == pytest.approx([0, 1 / 4, 1 / 2, 1 / 2])
     matplotlib.pyplot.close(figure)
 
 

@@ -95,7 +95,7 @@ class MixedSections(System):
     def image(self, w: np.ndarray) -> np.ndarray:
         return self.outputs.raw(w)[:, self.seen]
 
-    def start(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def start(self, rng: np.random.Generator, *, real: bool = False) -> tuple[np.ndarray, np.ndarray]:
         w = complex_normal(rng, 1, 21)
         return w, self.matrix @ self.outputs.raw(w)[0]
 
@@ -104,7 +104,7 @@ def polar_degree(conditions: int, seed: int) -> tuple[Solutions, Trace | None, T
     """Solutions, and the trace tests of functions and of normals."""
     rng = np.random.default_rng(1000 * seed + conditions)
     system = MixedSections(conditions, rng)
-    found = monodromy(system, rng, edges=4, enough=lambda s: s.idle >= 2 and s.loops > 5)
+    found = monodromy(system, rng, enough=lambda s: s.idle >= 2 and s.loops > 5)
     tracker, marks = Tracker(system), system.outputs.marks(rng)
     traces: list[Trace | None] = []
     for rows, seen in ((slice(0, conditions + 1), slice(0, SIZE)), (slice(conditions + 1, None), slice(SIZE, None))):

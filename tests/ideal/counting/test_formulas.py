@@ -97,6 +97,13 @@ def test_the_theorem_and_solutions_of_the_loss_meet() -> None:
     assert (many.value, many.upper, many.status) == (29524, 29524, "probable")
 
 
+@pytest.mark.slow
+def test_a_bound_that_is_met_is_a_proof() -> None:
+    rows = np.random.default_rng(0).integers(-9, 9, (20, 5)).tolist()
+    count = learning_degree("[5,1,1] r=2", rows, method="all", timeout=100)
+    assert (count.value, count.lower, count.upper, count.status) == (121, 121, 121, "proved")
+
+
 def test_inputs_fewer_than_the_coefficients() -> None:
     two = learning_degree("[2,1,1] r=2", [[1, 0], [1, 2]], method="equations")
     assert (two.value, two.status) == (4, "probable")

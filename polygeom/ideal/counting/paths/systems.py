@@ -40,6 +40,11 @@ def complex_normal(rng: np.random.Generator, *shape: int) -> Array:
     return numbers
 
 
+def normal(rng: np.random.Generator, real: bool, *shape: int) -> Array:
+    """Independent standard normal numbers, real or complex."""
+    return rng.standard_normal(shape).astype(complex) if real else complex_normal(rng, *shape)
+
+
 def balanced(network: Network, w: Array, rounds: int = 30) -> Array:
     """Weights ``(B, P)`` of the same functions for which no scaling makes ``Σ |w_k|²`` smaller, nearly."""
     exponents = scalings(network).astype(float)
@@ -83,6 +88,11 @@ class Outputs:
         """Number ``m`` of coordinates."""
         return self.network.output_dimension * len(self.points)
 
+    @property
+    def real(self) -> bool:
+        """Whether conjugate weights have conjugate images."""
+        return not (np.imag(self.points).any() or self.program.constants.imag.any())
+
     @classmethod
     def random(cls, network: Network, dimension: int, rng: np.random.Generator) -> Outputs:
         """At few generic points; the coefficients where there are not many."""
@@ -92,9 +102,9 @@ class Outputs:
         points = _sphere(rng, min(2 * dimension + 10, monomials), network.input_dimension)
         return cls(network, dimension, points.reshape(-1, *network.input_shape))
 
-    def start(self, rng: np.random.Generator) -> Array:
+    def start(self, rng: np.random.Generator, real: bool = False) -> Array:
         """Random weights ``(1, P)``, balanced."""
-        return balanced(self.network, complex_normal(rng, 1, self.network.parameter_count))
+        return balanced(self.network, normal(rng, real, 1, self.network.parameter_count))
 
     def even_start(self, rng: np.random.Generator) -> Array:
         """Random weights ``(1, P)`` with features of equal mean squares, then balanced, so that all neurons count.
@@ -198,6 +208,10 @@ class Coefficients(Outputs):
         super().__init__(network, dimension, inputs.reshape(len(inputs), *network.input_shape))
         self.readout = np.kron(np.eye(network.output_dimension), inverse)[self.selection]
 
+    @property
+    def real(self) -> bool:
+        return not self.program.constants.imag.any()
+
     def read(self, raw: Array) -> Array:
         coefficients: Array = raw @ self.readout.T
         return coefficients
@@ -227,11 +241,13 @@ class System:
         ``(k, m)``: the equations of a section; for critical points generic linear forms that choose the frame.
     form:
         ``(m, m)``: the quadratic form on outputs, empty for sections.
+    real, even:
+        Whether conjugates of solutions at real parameters are solutions; whether starts are `Outputs.even_start`.
     """
 
     kind: int
+    real = False
     even = False
-    """Whether start solutions have `Outputs.even_start` as weights."""
 
     def __init__(self, outputs: Outputs, matrix: Array, form: Array) -> None:
         self.outputs = outputs
@@ -267,25 +283,25 @@ class System:
 
     def proper(self, w: Array) -> Array:
         """Mask ``(B,)`` of weights at which the derivative has full rank, as far as floats can tell."""
+        if self.kind == 0:  # regular is what Newton's method converges to
+            return np.ones(len(w), dtype=bool)
         size = self.outputs.dimension
-        zero = np.zeros(self.matrix.shape[0] if self.kind == 0 else self.matrix.shape[1], dtype=complex)
-        slopes = System.linearised(_Plain(self.outputs, self.matrix), w, zero[: len(self.matrix)])[3]
+        slopes = System.linearised(_Plain(self.outputs, self.matrix), w, np.zeros(len(self.matrix), dtype=complex))[3]
         singular = np.linalg.svd(np.nan_to_num(self.outputs.read(slopes)), compute_uv=False)
         full: Array = singular[:, size - 1] > _FULL * singular[:, 0]
         return full
 
-    def move(self, base: Array, rng: np.random.Generator) -> Array:
+    def move(self, base: Array, rng: np.random.Generator, *, real: bool = False) -> Array:
         """A random parameter of the size of ``base``."""
-        moved: Array = np.linalg.norm(base) / np.sqrt(len(base)) * complex_normal(rng, len(base))
-        return moved
+        return np.asarray(np.linalg.norm(base) / np.sqrt(len(base)) * normal(rng, real, len(base)))
 
-    def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
-        """A random solution ``(1, P)`` and the parameter that has it."""
+    def start(self, rng: np.random.Generator, *, real: bool = False) -> tuple[Array, Array]:
+        """A random solution ``(1, P)`` and the parameter that has it, both real if asked for."""
         raise NotImplementedError
 
-    def weights(self, rng: np.random.Generator) -> Array:
+    def weights(self, rng: np.random.Generator, real: bool = False) -> Array:
         """Random weights ``(1, P)`` for `start`."""
-        return self.outputs.even_start(rng) if self.even else self.outputs.start(rng)
+        return self.outputs.even_start(rng) if self.even else self.outputs.start(rng, real)
 
     def condition(self, w: Array, parameter: Array) -> float:
         """The condition number of the derivative at weights ``(1, P)``."""
@@ -312,8 +328,8 @@ class Sections(System):
     def __init__(self, outputs: Outputs, rng: np.random.Generator) -> None:
         super().__init__(outputs, outputs.combinations(rng, outputs.dimension), np.zeros((0, 0)))
 
-    def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
-        w = self.weights(rng)
+    def start(self, rng: np.random.Generator, *, real: bool = False) -> tuple[Array, Array]:
+        w = self.weights(rng, real)
         return w, self.matrix @ self.outputs.raw(w)[0]
 
 
@@ -357,6 +373,7 @@ class CriticalPoints(System):
         symmetric = self.pull @ read
         matrix = outputs.combinations(np.random.default_rng(outputs.size), outputs.dimension)
         super().__init__(outputs, matrix, (symmetric + symmetric.T) / 2)
+        self.real = outputs.real
 
     def right(self, parameters: Array) -> Array:
         vectors: Array = parameters @ self.pull.T
@@ -371,13 +388,13 @@ class CriticalPoints(System):
         more = Coefficients(outputs.network, outputs.dimension, np.random.default_rng(outputs.size), excess=3)
         return CriticalPoints(more, self.exact_form, any_form=self.any_form)
 
-    def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
+    def start(self, rng: np.random.Generator, *, real: bool = False) -> tuple[Array, Array]:
         """A random solution ``(1, P)`` and a target that has it: the point plus a vector normal to the tangent
         space."""
-        w = self.weights(rng)
+        w = self.weights(rng, real)
         value = self.outputs.image(w)[0]
         slopes = self.linearised(w, np.zeros(len(value)))[3][0]
         conditions = slopes @ self.pull
-        offset = complex_normal(rng, len(value)) * np.linalg.norm(value) / np.sqrt(len(value))
+        offset = normal(rng, real, len(value)) * np.linalg.norm(value) / np.sqrt(len(value))
         tangential, *_ = np.linalg.lstsq(conditions, conditions @ offset, rcond=1e-12)
-        return w, value + offset - tangential
+        return w, (value + offset - tangential).real + 0j if real else value + offset - tangential

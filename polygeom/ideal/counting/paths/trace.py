@@ -110,16 +110,23 @@ def trace_test(
     if ends is None:
         return None
     image = tracker.system.image
-    images = image(w), image(w_away), image(ends)
+    return straightness((image(w), image(w_away), image(ends)), place, rng)
+
+
+def straightness(images: tuple[Array, Array, Array], place: complex, rng: np.random.Generator) -> Trace:
+    """The test itself, for images ``(N, m)`` of all solutions at the parameters 0, 1 and ``place`` of a line.
+
+    Each row of one goes with the same of the others.
+    """
     functionals = complex_normal(rng, images[0].shape[1], _FUNCTIONALS)
     values = tuple(each @ functionals for each in images)
     single = second_differences(values, place)
     total = second_differences(tuple(v.sum(axis=0) for v in values), place)
     least = np.abs(single).min(axis=0) + 1e-300
-    if len(w) == 1:  # all of a linear space: there is no other point to compare with, so the own size serves
+    if len(single) == 1:  # all of a linear space: there is no other point to compare with, so the own size serves
         least = np.maximum(least, _LINEAR * np.abs(values[0][0]))
     without = np.abs(total - single) / least
-    return Trace(float((np.abs(total) / least).max()), float(without.max(axis=1).min()), len(w))
+    return Trace(float((np.abs(total) / least).max()), float(without.max(axis=1).min()), len(single))
 
 
 def _bijection(
