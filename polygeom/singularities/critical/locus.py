@@ -60,10 +60,10 @@ class Component:
     dimension:
         In the space of weights.
     rank:
-        Of the Jacobian at its random points; None for ``"other"``.
+        Of the Jacobian at its random points, modulo a random prime; None for ``"other"``.
     weights:
-        Integer weights on it, one matrix a layer, the rank of whose Jacobian over the rationals was computed and is too
-        small; empty if none were found.
+        Integer weights on it, one matrix a layer; for ``"rank"`` the rank of their Jacobian was also computed over the
+        rationals, and is too small. Empty for ``"other"``.
     """
 
     kind: str
