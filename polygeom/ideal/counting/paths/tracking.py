@@ -18,6 +18,8 @@ from polygeom.ideal.counting.paths.systems import Array, System
 
 _LONGEST = 0.25
 """Seconds that one call of a kernel should take, so that a deadline is noticed in time."""
+_RESIDUE, _FAR = 1e-6, 1e8
+"""What is a solution: residues of equations, and outputs, beside the length of the right sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class Tracker:
             ends[first:last], reached, numbers = found
             arrived[first:last] = reached >= 1.0
             self.steps += int(numbers.sum())
-        arrived &= np.isfinite(ends).all(axis=1)
+        arrived &= _solve(self.system, ends, end)
         self.paths, self.lost = self.paths + count, self.lost + count - int(arrived.sum())
         return ends, arrived
 
@@ -149,6 +151,21 @@ class Tracker:
     @staticmethod
     def _rows(parameters: Array, count: int) -> Array:
         return np.array(np.broadcast_to(parameters, (count, parameters.shape[-1])), dtype=complex, order="C")
+
+
+def _solve(system: System, w: Array, right: Array) -> Array:
+    """Mask ``(B,)`` of weights that solve the equations with these right sides, as far as rounding lets one see.
+
+    Beside weights that run off to infinity every correction is small, so small corrections are no sign of a solution.
+    """
+    with np.errstate(all="ignore"):
+        outputs = system.outputs.raw(w)
+        if system.kind == 0:
+            off, size = outputs @ system.matrix.T - right, _RESIDUE * np.linalg.norm(right, axis=1)
+        else:  # where the differential is zero the equations hold however far away
+            off, size = outputs @ system.form.T, _FAR * np.linalg.norm(right, axis=1)
+        solved: Array = np.isfinite(w).all(axis=1) & (np.linalg.norm(off, axis=1) < size)
+    return solved
 
 
 def track(system: System, w: Array, start: Array, end: Array, steps: Steps = Steps()) -> tuple[Array, Array]:
