@@ -1,7 +1,7 @@
 """Counting by monodromy in two checkouts: processor seconds, alternately, in one run.
 
     git worktree add OLD 4b4ec16
-    python benchmarks/monodromy.py OLD [--seeds N]
+    python benchmarks/monodromy.py OLD [--seeds N] [--first SEED]
 
 For every seed the count is made in a fresh process of either version in turn; kernels are compiled and loaded outside
 the clock by a small count. ``4b4ec16`` is the version in which layers of numpy followed a path.
@@ -43,6 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("old", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="the first of the seeds")
     parser.add_argument("--only", default="")
     options = parser.parse_args()
     here = Path(__file__).resolve().parent.parent
@@ -51,7 +52,7 @@ def main() -> None:
         if options.only not in name:
             continue
         ratios, totals = [], [0.0, 0.0]
-        for seed in range(options.seeds):
+        for seed in range(options.first, options.first + options.seeds):
             seconds, cells = [], []
             for checkout in (options.old, here):
                 spent, value, lower, status = run(checkout, call.format(seed=seed))

@@ -81,7 +81,7 @@ def test_paths_that_run_off_end_at_no_solution() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_nothing_wrong_is_called_probable() -> None:
-    """``POLYGEOM_CALIBRATION_SEEDS=14`` makes a thousand runs; the table is in the documentation of the degrees."""
+    """``POLYGEOM_CALIBRATION_SEEDS=12`` makes a thousand runs; the table is in the documentation of the degrees."""
     outcomes = Counter(outcome(text, seed) for text in VARIETIES for seed in range(SEEDS))
     assert outcomes["wrong"] == 0
-    assert outcomes["unknown"] <= 0.02 * sum(outcomes.values())
+    assert outcomes["unknown"] <= 0.002 * sum(outcomes.values())
