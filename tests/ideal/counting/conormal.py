@@ -17,7 +17,7 @@ from polygeom.ideal.counting.paths.monodromy import Solutions, monodromy
 from polygeom.ideal.counting.paths.program import FACTOR, PRODUCT, SHIFT, WEIGHT, Program, _Recorder
 from polygeom.ideal.counting.paths.systems import Outputs, System, complex_normal
 from polygeom.ideal.counting.paths.trace import Trace, trace_test
-from polygeom.ideal.counting.paths.tracking import Steps, Tracker
+from polygeom.ideal.counting.paths.tracking import CAREFUL, Tracker, shortened
 from polygeom.maps import from_text
 
 DIMENSION = SIZE = 18
@@ -106,13 +106,19 @@ def polar_degree(conditions: int, seed: int) -> tuple[Solutions, Trace | None, T
     system = MixedSections(conditions, rng)
     found = monodromy(system, rng, enough=lambda s: s.idle >= 2 and s.loops > 5)
     tracker, marks = Tracker(system), system.outputs.marks(rng)
+    weights = shortened(system, found.weights, found.parameters)  # on long ones paths get lost
     traces: list[Trace | None] = []
     for rows, seen in ((slice(0, conditions + 1), slice(0, SIZE)), (slice(conditions + 1, None), slice(SIZE, None))):
         system.seen = seen
-        away = found.parameters.copy()
-        away[rows] = system.move(found.parameters, rng)[rows]
-        there, arrived = tracker.follow(found.weights, found.parameters, away, np.exp(0.5j), Steps())
-        test = trace_test(tracker, found.weights, there, found.parameters, away, rng, marks, 1)
-        traces.append(test if arrived.all() else None)
+        test: Trace | None = None
+        for _ in range(3):  # lines, until no path is lost
+            away = found.parameters.copy()
+            away[rows] = system.move(found.parameters, rng)[rows]
+            there, arrived = tracker.follow(weights, found.parameters, away, np.exp(0.5j), CAREFUL)
+            if arrived.all():
+                test = trace_test(tracker, weights, there, found.parameters, away, rng, marks, 2)
+            if test is not None:
+                break
+        traces.append(test)
     system.seen = slice(None)
     return found, traces[0], traces[1]
