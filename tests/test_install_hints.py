@@ -174,6 +174,7 @@ def test_a_command_that_needs_an_extra_says_so_and_shows_no_trace(
     assert all(map(is_right, *hints(done.stderr)))
 
 
+@pytest.mark.thorough
 def test_the_installed_distribution_is_ours() -> None:
     names = {one.metadata["Name"] for one in importlib.metadata.distributions()}
     owners = importlib.metadata.packages_distributions().get("polygeom", [DISTRIBUTION])

@@ -258,6 +258,7 @@ def test_a_small_file_about_a_large_network() -> None:
     assert quickly(data) == "BudgetError"
 
 
+@pytest.mark.thorough
 def test_a_list_of_120000_generators_is_refused_before_it_is_looked_at(data: Data) -> None:
     short = {**data["equations"][0], "terms": data["equations"][0]["terms"][:1]}
     data["equations"] = [short] * 120_000
@@ -337,6 +338,7 @@ def test_one_door_takes_data_text_and_files(base: Data, list_of_one: Data, tmp_p
             polygeom.verify(wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.thorough
 def test_sections_by_points_must_leave_one_degree() -> None:
     """Without them the degree is only known to be at most the length; with one part of an orbit left, as well."""
     data = next(d for d in honest() if d["kind"] == "ideal" and (d["completeness"] or {}).get("argument") == "section")

@@ -112,6 +112,7 @@ def test_honest_certificates_are_valid_for_both_or_not_covered(check: Any, slow_
     assert min(seen[False, 0], seen[False, 3], seen[True, 0], seen[True, 3]) > 0
 
 
+@pytest.mark.thorough
 def test_symmetries_of_many_weights_obey_the_limits() -> None:
     """Once it looked for them without end."""
     names: dict[str, Any] = {"__name__": "check"}
@@ -186,6 +187,7 @@ def compare(count: int, check: Any) -> Counter[tuple[bool | None, int]]:
     return found
 
 
+@pytest.mark.thorough
 def test_both_agree_on_altered_certificates(check: Any) -> None:
     assert {(True, 0), (False, 1), (None, 2)} <= set(compare(200, check))
 

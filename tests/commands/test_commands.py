@@ -95,6 +95,7 @@ def test_certificates_are_written_and_verified(tmp_path: Path, capsys: Capture) 
     assert "NOT VALID" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_sweep_writes_prints_and_resumes(tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "table.csv"
     arguments = ["sweep", "[2..3,2..4,1] r=2..3", "--timeout", "60", "--out", str(out), "--published-format"]

@@ -96,6 +96,7 @@ def test_limits_that_are_none(command: list[str], seconds: str, capsys: pytest.C
     assert "--timeout must be a positive number of seconds" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_a_limited_dimension_is_the_same_and_can_be_certified(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -113,6 +114,7 @@ def test_errors_of_the_other_process_are_words() -> None:
         within("polygeom.dimensions.task:run", task, 60)
 
 
+@pytest.mark.thorough
 def test_a_last_resort_stops_what_looks_at_no_clock() -> None:
     before = time.monotonic()
 
@@ -151,6 +153,7 @@ def test_the_alarm_of_a_last_resort_rings_until_it_is_heard(monkeypatch: pytest.
     assert time.monotonic() - before < 10
 
 
+@pytest.mark.thorough
 def test_parts_of_a_portrait_that_are_not_finished_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def endless(*_: object) -> None:
         while True:

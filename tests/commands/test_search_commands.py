@@ -134,6 +134,7 @@ def test_sweep_filters_its_families(tmp_path: Path, capsys: Capture) -> None:
     assert capsys.readouterr().err.startswith("5 networks")
 
 
+@pytest.mark.thorough
 def test_a_table_is_explained_and_confronted_with_conjectures(tmp_path: Path, capsys: Capture) -> None:
     path, explained = tmp_path / "table.csv", tmp_path / "explained.csv"
     assert run(["sweep", "[2..3,2..3^1..2,1] r=2", "--out", str(path), "-q"]) == 0

@@ -118,6 +118,7 @@ def test_round_trip_through_singular(network: str) -> None:
     assert compared(f"{header}{standard.replace('_[', 'J[')}", network).relation == "same"
 
 
+@pytest.mark.thorough
 @pytest.mark.oracle
 @needs("M2", "Macaulay2")
 @pytest.mark.parametrize("network", CASES)
@@ -130,6 +131,7 @@ def test_round_trip_through_macaulay2(network: str, tmp_path: Path) -> None:
     assert compared(basis, network).relation == "same"
 
 
+@pytest.mark.thorough
 @pytest.mark.oracle
 @needs("msolve", "msolve")
 @pytest.mark.parametrize("network", CASES)
@@ -141,6 +143,7 @@ def test_round_trip_through_msolve(network: str, prime: int, tmp_path: Path) -> 
     assert (found.relation, found.characteristic) == ("same", prime)
 
 
+@pytest.mark.thorough
 @pytest.mark.oracle
 @needs("M2", "Macaulay2")
 def test_the_zero_ideal_in_macaulay2(tmp_path: Path) -> None:

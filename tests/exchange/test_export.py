@@ -107,6 +107,7 @@ def test_singular_calls_elimination_and_interpolation_equal(text: str) -> None:
     assert run([str(SINGULAR), "-q", "--no-rc"], f"{first}ideal J{second}{compare}").split() == ["0", "0"]
 
 
+@pytest.mark.thorough
 @pytest.mark.oracle
 @pytest.mark.skipif(MACAULAY2 is None, reason="Macaulay2 is not installed")
 @pytest.mark.parametrize(("text", "degree"), CASES)

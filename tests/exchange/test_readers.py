@@ -213,6 +213,7 @@ def test_ranges_of_names() -> None:
     assert set(READERS) == {"m2", "singular", "oscar", "sage", "magma", "msolve", "plain"}
 
 
+@pytest.mark.thorough
 @pytest.mark.oracle
 @needs("M2", "Macaulay2")
 def test_macaulay2_prints_what_is_read(tmp_path: object) -> None:
@@ -233,6 +234,7 @@ def test_macaulay2_prints_what_is_read(tmp_path: object) -> None:
             read_ideal(text)
 
 
+@pytest.mark.thorough
 @pytest.mark.oracle
 @needs("msolve", "msolve")
 @pytest.mark.parametrize("prime", [0, 65521])

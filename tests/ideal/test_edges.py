@@ -118,6 +118,7 @@ def test_searches_end_in_time_with_what_they_have(text: str) -> None:
     assert search.representations()
 
 
+@pytest.mark.thorough
 def test_a_dimension_that_takes_too_long_ends_the_search() -> None:
     with pytest.raises(PolygeomError, match="the time was over while the dimension was computed"):
         interpolate(parse("x=input(6); a=dense(x,100); b=power(a,4); c=dense(b,40); sum(c,c)"), timeout=0.3)

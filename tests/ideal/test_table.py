@@ -60,6 +60,7 @@ def test_minimal_generators_and_completeness(
     assert result.hilbert_function == series(h, search.dimension.dimension, len(result.hilbert_function))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("network", "top"), [("[3,3,3] r=2", 6), ("[2,2,2,2] r=2", 7), ("[3,2,3] r=2", 5), ("[2,2,2,1] r=3", 7)]
 )

@@ -106,6 +106,7 @@ def test_critical_points_of_the_distance() -> None:
     assert polygeom.ed_degree(circle, "unit").value == 2
 
 
+@pytest.mark.thorough
 def test_defects_are_explained_or_said_not_to_be() -> None:
     assert polygeom.explain(maps.grassmannian(2, 5)).verdict == "no defect"
     assert polygeom.explain(maps.segre([2, 2, 2, 2], 3)).verdict == "explained"

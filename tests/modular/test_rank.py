@@ -128,6 +128,7 @@ def test_the_methods_take_the_same_pivots_and_leave_the_same_rest(
             assert results[0] == results[1], (name, bound, width, a.shape, columns, rows)
 
 
+@pytest.mark.thorough
 @both_methods
 @given(data=st.data())
 def test_small_matrices_against_python_integers(method: Method, data: st.DataObject) -> None:

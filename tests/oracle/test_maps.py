@@ -75,6 +75,7 @@ def test_singular_finds_the_same_ideal(name: str) -> None:
     assert done.stdout.split() == ["0", "0"], done.stdout + done.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(MACAULAY2 is None, reason="Macaulay2 is not installed")
 @pytest.mark.parametrize("name", [case for case in CASES if case != "rational cubic"])
 def test_macaulay2_finds_the_same_ideal(name: str, tmp_path: Path) -> None:

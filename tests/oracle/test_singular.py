@@ -65,6 +65,7 @@ def program(widths: tuple[int, ...], degrees: tuple[int, ...]) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("widths", "degrees"), NETWORKS)
 def test_the_dimension_is_that_of_the_eliminated_ideal(widths: tuple[int, ...], degrees: tuple[int, ...]) -> None:
     done = subprocess.run([SINGULAR, "-q"], input=program(widths, degrees), capture_output=True, text=True, timeout=60)

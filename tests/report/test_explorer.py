@@ -89,6 +89,7 @@ def count(page) -> int:
     return int(page.inner_text("#count").split()[0].replace(",", ""))
 
 
+@pytest.mark.thorough
 def test_filters_keep_what_the_table_has(page) -> None:
     table = load_atlas()
     table = table[(table["depth"] <= 3) & (table["activation"] <= 3)]
@@ -139,6 +140,7 @@ def test_heads_sort_and_pages_turn(fresh) -> None:
     assert int(fresh.locator("#rows tr").first.inner_text().split("\t")[6]) <= int(first[6])
 
 
+@pytest.mark.thorough
 def test_the_map_shows_a_column_over_two_widths(fresh) -> None:
     fresh.fill("#pattern", "3,*,*,1")
     table = load_atlas().set_index("network")

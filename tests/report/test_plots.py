@@ -46,6 +46,7 @@ def test_cells_of_a_map_are_labelled(ax: Any) -> None:
     assert labels == ["yes" if cell else "no" for cell in cells]
 
 
+@pytest.mark.thorough
 def test_each_architecture_is_a_line_and_the_odd_one_stands_out(ax: Any) -> None:
     found = frontier(2, 1, 2, 7)
     plot_frontier(found, ax=ax)

@@ -183,6 +183,7 @@ def test_a_component_that_no_layer_of_small_rank_explains() -> None:
     assert roots > 2
 
 
+@pytest.mark.thorough
 def test_the_table_of_all_architectures_with_at_most_twelve_weights(tmp_path: Path) -> None:
     with of_the_repository("docs/critical_weights.csv").open(encoding="utf-8") as file:
         rows = {row["widths"]: row for row in csv.DictReader(file)}
@@ -264,6 +265,7 @@ def test_the_charts_of_a_middle_layer_have_every_pattern_of_zeros() -> None:
     assert found == wanted
 
 
+@pytest.mark.thorough
 def test_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["identifiability", "[3,3,1] r=3", "--critical", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["only_subnetworks"] is False

@@ -190,6 +190,7 @@ def test_the_deadline_covers_all_attempts() -> None:
         assert (outcome.status, outcome.message, outcome.deaths) == (Status.TIMEOUT, "stopped after 1 s", 2)
 
 
+@pytest.mark.thorough
 def test_all_deadlines_at_once() -> None:
     """Eight workers expire together: what one costs is not paid eight times."""
     supervisors = [Supervisor() for _ in range(8)]
@@ -241,6 +242,7 @@ def test_an_impossible_allocation_fails_without_harm(supervisor: Supervisor) -> 
     assert supervisor.worker == worker
 
 
+@pytest.mark.thorough
 def test_memory_is_not_exceeded_by_much(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even when nobody watches from outside."""
     monkeypatch.setattr("polygeom.supervision.process.tree_memory", lambda *_, **__: 0)
@@ -249,6 +251,7 @@ def test_memory_is_not_exceeded_by_much(supervisor: Supervisor, monkeypatch: pyt
     assert MEMORY < (outcome.peak_memory or 0) < MEMORY + 600 * 2**20
 
 
+@pytest.mark.thorough
 def test_a_short_peak_counts(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether a task is over its limit must not depend on the moments at which somebody looks."""
     monkeypatch.setattr("polygeom.supervision.process.tree_memory", lambda *_, **__: 0)
@@ -274,6 +277,7 @@ def test_shared_memory_counts_once(supervisor: Supervisor) -> None:
     assert act(supervisor, "shared_with_children 60", memory=MEMORY).status is Status.OK
 
 
+@pytest.mark.thorough
 def test_the_limit_is_per_task_and_can_be_lifted(supervisor: Supervisor) -> None:
     assert act(supervisor, "use 200", memory=MEMORY).status is Status.MEMORY
     assert act(supervisor, "use 200").status is Status.OK
@@ -281,12 +285,14 @@ def test_the_limit_is_per_task_and_can_be_lifted(supervisor: Supervisor) -> None
         assert act(supervisor, "use 100", memory=MEMORY).status is Status.OK
 
 
+@pytest.mark.thorough
 def test_a_worker_that_grows_is_replaced() -> None:
     with Supervisor() as supervisor:
         workers = {act(supervisor, "keep 100").result["dimension"] for _ in range(6)}  # type: ignore[index]
     assert len(workers) == 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", ["breed", "spin_in_thread", "sleep_in_thread"])
 def test_a_worker_with_something_left_running_is_replaced(text: str, mark: str) -> None:
     """Otherwise the next task would pay for this one."""

@@ -174,6 +174,7 @@ def test_an_interrupt_reaches_a_generator_that_waits(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.thorough
 def test_an_interrupt_stops_tasks_of_an_executor_in_this_process(tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 

@@ -94,6 +94,7 @@ def test_running_again_computes_nothing_and_gives_the_same_bytes(tmp_path: Path,
     assert runs(notes) == NETWORKS
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("done", [0, 1, 7, 39, 40])
 def test_resuming_computes_exactly_what_is_missing(tmp_path: Path, notes: Path, done: int) -> None:
     arguments: dict[str, Any] = {"target": NOTE, "options": {"file": str(notes)}, "journal": tmp_path / "journal"}
@@ -368,6 +369,7 @@ def test_failures_of_the_executor_are_tried_again() -> None:
     assert (row["status"], row["message"]) == ("crashed", "3 times: the executor failed: ConnectionError: lost")
 
 
+@pytest.mark.thorough
 def test_a_broken_executor_ends_the_sweep_with_advice_and_it_can_go_on(tmp_path: Path) -> None:
     networks = [f"net {number}" for number in range(200)]
     arguments: dict[str, Any] = {"target": ANSWER, "journal": tmp_path / "journal"}

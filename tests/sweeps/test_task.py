@@ -55,6 +55,7 @@ def test_tasks_survive_json_and_pickle(task: Task) -> None:
     assert pickle.loads(pickle.dumps(task)) == task
 
 
+@pytest.mark.thorough
 @given(TASKS, TASKS)
 def test_different_tasks_have_different_keys(one: Task, other: Task) -> None:
     assert (one.key == other.key) == (
@@ -62,6 +63,7 @@ def test_different_tasks_have_different_keys(one: Task, other: Task) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_the_key_does_not_depend_on_order_or_hash_seed() -> None:
     code = "from polygeom.sweeps import Task; print(Task('package:run', {'b': 1, 'a': 2}).key)"
     keys = {

@@ -25,6 +25,7 @@ def atlas() -> pandas.DataFrame:
     return polygeom.load_atlas()
 
 
+@pytest.mark.thorough
 def test_every_architecture_of_the_box_is_there_once(atlas: pandas.DataFrame) -> None:
     expected = [(f"[{','.join(map(str, d))}]", r) for d in architectures() for r in DEGREES]
     assert list(zip(atlas["widths"], atlas["activation"], strict=True)) == expected
@@ -98,6 +99,7 @@ def test_a_small_box_is_built_the_same_with_any_number_of_workers(
     assert len(both) == len(built) == 86
 
 
+@pytest.mark.thorough
 def test_rows_are_those_of_one_by_one() -> None:
     box = {2: 6, 3: 3, 4: 2}
     columns = build_atlas(box, (2, 3))

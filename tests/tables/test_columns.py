@@ -29,6 +29,7 @@ def failing(table: pandas.DataFrame) -> pandas.DataFrame:
     return table.assign(fibre="told")
 
 
+@pytest.mark.thorough
 def test_a_sweep_writes_the_columns_asked_for_and_goes_on_with_others(tmp_path: Path) -> None:
     out = tmp_path / "t.csv"
     table = sweep(NETWORKS, out=out, progress=False, columns=["learning_coefficient", "dimension", "depth"])

@@ -43,6 +43,7 @@ def test_any_csv_is_read_by_its_columns(mfa: Path) -> None:
     assert table["widths"].tolist()[3] == "[2,3,3,2,1]"
 
 
+@pytest.mark.thorough
 def test_rows_that_differ_are_listed(mfa: Path, tmp_path: Path) -> None:
     out = tmp_path / "ours.csv"
     table = read_any(mfa, read_columns(COLUMNS))

@@ -89,6 +89,7 @@ def test_a_map_has_one_cell_for_each_pair_of_widths(atlas: pandas.DataFrame) -> 
     assert width_map(atlas, "[*,2,*]", "3", "dimension").loc[2, 1] == dimension("[2,2,1] r=3").dimension
 
 
+@pytest.mark.thorough
 def test_explanations_of_a_table_agree_with_the_atlas(atlas: pandas.DataFrame) -> None:
     sample = atlas.sample(300, random_state=1)
     again = with_explanation(sample.drop(columns="explanation"))
@@ -106,6 +107,7 @@ def test_cells_are_read_as_architectures_or_not() -> None:
         assert architecture(widths, activation) is None
 
 
+@pytest.mark.thorough
 def test_bad_questions_are_refused_with_advice(atlas: pandas.DataFrame) -> None:
     with pytest.raises(PolygeomError, match="conjecture must be one of"):
         contradictions(atlas, "riemann")

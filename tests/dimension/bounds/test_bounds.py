@@ -273,6 +273,7 @@ def _replace(bound: Bound, path: tuple[int, ...], changes: dict[str, object]) ->
     return dataclasses.replace(bound, parts=tuple(parts))
 
 
+@pytest.mark.thorough
 @given(ARCHITECTURES, st.data())
 @settings(max_examples=80)
 def test_no_tampered_tree_bounds_too_little(case: tuple[Widths, Degrees], data: st.DataObject) -> None:

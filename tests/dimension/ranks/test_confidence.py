@@ -30,6 +30,7 @@ LONG_SUMS = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("network", [*ZOO, *map(parse, LONG_SUMS)], ids=lambda n: str(n)[:60])
 def test_heights_bound_the_degrees_and_the_norm_of_every_derivative(network: Network) -> None:
     height, inputs = heights(network), network.input_dimension
@@ -139,6 +140,7 @@ PROBABLE = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", PROBABLE)
 def test_probable_results_are_right_and_say_how_sure_they_are(text: str) -> None:
     network = parse(text)
@@ -174,6 +176,7 @@ def test_trials_are_combined_by_maximum(monkeypatch: pytest.MonkeyPatch) -> None
     assert result.trials >= 2
 
 
+@pytest.mark.thorough
 def test_degrees_beyond_the_prime_leave_a_bound_from_below_only() -> None:
     text = "x=input(3); y=power(x,3000); z=power(y,3000); a=dense(z,4); b=power(a,4); c=sum(b,a); dense(c,1)"
     result = dimension(text)

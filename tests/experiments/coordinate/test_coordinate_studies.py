@@ -119,6 +119,7 @@ def test_every_network_has_marks_arrays_and_its_own_measurements(images: pandas.
     assert set(sections["model"]) == {"relu:sin_cos5", "ccp3:sin_cos5"}
 
 
+@pytest.mark.thorough
 def test_numbers_and_arrays_say_the_same(images: pandas.DataFrame) -> None:
     for model in ("relu:raw", "ccp3:sin_cos5"):
         rows = images[(images["image"] == "scene") & (images["model"] == model)]

@@ -124,6 +124,7 @@ def test_figure_and_summary() -> None:
     assert "laplacian, eigenpro, cumulative: test errors" in text
 
 
+@pytest.mark.thorough
 def test_a_thousand_digits() -> None:
     tables = [measured(kernels=("laplacian",), solvers=("exact",), seed=seed) for seed in range(3)]
     for table in tables:

@@ -53,6 +53,7 @@ def test_the_published_errors_of_finite_widths(line, kind) -> None:
         assert found == pytest.approx(error, rel=1e-4), width
 
 
+@pytest.mark.thorough
 def test_the_published_limits_under_their_right_names(line) -> None:
     assert value(line, "test_mse", features="relu", model="limit") == pytest.approx(0.8432877, abs=1e-6)
     assert value(line, "test_mse", features="fourier", model="laplacian") == pytest.approx(0.26786, abs=1e-5)

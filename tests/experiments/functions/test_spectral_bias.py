@@ -125,6 +125,7 @@ def test_the_published_variant_runs_and_subtracts_nothing() -> None:
         measured("published", "network", 9, samples=40, width=16, steps=200, rate=10.0)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("here")
 def test_figure_and_summary() -> None:
     import matplotlib.pyplot as plt

@@ -38,6 +38,7 @@ QUICK = ("none", "sliding", visual_analogy.RECURRENT)
 """The ways through the code that normalisations take; the layers themselves have tests of their own."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "normalisation",
     [*QUICK, *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS if kind not in QUICK)],

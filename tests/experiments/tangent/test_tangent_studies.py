@@ -118,6 +118,7 @@ def test_the_command_writes_table_and_figure(tmp_path: Path) -> None:
     assert {".csv", ".png", ".json"} <= endings
 
 
+@pytest.mark.thorough
 def test_spectra_are_rayleigh_quotients_of_the_kernels(tables: dict[str, pandas.DataFrame]) -> None:
     """The rows at the start are eigenvalues; shares grow by one on average, weighted by where they were."""
     rows = tables["ntk-eigenfunctions"].query("what == 'spectrum' and model == 'relu:8' and target == '1'")

@@ -116,6 +116,7 @@ def test_tight_deep_networks_do_not_lose_their_paths(text: str) -> None:
     assert lost < 30
 
 
+@pytest.mark.thorough
 def test_a_well_conditioned_start_lets_all_neurons_count() -> None:
     network = parse("[2,3,5,3,1] r=3")
     rng = np.random.default_rng(0)
@@ -146,6 +147,7 @@ def test_nothing_proved_is_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.value, found.lower, found.status) == (1, 1, "probable")
 
 
+@pytest.mark.thorough
 def test_a_limit_of_time_holds_for_fibres() -> None:
     fibre("[3,6,3] r=3", method="monodromy", timeout=0.5)  # compile
     started = time.monotonic(), time.process_time()

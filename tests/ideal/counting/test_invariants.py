@@ -109,6 +109,7 @@ def test_critical_points_over_a_prime_field(text: str, form: str, value: int) ->
     assert known is None or known.value == value
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("text", "form", "value"),
     [pytest.param(*case, marks=pytest.mark.slow if case[0] == "[2,2,3] r=2" else ()) for case in DISTANCES],

@@ -126,6 +126,7 @@ def test_the_trace_tells_every_part_from_the_whole(text: str) -> None:
         assert part.ratio > 1e-2
 
 
+@pytest.mark.thorough
 def test_the_trace_of_critical_points_is_linear_under_a_generic_form_alone() -> None:
     """Symmetric matrices of rank two: 13 critical points whose sum is linear in the target. Of the 7 that the Bombieri–
     Weyl form has on the secants of a rational normal curve some go to infinity, and the sum has poles."""

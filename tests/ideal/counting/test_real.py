@@ -31,6 +31,7 @@ def test_few_data_sets_at_capacity_are_fitted_by_real_weights() -> None:
     assert counts.lost <= 4
 
 
+@pytest.mark.thorough
 def test_the_fits_are_those_of_the_discriminant() -> None:
     counts = real_fits("[2,2,1] r=3", 60)
     rng = np.random.default_rng(0)
@@ -43,6 +44,7 @@ def test_the_fits_are_those_of_the_discriminant() -> None:
     assert abs(counts.share - share) < 4 * np.sqrt(share * (1 - share) / 60)
 
 
+@pytest.mark.thorough
 def test_real_critical_points_of_a_binary_cubic() -> None:
     """Best powers of a real linear form for a binary cubic under the Bombieri–Weyl form: one or three of three."""
     counts = real_critical_points("[2,1,1] r=3", "bombieri-weyl", 40)

@@ -128,6 +128,7 @@ def test_time_is_enforced_and_not_finished_is_a_result() -> None:
     assert "allow more, or use interpolation" in result.message
 
 
+@pytest.mark.thorough
 def test_memory_is_enforced() -> None:
     result = eliminate("[3,3,3] r=2", timeout=60, memory=20 * 2**20)
     assert result.ended == "memory"

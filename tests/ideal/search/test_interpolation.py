@@ -183,6 +183,7 @@ def test_quiet_degrees_end_a_search_without_an_end() -> None:
     assert not goes_on(True, most=1)
 
 
+@pytest.mark.thorough
 def test_time_runs_out() -> None:
     started = time.monotonic()
     result = interpolate("[3,4,3] r=3", timeout=2).result
@@ -325,6 +326,7 @@ def test_a_hypersurface_of_degree_fifteen() -> None:
     assert len(equation) == 1370
 
 
+@pytest.mark.thorough
 def test_the_hilbert_function_has_the_growth_of_the_dimension() -> None:
     """The Hilbert function becomes a polynomial of degree dimension - 1, for the dimension of the other room."""
     for network, top in [("[2,2,2,2] r=2", 7), ("[3,2,2] r=2", 5), ("ccp(2,rank=1,degree=2)", 6)]:

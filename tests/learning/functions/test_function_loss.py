@@ -71,6 +71,7 @@ def test_initial_weights_are_those_of_modules() -> None:
         assert torch.equal(row, torch.nn.utils.parameters_to_vector(network.to_torch(rng=seed).parameters()))
 
 
+@pytest.mark.thorough
 def test_descents_reach_the_loss_of_least_squares_on_the_data() -> None:
     network = parse("[2,2,3] r=2")
     x, y = noise(network, 40, 1)
@@ -85,6 +86,7 @@ def test_descents_reach_the_loss_of_least_squares_on_the_data() -> None:
     assert float(ends.slope.max()) < 1e-12
 
 
+@pytest.mark.thorough
 def test_a_descent_never_rises() -> None:
     network = parse("[2,2,1] r=3")
     loss = FunctionLoss.of(network, *noise(network, 20, 2))

@@ -26,6 +26,7 @@ def _gaussian(power: int, size: int) -> object:
     return lambda weights: weights[:, :size].abs().pow(power).sum(dim=1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("power", "size", "value", "sampler"), [(2, 3, 1.5, "hmc"), (4, 2, 0.5, "hmc"), (2, 2, 1.0, "mala")]
 )
@@ -65,6 +66,7 @@ def test_a_subnetwork_and_another_module() -> None:
     assert abs(other.value - 1.5) < max(4 * other.error, 0.1)
 
 
+@pytest.mark.thorough
 def test_stochastic_gradients_are_near() -> None:
     module = torch.nn.Linear(2, 1, bias=False)
     x = torch.randn(40, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -131,6 +133,7 @@ def test_effective_samples_of_an_autoregression() -> None:
     assert split_rhat(trace + np.arange(4)) > 1.1
 
 
+@pytest.mark.thorough
 def test_generalisation_tends_to_the_coefficient_and_not_to_half_the_weights() -> None:
     (found,) = bayes_generalisation("[2,2,1] r=2", (400,), datasets=40)  # λ = 3/2, six weights
     chance = (1.5 / 40) ** 0.5  # half a χ² of three degrees, mean of 40

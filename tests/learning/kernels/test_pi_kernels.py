@@ -150,6 +150,7 @@ def test_eigenvalues_on_the_sphere(d: int) -> None:
             assert 0.98 < share < 1
 
 
+@pytest.mark.thorough
 def test_eigenvalues_are_those_of_a_matrix_on_many_points() -> None:
     x = unit(1500, 3, seed=3)
     values = torch.linalg.eigvalsh(CoupledKernel(2)(x, x) / len(x)).flip(0)[:9]

@@ -74,6 +74,7 @@ def test_full_width_and_its_initialisation() -> None:
     assert 11_169_345 + 9 * 513 == 11_173_962 == IMAGENET[18] - 7680 - 513 * 990
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("depth", IMAGENET)
 def test_the_depth_counts_layers_with_weights(depth: int) -> None:
     module = ResidualNetwork(depth, width=1)

@@ -20,6 +20,7 @@ def lenet(activation: str = "gelu", side: int = 8) -> nn.Module:
     return Model.parse(f"lenet:{activation}").build((side, side), 0)
 
 
+@pytest.mark.thorough
 def test_the_mixed_derivative_is_that_of_autograd() -> None:
     """Squared singular values are eigenvalues of Mᵀ M, with M from two backward passes."""
     module = lenet()

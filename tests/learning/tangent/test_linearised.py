@@ -47,6 +47,7 @@ def test_operators_multiply_by_the_jacobian(name: str) -> None:
     assert (operator.kernel_product(u) - expected).abs().max() <= 1e-12 * float(expected.abs().max())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ALL)
 def test_alignment_is_the_rayleigh_quotient_of_the_kernel(name: str) -> None:
     module, x = case(name)

@@ -17,6 +17,7 @@ from polygeom.learning.training.fleet import generic_points  # noqa: E402
 from polygeom.network import parse  # noqa: E402
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("text", "capacity"),
     [

@@ -27,6 +27,7 @@ def test_recovery_starts_at_the_determining_number(text: str, determining: int) 
     assert above.median_error < 1e-9 < below.median_error
 
 
+@pytest.mark.thorough
 def test_identifiable_networks_recover_weights() -> None:
     found = recover_teachers("[3,3,3] r=2", 6, teachers=3, restarts=6, steps=150)
     assert found.recovered_weights == found.recovered > 0

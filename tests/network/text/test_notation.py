@@ -131,6 +131,7 @@ LARGEST = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name",
     [
