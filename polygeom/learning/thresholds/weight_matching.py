@@ -83,7 +83,7 @@ def match_weights(
         )
     own, target = normalise_weights(network, weights), normalise_weights(network, reference)
     for name, after, degree in zip(names, names[1:], degrees, strict=False):
-        cosines = target[name] @ own[name].T
+        cosines = target[name].to(own[name]) @ own[name].T
         rows, columns = linear_sum_assignment(-cosines.abs().numpy())
         signs = np.where(cosines.numpy()[rows, columns] < 0, -1.0, 1.0)
         sign = own[name].new_tensor(signs)

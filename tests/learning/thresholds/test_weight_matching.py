@@ -51,6 +51,16 @@ def test_random_symmetries_are_undone(text: str) -> None:
                 torch.testing.assert_close(w.norm(dim=1), torch.ones(len(w), dtype=torch.float64))
 
 
+def test_weights_of_another_precision_are_matched() -> None:
+    text = "[3,4,2] r=2"
+    wide = one(text)
+    narrow = {name: w.float() for name, w in wide.items()}
+    for weights, reference in ((narrow, wide), (wide, narrow)):
+        assert weight_distance(text, weights, reference) < 1e-5
+        matched = match_weights(text, weights, reference)
+        assert [w.dtype for w in matched.values()] == [w.dtype for w in weights.values()]
+
+
 def test_other_weights_are_other() -> None:
     text = "[3,4,2] r=2"
     weights = one(text)
