@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -132,7 +133,7 @@ ALL = {**SAME, **OTHER, **JUNK, **NOT_FINITE}
 
 
 @pytest.mark.thorough
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize="POLYGEOM_TEST_MULTIPLIER" not in os.environ)
 @given(st.data())
 def test_changes_on_top_of_changes(data: st.DataObject) -> None:
     """Two changes one after the other, of one argument or of two: never anything but an answer or words."""
