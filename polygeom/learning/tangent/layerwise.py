@@ -24,7 +24,7 @@ from torch import Tensor
 
 from polygeom.errors import BudgetError
 from polygeom.learning.tangent.functional import WeightFunction
-from polygeom.learning.tangent.pieces import Factor, Features, Piece, contraction_flops, pieces_flops, present
+from polygeom.learning.tangent.pieces import Factor, Features, Piece, contraction_cost, pieces_cost, present
 from polygeom.learning.tangent.recording import NotRecordable, Record, Use, point_axes, record
 
 _TOLERANCE = 1e-3
@@ -62,13 +62,33 @@ def layerwise(f: WeightFunction, plan: Plan, combinations: Tensor | None = None)
     """
 
     def features(x: Tensor) -> list[Factor]:
-        parts = [_factors(record(f, part, plan.axes), combinations, plan) for part in torch.split(x, plan.points)]
-        return parts[0] if len(parts) == 1 else _together(parts)
+        formed: dict[str, Tensor] = {}
+        blocks = [slice(start, start + plan.points) for start in range(0, len(x), plan.points)]
+        parts = []
+        for block in blocks:
+            place = None if len(blocks) == 1 else _Place(formed, len(x), block)
+            parts.append(_factors(record(f, x[block], plan.axes), combinations, plan, place))
+        return parts[0] if len(parts) == 1 else _together(parts, formed)
 
     return features
 
 
-def _together(parts: Sequence[list[Factor]]) -> list[Factor]:
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """Where the formed derivatives of some of ``points`` points belong: slices of one tensor for each weight."""
+
+    formed: dict[str, Tensor]
+    points: int
+    block: slice
+
+    def of(self, name: str, outputs: int, size: int, like: Tensor) -> Tensor:
+        """Shape ``(n, C, size)``."""
+        if name not in self.formed:
+            self.formed[name] = like.new_empty(self.points, outputs, size)
+        return self.formed[name][self.block]
+
+
+def _together(parts: Sequence[list[Factor]], formed: Mapping[str, Tensor]) -> list[Factor]:
     """Factors of several blocks of points as those of one; what was one tensor stays one."""
     known: dict[tuple[int, ...], Tensor] = {}
 
@@ -81,7 +101,7 @@ def _together(parts: Sequence[list[Factor]]) -> list[Factor]:
     found = []
     for own in zip(*parts, strict=True):
         if own[0].explicit is not None:
-            found.append(replace(own[0], explicit=joined([present(factor.explicit) for factor in own])))
+            found.append(replace(own[0], explicit=formed[own[0].name]))
             continue
         pieces = []
         for same in zip(*(factor.pieces for factor in own), strict=True):
@@ -91,7 +111,7 @@ def _together(parts: Sequence[list[Factor]]) -> list[Factor]:
     return found
 
 
-def _factors(seen: Record, combinations: Tensor | None, plan: Plan) -> list[Factor]:
+def _factors(seen: Record, combinations: Tensor | None, plan: Plan, place: _Place | None = None) -> list[Factor]:
     values = _derivatives(seen.outputs, seen.uses, combinations, plan)
     backs: dict[int, Tensor] = {}
     names = {id(weight): name for name, weight in seen.weights.items()}
@@ -107,6 +127,17 @@ def _factors(seen: Record, combinations: Tensor | None, plan: Plan) -> list[Fact
         read = None if use.shifts else use.read()
         columns = 1 if read is None else read.shape[2] if read.is_floating_point() else len(use.weight)
         return Piece(read, backs[id(use.outputs)], columns, use.flipped)
+
+    def formed_factor(name: str, uses: list[Use]) -> list[Factor]:
+        if not (uses or formed[name]):
+            return []
+        outputs = len(next(iter(values.values())))
+        out = None if place is None else place.of(name, outputs, seen.weights[name].numel(), seen.outputs)
+        if len(uses) == 1 and not formed[name] and uses[0].is_matrix:
+            return [Factor(name, explicit=piece(uses[0]).jacobian(out))]
+        terms = [*formed[name], *map(derivative, uses)]
+        total = sum(terms[1:], start=terms[0])
+        return [Factor(name, explicit=total if out is None else out.copy_(total))]
 
     for use in seen.uses:
         if id(use.weight) in names:
@@ -124,8 +155,7 @@ def _factors(seen: Record, combinations: Tensor | None, plan: Plan) -> list[Fact
     factors = []
     for name, uses in own.items():
         if formed[name] or not (plan.formed is not None and name not in plan.formed):
-            terms = [*formed[name], *map(derivative, uses)]
-            factors += [Factor(name, explicit=sum(terms[1:], start=terms[0]))] if terms else []
+            factors += formed_factor(name, uses)
         elif uses:
             factors.append(Factor(name, tuple(map(piece, uses))))
     return factors
@@ -174,7 +204,7 @@ class Trial:
     sizes: Mapping[str, int]
 
     def prepared(self, outputs: int, points: int, others: int, full: bool, memory: int) -> Plan:
-        """The plan for a kernel of so many outputs between so many points: of two ways the one with fewer flops.
+        """The plan for a kernel of so many outputs between so many points: of two ways the cheaper one.
 
         A quarter of the memory at most is for what is taken at once, where that is enough for one point.
         """
@@ -195,7 +225,7 @@ class Trial:
         if any(piece.read is None for piece in factor.pieces):
             return True
         sizes, size = [piece.sizes for piece in factor.pieces], self.sizes[factor.name]
-        return contraction_flops(sizes, size, points, others, outputs, full) <= pieces_flops(
+        return contraction_cost(sizes, size, points, others, outputs, full) <= pieces_cost(
             sizes, points, others, outputs, full
         )
 

@@ -3,7 +3,7 @@
 A weight ``(G, m, k)`` that acts as a matrix at ``T`` positions has at point ``n``, for output ``c``, the derivative
 ``Σ_t b_nc[:, t] ⊗ a_n[:, t]`` (group by group). For a pair of blocks of ``N`` and ``N'`` points with ``C`` outputs its
 part of the tangent kernel is had in four ways (Novak, Sohl-Dickstein, Schoenholz, arXiv 2206.08720), here with the
-multiplications of all groups together, twice as many flops:
+multiplications of all groups together (a flop count is twice as large) and the numbers that are written and read again:
 
 ============ ============================================================== ==========================================
 way          what is formed                                                 multiplications
@@ -26,7 +26,7 @@ the ``N'`` points after the other, ``grams`` ``N N' G T T' (1 + C²)`` and ``con
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import torch
@@ -35,6 +35,10 @@ from torch import Tensor
 from polygeom.errors import PolygeomError
 
 OUTPUTS = ("full", "trace", "diagonal", "sum")
+NUMBER = 8
+"""Multiplications of a matrix product in the time in which one number is written to memory and read again."""
+_PARTS = 8
+"""Of a symmetric product: all but a sixteenth of its other half is left out."""
 WAYS = ("contraction", "grams", "products", "vectors")
 
 
@@ -74,62 +78,73 @@ class Piece:
         """Of the action."""
         return Sizes(self.back.shape[2], self.back.shape[3], self.columns, self.back.shape[4])
 
-    def jacobian(self) -> Tensor:
-        """The derivatives themselves, ``(N, C, G · m · k)``."""
+    def jacobian(self, out: Tensor | None = None) -> Tensor:
+        """The derivatives themselves, ``(N, C, G · m · k)``, written to ``out`` if it is given."""
         points, outputs, groups, rows, positions = self.back.shape
         if self.read is None:
-            return self.back.sum(dim=4).flatten(start_dim=2)
+            return _into(self.back.sum(dim=4).flatten(start_dim=2), out)
         if not self.read.is_floating_point():
             kept = self.read[:, 0] >= 0
             b = (self.back[:, :, 0] * kept[:, None, None]).transpose(2, 3)
             found = b.new_zeros(points, outputs, self.columns, rows)
             index = self.read[:, 0].clamp(min=0)[:, None, :, None].expand(-1, outputs, -1, rows)
-            return found.scatter_add_(2, index, b).flatten(start_dim=2)
+            return _into(found.scatter_add_(2, index, b).flatten(start_dim=2), out)
         a = self.read.transpose(2, 3)
-        if self.flipped:
-            return torch.einsum("ncmt,ntk->nckm", self.back[:, :, 0], a[:, 0]).flatten(start_dim=2)
-        if points == 1 or groups > 1:
+        if groups > 1 or self.flipped:
             b = self.back.transpose(1, 2).reshape(points, groups, outputs * rows, positions)
             found = torch.matmul(b, a).reshape(points, groups, outputs, rows, -1)
-            return found.transpose(1, 2).reshape(points, outputs, -1)
-        return torch.einsum("ncmt,ntk->ncmk", self.back[:, :, 0], a[:, 0]).flatten(start_dim=2)
+            found = found.transpose(3, 4) if self.flipped else found
+            return _into(found.transpose(1, 2).reshape(points, outputs, -1), out)
+        b = self.back.reshape(points, outputs * rows, positions)
+        own = b.new_empty(points, outputs * rows, a.shape[3]) if out is None else out.view(points, outputs * rows, -1)
+        with torch.no_grad():
+            torch.bmm(b, a[:, 0], out=own)
+        return own.view(points, outputs, -1)
 
 
-def contraction_flops(sizes: Sequence[Sizes], size: int, points: int, others: int, outputs: int, full: bool) -> int:
-    """Multiplications of ``contraction`` for a weight of so many entries, with all derivatives of both sides."""
-    formed = sum((points + others) * outputs * s.groups * s.positions * s.rows * s.columns for s in sizes)
-    return formed + points * others * outputs * (outputs if full else 1) * size
+def _into(found: Tensor, out: Tensor | None) -> Tensor:
+    return found if out is None else out.copy_(found)
 
 
-def pair_flops(u: Sizes, v: Sizes, points: int, others: int, outputs: int, full: bool) -> dict[str, int]:
-    """Multiplications of the three other ways for two actions ``u``, ``v`` of one weight."""
-    pairs = points * others * u.groups
+def contraction_cost(sizes: Sequence[Sizes], size: int, points: int, others: int, outputs: int, full: bool) -> int:
+    """What ``contraction`` costs for a weight of so many entries, with all derivatives of both sides."""
     both = outputs * (outputs if full else 1)
-    square = u.positions * v.positions
+    formed = sum(s.groups * s.positions * s.rows * s.columns for s in sizes)
+    numbers = (points + others) * outputs * size
+    return (points + others) * outputs * formed + points * others * both * size + NUMBER * numbers
+
+
+def pair_costs(u: Sizes, v: Sizes, points: int, others: int, outputs: int, full: bool) -> dict[str, int]:
+    """What the three other ways cost for two actions ``u``, ``v`` of one weight."""
+    pairs, square = points * others * u.groups, u.positions * v.positions
+    both = outputs * (outputs if full else 1)
+    own = outputs * u.positions * u.rows
     return {
-        "grams": pairs * square * (u.columns + both * (u.rows + (square > 1))),
-        "products": pairs * (square * (u.columns + outputs * u.rows) + both * u.positions * u.rows),
+        "grams": pairs * square * (u.columns + both * (u.rows + 1) + NUMBER * (1 + both)),
+        "products": pairs * (square * (u.columns + outputs * u.rows) + both * u.positions * u.rows)
+        + NUMBER * pairs * (square + own),
         "vectors": others * outputs * v.groups * v.positions * v.columns * v.rows
-        + pairs * u.positions * u.rows * (outputs * u.columns + both),
+        + pairs * u.positions * u.rows * (outputs * u.columns + both)
+        + NUMBER * pairs * own,
     }
 
 
 def cheapest(u: Sizes, v: Sizes, points: int, others: int, outputs: int, full: bool) -> tuple[str, int]:
-    """The cheapest of the three ways that do not form all derivatives, and its multiplications.
+    """The cheapest of the three ways that do not form all derivatives, and its cost.
 
     Examples
     --------
-    >>> dense = Sizes(1, 512, 512, 1)
-    >>> cheapest(dense, dense, 100, 100, 1, True)
-    ('grams', 10240000)
+    >>> late = Sizes(1, 512, 4608, 16)
+    >>> cheapest(late, late, 8, 8, 10, True)[0]
+    'products'
     """
-    counted = pair_flops(u, v, points, others, outputs, full)
+    counted = pair_costs(u, v, points, others, outputs, full)
     way = min(counted, key=counted.__getitem__)
     return way, counted[way]
 
 
-def pieces_flops(sizes: Sequence[Sizes], points: int, others: int, outputs: int, full: bool) -> int:
-    """Multiplications for all pairs of actions of one weight, each in its cheapest way."""
+def pieces_cost(sizes: Sequence[Sizes], points: int, others: int, outputs: int, full: bool) -> int:
+    """Of all pairs of actions of one weight, each in its cheapest way."""
     return sum(cheapest(u, v, points, others, outputs, full)[1] for u in sizes for v in sizes)
 
 
@@ -146,8 +161,18 @@ def pair_gram(u: Piece, v: Piece, outputs: str, way: str | None = None) -> Tenso
         )
     if way == "grams":
         return _grams(u, v, outputs)
-    parts = [_joined(u.back, _applied(u, v, point, way), outputs) for point in range(len(v.back))]
-    return torch.stack(parts, dim=1)
+    back = u.back.transpose(3, 4).flatten(start_dim=2)  # (N, C, G T m)
+    same = u is v and outputs != "diagonal"
+    total: Tensor | None = None
+    for point in range(len(v.back)):
+        some = slice(0, point + 1 if same else None)
+        part = _joined(back[some], _applied(u, v, point, way, some), outputs)
+        if total is None:
+            total = part.new_empty(len(u.back), len(v.back), *part.shape[1:])
+        total[some, point] = part
+        if same:
+            total[point, some] = part.transpose(1, -1) if outputs == "full" else part
+    return present(total)
 
 
 def activations(u: Piece, v: Piece, points: slice | None = None) -> Tensor:
@@ -163,24 +188,25 @@ def activations(u: Piece, v: Piece, points: slice | None = None) -> Tensor:
     return torch.matmul(one, other)
 
 
-def _applied(u: Piece, v: Piece, point: int, way: str) -> Tensor:
-    """``Σ_t' ⟨a_n[:, t], a_p[:, t']⟩ b_pd[:, t']`` at one point ``p``, shape ``(N, G, m, T, C')``."""
+def _applied(u: Piece, v: Piece, point: int, way: str, some: slice) -> Tensor:
+    """``Σ_t' ⟨a_n[:, t], a_p[:, t']⟩ b_pd[:, t']`` at one point ``p`` and some ``n``, shape ``(N, G T m, C')``."""
     b = v.back[point]  # (C', G, m, T')
     outputs, groups, rows, positions = b.shape
     if way == "vectors":
-        a = present(v.read)[point].transpose(1, 2)
-        weight = torch.matmul(b.transpose(0, 1).reshape(groups, outputs * rows, positions), a)  # (G, C' m, k)
-        found = torch.matmul(weight, present(u.read)).reshape(len(u.back), groups, outputs, rows, -1)
-        return found.permute(0, 1, 3, 4, 2)
-    a = activations(u, v, slice(point, point + 1))
-    flat = b.permute(1, 3, 2, 0).reshape(groups, positions, rows * outputs)
-    found = torch.matmul(a, flat).reshape(groups, len(u.back), -1, rows, outputs)
-    return found.permute(1, 0, 3, 2, 4)
+        a, theirs = present(v.read)[point].transpose(1, 2), present(u.read)[some]
+        weight = torch.matmul(b.permute(1, 2, 0, 3).reshape(groups, rows * outputs, positions), a)  # (G, m C', k)
+        found = torch.matmul(theirs.transpose(2, 3), weight.transpose(1, 2))  # (N, G, T, m C')
+        return found.reshape(len(found), -1, outputs)
+    a = activations(replace(u, read=present(u.read)[some]), v, slice(point, point + 1))
+    found = torch.matmul(a, b.permute(1, 3, 2, 0).reshape(groups, positions, rows * outputs))
+    if groups > 1:
+        count = u.back[some].shape[0]
+        found = found.reshape(groups, count, -1).transpose(0, 1)
+    return found.reshape(-1, groups * u.back.shape[4] * rows, outputs)
 
 
-def _joined(back: Tensor, applied: Tensor, outputs: str) -> Tensor:
-    """Inner products of ``(N, C, G, m, T)`` with ``(N, G, m, T, C')`` over all but points and outputs."""
-    left, right = back.flatten(start_dim=2), applied.flatten(start_dim=1, end_dim=3)
+def _joined(left: Tensor, right: Tensor, outputs: str) -> Tensor:
+    """Inner products of ``(N, C, …)`` with ``(N, …, C')``, all of them, of equal outputs, or their sum."""
     if outputs == "full":
         return torch.matmul(left, right)
     found = torch.einsum("ncx,nxc->nc", left, right)
@@ -255,10 +281,11 @@ def gram(left: Sequence[Factor], right: Sequence[Factor], outputs: str) -> Tenso
     pairs = [(factor, partners[factor.name]) for factor in left if factor.name in partners]
     once = [(u, v) for one, other in pairs if one.once for u in one.pieces for v in other.pieces]
     parts = [*_once(once, outputs)]
+    formed = [(present(u.explicit), present(v.explicit)) for u, v in pairs if u.explicit is not None]
+    if formed:
+        parts.append(_contracted(formed, outputs, left is right))
     for one, other in pairs:
-        if one.explicit is not None:
-            parts.append(_back_gram(present(one.explicit), present(other.explicit), outputs))
-        elif not one.once:
+        if one.explicit is None and not one.once:
             parts += [pair_gram(u, v, outputs) for u in one.pieces for v in other.pieces]
     if not parts:
         raise PolygeomError("module must use at least one of its weights; its outputs do not depend on any")
@@ -266,6 +293,27 @@ def gram(left: Sequence[Factor], right: Sequence[Factor], outputs: str) -> Tenso
     for part in parts[1:]:
         total = total.add_(part)
     return total
+
+
+def _contracted(pairs: Sequence[tuple[Tensor, Tensor]], outputs: str, same: bool) -> Tensor:
+    """Inner products of derivatives ``(N, C, P)`` and ``(N', C, P)``, weight by weight; half of them if both are one."""
+    if outputs == "diagonal":
+        parts = [_back_gram(u, v, outputs) for u, v in pairs]
+        return sum(parts[1:], start=parts[0])
+    axis = 0 if outputs == "full" else 1
+    shapes = [one.shape[: 2 - axis] for one in pairs[0]]
+    flat = [(u.flatten(end_dim=1), v.flatten(end_dim=1)) if not axis else (u.flatten(1), v.flatten(1)) for u, v in pairs]
+    total = flat[0][0].new_empty(len(flat[0][0]), len(flat[0][1]))
+    step = -(-len(total) // (_PARTS if same and len(total) >= 8 * _PARTS else 1))
+    for start in range(0, len(total), step):
+        rows, columns = slice(start, start + step), slice(start if same else 0, None)
+        block = torch.mm(flat[0][0][rows], flat[0][1][columns].T)
+        for u, v in flat[1:]:
+            block.addmm_(u[rows], v[columns].T)
+        total[rows, columns] = block
+        if same:
+            total[columns, rows] = block.T
+    return total if axis else total.reshape(*shapes[0], *shapes[1]).transpose(1, 2)
 
 
 def _once(pairs: Sequence[tuple[Piece, Piece]], outputs: str) -> list[Tensor]:
@@ -329,11 +377,11 @@ __all__ = [
     "Sizes",
     "activations",
     "cheapest",
-    "contraction_flops",
+    "contraction_cost",
     "gram",
     "gram_diagonal",
-    "pair_flops",
+    "pair_costs",
     "pair_gram",
-    "pieces_flops",
+    "pieces_cost",
     "present",
 ]
