@@ -298,9 +298,10 @@ def _compared(f: WeightFunction, x: Tensor, seen: Record, axes: tuple[int, ...])
 
 
 def _must_be_formed(name: str, seen: Record) -> bool:
-    """Whether a weight does not only act as a matrix, or as a summand at one position."""
+    """Whether a weight does not only act as one matrix, not its transpose as well, or as a summand at one position."""
     uses = [use for use in seen.uses if use.weight is seen.weights[name]]
-    return not (all(use.is_matrix for use in uses) or all(_shifts_once(use) for use in uses))
+    one_way = len({use.flipped for use in uses}) <= 1
+    return not (one_way and (all(use.is_matrix for use in uses) or all(_shifts_once(use) for use in uses)))
 
 
 def _shifts_once(use: Use) -> bool:
