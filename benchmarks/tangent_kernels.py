@@ -4,10 +4,10 @@
     python benchmarks/tangent_kernels.py zoo --out tangent_kernels.json
     python benchmarks/tangent_kernels.py table --out tangent_kernels.json
 
-All outputs, float64, one thread, processor seconds, alternating in one process. The peers are the two methods of torch's
-tutorial on neural tangent kernels: contraction of the Jacobians that ``vmap`` of ``jacrev`` gives, and products of kernel
-blocks with standard vectors by ``vjp`` and ``jvp``. Where attention is involved, they get it by its formula, for which
-torch has all rules. A method that torch has no rules for is not counted.
+All outputs, float64, one thread, processor seconds, alternating in one process. The peers are the two methods of
+torch's tutorial on neural tangent kernels: contraction of the Jacobians that ``vmap`` of ``jacrev`` gives, and products
+of kernel blocks with standard vectors by ``vjp`` and ``jvp``. Where attention is involved, they get it by its formula,
+for which torch has all rules. A method that torch has no rules for is not counted.
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ class Block(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         parts = [nn.Conv2d(channels, channels, 3, padding=1, bias=False) for _ in range(2)]
-        self.branch = nn.Sequential(
-            parts[0], nn.BatchNorm2d(channels), nn.ReLU(), parts[1], nn.BatchNorm2d(channels)
-        )
+        self.branch = nn.Sequential(parts[0], nn.BatchNorm2d(channels), nn.ReLU(), parts[1], nn.BatchNorm2d(channels))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.relu(x + self.branch(x))
@@ -119,7 +117,7 @@ def seconds(call: Any) -> tuple[float, Any]:
 
 
 def compare(module: nn.Module, x: torch.Tensor, rounds: int, few: int, memory: int) -> dict[str, Any]:
-    """Medians over ``rounds``, after one round that is not counted; products at ``few`` points, scaled by their pairs."""
+    """Medians over ``rounds`` after one that is not counted; products at ``few`` points, scaled by their pairs."""
     ways = {"polygeom": lambda: empirical_ntk(module, x, memory=memory), "contraction": lambda: contraction(module, x)}
     if few:
         ways["products"] = lambda: products(module, x[:few])
@@ -151,7 +149,12 @@ def compare(module: nn.Module, x: torch.Tensor, rounds: int, few: int, memory: i
         ],
         default=0.0,
     ) / float(kernels["polygeom"].abs().max())
-    return {"points": len(x), "seconds": found, "ratio": min(peers) / found["polygeom"] if peers else None, "error": error}
+    return {
+        "points": len(x),
+        "seconds": found,
+        "ratio": min(peers) / found["polygeom"] if peers else None,
+        "error": error,
+    }
 
 
 def usual(only: str) -> dict[str, Any]:
@@ -193,7 +196,10 @@ def table(found: dict[str, Any]) -> None:
     for kind in ("usual", "zoo"):
         print("| module | points | polygeom | contraction | products | faster |\n| --- | --- | --- | --- | --- | --- |")
         for name, row in found.get(kind, {}).items():
-            times = [f"{row['seconds'][way]:.3g}" if way in row["seconds"] else "–" for way in ("polygeom", "contraction", "products")]
+            times = [
+                f"{row['seconds'][way]:.3g}" if way in row["seconds"] else "–"
+                for way in ("polygeom", "contraction", "products")
+            ]
             ratio = "no rule" if row["ratio"] is None else f"{row['ratio']:.2f}"
             print(f"| {name} | {row['points']} | {' | '.join(times)} | {ratio} |")
 
@@ -213,7 +219,11 @@ def main() -> None:
         warnings.simplefilter("ignore")
         rows = (usual if chosen.kind == "usual" else zoo)(chosen.only)
     found[chosen.kind] = found.get(chosen.kind, {}) | rows
-    found["environment"] = {"torch": torch.__version__, "python": platform.python_version(), "machine": platform.processor() or platform.machine()}
+    found["environment"] = {
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": platform.processor() or platform.machine(),
+    }
     chosen.out.write_text(json.dumps(found, indent=1) + "\n")
 
 

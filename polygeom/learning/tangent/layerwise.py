@@ -162,7 +162,7 @@ def _factors(seen: Record, combinations: Tensor | None, plan: Plan, place: _Plac
 
 
 def _derivatives(y: Tensor, uses: Sequence[Use], combinations: Tensor | None, plan: Plan) -> dict[int, Tensor]:
-    """``(C, *outputs.shape)`` for all outputs of uses; points are independent, so a sum over points differentiates all."""
+    """``(C, *outputs.shape)`` for all outputs of uses; points are independent: their sum is differentiated."""
     rows = torch.eye(y.shape[1], dtype=y.dtype, device=y.device) if combinations is None else combinations.to(y)
     distinct = list({id(use.outputs): use.outputs for use in uses}.values())
 
@@ -241,9 +241,11 @@ class Trial:
         return -(-total // self.points)
 
     def working_memory(self, outputs: int, plan: Plan) -> int:
-        """Bytes taken on the way there, all values and derivatives of so many outputs by them, at points taken at once."""
+        """Bytes taken on the way there: all values, and derivatives of so many outputs by them."""
         uses = self.seen.uses
-        windows = max((_nbytes(p.read) for factor in self.factors for p in factor.pieces if p.read is not None), default=0)
+        windows = max(
+            (_nbytes(p.read) for factor in self.factors for p in factor.pieces if p.read is not None), default=0
+        )
         distinct = sum(_nbytes(value) for value in {id(use.outputs): use.outputs for use in uses}.values())
         return plan.points * -(-(self.seen.nbytes + 2 * windows + (2 * outputs + 1) * distinct) // self.points)
 

@@ -59,7 +59,7 @@ class Piece:
     Attributes
     ----------
     read:
-        ``a``, ``(N, G, k, T)``; the rows ``(N, 1, T)`` of an embedding, -1 for none; None for an added weight, ``a = 1``.
+        ``a``, ``(N, G, k, T)``; the rows ``(N, 1, T)`` of an embedding, -1 for none; None if a weight is added.
     back:
         ``b``, ``(N, C, G, m, T)``.
     columns:
@@ -156,9 +156,7 @@ def pair_gram(u: Piece, v: Piece, outputs: str, way: str | None = None) -> Tenso
     ``(N, N', C, C)`` for ``"full"``, ``(N, N', C)`` for ``"diagonal"``, ``(N, N')`` for ``"trace"``.
     """
     if way is None:
-        way, _ = cheapest(
-            u.sizes, v.sizes, len(u.back), len(v.back), u.back.shape[1], outputs == "full"
-        )
+        way, _ = cheapest(u.sizes, v.sizes, len(u.back), len(v.back), u.back.shape[1], outputs == "full")
     if way == "grams":
         return _grams(u, v, outputs)
     back = u.back.transpose(3, 4).flatten(start_dim=2)  # (N, C, G T m)
@@ -296,13 +294,15 @@ def gram(left: Sequence[Factor], right: Sequence[Factor], outputs: str) -> Tenso
 
 
 def _contracted(pairs: Sequence[tuple[Tensor, Tensor]], outputs: str, same: bool) -> Tensor:
-    """Inner products of derivatives ``(N, C, P)`` and ``(N', C, P)``, weight by weight; half of them if both are one."""
+    """Inner products of derivatives ``(N, C, P)`` and ``(N', C, P)``, weight by weight; half if both are one."""
     if outputs == "diagonal":
         parts = [_back_gram(u, v, outputs) for u, v in pairs]
         return sum(parts[1:], start=parts[0])
     axis = 0 if outputs == "full" else 1
     shapes = [one.shape[: 2 - axis] for one in pairs[0]]
-    flat = [(u.flatten(end_dim=1), v.flatten(end_dim=1)) if not axis else (u.flatten(1), v.flatten(1)) for u, v in pairs]
+    flat = [
+        (u.flatten(end_dim=1), v.flatten(end_dim=1)) if not axis else (u.flatten(1), v.flatten(1)) for u, v in pairs
+    ]
     total = flat[0][0].new_empty(len(flat[0][0]), len(flat[0][1]))
     step = -(-len(total) // (_PARTS if same and len(total) >= 8 * _PARTS else 1))
     for start in range(0, len(total), step):

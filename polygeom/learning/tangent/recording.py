@@ -70,7 +70,7 @@ class Use:
             raise NotRecordable("a weight that reads nothing")
         found = self.action.read()
         if not found.is_floating_point():
-            rows = found.unflatten(0, (self.points, -1)) if self.axis < 0 else found.movedim(self.axis, 0)
+            rows = found.reshape(self.points, -1, *found.shape[1:]) if self.axis < 0 else found.movedim(self.axis, 0)
             return rows.reshape(self.points, 1, -1)
         if not self.action.channels_first:
             return self.action.arrange(found.unsqueeze(0), self.points, self.axis)[:, 0]
@@ -81,7 +81,7 @@ class Use:
         return split.permute(0, 2, 3, 1, 4).flatten(start_dim=3)
 
     def summed(self, values: Tensor) -> Tensor:
-        """Derivatives ``(C, *outputs.shape)`` by outputs as derivatives ``(N, C, size)`` by a weight that is no matrix."""
+        """Derivatives ``(C, *outputs.shape)`` by outputs as ones by a weight that is no matrix, ``(N, C, size)``."""
         if self.action.loose:
             return self._broadcast(values)
         back = self.back(values)

@@ -76,7 +76,7 @@ class Action:
         """Numbers ``(C, *outputs.shape)``, or by other channels, as ``(N, C, G, m, T)``."""
         count = len(values)
         if axis < 0:
-            values, axis = values.unflatten(1, (points, -1)), 0
+            values, axis = values.reshape(count, points, -1, *values.shape[2:]), 0
             if self.channels_first:
                 shape = (count, points, values.shape[2], self.groups, values.shape[3] // self.groups, -1)
                 return values.reshape(shape).permute(1, 0, 3, 4, 2, 5).flatten(start_dim=4)
@@ -232,21 +232,32 @@ def _batch_norm(
 
 
 def _layer_norm(
-    input: Tensor, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5  # noqa: A002
+    input: Tensor,  # noqa: A002
+    normalized_shape: Any,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
 ) -> Action:
     z = functional.layer_norm(input, normalized_shape, eps=eps)
     return _normed(z, input, weight, bias, len(normalized_shape))
 
 
 def _rms_norm(
-    input: Tensor, normalized_shape: Any, weight: Any = None, eps: float | None = None  # noqa: A002
+    input: Tensor,  # noqa: A002
+    normalized_shape: Any,
+    weight: Any = None,
+    eps: float | None = None,
 ) -> Action:
     z = functional.rms_norm(input, normalized_shape, eps=eps)
     return _normed(z, input, weight, None, len(normalized_shape))
 
 
 def _group_norm(
-    input: Tensor, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5  # noqa: A002
+    input: Tensor,  # noqa: A002
+    num_groups: int,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
 ) -> Action:
     z = functional.group_norm(input, num_groups, eps=eps)
     return _normed(z, input, weight, bias, 1, channels_first=True)
@@ -272,9 +283,7 @@ def _prelu(input: Tensor, weight: Tensor) -> Action:  # noqa: A002
     outputs = torch.prelu(input, weight.detach())
     if weight.numel() == 1 or input.ndim < 2:
         return Action(input, outputs, weight, None, lambda: input.detach().clamp(max=0), own=0, loose=True)
-    return Action(
-        input, outputs, weight, None, lambda: input.detach().clamp(max=0), channels_first=True, scales=True
-    )
+    return Action(input, outputs, weight, None, lambda: input.detach().clamp(max=0), channels_first=True, scales=True)
 
 
 def _embedding(
@@ -348,47 +357,38 @@ def attention(
     dropout_p: float,
     out_proj_weight: Tensor,
     out_proj_bias: Tensor | None,
-    training: bool = True,
-    key_padding_mask: Tensor | None = None,
-    need_weights: bool = True,
-    attn_mask: Tensor | None = None,
-    use_separate_proj_weight: bool = False,
-    q_proj_weight: Any = None,
-    k_proj_weight: Any = None,
-    v_proj_weight: Any = None,
-    static_k: Any = None,
-    static_v: Any = None,
-    average_attn_weights: bool = True,
-    is_causal: bool = False,
+    *others: Any,
+    **options: Any,
 ) -> tuple[Tensor, Tensor | None]:
     """Attention of several heads by its formula, with the arguments that torch gives its function for it.
 
     So its projections are seen as the dense maps that they are.
     """
-    others = (bias_k, bias_v, static_k, static_v, key_padding_mask)
-    if any(one is not None for one in others) or add_zero_attn or (training and dropout_p) or query.ndim != 3:
+    unusual = (bias_k, bias_v, *(options.get(name) for name in ("static_k", "static_v", "key_padding_mask")))
+    active = dropout_p and options.get("training", True)
+    if others or any(one is not None for one in unusual) or add_zero_attn or active or query.ndim != 3:
         raise NotRecordable("attention with further keys, padding, dropout, or of one point alone")
     if query is key and key is value and in_proj_weight is not None:
         q, k, v = functional.linear(query, in_proj_weight, in_proj_bias).chunk(3, dim=-1)
     else:
         weights = (
-            (q_proj_weight, k_proj_weight, v_proj_weight) if in_proj_weight is None else in_proj_weight.chunk(3)
+            in_proj_weight.chunk(3) if in_proj_weight is not None else [options[f"{x}_proj_weight"] for x in "qkv"]
         )
         biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
-        q, k, v = (
-            functional.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)
-        )
+        q, k, v = (functional.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True))
     length, points, width = q.shape
     q, k, v = (x.reshape(len(x), points, num_heads, -1).permute(1, 2, 0, 3) for x in (q, k, v))
     scores = q @ k.transpose(-1, -2) * (q.shape[-1] ** -0.5)
+    attn_mask = options.get("attn_mask")
     if attn_mask is not None:
         shaped = attn_mask if attn_mask.ndim == 2 else attn_mask.reshape(points, num_heads, *attn_mask.shape[1:])
         scores = scores.masked_fill(shaped, -math.inf) if shaped.dtype == torch.bool else scores + shaped
     shares = scores.softmax(dim=-1)
-    found = functional.linear((shares @ v).permute(2, 0, 1, 3).reshape(length, points, width), out_proj_weight, out_proj_bias)
-    if not need_weights:
+    together = (shares @ v).permute(2, 0, 1, 3).reshape(length, points, width)
+    found = functional.linear(together, out_proj_weight, out_proj_bias)
+    if not options.get("need_weights", True):
         return found, None
-    return found, shares.mean(dim=1) if average_attn_weights else shares
+    return found, shares.mean(dim=1) if options.get("average_attn_weights", True) else shares
 
 
 __all__ = ["PAIRED", "RULES", "Action", "NotRecordable", "attention", "windows"]

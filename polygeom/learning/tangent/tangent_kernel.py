@@ -321,7 +321,7 @@ def kernel_diagonal(
 
 @dataclass(frozen=True, eq=False)
 class _Way:
-    """The way to derivatives, the bytes it holds for one point, those it takes in between, and the number of outputs."""
+    """The way to derivatives, the bytes it holds for one point, those in between, and the number of outputs."""
 
     features: Features
     per_point: int
