@@ -50,6 +50,8 @@ class Interpolation:
         Bytes that each process may use, beyond what it uses at rest.
     only:
         Which weights to look at, given the degree and the weight, when the others are known to be empty.
+    invariant:
+        Whether every equation of least degree is known to be one that GL(outputs) only scales.
 
     Examples
     --------
@@ -69,11 +71,12 @@ class Interpolation:
         lift: int | None = None,
         memory: int | None = None,
         only: Callable[[int, Weight], bool] | None = None,
+        invariant: bool = False,
     ) -> None:
         seed = integer("seed", seed, least=0)
         self.coordinates = Coordinates(network)  # type: ignore[arg-type]
         self.grading = Grading.of(self.coordinates)
-        self.prime, self.seed, self.only = int(prime), seed, only
+        self.prime, self.seed, self.only, self.invariant = int(prime), seed, only, invariant
         self.configure(workers=workers, lift=lift, memory=memory)
         self.reports: list[DegreeReport] = []
         self.ground = Ground(self.grading, self.prime, self.seed)
@@ -145,6 +148,7 @@ class Interpolation:
             lift=self.lift is None or degree <= self.lift,
             deadline=deadline,
             memory=self.memory,
+            invariant=self.invariant,
         )
         weights = problem.spaces.dominant_weights(degree)
         if self.only is not None:

@@ -236,6 +236,7 @@ def _problem_record(problem: Problem) -> dict[str, Any]:
         "lift": problem.lift,
         "deadline": problem.deadline,
         "memory": problem.memory,
+        "invariant": problem.invariant,
     }
 
 
@@ -249,4 +250,5 @@ def _problem_from(record: Mapping[str, Any]) -> Problem:
         lift=record["lift"],
         deadline=record["deadline"],
         memory=record["memory"],
+        invariant=record["invariant"],
     )

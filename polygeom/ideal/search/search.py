@@ -215,6 +215,7 @@ class _Runner:
         if self.size.proved and len(self.search.kept) - self.cone_dimension == 1:
             blocks = [slice(0, grading.outputs), slice(grading.outputs, grading.outputs + grading.inputs)]
             self.search.only = lambda degree, weight: all(len(set(weight[block])) <= 1 for block in blocks)
+            self.search.invariant = True
 
     def _try_to_complete(self) -> None:
         search = self.search
