@@ -1,9 +1,9 @@
 """From equations modulo a prime to equations over the integers.
 
 The relations among the values of some monomials (or products of minors), normalised to be the identity on those that
-depend on earlier ones, are vectors of rational numbers. Computed modulo several primes they are put together by the Chinese remainder
-theorem and rational reconstruction until one more prime confirms them. What comes out is an equation to be proved
-(`polygeom.ideal.search.membership`): reconstruction alone proves nothing.
+depend on earlier ones, are vectors of rational numbers. Computed modulo several primes they are put together by the
+Chinese remainder theorem and rational reconstruction until one more prime confirms them. What comes out is an equation
+to be proved (`polygeom.ideal.search.membership`): reconstruction alone proves nothing.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 from polygeom.errors import BudgetError, PolygeomError
+from polygeom.ideal.grading.grading import Integers
 from polygeom.modular import LiftError, PrimeField, Residues, as_field, is_prime, lift, nullspace
 
 SPARE = 12
@@ -37,7 +37,7 @@ def primes_below(bound: int) -> Iterator[int]:
 def lift_relations(
     relations: Residues,
     prime: int,
-    values: Callable[[NDArray[np.int64], int, int], Residues],
+    values: Callable[[Integers, int, int], Residues],
     deadline: float | None = None,
 ) -> list[tuple[int, ...]]:
     """Integer vectors, without common divisors, that reduce to multiples of the relations mod p.

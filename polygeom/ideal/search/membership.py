@@ -307,7 +307,7 @@ def _last_matrices(network: Network) -> list[str]:
 
 def _full_matrices(network: Network, numbers: Sequence[int]) -> list[str]:
     layers = [network.nodes[number].layer for number in numbers]
-    used = [node.shares for node in network.nodes if node.shares is not None]
-    own = len(set(numbers)) == len(numbers) and not any(network.nodes[n].shares is not None or n in used for n in numbers)
+    shared = {n for k, node in enumerate(network.nodes) if node.shares is not None for n in (k, node.shares)}
+    own = len(set(numbers)) == len(numbers) and not shared.intersection(numbers)
     full = all(isinstance(layer, Dense) and layer.pattern is None for layer in layers)
     return [network.weight_names[number]["W"] for number in numbers] if own and full else []

@@ -142,8 +142,8 @@ class Workers:
         crew = ExecutorCrew(self.executor, self.count, Limits(left, memory))
         futures: list[Future[dict[str, Any]]] = []
         try:
-            for argument in arguments:
-                futures.append(crew.submit(Task(f"{__name__}:elsewhere", {"name": name, "argument": argument})))
+            tasks = [Task(f"{__name__}:elsewhere", {"name": name, "argument": argument}) for argument in arguments]
+            futures.extend(map(crew.submit, tasks))
             pending = wait(futures, left, FIRST_EXCEPTION).not_done
             if pending:
                 raise BudgetError(_late(degree))

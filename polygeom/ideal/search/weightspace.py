@@ -11,13 +11,13 @@ import numpy as np
 
 from polygeom.errors import BudgetError
 from polygeom.ideal.grading.grading import Grading, Integers, Weight
+from polygeom.ideal.grading.minors import Chain, Minors
 from polygeom.ideal.grading.points import Points
 from polygeom.ideal.grading.spaces import Monomials, Spaces, evaluate
 from polygeom.ideal.search.equations import Equation, generated
 from polygeom.ideal.search.lie import semi_invariant
 from polygeom.ideal.search.lifting import lift_relations, small_multiples
 from polygeom.ideal.search.membership import Substitution
-from polygeom.ideal.search.minors import Chain, Minors
 from polygeom.modular import PrimeField, Residues, as_field, nullspace, pivot_columns, rank
 
 SURPLUS = 12

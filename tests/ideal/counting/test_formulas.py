@@ -126,11 +126,11 @@ def test_what_inputs_leave_undetermined_is_said() -> None:
 
 def test_bounds_by_bundles_are_the_known_degrees() -> None:
     """Complete equations or theorems gave these; the plane bundle gives them again, and two that were counted."""
-    for text, dimension, value in [
+    for text, size, value in [
         ("[2,2,2,1] r=2,3", 6, 15), ("[2,2,2,2] r=2", 8, 15), ("[2,2,2] r=3", 6, 6), ("[2,2,2] r=4", 6, 15),
         ("[2,2,3] r=2", 8, 3), ("[2,2,2,1] r=3", 6, 70), ("[2,2,2,1] r=4,3", 6, 165),
     ]:  # fmt: skip
-        bound = degree_bound(parse(text), dimension)
+        bound = degree_bound(parse(text), size)
         assert bound is not None
         assert bound.value == value
     assert degree_bound(parse("[2,2,2,1] r=3"), 7) is None
@@ -139,7 +139,7 @@ def test_bounds_by_bundles_are_the_known_degrees() -> None:
 
 
 @pytest.mark.thorough
-def test_a_bound_that_is_met_is_a_proof() -> None:
+def test_bounds_by_bundles_are_met() -> None:
     for text, value in [("[2,2,2,1] r=3", 70), ("[2,2,3,1] r=2,4", 45)]:
         count = degree(text, method="all", max_degree=2)
         assert (count.value, count.lower, count.upper, count.status) == (value, value, value, "proved")

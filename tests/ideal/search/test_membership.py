@@ -10,7 +10,6 @@ import pytest
 from polygeom.errors import BudgetError
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Grading
-from polygeom.ideal.grading.spaces import Spaces
 from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.interpolation import Interpolation
 from polygeom.ideal.search.lie import semi_invariant

@@ -11,11 +11,11 @@ import pytest
 from polygeom.ideal import Neurovariety
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Grading
+from polygeom.ideal.grading.minors import Minors
 from polygeom.ideal.grading.spaces import Spaces, evaluate
 from polygeom.ideal.search import weightspace
 from polygeom.ideal.search.lie import semi_invariant
 from polygeom.ideal.search.membership import fixed_weights
-from polygeom.ideal.search.minors import Minors
 from polygeom.ideal.search.search import interpolate
 from polygeom.modular import P22, as_field, rank
 from polygeom.network import parse
@@ -110,7 +110,7 @@ def test_the_form_of_a_curve_has_degree_twelve() -> None:
     inside = [[1, 8, 24, 32, 16], [2, 0, -1, 3, 1], [0, 5, 1, -2, 7]]  # (x + 2 y)^4, and any two
     mixed = [[a + 3 * b - c for a, b, c in zip(*inside, strict=True)], inside[1], inside[2]]
     outside = [[1, 0, 0, 0, 1], [0, 1, 0, 2, 0], [3, 0, 1, 0, 0]]
-    values = [sum(int(c) * math.prod(k**e for k, e in zip(sum(rows, []), m, strict=True) if e)
+    values = [sum(int(c) * math.prod(k**e for k, e in zip(itertools.chain(*rows), m, strict=True) if e)
                   for m, c in equation.terms()) for rows in (inside, mixed, outside)]  # fmt: skip
     assert values[:2] == [0, 0]
     assert values[2]
