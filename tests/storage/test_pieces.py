@@ -75,9 +75,9 @@ def test_a_full_disk_is_told_and_nothing_is_left_open(tmp_path: Path, monkeypatc
     file = FactFile(tmp_path / "facts")
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-        with pytest.raises(PolygeomError, match="journal: cannot write .*: No space left on device; what it holds"):
+        with pytest.raises(PolygeomError, match=r"journal: cannot write .*: No space left on device; what it holds"):
             file.add({"a": 1})
-    with pytest.raises(PolygeomError, match="is closed; open it again"):
+    with pytest.raises(PolygeomError, match="open it again"):
         file.add({"a": 1})
     file.close()
     assert (tmp_path / "facts").read_bytes() == header_line(None), "no last line after a failure"
