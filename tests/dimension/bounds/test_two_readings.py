@@ -24,7 +24,6 @@ from polygeom.modular import P22, PrimeField
 from polygeom.network import Network, parse
 from polygeom.symmetry.gauge import torus_rank
 
-
 OWN = [
     "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=dense(b,2); e=product(c,d); dense(e,1)",
     "x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); sum(x,c)",
