@@ -306,7 +306,6 @@ def test_a_dimension_with_many_weights_is_checked_by_operations_on_whole_matrice
     monkeypatch.setattr(flint, "fmpz_mat", counted_matrix)
     monkeypatch.setattr(jacobians, "_reduced", counted_step)
     assert polygeom.verify(data).valid
-    print(listed, steps)
     assert listed[0] < 10_000
     assert 10 < steps[0] < 3_000
 
