@@ -79,14 +79,14 @@ def _choices(n: int, m: int, r: int) -> Iterator[tuple[int, ...]]:
 
 
 def _pairs(forms: Array, choices: Sequence[tuple[int, ...]], root: int, field: PrimeField) -> Array:
-    """Bases ``(choices, 2n - m, 2n)`` of the pairs ``(x, y)``, as residues, those with more than generically left out."""
+    """Bases ``(choices, 2n - m, 2n)`` of the pairs ``(x, y)``, as residues, without those larger than generic ones."""
     m, n = forms.shape
     powers = np.array([pow(root, e, field.p) for e in range(max(map(max, choices), default=0) + 1)])
     factors = powers[np.array(choices, np.int64).reshape(-1, m)]
     sides = np.broadcast_to(forms, (len(factors), m, n)), -factors[:, :, None] * forms % field.p
     kernels = nullspaces(field.encode(np.concatenate(sides, axis=2)), field)
     usual = [field.decode(kernel) for kernel in kernels if len(kernel) == 2 * n - m]
-    return np.array(usual, np.int64).reshape(-1, 2 * n - m, 2 * n)
+    return np.array(usual, np.int64).reshape(len(usual), max(0, 2 * n - m), 2 * n)
 
 
 def _functionals(pairs: Array, n: int, degree: int, field: PrimeField) -> Array:

@@ -215,8 +215,9 @@ class _Search:
                     progress(len(self._filling), len(self._boxes), len(self._open.points) - len(self._filling))
             self._settle(wait_for_all=point is None)
             sure = len(self._log) if self._ranks is None else self._ranks.sure(len(self._log))
-            for entry in self._log[kept:sure] if file is not None else ():
-                file.add(entry.fact)
+            if file is not None:
+                for entry in self._log[kept:sure]:
+                    file.add(entry.fact)
             kept = max(kept, sure)
             if point is None and sure == len(self._log) and self._next() is None:
                 return
