@@ -74,7 +74,7 @@ class Decider:
         self.bounds += 1
         if self._tables is None:
             return self._searched(point).value < self.ambient
-        return any(0 <= self._value(table, point) < self.ambient for table in self._tables)
+        return 0 <= self._value(self._tables[1], point) < self.ambient  # never above the value of the quick table
 
     def bound(self, point: Point) -> Bound:
         """A quick bound where that excludes the point, else the best one."""

@@ -38,6 +38,9 @@ from polygeom.sweeps.crew import Crew, ExecutorCrew
 LARGEST_AMBIENT = 20_000
 """Ambient dimension beyond which a search is refused: each rank would be that of a matrix with this many rows."""
 
+KEPT_EVERY = 0.25
+"""Seconds after which new facts are written to the journal, and which a sudden end may cost."""
+
 Progress = Callable[[int, int, int], None]
 
 
@@ -67,7 +70,7 @@ def frontier(
     depth:
         Number of weight matrices ``L``, at least 2.
     journal:
-        A file in which every fact found is kept, one line each, on the disk before the search goes on. The same
+        A file in which every fact found is kept, one line each, on the disk a quarter of a second later. The same
         call with the same file goes on where it was interrupted and gives the same result.
     timeout:
         Stop after about this time; what is undecided is then listed in the result.
@@ -163,6 +166,21 @@ class _Entry(NamedTuple):
     bounds: int
 
 
+class _Keeper:
+    """Writes facts to a file, some together: each of them alone would wait longer for the disk than for its search."""
+
+    def __init__(self, file: FactFile | None, count: int) -> None:
+        self._file, self._count, self._last = file, count, time.monotonic()
+
+    def keep(self, log: Sequence[_Entry], sure: int, *, at_once: bool = False) -> None:
+        """Write the facts up to number ``sure`` that are not written yet, unless others have just been written."""
+        now = time.monotonic()
+        if self._file is None or sure <= self._count or not (at_once or now - self._last >= KEPT_EVERY):
+            return
+        self._file.add(*(entry.fact for entry in log[self._count : sure]))
+        self._count, self._last = sure, now
+
+
 class _Search:
     """The state of a search: boxes excluded so far, the minimal points outside them, and which of these are filling."""
 
@@ -206,7 +224,18 @@ class _Search:
 
     def run(self, deadline: float | None, progress: Progress | None, file: FactFile | None) -> None:
         """Decide one minimal point after the other, until none is open or the time is over."""
-        kept = len(self._log)
+        keeper = _Keeper(file, len(self._log))
+        try:
+            self._decide_all(deadline, progress, keeper)
+        except BaseException:
+            with contextlib.suppress(PolygeomError):  # a file that failed has told so
+                keeper.keep(self._log, self._sure, at_once=True)
+            raise
+        keeper.keep(self._log, self._sure, at_once=True)
+        if self._ranks is not None:
+            self._filling.difference_update(self._ranks.unknown())
+
+    def _decide_all(self, deadline: float | None, progress: Progress | None, keeper: _Keeper) -> None:
         while deadline is None or time.monotonic() < deadline:
             point = self._next()
             if point is not None:
@@ -214,15 +243,14 @@ class _Search:
                 if progress is not None:
                     progress(len(self._filling), len(self._boxes), len(self._open.points) - len(self._filling))
             self._settle(wait_for_all=point is None)
-            sure = len(self._log) if self._ranks is None else self._ranks.sure(len(self._log))
-            if file is not None:
-                for entry in self._log[kept:sure]:
-                    file.add(entry.fact)
-            kept = max(kept, sure)
-            if point is None and sure == len(self._log) and self._next() is None:
+            keeper.keep(self._log, self._sure)
+            if point is None and self._next() is None:
                 return
-        if self._ranks is not None:
-            self._filling.difference_update(self._ranks.unknown())
+
+    @property
+    def _sure(self) -> int:
+        """How many facts rest on no rank that is not known yet."""
+        return len(self._log) if self._ranks is None else self._ranks.sure(len(self._log))
 
     def _next(self) -> Point | None:
         while self._queue:

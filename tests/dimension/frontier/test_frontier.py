@@ -253,6 +253,7 @@ def test_a_full_disk_loses_nothing_acknowledged(tmp_path: Path, monkeypatch: pyt
         return real(descriptor, data[: None if left[0] else 5])
 
     monkeypatch.setattr(os, "write", failing)
+    monkeypatch.setattr("polygeom.dimensions.frontier.search.KEPT_EVERY", 0.0)
     with pytest.raises(PolygeomError, match="what it holds is safe"):
         frontier(2, 1, 2, 6, journal=path)
     monkeypatch.undo()
