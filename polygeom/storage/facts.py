@@ -55,7 +55,7 @@ class FactFile:
         self.question = question
         self.facts: list[dict[str, Any]] = []
         """What the file held when it was opened."""
-        self.repaired = 0
+        self.repaired: int
         """Bytes of a torn end that opening the file has cut off."""
         self._failed = self._unsealed = False
         created = not durable.output_file(self.path, "journal").exists()
@@ -127,7 +127,7 @@ class FactFile:
         if not data or is_torn_header(data, self.question):
             self.repaired = len(data)
             os.ftruncate(self._file, 0)
-            self._lines = self._synced = self._size = 0
+            self._lines = self._size = 0
             self._put(header_line(self.question), lines=1)
             return
         found = scan(data, self.path, self.question)
@@ -135,7 +135,7 @@ class FactFile:
         for entry in found.entries:
             if entry.kind == "row":
                 self._take(entry)
-        self._lines, self._size, self._synced = found.lines, found.size, found.synced
+        self._lines, self._size = found.lines, found.size
         if self.repaired:
             os.ftruncate(self._file, self._size)
         # Also without damage: the last writer may have ended between writing and syncing.
