@@ -91,16 +91,16 @@ class FactFile:
     ) -> None:
         self.close()
 
-    def add(self, fact: Mapping[str, Any]) -> None:
-        """Append a fact; it is on the disk when this returns.
+    def add(self, *facts: Mapping[str, Any]) -> None:
+        """Append facts; they are on the disk when this returns.
 
         Raises
         ------
         PolygeomError
-            When the disk is full or fails. The file then ends with the fact before, and takes no more.
+            When the disk is full or fails. The file then ends with the fact before these, and takes no more.
         """
         try:
-            self._write([("row", dict(fact))])
+            self._write([("row", dict(fact)) for fact in facts])
         except OSError as error:
             raise PolygeomError(
                 f"journal: cannot write {self.path}: {error.strerror}; what it holds is safe, run the same again"
