@@ -200,7 +200,7 @@ def test_a_space_is_read_with_and_without_constants() -> None:
 
 
 def test_spaces_of_activations_are_counted() -> None:
-    """``Σ_k c_k f_k`` over the exponents, or all polynomials up to the largest with a bias, and never above the most."""
+    """``Σ_k c_k f_k`` over the exponents, or with a bias all polynomials up to the largest; never above the most."""
     cubic = Polynomial((0, 1, 0, 1))
     for activation, n, bias, size in (
         (Power(2), 3, False, 6),
