@@ -99,7 +99,8 @@ class Study(Generic[C, K]):
     case:
         What is measured at once: a frozen dataclass above `Case`.
     presets:
-        Configurations by name, ``"quick"`` and ``"published"`` among them.
+        Configurations by name, ``"quick"`` (half a minute of processor time at the most) and ``"published"`` among
+        them; the studies here have ``"small"`` as well, which shows their point in some seconds.
     cases:
         The independent pieces of work of a configuration.
     measure:

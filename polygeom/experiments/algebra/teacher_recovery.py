@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from polygeom.experiments.study import Case, Study, option
-from polygeom.experiments.style import BELOW, COLOURS, WIDTH
+from polygeom.experiments.style import BELOW, COLOURS, WIDTH, legend
 from polygeom.network import Network, mlp, parse
 
 if TYPE_CHECKING:
@@ -91,7 +91,9 @@ class Piece(Options, Case):
 
 
 PRESETS = {
-    "quick": Config(),
+    "quick": Config(networks=";".join(QUICK[:10]), teachers=3, restarts=5),
+    "page": Config(),
+    "small": Config(situations=("same",), networks="[3,2,1] r=2", teachers=2, restarts=3, steps=60),
     "published": Config(networks=";".join(QUICK + LARGER), teachers=8, restarts=24, steps=400),
 }
 
@@ -207,7 +209,7 @@ def plot(table: pandas.DataFrame) -> Any:
                 x, found["first"], marker=marker, color=colour, s=14, linewidth=0.9, label=f"{name} / outputs"
             )
         panels[0].set(xlabel="parameters or dimension / outputs", ylabel="samples for a first recovery")
-        panels[0].legend(**BELOW)
+        legend(panels[0], **BELOW)
     _steps(panels[1], table)
     _situations(panels[2], table)
     for axes in panels[1:]:
@@ -235,7 +237,7 @@ def _steps(axes: Any, table: pandas.DataFrame) -> None:
         weights = shares(same.drop(columns="excess"), "recovered_weights")
         value = weights["recovered_weights"] / weights["reached"]
         axes.plot(weights["excess"], value, "x--", color=COLOURS[1], markersize=4, label="same weights up to symmetry")
-    axes.legend(**BELOW)
+    legend(axes, **BELOW)
 
 
 def _situations(axes: Any, table: pandas.DataFrame) -> None:
@@ -249,7 +251,7 @@ def _situations(axes: Any, table: pandas.DataFrame) -> None:
         part = shares(table[table["situation"] == situation], column)
         if len(part):
             axes.plot(part["excess"], part[column] / part["reached"], style, color=colour, markersize=4, label=label)
-    axes.legend(**BELOW)
+    legend(axes, **BELOW)
 
 
 def summarise(table: pandas.DataFrame) -> str:

@@ -120,6 +120,7 @@ _COSINE = Config(
 )  # fmt: skip
 PRESETS = {
     "quick": Config(),
+    "small": Config(models=("ccp", "mlp"), train=100, test=200, steps=300, mlp_width=16),
     "published": _PUBLISHED,
     "cosine": _COSINE,
     "cosine-published": replace(
