@@ -104,7 +104,7 @@ PRESETS = {
         polish=200,
     ),
 }
-REPEATS = {"quick": 3, "published": 5, "table": 3}
+REPEATS = {"published": 5, "table": 3}
 
 
 def cases(config: Config) -> list[Piece]:

@@ -80,7 +80,7 @@ PRESETS = {
     ),
 }  # fmt: skip
 PRESETS["mnist"] = replace(PRESETS["quick"], source="mnist", images=10_000)
-REPEATS = {"quick": 3, "published": 3, "mnist": 3}
+REPEATS = {"published": 3, "mnist": 3}
 
 
 def cases(config: Config) -> list[Piece]:

@@ -61,7 +61,8 @@ class Piece(Options, KernelCase):
 
 
 PRESETS = {
-    "quick": Config(),
+    "quick": Config(targets=("10", TWO_CLASSES), epochs=50),
+    "page": Config(),
     "small": Config(
         models=("relu:100-100",), targets=("10",), eigenvectors=40, train=200, test=100, epochs=10, marks=5
     ),

@@ -334,9 +334,8 @@ def mean(table: pandas.DataFrame, column: str, **where: str) -> float:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_linearised_networks_win_on_eigenfunctions_and_lose_on_classes() -> None:
-    config = configured(
-        study, ntk_eigenfunctions, models=("relu:100-100",), targets=("1", "10", "30", "100", "classes")
-    )
+    targets = ("1", "10", "30", "100", "classes")
+    config = configured(ntk_eigenfunctions.STUDY, "page", models=("relu:100-100",), targets=targets)
     table = run(ntk_eigenfunctions.STUDY, config=config, repeats=3, workers=2).table
     summary = table[table["what"] == "summary"]
     for learner in ("network_test", "linear_test"):
@@ -370,7 +369,7 @@ def test_the_kernel_turns_towards_the_target_alone(model: str) -> None:
 @pytest.mark.parametrize(("model", "ahead"), [("relu:100-100", (1, 3)), ("relu:100-100@0.01", (1, 3, 10, 30))])
 def test_the_kernel_after_training_explains_the_network(model: str, ahead: tuple[int, ...]) -> None:
     """At the larger rate all learners are near their end after ten epochs, and closer together than that."""
-    config = configured(cifar2.STUDY, models=(model,))
+    config = configured(cifar2.STUDY, "page", models=(model,))
     table = run(cifar2.STUDY, config=config, repeats=3, workers=2).table
     curves = table.groupby(["learner", "epoch"])["test"].mean()
     assert curves["pretrained"].iloc[-1] >= curves["unbiased"].iloc[-1] + 0.01
