@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 import time
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--excluded", is_flag=True, help="Also print what excludes all other architectures.")
 @click.option("--json", "as_json", is_flag=True, help="The certificate as JSON on standard output instead of text.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the random weights, points and primes.")
-@click.option("--workers", default=1, show_default=True, help="Processes that decide architectures.")
+@click.option("--workers", default=1, show_default=True, help="Processes that compute ranks.")
 @click.option(
     "--dask", metavar="ADDRESS", help="Run on a dask cluster: its scheduler, or local for one on this machine."
 )
@@ -59,17 +58,14 @@ def frontier(
     that is not at least one of it. Exit status 1 if it is not complete.
     """
     from polygeom.dimensions.frontier.search import frontier as search
-    from polygeom.sweeps.cluster import dask_executor
+    from polygeom.sweeps.cluster import executor_at
 
     if certificate is not None:
         output_file(certificate, "--certificate")
     board = _Board(quiet)
     degrees = _degrees(degree)
     try:
-        with contextlib.ExitStack() as stack:
-            executor = None
-            if dask is not None:
-                executor, workers = stack.enter_context(dask_executor(dask, workers))
+        with executor_at(dask, workers) as (executor, count):
             found = search(
                 inputs,
                 outputs,
@@ -79,7 +75,7 @@ def frontier(
                 timeout=timeout,
                 progress=board.tell,
                 rng=seed,
-                workers=workers,
+                workers=count,
                 executor=executor,
             )
     except KeyboardInterrupt:

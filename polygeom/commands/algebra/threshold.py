@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from typing import Any
@@ -78,7 +77,7 @@ def threshold(
 
 
 def _all(box: str, out: str | None, workers: int | None, dask: str | None) -> int:
-    from polygeom.sweeps.cluster import dask_executor
+    from polygeom.sweeps.cluster import executor_at
     from polygeom.tables.atlas.thresholds import build_thresholds
 
     found = re.fullmatch(r"([0-9]{1,2}):([0-9]{1,2})", box, re.ASCII)
@@ -92,10 +91,7 @@ def _all(box: str, out: str | None, workers: int | None, dask: str | None) -> in
             "--all needs a file and at least one worker; write polygeom threshold --all 10:4 --out FILE.csv.gz"
         )
     output_file(out, "--out")
-    with contextlib.ExitStack() as stack:
-        executor, crew = None, workers or 1
-        if dask is not None:
-            executor, crew = stack.enter_context(dask_executor(dask, crew))
+    with executor_at(dask, workers or 1) as (executor, crew):
         count = build_thresholds(
             out,
             widest=widest,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from typing import TYPE_CHECKING
 
@@ -157,7 +156,7 @@ def box_and_degrees(text: str) -> tuple[dict[int, int], list[int]]:
 
 
 def _build(text: str, out: str | None, workers: int | None, dask: str | None, *, shipped: bool) -> int:
-    from polygeom.sweeps.cluster import dask_executor
+    from polygeom.sweeps.cluster import executor_at
     from polygeom.tables.atlas.build import build_atlas, write_atlas, write_parquet
 
     box, degrees = box_and_degrees(text)
@@ -168,12 +167,9 @@ def _build(text: str, out: str | None, workers: int | None, dask: str | None, *,
     if count > MOST_ROWS:
         raise PolygeomError(f"--build: {count} rows are more than {MOST_ROWS}; write a smaller box")
     output_file(out, "--out")
-    with contextlib.ExitStack() as stack:
-        executor, crew = None, 1 if workers is None else workers
-        if crew < 1:
-            raise PolygeomError(f"--workers must be at least 1, got {workers}")
-        if dask is not None:
-            executor, crew = stack.enter_context(dask_executor(dask, crew))
+    if workers is not None and workers < 1:
+        raise PolygeomError(f"--workers must be at least 1, got {workers}")
+    with executor_at(dask, workers or 1) as (executor, crew):
         columns = build_atlas(box, degrees, workers=crew, journal=f"{out}.journal", executor=executor, progress=None)
     write_atlas(columns, out, level=9 if shipped else 6)
     told = f"{count} rows written to {out}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -88,7 +87,7 @@ def sweep(
     within two seconds and loses nothing that was stored.
     """
     from polygeom.network.selection import architectures
-    from polygeom.sweeps.cluster import dask_executor
+    from polygeom.sweeps.cluster import executor_at
     from polygeom.tables import dimensions
     from polygeom.tables import published as published_format
 
@@ -107,15 +106,12 @@ def sweep(
         click.echo(f"{total} networks", err=True)
 
     try:
-        with contextlib.ExitStack() as stack:
-            executor = None
-            if dask is not None:
-                executor, workers = stack.enter_context(dask_executor(dask, workers))
+        with executor_at(dask, workers) as (executor, count):
             table = dimensions.sweep(
                 _Counted(chosen, total),
                 timeout=timeout,
                 memory=memory,
-                workers=workers,
+                workers=count,
                 journal=journal,
                 out=out,
                 progress=False if quiet else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, help="With --recheck SAMPLE: another seed draws other rows (default 0).")
 @click.option("--timeout", type=float, help="With --recheck: seconds for one row.")
 @click.option("--workers", type=int, help="With --recheck: processes (default 1).")
+@click.option("--dask", metavar="ADDRESS", help="With --recheck: compute on a dask cluster.")
 @click.option("--out", metavar="OUT.csv", help="Write the rows kept; with --recheck, the rows computed.")
 def table(
     file: str,
@@ -56,6 +57,7 @@ def table(
     seed: int | None,
     timeout: float | None,
     workers: int | None,
+    dask: str | None,
     out: str | None,
 ) -> int:
     """Summarise the table FILE.csv of a sweep, filter its rows, or check a conjecture over them.
@@ -80,6 +82,7 @@ def table(
 
     The exit status is 1 if a --check has counterexamples, or --recheck finds a difference.
     """
+    from polygeom.sweeps.cluster import executor_at
     from polygeom.tables import read_any, select, with_explanation, with_shape, write_table
     from polygeom.tables.columns import derived_names, with_columns
     from polygeom.tables.conditions import sorted_by, with_coefficient
@@ -94,8 +97,11 @@ def table(
     rows = sorted_by(rows, sort)
     if recheck is not None:
         sample = None if recheck == "all" else _number(recheck)
-        return _recheck(rows, sample, seed or 0, timeout, workers or 1, limit, out)
-    for option, value in (("--seed", seed), ("--timeout", timeout), ("--workers", workers)):
+        with executor_at(dask, workers or 1) as (executor, count):
+            return _recheck(
+                rows, limit, sample, rng=seed or 0, timeout=timeout, workers=count, executor=executor, out=out
+            )
+    for option, value in (("--seed", seed), ("--timeout", timeout), ("--workers", workers), ("--dask", dask)):
         if value is not None:
             raise PolygeomError(f"{option} has an effect with --recheck only; leave it out, or write --recheck")
     if explained:
@@ -132,19 +138,11 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _recheck(
-    rows: pandas.DataFrame,
-    sample: int | None,
-    seed: int,
-    timeout: float | None,
-    workers: int,
-    limit: int,
-    out: str | None,
-) -> int:
+def _recheck(rows: pandas.DataFrame, limit: int, sample: int | None, **how: Any) -> int:
     from polygeom.dimensions.task import VERIFIED
     from polygeom.tables import recheck
 
-    found = recheck(rows, sample=sample, rng=seed, timeout=timeout, workers=workers, out=out)
+    found = recheck(rows, sample=sample, **how)
     for _, row in found.head(limit).iterrows():
         if row["ours"]:
             sure = "proved" if row["proved"] else "not proved"
