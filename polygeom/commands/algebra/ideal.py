@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from itertools import pairwise
@@ -38,6 +39,9 @@ FORMATS = ("m2", "singular", "oscar", "sage", "magma", "msolve", "mrdi")
 @click.option("--timeout", type=float, help="Seconds; 60 if there is no --max-degree.")
 @click.option("--memory", metavar="SIZE", help="Most memory for the matrices of one weight space, such as 2GB.")
 @click.option("--workers", default=1, show_default=True, help="Processes; the numbers do not depend on it.")
+@click.option(
+    "--dask", metavar="ADDRESS", help="Run on a dask cluster: its scheduler, or local for one on this machine."
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of the random points.")
 @click.option("--lift", type=int, help="Largest degree in which equations are written out and proved.")
 @click.option("--journal", metavar="FILE", help="Keep finished degrees in FILE and go on from there.")
@@ -59,6 +63,7 @@ def ideal(network: str, language: str | None, certificate: str | None, as_json: 
     are in the file.
     """
     from polygeom.ideal import Neurovariety
+    from polygeom.sweeps.cluster import dask_executor
 
     if language is not None and language not in FORMATS:
         raise PolygeomError(f"--export must be one of {', '.join(FORMATS)}, got {language!r:.40}; write --export m2")
@@ -66,9 +71,16 @@ def ideal(network: str, language: str | None, certificate: str | None, as_json: 
         if path is not None:
             output_file(path, name)
     check_timeout(options["timeout"])
-    with last_resort(None if options["method"] == "elimination" else options["timeout"]):  # its process ends by itself
+    with contextlib.ExitStack() as stack:
+        executor, workers = None, options["workers"]
+        if options["dask"] is not None:
+            if options["method"] == "elimination":
+                raise PolygeomError("--dask belongs to interpolation; leave it out or write --method interpolation")
+            executor, workers = stack.enter_context(dask_executor(options["dask"], workers))
+        # the process of an elimination ends by itself
+        stack.enter_context(last_resort(None if options["method"] == "elimination" else options["timeout"]))
         return _run(
-            Neurovariety(network, rng=options["seed"], workers=options["workers"]),
+            Neurovariety(network, rng=options["seed"], workers=workers, executor=executor),
             language,
             certificate,
             as_json,
