@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from here import of_the_repository
 
 of_the_repository("benchmarks")
 
-from cost import STORED, AtlasCost, FrontierCost, Job, Power, extrapolated, tell  # noqa: E402
+from cost import AtlasCost, FrontierCost, Job, Power, extrapolated  # noqa: E402
 
 
 def frontier_row(architectures: int, boxes: int, ambient: int) -> dict[str, float]:
@@ -44,9 +42,3 @@ def test_powers_and_counts() -> None:
     assert Power.fit([1, 10, 100], [3, 30, 300])(1000) == pytest.approx(3000)
     assert extrapolated([1.0, 10.0, 200.0]) == pytest.approx((4000.0, 8000.0))
     assert extrapolated([1.0, 20.0, 200.0]) == pytest.approx((2000.0, 2000.0)), "a factor that shrinks stays"
-
-
-def test_what_is_stored_can_be_told() -> None:
-    text = tell(json.loads(STORED.read_text(encoding="utf-8")))
-    assert "atlas of 10^8 rows" in text
-    assert "frontier, depth 11, growing factors" in text
