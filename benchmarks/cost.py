@@ -195,7 +195,7 @@ def tell(data: dict[str, Any]) -> str:
     cost = FrontierCost.fit(fitted)
     atlas = AtlasCost.fit(data["atlas"])
     lines = [
-        f"rank: {1e3 * cost.rank(257):.1f} ms at ambient dimension 257, times {2**cost.rank.exponent:.1f} at its double",
+        f"rank: {1e3 * cost.rank(257):.1f} ms at dimension 257, times {2**cost.rank.exponent:.1f} at its double",
         f"box: {1e3 * cost.box(2261):.1f} ms of 2261, times {10**cost.box.exponent:.2f} of ten times as many",
         f"worker: begins after {cost.start:.1f} s",
         f"row of an atlas: {1e6 * atlas.shared:.0f} us shared, {1e6 * atlas.own:.0f} us of the first process",
