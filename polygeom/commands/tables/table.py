@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from polygeom.commands.printing import overview, print_columns, print_rows, split_columns
+from polygeom.commands.limits import only_with
+from polygeom.commands.printing import overview, print_columns, print_rows
 from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
@@ -53,10 +54,8 @@ def table(
     limit: int,
     columns: str | None,
     recheck: str | None,
-    seed: int | None,
-    timeout: float | None,
-    workers: int | None,
     out: str | None,
+    **limits: Any,
 ) -> int:
     """Summarise the table FILE.csv of a sweep, filter its rows, or check a conjecture over them.
 
@@ -81,7 +80,6 @@ def table(
     The exit status is 1 if a --check has counterexamples, or --recheck finds a difference.
     """
     from polygeom.tables import read_any, select, with_explanation, with_shape, write_table
-    from polygeom.tables.columns import derived_names, with_columns
     from polygeom.tables.conditions import sorted_by, with_coefficient
     from polygeom.tables.foreign import read_columns
 
@@ -93,11 +91,8 @@ def table(
         rows = rows[select(rows, condition)]
     rows = sorted_by(rows, sort)
     if recheck is not None:
-        sample = None if recheck == "all" else _number(recheck)
-        return _recheck(rows, sample, seed or 0, timeout, workers or 1, limit, out)
-    for option, value in (("--seed", seed), ("--timeout", timeout), ("--workers", workers)):
-        if value is not None:
-            raise PolygeomError(f"{option} has an effect with --recheck only; leave it out, or write --recheck")
+        return _recheck(rows, None if recheck == "all" else _number(recheck), limit, out, **limits)
+    only_with(limits, "has an effect with --recheck only; leave it out, or write --recheck")
     if explained:
         rows = with_explanation(rows)
         written = [*(name for name in written if name != "explanation"), "explanation"]
@@ -116,8 +111,7 @@ def table(
     for column in by:
         _count(rows, column)
     if shown is not None:
-        further = derived_names(split_columns(shown), list(rows.columns))
-        print_columns(with_columns(rows.head(limit), further) if further else rows, shown, limit)
+        print_columns(rows, shown, limit)
     elif not by:
         print_rows(rows, limit)
     click.echo(overview(rows))
@@ -135,16 +129,16 @@ def _number(text: str) -> int:
 def _recheck(
     rows: pandas.DataFrame,
     sample: int | None,
-    seed: int,
-    timeout: float | None,
-    workers: int,
     limit: int,
     out: str | None,
+    seed: int | None,
+    timeout: float | None,
+    workers: int | None,
 ) -> int:
     from polygeom.dimensions.task import VERIFIED
     from polygeom.tables import recheck
 
-    found = recheck(rows, sample=sample, rng=seed, timeout=timeout, workers=workers, out=out)
+    found = recheck(rows, sample=sample, rng=seed or 0, timeout=timeout, workers=workers or 1, out=out)
     for _, row in found.head(limit).iterrows():
         if row["ours"]:
             sure = "proved" if row["proved"] else "not proved"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from polygeom.datasets.functions import TARGETS
 from polygeom.datasets.regions import SHAPES, SIGNS
 from polygeom.experiments.own import is_own
-from polygeom.experiments.study import Case, Needs, Study, mean_and_deviation, option
-from polygeom.experiments.style import COLOURS, SMALLEST, WIDTH
+from polygeom.experiments.study import Case, Needs, Study, filled, mean_and_deviation, option
+from polygeom.experiments.style import COLOURS, SMALLEST, subplots
 from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
@@ -163,22 +163,12 @@ def measure(case: Piece) -> list[dict[str, Any]]:
     from polygeom.learning.training.settings import TrainingSettings
 
     seed, device = case.seed, case.device
-    names = ("target", "inputs", "terms", "coefficient_range", "offset_range", "train_shape", "test_shape",
-             "train_radius", "test_radius", "train", "test", "sign", "fixed", "noise")  # fmt: skip
-    data = function_data(FunctionSettings(**{name: getattr(case, name) for name in names}, seed=seed))
+    data = function_data(filled(FunctionSettings, case))
     perceptron = case.model.startswith("mlp")
     outputs = data.labels["train"].shape[1]
     module = make_model(case, outputs).to(device)
-    settings = TrainingSettings(
-        case.steps,
-        optimiser=case.optimiser,
-        learning_rate=case.mlp_learning_rate if perceptron else case.learning_rate,
-        weight_decay=case.weight_decay,
-        batch_size=case.mlp_batch_size if perceptron else case.batch_size,
-        schedule=case.schedule,
-        step_size=case.step_size,
-        record_every=max(case.steps // 10, 1),
-    )
+    own = {"learning_rate": case.mlp_learning_rate, "batch_size": case.mlp_batch_size} if perceptron else {}
+    settings = filled(TrainingSettings, case, record_every=max(case.steps // 10, 1), **own)
     inputs, labels = (torch.tensor(part["train"], device=device) for part in (data.inputs, data.labels))
     result = train(module, inputs, labels, settings, rng=seed)
     keep_weights(module)
@@ -189,9 +179,9 @@ def measure(case: Piece) -> list[dict[str, Any]]:
         return value
 
     module.eval()
-    own = {"model": case.model, "degree": case.degree, "parameters": sum(p.numel() for p in module.parameters())}
+    names = {"model": case.model, "degree": case.degree, "parameters": sum(p.numel() for p in module.parameters())}
     found = [("loss", None, result.loss), *_errors(predict, data), *_rays(predict, case)]
-    return [{**own, "quantity": quantity, "at": at, "value": value} for quantity, at, value in found]
+    return [{**names, "quantity": quantity, "at": at, "value": value} for quantity, at, value in found]
 
 
 def make_model(case: Piece, outputs: int = 1) -> nn.Module:
@@ -310,11 +300,9 @@ def _name(model: str, degree: int) -> str:
 
 def plot(table: pandas.DataFrame) -> Any:
     """Left: the curves of the first seed (for one input). Right: error by distance from the training region."""
-    import matplotlib.pyplot as plt
-
     curves = table[table["quantity"].isin(["truth", "curve"]) & (table["seed"] == table["seed"].min())]
     columns = 1 if curves.empty else 2
-    figure, axes = plt.subplots(1, columns, figsize=(WIDTH, 2.9), squeeze=False, layout="constrained")
+    figure, axes = subplots(1, columns, 2.9)
     groups = list(dict.fromkeys(zip(table["model"], table["degree"], strict=True)))
     colours = {group: COLOURS[i % len(COLOURS)] for i, group in enumerate(groups)}
     if not curves.empty:
@@ -355,15 +343,8 @@ def _draw_errors(ax: Any, errors: pandas.DataFrame, colours: dict[Any, str]) -> 
     ax.set_xlabel("distance / size of the training region")
     ax.set_ylabel("error / deviation of the truth")
     for number, (text, colour) in enumerate(exact):
-        ax.text(
-            0.97,
-            0.04 + 0.09 * number,
-            f"{text} \u2193",
-            transform=ax.transAxes,
-            color=colour,
-            ha="right",
-            fontsize=SMALLEST,
-        )
+        look = {"transform": ax.transAxes, "color": colour, "ha": "right", "fontsize": SMALLEST}
+        ax.text(0.97, 0.04 + 0.09 * number, f"{text} \u2193", **look)
 
 
 STUDY = Study(
