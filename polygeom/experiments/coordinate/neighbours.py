@@ -212,7 +212,8 @@ def summarise(table: Any) -> str:
     last = marks[marks["epoch"] == marks.groupby(["seed", "image", "model"])["epoch"].transform("max")]
     wanted = ["accuracy", "hamming_near", "hamming_far", "confusion_near", "confusion_near_std", "confusion_far"]
     there = [name for name in [*wanted, "confusion_far_std"] if name in last]
-    lines = told_means(last.rename(columns={"image": "data"}), {"data": 8, "model": 6}, there, 18)
+    named = last[["image", "model", *there]].rename(columns={"image": "data"})
+    lines = told_means(named, {"data": 8, "model": 6}, there, 18)
     return "\n".join([*lines, *told_losses(table)])
 
 

@@ -180,10 +180,8 @@ def train(
         data = source(module, inputs, targets, loss, settings, rng)
         seen = None if validation is None else _validation(module, validation, loss, settings)
         mover = Mover(module, settings, optimiser, schedule, scaled=autocast == "float16")
-        run = Run(
-            module, settings, rule, dict(metrics or {}), rng, data, mover,
-            validation=seen, best=keep == "best", autocast=autocast,
-        )  # fmt: skip
+        best, watched = keep == "best", dict(metrics or {})
+        run = Run(module, settings, rule, watched, rng, data, mover, seen, best, autocast)
         kept = None if checkpoint is None else run.checkpoint(Path(checkpoint))
         status = run.go(stop, shown, kept, checkpoint_every)
     import pandas
