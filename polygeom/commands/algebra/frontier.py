@@ -35,17 +35,7 @@ if TYPE_CHECKING:
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def frontier(
-    inputs: int,
-    outputs: int,
-    degree: str,
-    depth: int,
-    certificate: str | None,
-    excluded: bool,
-    as_json: bool,
-    workers: int,
-    dask: str | None,
-    quiet: bool,
-    **limits: Any,
+    inputs: int, outputs: int, degree: str, depth: int, certificate: str | None, as_json: bool, **options: Any
 ) -> int:
     """All minimal filling architectures with INPUTS inputs and OUTPUTS outputs.
 
@@ -61,10 +51,11 @@ def frontier(
 
     if certificate is not None:
         output_file(certificate, "--certificate")
-    board = _Board(quiet)
+    board = _Board(options["quiet"])
+    limits = {name: options[name] for name in ("journal", "timeout", "rng")}
     degrees = _degrees(degree)
     try:
-        with crew(dask, workers) as (executor, tasks):
+        with crew(options["dask"], options["workers"]) as (executor, tasks):
             how = limits | {"progress": board.tell, "workers": tasks, "executor": executor}
             found = search(inputs, outputs, degrees, depth, **how)
     except KeyboardInterrupt:
@@ -75,7 +66,7 @@ def frontier(
         click.echo(f"polygeom: interrupted; {kept}", err=True)
         raise
     board.close()
-    _report(found, excluded=excluded, as_json=as_json)
+    _report(found, excluded=options["excluded"], as_json=as_json)
     if certificate is not None:
         keep_certificate(found.certificate(), certificate)
     return 0 if found.complete else 1

@@ -28,15 +28,7 @@ from polygeom.storage.durable import output_file
 @click.option("--workers", type=int, help="With --all: processes that compute (default 1).")
 @click.option("--dask", metavar="ADDRESS", help="With --all: run on a dask cluster.")
 def threshold(
-    widths: tuple[str, ...],
-    as_json: bool,
-    seed: int,
-    where: tuple[str, ...],
-    limit: int,
-    box: str | None,
-    singular: bool,
-    timeout: float | None,
-    **build: Any,
+    widths: tuple[str, ...], where: tuple[str, ...], box: str | None, singular: bool, as_json: bool, **options: Any
 ) -> int:
     """Activation degree threshold of each architecture WIDTHS, for example "[2,2,4,1]".
 
@@ -52,6 +44,8 @@ def threshold(
     """
     from polygeom.dimensions.identifiability import threshold as compute
 
+    seed, timeout = options["seed"], options["timeout"]
+    build = {name: options[name] for name in ("out", "workers", "dask")}
     if box is None:
         only_with(build, "is for --all; leave it out")
     if sum((bool(widths), bool(where), box is not None)) != 1:
@@ -66,7 +60,7 @@ def threshold(
     if singular:
         return _singular(widths, {"rng": seed, "timeout": timeout}, as_json)
     if where:
-        return _show(where, limit)
+        return _show(where, options["limit"])
     for text in widths:
         found = compute(_widths(text), rng=seed)
         click.echo(json.dumps(found.as_dict()) if as_json else str(found))

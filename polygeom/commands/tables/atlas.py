@@ -40,16 +40,7 @@ SHOWN = "network,ambient_dimension,expected_dimension,dimension,defect,filling,e
 @click.option("--html", metavar="FILE", help="Write the rows kept as a page to explore: one file that loads no other.")
 @click.option("--seed", default=0, show_default=True, help="Which rows --check draws.")
 def atlas(
-    where: tuple[str, ...],
-    columns: str | None,
-    limit: int,
-    out: str | None,
-    check: int | None,
-    rebuild: bool,
-    build: str | None,
-    html: str | None,
-    seed: int,
-    **machines: Any,
+    where: tuple[str, ...], columns: str | None, limit: int, out: str | None, html: str | None, **options: Any
 ) -> int:
     """Dimension, defect, filling and identifiability of all small multilayer perceptrons.
 
@@ -69,12 +60,13 @@ def atlas(
     from polygeom.tables import select
     from polygeom.tables.atlas import load_atlas
 
-    if rebuild or build is not None:
+    build, machines = options["build"], {name: options[name] for name in ("workers", "dask")}
+    if options["rebuild"] or build is not None:
         return _build(BOX_TEXT if build is None else build, out, **machines, shipped=build is None)
     only_with(machines, "is for --build and --rebuild; leave it out")
     table = load_atlas()
-    if check is not None:
-        return _check(table, check, seed)
+    if options["check"] is not None:
+        return _check(table, options["check"], options["seed"])
     for condition in where:
         table = table[select(table, condition)]
     if html is not None:

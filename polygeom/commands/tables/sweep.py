@@ -52,20 +52,15 @@ MOST_NETWORKS = 10_000_000
 def sweep(
     families: tuple[str, ...],
     files: tuple[str, ...],
-    shape: str | None,
-    max_parameters: int | None,
-    max_ambient: int | None,
     workers: int,
     dask: str | None,
     out: str | None,
     journal: str | None,
     published: str | None,
-    method: str,
-    error: float,
     columns: str | None,
     limit: int,
     quiet: bool,
-    **limits: Any,
+    **options: Any,
 ) -> int:
     """Dimensions of all networks of each FAMILY.
 
@@ -93,9 +88,9 @@ def sweep(
             output_file(path, "--published-format")
     if not families and not files:
         raise click.UsageError('no family given; write for example polygeom sweep "[2..4,2..4,1] r=2"')
-    chosen = architectures(
-        list(network_texts(families, files)), shape=shape, max_parameters=max_parameters, max_ambient=max_ambient
-    )
+    filters = {name: options.pop(name) for name in ("shape", "max_parameters", "max_ambient")}
+    method = {name: options.pop(name) for name in ("method", "error")}
+    chosen = architectures(list(network_texts(families, files)), **filters)
     total = chosen.count()
     if total > MOST_NETWORKS:
         raise PolygeomError(f"sweep: {total} networks are more than {MOST_NETWORKS}; write narrower ranges")
@@ -111,9 +106,9 @@ def sweep(
                 journal=journal,
                 out=out,
                 progress=False if quiet else None,
-                options={"method": method, "error": error},
+                options=method,
                 columns=split_columns(columns),
-                **limits,
+                **options,
             )
     except KeyboardInterrupt:
         if journal is not None or out is not None:

@@ -44,18 +44,12 @@ if TYPE_CHECKING:
 @click.option("--out", metavar="OUT.csv", help="Write the rows kept; with --recheck, the rows computed.")
 def table(
     file: str,
-    where: tuple[str, ...],
-    check: tuple[str, ...],
-    sort: tuple[str, ...],
-    by: tuple[str, ...],
-    explained: bool,
-    fibres: bool,
-    conjectures: bool,
-    limit: int,
     columns: str | None,
+    by: tuple[str, ...],
     recheck: str | None,
+    limit: int,
     out: str | None,
-    **limits: Any,
+    **options: Any,
 ) -> int:
     """Summarise the table FILE.csv of a sweep, filter its rows, or check a conjecture over them.
 
@@ -87,27 +81,28 @@ def table(
     given = read_any(file, None if columns is None or shown is not None else read_columns(columns))
     written = list(given.columns)
     rows = with_coefficient(with_shape(given))
-    for condition in where:
+    for condition in options["where"]:
         rows = rows[select(rows, condition)]
-    rows = sorted_by(rows, sort)
+    rows = sorted_by(rows, options["sort"])
+    limits = {name: options[name] for name in ("seed", "timeout", "workers")}
     if recheck is not None:
         return _recheck(rows, None if recheck == "all" else _number(recheck), limit, out, **limits)
     only_with(limits, "has an effect with --recheck only; leave it out, or write --recheck")
-    if explained:
+    if options["explained"]:
         rows = with_explanation(rows)
         written = [*(name for name in written if name != "explanation"), "explanation"]
-    if fibres:
+    if options["fibres"]:
         from polygeom.tables.maps import with_fibres
 
         rows = with_fibres(rows)
         written = [*(name for name in written if name != "fibre"), "fibre"]
     if out is not None:
         write_table(rows[written], out)
-    if conjectures:
+    if options["conjectures"]:
         _survey(rows)
         return 0
-    if check:
-        return _report(rows, check, limit)
+    if options["check"]:
+        return _report(rows, options["check"], limit)
     for column in by:
         _count(rows, column)
     if shown is not None:

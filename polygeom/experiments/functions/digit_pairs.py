@@ -156,14 +156,11 @@ def _model(case: Piece, inputs: int) -> Any:
         return own_module(case.model, (inputs,), 1, case.seed)
     kind, _, activation = case.model.partition("-")
     if kind == "mlp":
-        return initialise(
-            Perceptron(inputs, case.width, case.mlp_layers, batch_norm=case.batch_norm), "uniform", case.seed
-        )
+        perceptron = Perceptron(inputs, case.width, case.mlp_layers, batch_norm=case.batch_norm)
+        return initialise(perceptron, "uniform", case.seed)
     if kind == "pooled":
-        pooled = PooledHadamardNetwork(
-            inputs, case.width, case.degree, activation=activation or "identity", inner_bias=case.inner_bias,
-            last_bias=case.last_bias, batch_norm=case.batch_norm,
-        )  # fmt: skip
+        biases = {"inner_bias": case.inner_bias, "last_bias": case.last_bias, "batch_norm": case.batch_norm}
+        pooled = PooledHadamardNetwork(inputs, case.width, case.degree, activation=activation or "identity", **biases)
         return initialise(pooled, "uniform", case.seed)
     return hadamard_network(kind, inputs, case.width, case.degree, activation=activation or "identity", rng=case.seed)
 

@@ -195,32 +195,17 @@ def make_model(case: Piece, outputs: int = 1) -> nn.Module:
         return own_module(case.model, (case.inputs,), outputs, case.seed).double()
     kind, _, activation = case.model.partition("-")
     if kind == "mlp":
-        module: nn.Module = Perceptron(
-            case.inputs,
-            case.mlp_width,
-            case.mlp_layers,
-            outputs,
-            activation=activation or "relu",
-            bias=case.mlp_bias,
-            hidden_scale=case.mlp_width**-0.5 if case.initialisation == "variance2" else 1.0,
-        )
-        return initialise(
-            module.double(), "uniform" if case.initialisation == "unit" else case.initialisation, case.seed
-        )
+        scale = case.mlp_width**-0.5 if case.initialisation == "variance2" else 1.0
+        look: dict[str, Any] = {"activation": activation or "relu", "bias": case.mlp_bias, "hidden_scale": scale}
+        perceptron = Perceptron(case.inputs, case.mlp_width, case.mlp_layers, outputs, **look).double()
+        return initialise(perceptron, "uniform" if case.initialisation == "unit" else case.initialisation, case.seed)
+    own = activation or "identity"
+    general = "normal" if case.initialisation == "unit" else case.initialisation  # where nothing can be calibrated
     if kind == "pooled":
-        module = PooledHadamardNetwork(
-            case.inputs, case.width, case.degree, outputs, activation=activation or "identity"
-        )
-        return initialise(module.double(), _general(case.initialisation), case.seed)
-    return hadamard_network(
-        kind, case.inputs, case.width, case.degree, outputs, activation=activation or "identity", bias=case.bias,
-        initialisation=_general(case.initialisation) if activation else case.initialisation, rng=case.seed,
-    )  # fmt: skip
-
-
-def _general(initialisation: str) -> str:
-    """For modules that are no networks of polygeom, and cannot be calibrated."""
-    return "normal" if initialisation == "unit" else initialisation
+        pooled = PooledHadamardNetwork(case.inputs, case.width, case.degree, outputs, activation=own)
+        return initialise(pooled.double(), general, case.seed)
+    how: dict[str, Any] = {"initialisation": general if activation else case.initialisation, "rng": case.seed}
+    return hadamard_network(kind, case.inputs, case.width, case.degree, outputs, activation=own, bias=case.bias, **how)
 
 
 _Found = tuple[str, float | None, float]

@@ -189,9 +189,8 @@ def _draw_values(axes: Any, rows: pandas.DataFrame, model: str, number: int) -> 
 def _draw_accuracies(axes: Any, rows: pandas.DataFrame, model: str, number: int, measured: list[float]) -> None:
     """Points beside each other for each direction: what lies between two directions was not measured."""
     color = COLOURS[number % 7]
-    for shift, (name, mark, label) in enumerate(
-        (("networks", "o", model), ("linearised", "s", f"{model}, linearised"))
-    ):
+    kinds = (("networks", "o", model), ("linearised", "s", f"{model}, linearised"))
+    for shift, (name, mark, label) in enumerate(kinds):
         if len(rows) and f"{name}_test" in rows:
             curve = mean_and_deviation(rows, ["index"], [f"{name}_test"])
             at = [measured.index(index) + 0.12 * (2 * number + shift - 1.5) for index in curve["index"]]
