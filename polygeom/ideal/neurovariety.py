@@ -42,6 +42,8 @@ class Neurovariety(Workspace):
         Seed of all random choices.
     workers:
         Processes that share a search, and threads that follow paths.
+    executor:
+        What runs the processes of a search instead of this machine, such as the executor of a dask cluster.
 
     Examples
     --------

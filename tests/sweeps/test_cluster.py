@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from polygeom.errors import PolygeomError
+from polygeom.ideal.search.search import interpolate
 from polygeom.sweeps.cluster import dask_executor
 from polygeom.tables import sweep
 
@@ -85,6 +86,14 @@ def test_deadlines_hold_on_a_cluster(cluster: Cluster) -> None:
             options={"method": "generic"},
         )
     assert table["status"].tolist() == ["ok", "timeout", "ok"]
+
+
+def test_equations_are_found_on_a_cluster(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polygeom.ideal.search.interpolation.is_quick", lambda *_: False)
+    with dask_executor(cluster.address) as (executor, capacity):
+        there = interpolate("[2,2,2,2] r=2", 5, workers=capacity, executor=executor).result
+    assert there.generators == interpolate("[2,2,2,2] r=2", 5).result.generators
+    assert there.degrees == {5: 6}
 
 
 def test_a_cluster_that_loses_a_worker_gives_the_same_table(cluster: Cluster) -> None:

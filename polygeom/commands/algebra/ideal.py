@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polygeom.commands.inputs import takes_maps
-from polygeom.commands.limits import check_timeout, shows_progress, ticking
+from polygeom.commands.limits import check_timeout, crew, shows_progress, ticking
 from polygeom.commands.printing import keep_certificate
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import output_file, write_file
@@ -40,6 +40,9 @@ FORMATS = ("m2", "singular", "oscar", "sage", "magma", "msolve", "mrdi")
 @click.option("--timeout", type=float, help="Seconds; 60 if there is no --max-degree.")
 @click.option("--memory", metavar="SIZE", help="Most memory for the matrices of one weight space, such as 2GB.")
 @click.option("--workers", default=1, show_default=True, help="Processes; the numbers do not depend on it.")
+@click.option(
+    "--dask", metavar="ADDRESS", help="Run on a dask cluster: its scheduler, or local for one on this machine."
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of the random points.")
 @click.option("--lift", type=int, help="Largest degree in which equations are written out and proved.")
 @click.option("--journal", metavar="FILE", help="Keep finished degrees in FILE and go on from there.")
@@ -68,8 +71,12 @@ def ideal(network: str, language: str | None, certificate: str | None, as_json: 
         if path is not None:
             output_file(path, name)
     check_timeout(options["timeout"])
-    with last_resort(None if options["method"] == "elimination" else options["timeout"]):  # its process ends by itself
-        variety = Neurovariety(network, rng=options["seed"], workers=options["workers"])
+    if options["dask"] is not None and options["method"] == "elimination":
+        raise PolygeomError("--dask belongs to interpolation; leave it out or write --method interpolation")
+    # The process of an elimination ends by itself.
+    limit = None if options["method"] == "elimination" else options["timeout"]
+    with crew(options["dask"], options["workers"]) as (executor, workers), last_resort(limit):
+        variety = Neurovariety(network, rng=options["seed"], workers=workers, executor=executor)
         return _run(variety, language, certificate, as_json, options)
 
 
