@@ -59,16 +59,6 @@ def dask_executor(address: str, workers: int = 1, *, connect_timeout: float = 10
         yield client.get_executor(pure=False), max(1, threads)
 
 
-@contextlib.contextmanager
-def executor_at(address: str | None, workers: int) -> Iterator[tuple[Executor | None, int]]:
-    """As `dask_executor`; without an address no executor, and so many workers of this process."""
-    if address is None:
-        yield None, workers
-        return
-    with dask_executor(address, workers) as (executor, count):
-        yield executor, count
-
-
 def _check_answer(address: str, timeout: float) -> None:
     """Whether anyone listens at the address; dask's own client leaves a thread behind when nobody does."""
     try:

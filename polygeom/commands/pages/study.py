@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from polygeom.commands.limits import crew
 from polygeom.experiments.registry import STUDIES
 
 if typing.TYPE_CHECKING:
@@ -189,10 +190,9 @@ def _run(
     **how: Any,
 ) -> int:
     from polygeom.experiments.running import run
-    from polygeom.sweeps.cluster import executor_at
 
     changes = {key: None if value is NONE else value for key, value in changes.items()}
-    with executor_at(dask, workers) as (executor, count):
+    with crew(dask, workers) as (executor, count):
         result = run(
             study,
             config=config_file,
