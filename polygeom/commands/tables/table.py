@@ -136,7 +136,7 @@ def _recheck(
     from polygeom.tables import recheck
 
     with crew(dask, workers or 1) as (executor, tasks):
-        how = {"timeout": timeout, "workers": tasks, "executor": executor, "out": out}
+        how: dict[str, Any] = {"timeout": timeout, "workers": tasks, "executor": executor, "out": out}
         found = recheck(rows, sample=sample, rng=seed or 0, **how)
     for _, row in found.head(limit).iterrows():
         if row["ours"]:
