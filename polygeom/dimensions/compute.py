@@ -243,7 +243,7 @@ def perceptron_trial(
             draw = sparse_weights if method == SPARSE else structured_weights
             weights = draw(core, field, rng)
             partition = _blocks.sparse_partition(weights) if method == SPARSE else _blocks.structured_partition(core)
-            goal = upper_bound(core, degrees, thorough=False).value
+            goal = target if core == widths else upper_bound(core, degrees, thorough=False).value
             found = _blocks.block_rank(core, degrees, weights, partition, field, rng, goal, extra=extra, memory=memory)
         surplus = widths[-1] - outputs
         if surplus == 0:

@@ -26,6 +26,10 @@ BELOW: dict[str, Any] = {
 """Where the legend of a panel stands: not over what it names."""
 
 
+SHARES: dict[str, Any] = {"aspect": "auto", "vmin": 0, "vmax": 1, "cmap": "viridis"}
+"""How pictures of shares from 0 to 1 are drawn."""
+
+
 def rc() -> Any:
     """Settings of matplotlib for a figure of a study."""
     from cycler import cycler
@@ -51,6 +55,15 @@ def rc() -> Any:
         "svg.fonttype": "none",
         "svg.hashsalt": "polygeom",
     }
+
+
+def subplots(rows: int, columns: int, height: float, *, width: float = WIDTH, **shared: Any) -> tuple[Any, Any]:
+    """A figure of so many inches, and its panels in an array of shape ``(rows, columns)``."""
+    import matplotlib.pyplot as plt
+
+    size = (width, height)
+    figure, panels = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained", **shared)
+    return figure, panels
 
 
 def lines(names: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -153,4 +166,17 @@ def few_ticks(axes: Any, count: int = 3) -> None:
             axis.set_major_locator(MaxNLocator(count))
 
 
-__all__ = ["BELOW", "COLOURS", "DASHES", "SMALLEST", "WIDTH", "end_labels", "few_ticks", "lines", "rc", "shade"]
+__all__ = [
+    "BELOW",
+    "COLOURS",
+    "DASHES",
+    "SHARES",
+    "SMALLEST",
+    "WIDTH",
+    "end_labels",
+    "few_ticks",
+    "lines",
+    "rc",
+    "shade",
+    "subplots",
+]

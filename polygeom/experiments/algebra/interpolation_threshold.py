@@ -10,13 +10,13 @@ weights; positive output weights show this at its worst.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from polygeom.experiments.study import Case, Study, option
-from polygeom.experiments.style import BELOW, COLOURS, SMALLEST, WIDTH, legend
+from polygeom.experiments.style import BELOW, COLOURS, SMALLEST, legend, subplots
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -158,18 +158,7 @@ def measure(case: Piece) -> list[dict[str, Any]]:
         "threshold": found.threshold,
         "reliable": found.reliable,
     }
-    return [
-        shared
-        | {
-            "samples": count.samples,
-            "draws": count.draws,
-            "interpolated": count.interpolated,
-            "runs": count.runs,
-            "reached": count.reached,
-            "bounded": count.bounded,
-        }
-        for count in found.counts
-    ]
+    return [shared | asdict(count) for count in found.counts]
 
 
 PREDICTORS = {
@@ -237,9 +226,7 @@ def shortfalls(table: pandas.DataFrame) -> Iterator[str]:
 
 def plot(table: pandas.DataFrame) -> Any:
     """Thresholds over parameters and over dimension, and success around the capacity."""
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, 3, figsize=(WIDTH, 2.8), layout="constrained")
+    figure, (panels,) = subplots(1, 3, 2.8)
     lines = thresholds(table)
     styles = {"real": (COLOURS[0], "o", 18), "complex": (COLOURS[1], "x", 14)}
     for axes, name in zip(panels, ("parameters", "dimension"), strict=False):

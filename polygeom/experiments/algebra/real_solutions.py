@@ -15,7 +15,7 @@ import numpy as np
 
 from polygeom.dimensions import dimension
 from polygeom.experiments.study import Case, Study, option
-from polygeom.experiments.style import BELOW, COLOURS, WIDTH, legend
+from polygeom.experiments.style import BELOW, COLOURS, legend, subplots
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -228,9 +228,7 @@ def shares(table: pandas.DataFrame) -> pandas.DataFrame:
 
 def plot(table: pandas.DataFrame) -> Any:
     """Data sets fitted over the number of starts, and the share of runs that end at the best solution."""
-    import matplotlib.pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.0), layout="constrained")
+    figure, ((left, right),) = subplots(1, 2, 3.0)
     found = shares(table)
     for k, row in enumerate(found[found["question"] == FITS].to_dict("records")):
         part = table[(table[["network", "question", "labels"]] == [row["network"], FITS, row["labels"]]).all(axis=1)]

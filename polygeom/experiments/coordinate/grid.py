@@ -23,6 +23,7 @@ from polygeom.experiments.coordinate.dynamics import (
     Sizes,
     Training,
     fit,
+    table_rows,
     told_losses,
 )
 from polygeom.experiments.study import Needs, Study, like, mean_and_deviation, option
@@ -124,9 +125,7 @@ def measure(case: Piece) -> list[dict[str, Any]]:
     with torch.no_grad():
         drawn = network(inputs).reshape(image.shape).double().cpu().numpy().round(4)
     arrays = {"target": image.round(4), "image": drawn}
-    return [names | row for row in marks] + [
-        names | {"array": name, "data": data.tolist()} for name, data in arrays.items()
-    ]
+    return table_rows(names, marks, arrays)
 
 
 def plot(table: Any) -> Any:

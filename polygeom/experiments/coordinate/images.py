@@ -29,6 +29,7 @@ from polygeom.experiments.coordinate.dynamics import (
     Training,
     fit,
     has_regions,
+    table_rows,
     told_losses,
 )
 from polygeom.experiments.study import Either, Needs, Study, like, mean_and_deviation, option
@@ -161,11 +162,8 @@ def measure(case: Piece) -> list[dict[str, Any]]:
     marks[-1] |= _final(case, model, network, inputs)
     marks[-1]["psnr_best_polynomial"] = _best_polynomial(model, inputs, image, held)
     names = {"image": case.image, "model": case.model}
-    kind = "activation" if has_regions(network) else "sign"
-    arrays = _arrays(case, model, network, probe, image)
-    return [names | {"kind": kind} | row for row in marks] + [
-        names | {"array": name, "data": np.asarray(data).tolist()} for name, data in arrays.items()
-    ]
+    kind = {"kind": "activation" if has_regions(network) else "sign"}
+    return table_rows(names, [kind | row for row in marks], _arrays(case, model, network, probe, image))
 
 
 def _probe(case: Piece, inputs: Tensor, targets: Tensor, extra: Any) -> Probe:

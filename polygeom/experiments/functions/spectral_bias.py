@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from polygeom.errors import PolygeomError
 from polygeom.experiments.images import DigitOptions
 from polygeom.experiments.study import NO_DATA, Case, Needs, Study, option
-from polygeom.experiments.style import COLOURS, DASHES, WIDTH
+from polygeom.experiments.style import COLOURS, DASHES, subplots
 from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
@@ -262,17 +262,8 @@ def summarise(table: pandas.DataFrame) -> str:
 
 def plot(table: pandas.DataFrame) -> Any:
     """One panel for each degree, in one row for the flow and one for networks: what is left of each component."""
-    import matplotlib.pyplot as plt
-
     ways, degrees = (list(dict.fromkeys(table[name])) for name in ("way", "degree"))
-    figure, axes = plt.subplots(
-        len(ways),
-        len(degrees),
-        figsize=(WIDTH, 1.9 * len(ways) + 0.4),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
+    figure, axes = subplots(len(ways), len(degrees), 1.9 * len(ways) + 0.4, sharey=True)
     left = table[table["quantity"] == "left"]
     for row, way in zip(axes, ways, strict=True):
         for ax, degree in zip(row, degrees, strict=True):

@@ -18,7 +18,7 @@ from torch import nn
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Either, Needs, Study, mean_and_deviation, option
-from polygeom.experiments.style import COLOURS, WIDTH, legend
+from polygeom.experiments.style import COLOURS, legend, subplots
 from polygeom.experiments.tangent.artefacts import recall, set_weights, weight_arrays
 from polygeom.experiments.tangent.networks import Model
 from polygeom.experiments.tangent.options import TrainingCase, TrainingOptions, for_each_model
@@ -157,10 +157,8 @@ def _learn(case: Piece, model: Model, fresh: nn.Module, direction: np.ndarray) -
 
 def plot(table: pandas.DataFrame) -> Any:
     """Singular values, and test accuracies along some directions if there are any."""
-    import matplotlib.pyplot as plt
-
     columns = 2 if "accuracy" in set(table["what"]) else 1
-    figure, panels = plt.subplots(1, columns, figsize=(WIDTH, 2.9), squeeze=False, layout="constrained")
+    figure, panels = subplots(1, columns, 2.9)
     measured = sorted(table.loc[table["what"] == "accuracy", "index"].unique())
     for number, (model, own) in enumerate(table.groupby("model", sort=False)):
         _draw_values(panels[0, 0], own[own["what"] == "direction"], str(model), number)
@@ -190,9 +188,8 @@ def _draw_values(axes: Any, rows: pandas.DataFrame, model: str, number: int) -> 
 def _draw_accuracies(axes: Any, rows: pandas.DataFrame, model: str, number: int, measured: list[float]) -> None:
     """Points beside each other for each direction: what lies between two directions was not measured."""
     color = COLOURS[number % 7]
-    for shift, (name, mark, label) in enumerate(
-        (("networks", "o", model), ("linearised", "s", f"{model}, linearised"))
-    ):
+    kinds = (("networks", "o", model), ("linearised", "s", f"{model}, linearised"))
+    for shift, (name, mark, label) in enumerate(kinds):
         if len(rows) and f"{name}_test" in rows:
             curve = mean_and_deviation(rows, ["index"], [f"{name}_test"])
             at = [measured.index(index) + 0.12 * (2 * number + shift - 1.5) for index in curve["index"]]

@@ -20,7 +20,7 @@ from polygeom.datasets.labelled import Labelled, normalise
 from polygeom.errors import BudgetError
 from polygeom.experiments.images import SomeImageOptions
 from polygeom.experiments.study import Case, Needs, Study, like, mean_and_deviation, option
-from polygeom.experiments.style import COLOURS, WIDTH
+from polygeom.experiments.style import COLOURS, subplots
 from polygeom.experiments.tangent.network_vs_ntk import activation
 from polygeom.experiments.weights import keep_weights
 from polygeom.learning.kernels.infinite_width import InfiniteWidth, WidePerceptron
@@ -159,13 +159,8 @@ def _train(module: nn.Module, x: torch.Tensor, y: torch.Tensor, case: Piece) -> 
 
 def plot(table: pandas.DataFrame) -> Any:
     """Test and training error over the number of parameters."""
-    import matplotlib.pyplot as plt
-
     names = list(table["activation"].unique())
-    figure, panels = plt.subplots(
-        2, len(names), figsize=(WIDTH, 4.3), squeeze=False, sharex=True, sharey="row",
-        layout="constrained",
-    )  # fmt: skip
+    figure, panels = subplots(2, len(names), 4.3, sharex=True, sharey="row")
     for column, name in enumerate(names):
         own = table[table["activation"] == name]
         finite = mean_and_deviation(own[own["width"].notna()], ["width", "parameters"], ["test_error", "train_mse"])
