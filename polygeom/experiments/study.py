@@ -104,8 +104,7 @@ class Study(Generic[C, K]):
     case:
         What is measured at once: a frozen dataclass above `Case`.
     presets:
-        Configurations by name, ``"quick"`` (half a minute of processor time at the most) and ``"published"`` among
-        them; the studies here have ``"small"`` as well, which shows their point in some seconds.
+        Configurations by name: ``"quick"`` (half a processor minute at most), ``"published"``, and here also ``"small"``.
     cases:
         The independent pieces of work of a configuration.
     measure:
