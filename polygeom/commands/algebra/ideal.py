@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from itertools import pairwise
@@ -11,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polygeom.commands.inputs import takes_maps
-from polygeom.commands.limits import check_timeout, shows_progress, ticking
+from polygeom.commands.limits import check_timeout, crew, shows_progress, ticking
+from polygeom.commands.printing import keep_certificate
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import output_file, write_file
+from polygeom.supervision import parse_memory
 from polygeom.supervision.alarm import last_resort
 
 if TYPE_CHECKING:
@@ -63,7 +64,6 @@ def ideal(network: str, language: str | None, certificate: str | None, as_json: 
     are in the file.
     """
     from polygeom.ideal import Neurovariety
-    from polygeom.sweeps.cluster import dask_executor
 
     if language is not None and language not in FORMATS:
         raise PolygeomError(f"--export must be one of {', '.join(FORMATS)}, got {language!r:.40}; write --export m2")
@@ -71,21 +71,13 @@ def ideal(network: str, language: str | None, certificate: str | None, as_json: 
         if path is not None:
             output_file(path, name)
     check_timeout(options["timeout"])
-    with contextlib.ExitStack() as stack:
-        executor, workers = None, options["workers"]
-        if options["dask"] is not None:
-            if options["method"] == "elimination":
-                raise PolygeomError("--dask belongs to interpolation; leave it out or write --method interpolation")
-            executor, workers = stack.enter_context(dask_executor(options["dask"], workers))
-        # the process of an elimination ends by itself
-        stack.enter_context(last_resort(None if options["method"] == "elimination" else options["timeout"]))
-        return _run(
-            Neurovariety(network, rng=options["seed"], workers=workers, executor=executor),
-            language,
-            certificate,
-            as_json,
-            options,
-        )
+    if options["dask"] is not None and options["method"] == "elimination":
+        raise PolygeomError("--dask belongs to interpolation; leave it out or write --method interpolation")
+    # The process of an elimination ends by itself.
+    limit = None if options["method"] == "elimination" else options["timeout"]
+    with crew(options["dask"], options["workers"]) as (executor, workers), last_resort(limit):
+        variety = Neurovariety(network, rng=options["seed"], workers=workers, executor=executor)
+        return _run(variety, language, certificate, as_json, options)
 
 
 def _compare(variety: Neurovariety, file: str, as_json: bool, options: dict[str, Any]) -> int:
@@ -99,7 +91,7 @@ def _compare(variety: Neurovariety, file: str, as_json: bool, options: dict[str,
     limits = {name: options[name] for name in ("max_degree", "lift", "journal")}
     timeout = None if seconds is None else SEARCH * seconds
     with ticking("looking for equations", shows_progress(options["quiet"])):
-        search = variety.search(timeout=timeout, memory=_bytes(options["memory"]), **limits)
+        search = variety.search(timeout=timeout, memory=parse_memory(options["memory"]), **limits)
         found = compare(equations, search, deadline=ends, rng=options["seed"])
     click.echo(json.dumps(found.as_dict()) if as_json else str(found))
     return COMPARED[found.relation, found.strict]
@@ -113,30 +105,24 @@ def _run(
         if language is not None or certificate is not None or options["out"] is not None:
             raise PolygeomError("--compare only compares; leave out --export, --certificate and --out")
         return _compare(variety, options["compare"], as_json, options)
-    limits = {"timeout": options["timeout"], "memory": _bytes(options["memory"])}
+    limits = {"timeout": options["timeout"], "memory": parse_memory(options["memory"])}
     search = None
     shown = shows_progress(options["quiet"])
     if options["method"] == "elimination":
-        result = variety.ideal("elimination", **limits, progress=_waiting if shown else None)
-        if shown:
-            click.echo("\r\033[K", err=True, nl=False)
+        with ticking("eliminating", shown):
+            result = variety.ideal("elimination", **limits)
     else:
         progress = _progress if shown else None
         extra = {name: options[name] for name in ("max_degree", "lift", "journal")}
         result = variety.ideal(options["method"], **limits, **extra, progress=progress)
         search = variety.found
     if options["out"] is not None:
-        _write(result, options["out"])
+        equations = "".join(f"{g.polynomial}\n" for g in result.generators)
+        write_file(options["out"], equations.encode("ascii"), "--out")
     if certificate is not None:
         _certify(search, certificate)
     click.echo(_output(result, search, language, as_json), nl=False)
     return 0 if result.ended == "ok" else 1
-
-
-def _bytes(memory: str | None) -> int | None:
-    from polygeom.supervision import parse_memory
-
-    return None if memory is None else parse_memory(memory)
 
 
 def _progress(report: DegreeReport) -> None:
@@ -146,10 +132,6 @@ def _progress(report: DegreeReport) -> None:
         f"{report.new} new generators, {report.elapsed:.1f} s",
         err=True,
     )
-
-
-def _waiting(seconds: float) -> None:
-    click.echo(f"\reliminating, {seconds:.0f} s ", err=True, nl=False)
 
 
 def _output(result: IdealResult, search: Search | None, language: str | None, as_json: bool) -> str:
@@ -226,16 +208,9 @@ def _tail(result: IdealResult, search: Search | None) -> list[str]:
     return lines
 
 
-def _write(result: IdealResult, path: str) -> None:
-    lines = [f"{g.polynomial}\n" for g in result.generators]
-    write_file(path, "".join(lines).encode("ascii"), "--out")
-
-
 def _certify(search: Search | None, path: str) -> None:
-    from polygeom.dimensions.proofs.certificate import write_certificate
     from polygeom.ideal.proofs.certificate import certify
 
     if search is None:
         raise PolygeomError("--certificate is for interpolation; leave out --method elimination")
-    write_certificate(certify(search), path)
-    click.echo(f"certificate written to {path}; check it with polygeom verify {path}", err=True)
+    keep_certificate(certify(search), path)

@@ -26,7 +26,7 @@ from polygeom.network.grammar.expressions import Terms
 from polygeom.network.layers import Bias, Dense, Sum
 from polygeom.network.layers.formula import Formula
 from polygeom.network.text.maps import map_formula
-from polygeom.symmetry.exponents import LinearSystem, numbered_weights
+from polygeom.symmetry.exponents import LinearSystem
 
 MOST_PRODUCTS = 200_000_000
 """Products of two terms that the proof of one equation may need unless the caller allows more: some seconds."""
@@ -185,10 +185,7 @@ def _coefficients(coordinates: Coordinates, fixed: Mapping[int, int], most_produ
     numbers = np.empty(network.parameter_count, dtype=object)
     for k in range(network.parameter_count):
         numbers[k] = joint.constant(fixed[k]) if k in fixed else generators[inputs + free.index(k)]
-    weights, start = {}, 0
-    for name, shape in network.parameters.items():
-        weights[name] = numbers[start : start + math.prod(shape)].reshape(shape)
-        start += math.prod(shape)
+    weights = {name: numbers[own] for name, own in network.weight_numbers.items()}
     point = np.empty((1, inputs), dtype=object)
     point[0] = generators[:inputs]
     outputs = network.evaluate(engine, weights, point.reshape(1, *network.input_shape))[0]
@@ -282,7 +279,7 @@ def _identity(matrix: Integers) -> dict[int, int]:
 
 def _stacked(network: Network, names: Sequence[str], transposed: bool = False) -> Integers:
     """The weights of matrices on which a group acts together, one below the other."""
-    numbers = numbered_weights(network)
+    numbers = network.weight_numbers
     return np.concatenate([numbers[name].T if transposed else numbers[name] for name in names])
 
 

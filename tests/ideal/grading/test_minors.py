@@ -19,7 +19,6 @@ from polygeom.ideal.search.membership import fixed_weights
 from polygeom.ideal.search.search import interpolate
 from polygeom.modular import P22, as_field, rank
 from polygeom.network import parse
-from polygeom.symmetry.exponents import numbered_weights
 
 CHOW = (
     "x=input(2); a=dense(x,1); b=power(a,4); m=dense(x,2); c=power(m,3); n=dense(x,2); g=product(c,n); "
@@ -119,7 +118,7 @@ def test_the_form_of_a_curve_has_degree_twelve() -> None:
 def test_matrices_that_make_the_outputs_together_become_the_identity() -> None:
     """Those of all summands, one beside the other, and those of all layers that read the inputs."""
     network = parse(CHOW)
-    numbers = numbered_weights(network)
+    numbers = network.weight_numbers
     fixed = fixed_weights(Coordinates(network), True, True)
     first, second = (numbers[network.weight_names[n]["W"]] for n in (7, 8))
     assert [[fixed[int(k)] for k in row] for row in np.hstack([first, second])] == np.eye(3).tolist()

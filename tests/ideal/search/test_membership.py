@@ -16,7 +16,6 @@ from polygeom.ideal.search.lie import semi_invariant
 from polygeom.ideal.search.lifting import lift_relations, primes_below
 from polygeom.ideal.search.membership import Substitution, fixed_weights
 from polygeom.modular import P22, PrimeField, as_field, is_prime, nullspace
-from polygeom.symmetry.exponents import numbered_weights
 
 CASES = [
     ("[3,2,1] r=2", 3),
@@ -114,7 +113,7 @@ def test_the_matrix_of_the_outputs_becomes_the_identity() -> None:
     """Its rows make the outputs, below a bias as well."""
     for text in ("[1,2,2] r=2", "[1,2,2] r=2 bias"):
         coordinates = Coordinates(text)
-        numbers = numbered_weights(coordinates.network)
+        numbers = coordinates.network.weight_numbers
         fixed = fixed_weights(coordinates, outputs=True)
         assert [[fixed.get(int(k)) for k in row] for row in numbers["W2"]] == [[1, 0], [0, 1]]
 
