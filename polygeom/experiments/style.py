@@ -88,6 +88,12 @@ def shade(colour: str, place: int, count: int) -> tuple[float, float, float]:
     return red, green, blue
 
 
+def legend(axes: Any, **options: Any) -> None:
+    """The legend of a panel, where anything is named: an option may have left out all that it would name."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(**options)
+
+
 def end_labels(axes: Any, ends: Sequence[tuple[float, float, str, Any]], *, gap: float = 1.15) -> None:
     """Names of curves at their right ends, moved apart where they would meet, each with a line to its curve.
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--excluded", is_flag=True, help="Also print what excludes all other architectures.")
 @click.option("--json", "as_json", is_flag=True, help="The certificate as JSON on standard output instead of text.")
 @click.option("--seed", "rng", default=0, show_default=True, help="Seed of the random weights, points and primes.")
-@click.option("--workers", default=1, show_default=True, help="Processes that decide architectures.")
+@click.option("--workers", default=1, show_default=True, help="Processes that compute ranks.")
 @click.option(
     "--dask", metavar="ADDRESS", help="Run on a dask cluster: its scheduler, or local for one on this machine."
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from polygeom.commands.limits import only_with
+from polygeom.commands.limits import crew, only_with
 from polygeom.commands.printing import overview, print_columns, print_rows
 from polygeom.errors import PolygeomError
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, help="With --recheck SAMPLE: another seed draws other rows (default 0).")
 @click.option("--timeout", type=float, help="With --recheck: seconds for one row.")
 @click.option("--workers", type=int, help="With --recheck: processes (default 1).")
+@click.option("--dask", metavar="ADDRESS", help="With --recheck: compute on a dask cluster.")
 @click.option("--out", metavar="OUT.csv", help="Write the rows kept; with --recheck, the rows computed.")
 def table(
     file: str,
@@ -84,7 +85,7 @@ def table(
     for condition in options["where"]:
         rows = rows[select(rows, condition)]
     rows = sorted_by(rows, options["sort"])
-    limits = {name: options[name] for name in ("seed", "timeout", "workers")}
+    limits = {name: options[name] for name in ("seed", "timeout", "workers", "dask")}
     if recheck is not None:
         return _recheck(rows, None if recheck == "all" else _number(recheck), limit, out, **limits)
     only_with(limits, "has an effect with --recheck only; leave it out, or write --recheck")
@@ -129,11 +130,14 @@ def _recheck(
     seed: int | None,
     timeout: float | None,
     workers: int | None,
+    dask: str | None,
 ) -> int:
     from polygeom.dimensions.task import VERIFIED
     from polygeom.tables import recheck
 
-    found = recheck(rows, sample=sample, rng=seed or 0, timeout=timeout, workers=workers or 1, out=out)
+    with crew(dask, workers or 1) as (executor, tasks):
+        how: dict[str, Any] = {"timeout": timeout, "workers": tasks, "executor": executor, "out": out}
+        found = recheck(rows, sample=sample, rng=seed or 0, **how)
     for _, row in found.head(limit).iterrows():
         if row["ours"]:
             sure = "proved" if row["proved"] else "not proved"

@@ -68,7 +68,11 @@ class Piece(Options, Case):
     width: int
 
 
-PRESETS = {"quick": Config(), "published": Config(restarts=4, steps=600)}
+PRESETS = {
+    "quick": Config(),
+    "small": Config(families=("product",), steps=80, test_points=200),
+    "published": Config(restarts=4, steps=600),
+}
 REPEATS = {"quick": 1, "published": 5}
 
 

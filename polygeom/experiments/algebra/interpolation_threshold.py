@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polygeom.experiments.study import Case, Study, option
-from polygeom.experiments.style import BELOW, COLOURS, SMALLEST, subplots
+from polygeom.experiments.style import BELOW, COLOURS, SMALLEST, legend, subplots
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -103,7 +103,11 @@ class Piece(Options, Case):
 
 
 PRESETS = {
-    "quick": Config(),
+    "quick": Config(networks=";".join(QUICK[::2]), draws=4, restarts=3),
+    "page": Config(),
+    "small": Config(
+        networks="[3,2,1] r=2;[2,2,3] r=2;[2,2,1] r=4", weights=("real", "complex"), draws=2, restarts=2, steps=40
+    ),
     "published": Config(networks=";".join(QUICK + LARGER), draws=12, restarts=16, steps=400),
 }
 
@@ -240,7 +244,7 @@ def plot(table: pandas.DataFrame) -> Any:
         top = float((lines["parameters"] / lines["outputs"]).max()) * 1.05
         axes.plot([0, top], [0, top], color="0.7", linewidth=1, zorder=0)
         axes.set(xlim=(0, top), ylim=(0, top), xlabel=PREDICTORS[name])
-        axes.legend(**BELOW)
+        legend(axes, **BELOW)
     panels[0].set_ylabel("random targets interpolated")
     _success(panels[2], table)
     return figure
@@ -262,7 +266,7 @@ def _success(axes: Any, table: pandas.DataFrame) -> None:
     axes.set(
         xlabel="samples - capacity", ylabel="share of data sets interpolated", xlim=(-6.3, 4.5), ylim=(-0.04, 1.04)
     )
-    axes.legend(**BELOW)
+    legend(axes, **BELOW)
 
 
 def summarise(table: pandas.DataFrame) -> str:

@@ -60,6 +60,7 @@ class Piece(Options, Case):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(inputs=3, degree=2, widths=(1, 2, 150), trained=(1, 60), steps=60),
     "published": Config(widths=(1, 2, 4, 8, 16, 32, 64, 256, 1024), trained=(2, 4, 8, 64, 512), steps=6000),
 }
 REPEATS = {"quick": 2, "published": 5}

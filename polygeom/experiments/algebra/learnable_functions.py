@@ -94,6 +94,7 @@ TABLE = (
 )  # fmt: skip
 PRESETS = {
     "quick": Config(),
+    "small": Config(networks=("[2,1,1] r=2",), runs=8, steps=40, polish=20),
     "published": Config(networks=(WORKED,), runs=100, steps=400, polish=200),
     "table": Config(
         networks=TABLE,
@@ -103,7 +104,7 @@ PRESETS = {
         polish=200,
     ),
 }
-REPEATS = {"quick": 3, "published": 5, "table": 3}
+REPEATS = {"published": 5, "table": 3}
 
 
 def cases(config: Config) -> list[Piece]:

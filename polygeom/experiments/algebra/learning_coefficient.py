@@ -86,7 +86,11 @@ class Group(Options, Case):
     at: tuple[str, ...]
 
 
-PRESETS = {"quick": Config(), "published": Config(networks=_SHALLOW + _DEEP + _LINEAR)}
+PRESETS = {
+    "quick": Config(),
+    "small": Config(networks=("[1,1,1] r=2", "[2,2,1] r=2"), strata=("generic", "dead 1"), draws=60, warmup=40),
+    "published": Config(networks=_SHALLOW + _DEEP + _LINEAR),
+}
 
 
 def cases(config: Config) -> list[Group]:

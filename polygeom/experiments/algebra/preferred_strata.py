@@ -66,6 +66,7 @@ class School(Options, Case):
 
 PRESETS = {
     "quick": Config(updates=1500, runs=8),
+    "small": Config(networks=NETWORKS[:1], steps=(0.03,), scales=(1.0,), updates=400, runs=12),
     "published": Config(networks=NETWORKS, scales=(0.2, 0.5, 1.0), updates=6000),
 }
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from polygeom.dimensions import dimension
 from polygeom.experiments.study import Case, Study, option
-from polygeom.experiments.style import BELOW, COLOURS, subplots
+from polygeom.experiments.style import BELOW, COLOURS, legend, subplots
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -62,6 +62,9 @@ class Piece(Options, Case):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(
+        fits=("[2,2,1] r=3",), labels=("polynomial",), powers=(), data_sets=4, searched=1, runs=4, steps=40
+    ),
     "published": Config(
         data_sets=100,
         searched=20,
@@ -239,7 +242,7 @@ def plot(table: pandas.DataFrame) -> Any:
     left.set(
         xscale="log", xlabel="starts (dotted: real weights exist)", ylabel="share of data sets fitted", ylim=(0, 1)
     )
-    left.legend(**BELOW)
+    legend(left, **BELOW)
     others = found[found["question"] != FITS]
     for k, row in enumerate(others.to_dict("records")):
         part = table[(table["network"] == row["network"]) & (table["question"] == row["question"])]
@@ -249,7 +252,7 @@ def plot(table: pandas.DataFrame) -> Any:
             label=f"{row['network']}, {row['question']}",
         )  # fmt: skip
     right.set(xlabel="share of runs that end at the best", ylabel="share of data sets", xlim=(0, 1), ylim=(0, 1))
-    right.legend(**BELOW)
+    legend(right, **BELOW)
     return figure
 
 

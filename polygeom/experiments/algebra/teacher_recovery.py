@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from polygeom.experiments.study import Case, Study, option
-from polygeom.experiments.style import BELOW, COLOURS, subplots
+from polygeom.experiments.style import BELOW, COLOURS, legend, subplots
 from polygeom.network import Network, mlp, parse
 
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ class Piece(Options, Case):
 
 
 PRESETS = {
-    "quick": Config(),
+    "quick": Config(networks=";".join(QUICK[:10]), teachers=3, restarts=5),
+    "page": Config(),
+    "small": Config(situations=("same",), networks="[3,2,1] r=2", teachers=2, restarts=3, steps=60),
     "published": Config(networks=";".join(QUICK + LARGER), teachers=8, restarts=24, steps=400),
 }
 
@@ -206,7 +208,7 @@ def plot(table: pandas.DataFrame) -> Any:
                 x, found["first"], marker=marker, color=colour, s=14, linewidth=0.9, label=f"{name} / outputs"
             )
         panels[0].set(xlabel="parameters or dimension / outputs", ylabel="samples for a first recovery")
-        panels[0].legend(**BELOW)
+        legend(panels[0], **BELOW)
     _steps(panels[1], table)
     _situations(panels[2], table)
     for axes in panels[1:]:
@@ -244,7 +246,7 @@ def _curves(axes: Any, table: pandas.DataFrame, curves: Iterable[tuple[str, str,
         part = shares(table[table["situation"] == situation], column)
         if len(part):
             axes.plot(part["excess"], part[column] / part["reached"], style, color=colour, markersize=4, label=label)
-    axes.legend(**BELOW)
+    legend(axes, **BELOW)
 
 
 def summarise(table: pandas.DataFrame) -> str:

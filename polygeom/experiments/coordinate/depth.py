@@ -58,6 +58,7 @@ class Piece(Options, NetworkCase):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(shapes=("1x8", "3x8"), size=16, epochs=2, every=1, pairs=100),
     "published": Config(size=64, shapes=("2x128", "4x256", "6x512"), epochs=1000),
 }
 ARRAYS = ("image", "model", "array")

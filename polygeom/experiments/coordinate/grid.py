@@ -80,8 +80,19 @@ class Piece(Options, NetworkCase):
 
 
 _PUBLISHED = Config(size=512, neurons=256, layers=4, epochs=2000, learning_rate=9e-4, every=1)
-PRESETS = {"quick": Config(), "published": _PUBLISHED}
-REPEATS = {"quick": 3}
+PRESETS = {
+    "quick": Config(
+        images=("scene",),
+        models=("relu:raw", "relu:centred", "relu:sin_cos5", "relu:fourier4", "siren:centred", "gabor16:centred",
+                "ccp9:centred", "ccp3:sin_cos4"),
+    ),
+    "page": Config(),
+    "small": Config(
+        images=("scene",), models=("relu:raw", "relu:sin_cos4", "ccp2:centred"), size=16, epochs=30, every=10
+    ),
+    "published": _PUBLISHED,
+}  # fmt: skip
+REPEATS = {"page": 3}
 """A single seed moves some networks by decibels."""
 ARRAYS = ("image", "model", "array")
 

@@ -122,10 +122,18 @@ _PUBLISHED = Config(
     images=("random",), size=64, held_out=0.0, models=("relu:raw", "relu:sin_cos5"), epochs=5000, every=100
 )
 PRESETS = {
-    "quick": Config(),
+    "quick": Config(
+        images=("scene",), epochs=100,
+        models=("relu:raw", "relu:centred", "relu:sin_cos5", "siren:centred@1e-4", "ccp3:centred", "ccp3:sin_cos5"),
+    ),
+    "page": Config(),
+    "small": Config(
+        images=("scene",), models=("relu:raw", "relu:sin_cos5", "ccp3:centred"), size=16, neurons=16, epochs=8, every=4,
+        patches=10, pairs=50, resolution=8, inradius=1, neuron_maps=(0, 3),
+    ),
     "comparison": Config(images=("random", "scene", "clouds"), size=64, epochs=300, every=25),
     "published": _PUBLISHED,
-}
+}  # fmt: skip
 REPEATS = {"comparison": 3}
 ARRAYS = ("image", "model", "array")
 

@@ -83,7 +83,13 @@ class Piece(Options, TrainingCase):
 _PUBLISHED = Config(
     datasets=("mnist", "cifar10"), models=("mlp", "cnn"), neurons=512, batch_size=512, anchors=2500, epochs=25
 )
-PRESETS = {"quick": Config(), "published": _PUBLISHED}
+PRESETS = {
+    "quick": Config(),
+    "small": Config(
+        models=("mlp", "ccp"), limit=200, anchors=5, neighbours=3, neurons=16, epochs=12, every=12, batch_size=16
+    ),
+    "published": _PUBLISHED,
+}
 ARRAYS = ("image", "model", "array")
 
 

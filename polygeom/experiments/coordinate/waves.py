@@ -79,7 +79,14 @@ class Piece(Options, NetworkCase):
 _PUBLISHED = Config(
     length=2048, models=("relu:raw", "relu:centred", "relu:sin_cos4", "relu:sin_cos7"), epochs=500, every=25
 )
-PRESETS = {"quick": Config(), "published": _PUBLISHED}
+PRESETS = {
+    "quick": Config(),
+    "small": Config(
+        models=("relu:raw", "relu:sin_cos4"), length=128, frequencies=(2, 5, 10), neurons=16, epochs=40, every=10,
+        batch_size=32, learning_rate=5e-3, pairs=50, windows=5,
+    ),
+    "published": _PUBLISHED,
+}  # fmt: skip
 REPEATS = {"published": 5}
 ARRAYS = ("image", "model", "array")
 

@@ -73,13 +73,14 @@ class Piece(Options, Case):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(models=("mlp", "ccp"), degrees=(2,), train=1000, test=200, width=32, steps=300),
     "published": Config(
         source="mnist", models=("mlp", "pooled", "pooled-relu"), width=256, train=60_000, steps=46_900, optimiser="sgd",
         learning_rate=1e-4, momentum=0.9, nesterov=True, schedule="constant",
     ),
 }  # fmt: skip
 PRESETS["mnist"] = replace(PRESETS["quick"], source="mnist", images=10_000)
-REPEATS = {"quick": 3, "published": 3, "mnist": 3}
+REPEATS = {"published": 3, "mnist": 3}
 
 
 def cases(config: Config) -> list[Piece]:

@@ -120,6 +120,7 @@ _COSINE = Config(
 )  # fmt: skip
 PRESETS = {
     "quick": Config(),
+    "small": Config(models=("ccp", "mlp"), train=100, test=200, steps=300, mlp_width=16),
     "published": _PUBLISHED,
     "cosine": _COSINE,
     "cosine-published": replace(
@@ -142,7 +143,7 @@ PRESETS = {
         directions=100, train=4000, sign="p", fixed=8,
     ),
 }  # fmt: skip
-REPEATS = {"quick": 3, "published": 1}
+REPEATS = {"quick": 2, "published": 1}
 
 
 def cases(config: Config) -> list[Piece]:

@@ -102,6 +102,7 @@ class Piece(Options, Case):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(kernels=("laplacian",), train=150, test=300, noise=(0.0, 0.3, 0.6), epochs=40),
     "schemes": Config(schemes=SCHEMES, kernels=("laplacian",), solvers=("exact",)),
     "published": Config(
         dataset="mnist",

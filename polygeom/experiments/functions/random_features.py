@@ -106,6 +106,7 @@ class Piece(RowOptions, LineOptions, Case):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(features=("relu",), line_widths=(1, 5, 10, 50), train=60, test=300, widths=(20, 60, 1000)),
     "published": Config(
         datasets=(LINE,),
         features=("fourier", "relu"),

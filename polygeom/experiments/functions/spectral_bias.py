@@ -65,6 +65,7 @@ class Piece(Options, Case):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(samples=100, width=128, steps=60, frequencies=(1, 2), degrees=(1, 2)),
     "published": Config(
         dimension=10, frequencies=(1, 3, 4, 5, 8, 12), amplitude=0.1, degrees=(3, 6, 9), flow=False, width=32768,
         steps=30_000, rate=0.0016, published_variant=True,

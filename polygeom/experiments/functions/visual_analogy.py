@@ -77,7 +77,8 @@ class Piece(Options, Case):
 
 
 PRESETS = {
-    "quick": Config(normalisations=("context", "none"), resolution=16, steps=400, tested=1000),
+    "quick": Config(normalisations=("context", "none"), resolution=16, steps=200, tested=600),
+    "small": Config(regimes=("scale",), resolution=16, maps=4, features=12, hidden=8, steps=10, tested=40),
     "reduced": Config(normalisations=("context", "none")),
     "published": Config(
         resolution=128, maps=32, features=256, hidden=256, steps=10_000, learning_rate=5e-4, tested=19_040

@@ -18,7 +18,7 @@ from torch import nn
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Either, Needs, Study, mean_and_deviation, option
-from polygeom.experiments.style import COLOURS, subplots
+from polygeom.experiments.style import COLOURS, legend, subplots
 from polygeom.experiments.tangent.artefacts import recall, set_weights, weight_arrays
 from polygeom.experiments.tangent.networks import Model
 from polygeom.experiments.tangent.options import TrainingCase, TrainingOptions, for_each_model
@@ -73,7 +73,7 @@ class Piece(Options, TrainingCase):
 
 PRESETS = {
     "quick": Config(),
-    "small": Config(models=("lenet:gelu",), side=8, directions=(0, 10), train=500, test=500, epochs=5),
+    "small": Config(models=("lenet:gelu",), side=8, directions=(0, 10), train=200, test=200, epochs=15, batch_size=32),
     "published": Config(
         models=("lenet:gelu",), side=32, directions=(0, 10, 100, 500, 1023), train=10_000, test=10_000, epochs=100
     ),
@@ -170,8 +170,7 @@ def plot(table: pandas.DataFrame) -> Any:
         panels[0, 1].set_xlim(-0.5, len(measured) - 0.5)  # also where there is one
     for axes in panels[0]:
         axes.grid(alpha=0.3)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
+        legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.2))
     return figure
 
 

@@ -80,8 +80,9 @@ class Piece(Options, KernelCase):
 
 
 PRESETS = {
-    "quick": Config(),
-    "small": Config(models=("relu:100-100",), train=500, test=300, epochs=20),
+    "quick": Config(epochs=50),
+    "page": Config(),
+    "small": Config(models=("relu:100-100",), train=200, test=100, epochs=10),
     "published": Config(models=("relu:100-100", "lenet:relu"), dataset="cifar10", train=50_000, test=10_000),
     "polynomial": Config(models=("x^2:100@0.01", "x^3:60@0.01", "ccp3:32@0.01", "ncp3:32@0.01")),
     "eigenfunction": Config(models=("relu:100-100",), target="10"),

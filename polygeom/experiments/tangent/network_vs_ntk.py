@@ -70,6 +70,7 @@ class Piece(Options, Case):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(widths=(20, 80), activations=("relu", "x^2"), samples=8, dimension=12, test=10),
     "published": Config(widths=(16_000,), activations=("relu",), learning_rate=1e-2),
     "widths": Config(widths=(250, 1000, 4000, 16_000)),
 }

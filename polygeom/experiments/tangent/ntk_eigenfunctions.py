@@ -61,9 +61,10 @@ class Piece(Options, KernelCase):
 
 
 PRESETS = {
-    "quick": Config(),
+    "quick": Config(targets=("10", TWO_CLASSES), epochs=50),
+    "page": Config(),
     "small": Config(
-        models=("relu:100-100",), targets=("10",), eigenvectors=100, train=500, test=300, epochs=20, marks=5
+        models=("relu:100-100",), targets=("10",), eigenvectors=40, train=200, test=100, epochs=10, marks=5
     ),
     "growth": Config(models=("relu:100", "x^2:100@0.01"), targets=("5", "10", "30")),
     "published": Config(

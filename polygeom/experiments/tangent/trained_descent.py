@@ -74,6 +74,7 @@ class Piece(Options, Case):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(widths=(1, 2, 3, 12), activations=("x^2",), train=40, test=100, steps=15),
     "published": Config(
         widths=(16, 32, 40, 45, 50, 55, 60, 128, 256, 512), activations=("relu",), dataset="mnist", target="classes",
         train=4000, test=10_000, first=True, centre=False, method="gradient-descent", steps=100_000, learning_rate=10.0,
