@@ -55,7 +55,7 @@ class FactFile:
         self.question = question
         self.facts: list[dict[str, Any]] = []
         """What the file held when it was opened."""
-        self.repaired = 0
+        self.repaired: int
         """Bytes of a torn end that opening the file has cut off."""
         self._failed = self._unsealed = False
         created = not durable.output_file(self.path, "journal").exists()
@@ -91,16 +91,16 @@ class FactFile:
     ) -> None:
         self.close()
 
-    def add(self, fact: Mapping[str, Any]) -> None:
-        """Append a fact; it is on the disk when this returns.
+    def add(self, *facts: Mapping[str, Any]) -> None:
+        """Append facts; they are on the disk when this returns.
 
         Raises
         ------
         PolygeomError
-            When the disk is full or fails. The file then ends with the fact before, and takes no more.
+            When the disk is full or fails. The file then ends with the fact before these, and takes no more.
         """
         try:
-            self._write([("row", dict(fact))])
+            self._write([("row", dict(fact)) for fact in facts])
         except OSError as error:
             raise PolygeomError(
                 f"journal: cannot write {self.path}: {error.strerror}; what it holds is safe, run the same again"
@@ -127,7 +127,7 @@ class FactFile:
         if not data or is_torn_header(data, self.question):
             self.repaired = len(data)
             os.ftruncate(self._file, 0)
-            self._lines = self._synced = self._size = 0
+            self._lines = self._size = 0
             self._put(header_line(self.question), lines=1)
             return
         found = scan(data, self.path, self.question)
@@ -135,7 +135,7 @@ class FactFile:
         for entry in found.entries:
             if entry.kind == "row":
                 self._take(entry)
-        self._lines, self._size, self._synced = found.lines, found.size, found.synced
+        self._lines, self._size = found.lines, found.size
         if self.repaired:
             os.ftruncate(self._file, self._size)
         # Also without damage: the last writer may have ended between writing and syncing.

@@ -69,7 +69,6 @@ class Scan:
     entries: list[Entry]
     lines: int
     size: int
-    synced: int
 
 
 def is_torn_header(data: bytes, question: Mapping[str, Any] | None) -> bool:
@@ -108,7 +107,7 @@ def scan(data: bytes, path: Path, question: Mapping[str, Any] | None) -> Scan:
             f"journal: line {len(entries) + 2} of {path} is damaged, though a later line says that it counted; "
             f"{_ADVICE}"
         )
-    return Scan(entries, len(entries) + 1, size, synced)
+    return Scan(entries, len(entries) + 1, size)
 
 
 def _check_header(text: bytes, path: Path, question: Mapping[str, Any] | None) -> None:

@@ -344,4 +344,4 @@ def _memory_use() -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    keep(*(int(argument) for argument in sys.argv[1:4]))
+    keep(*(int(argument) for argument in sys.argv[1:]))

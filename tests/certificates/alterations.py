@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 import random
-from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from certificates import proof_lies
+from certificates import coordinate_lies, proof_lies
 from certificates.honest import honest
+from certificates.lists import listed, no_argument, recount, times
 from certificates.proof_lies import Lie
 from certificates.truths import TRUTHS, Data, polynomial
 
@@ -121,55 +120,6 @@ def shift_both(data: Data, rng: random.Random) -> None:
 
 
 # --- several that fit together
-
-
-def times(a: dict[tuple[int, ...], int], b: dict[tuple[int, ...], int]) -> dict[tuple[int, ...], int]:
-    out: Counter[tuple[int, ...]] = Counter()
-    for m, x in a.items():
-        for n, y in b.items():
-            out[tuple(sorted(m + n))] += x * y
-    return {m: c for m, c in out.items() if c}
-
-
-def listed(terms: dict[tuple[int, ...], int], weights: list[list[int]]) -> Data:
-    """An equation in the only form that is read, of its own weight."""
-    items = sorted(terms.items())
-    sign = 1 if items[0][1] > 0 else -1
-    weight = [sum(column) for column in zip(*(weights[k] for k in items[0][0]), strict=True)]
-    common = math.gcd(*(c for _, c in items))
-    return {
-        "degree": len(items[0][0]), "weight": weight, "terms": [[list(m), str(sign * c // common)] for m, c in items]
-    }  # fmt: skip
-
-
-def recount(data: Data) -> None:
-    """Let the claims follow from the lists, as the prover would write them."""
-    grading, claim = data["grading"], data["claim"]
-    blocks = (grading["outputs"], grading["inputs"])
-
-    def orbit(weight: list[int]) -> int:
-        size, at = 1, 0
-        for length in blocks:
-            part = weight[at : at + length]
-            size *= math.factorial(length) // math.prod(map(math.factorial, Counter(part).values()))
-            at += length
-        return size
-
-    counts: Counter[int] = Counter()
-    for e in data["equations"]:
-        counts[e["degree"]] += orbit(e["weight"])
-    claim["counts"] = {str(d): counts[d] for d in sorted(counts)}
-    claim["complete_to"] = len(data["degrees"])
-    claim["hilbert_function"] = [1]
-    for s in data["degrees"]:
-        n = len(data["kept"] if s["degree"] > 1 else grading["weights"])
-        equations = sum(orbit(w) * (size - rank) for w, size, rank in s["spaces"])
-        claim["hilbert_function"].append(math.comb(n + s["degree"] - 1, s["degree"]) - equations)
-
-
-def no_argument(data: Data) -> None:
-    data["completeness"] = None
-    data["claim"].update(completeness=None, degree=None, h_vector=None)
 
 
 def square(data: Data, rng: random.Random) -> None:
@@ -356,7 +306,7 @@ ANY: list[Lie] = [one_place] * 8 + [swap] * 3 + [two_places, shift_both]
 NEED_EQUATIONS: list[Lie] = [square, multiple, doubled_term, zero_equation, another_generator, drop_equation]
 FOR_IDEALS: list[Lie] = [
     *NEED_EQUATIONS, one_rank, cut_degrees, one_degree_more, larger_dimension, other_bound, reversed_names, other_kept,
-    other_cone, other_scaling,
+    other_cone, other_scaling, *coordinate_lies.LIES,
 ]  # fmt: skip
 SPECIAL: dict[str, list[Lie]] = {
     "ideal": [*FOR_IDEALS, *FOR_IDEALS, *proof_lies.LIES],

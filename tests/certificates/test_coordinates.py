@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
+from certificates import coordinate_lies
 from certificates.honest import GRAPHS, IDEALS, plain
 from certificates.truths import TRUTHS, Data
 from dimension.bounds.random_networks import networks
@@ -140,3 +143,31 @@ def test_exchanges_permute_the_coordinates_that_are_kept(monkeypatch: pytest.Mon
         swapped[claim.kept[0]], swapped[other] = other, claim.kept[0]
         monkeypatch.setattr(claim, "exchanges", lambda swapped=swapped: [swapped])
         assert verification._Checker(claim, Budget())._kept() is holds
+
+
+def answers(count: int) -> Counter[tuple[str, str]]:
+    """What is said of lies about coordinates as the fuzzer makes them."""
+    found: Counter[tuple[str, str]] = Counter()
+    for number in range(count):
+        data: Data = {}
+        rng = random.Random(number)
+        lie = rng.choice(coordinate_lies.LIES)
+        lie(data, rng)
+        try:
+            outcome = polygeom.verify(data)
+            said = "valid" if outcome.valid else outcome.checks[-1]
+        except CertificateError as error:
+            said = str(error)
+        found[lie.__name__, next(word for word in ("valid", "names", "express", "every equation") if word in said)] += 1
+    return found
+
+
+@pytest.mark.thorough
+def test_lies_about_coordinates_hang_on_one_step_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without that step they would be called valid: everything else in them fits."""
+    for text in coordinate_lies.unfolded_ones():
+        assert polygeom.verify(json.loads(text)).valid
+    found = answers(40)
+    assert found.keys() == {("another_coordinate", "names"), ("zero_kept", "express"), ("zero_kept", "every equation")}
+    monkeypatch.setattr(verification._Checker, "_kept", lambda _: True)
+    assert answers(40)["zero_kept", "valid"] > 10

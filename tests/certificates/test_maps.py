@@ -8,8 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from certificates.alterations import listed, recount, times
 from certificates.honest import plain
+from certificates.lists import listed, recount, times
 from certificates.test_lies import call_filling, refused
 from certificates.truths import Data, polynomial
 

@@ -134,8 +134,8 @@ class Rule:
     last:
         Whether it is asked about whole networks alone, where all the others leave a gap.
     hidden:
-        The least and the largest number of hidden layers of perceptrons to which it may apply, so that others need not
-        ask it.
+        The least and the largest number of hidden layers of perceptrons to which it may apply, None for any, so that
+        others need not ask it.
 
     Raises
     ------
@@ -154,7 +154,7 @@ class Rule:
     equality: bool = False
     costly: bool = False
     last: bool = False
-    hidden: tuple[int, int] = (0, 10**9)
+    hidden: tuple[int, int | None] = (0, None)
 
     def __post_init__(self) -> None:
         for field in ("name", "meaning", "statement"):
@@ -190,4 +190,9 @@ def rules_about(hidden: int) -> tuple[Rule, ...]:
 @lru_cache(maxsize=256)
 def _about(names: tuple[str, ...], hidden: int) -> tuple[Rule, ...]:
     rules = [RULES[name] for name in names]
-    return tuple(r for r in rules if r.perceptrons is not None and r.hidden[0] <= hidden <= r.hidden[1])
+    return tuple(r for r in rules if r.perceptrons is not None and _reaches(r.hidden, hidden))
+
+
+def _reaches(depths: tuple[int, int | None], hidden: int) -> bool:
+    least, most = depths
+    return least <= hidden and (most is None or hidden <= most)

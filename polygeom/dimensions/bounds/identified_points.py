@@ -10,20 +10,22 @@ functionals ``f ↦ f(x) - f(y)``.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import combinations_with_replacement, product
+from itertools import product
 
 import numpy as np
 
 from polygeom.dimensions.counts import monomials
-from polygeom.modular import PrimeField, is_prime, nullspace, rank
+from polygeom.modular import PrimeField, is_prime, rank
+from polygeom.modular.batches import nullspaces
 
 Array = np.ndarray
 
 MOST_COLUMNS = 3000
 _MOST_CHOICES = 3000
 _SEED = 20
+_TOGETHER = 128
 
 
 @lru_cache(maxsize=4096)
@@ -50,16 +52,15 @@ def conditions(n: int, m: int, r: int, t: int) -> int:
     15
     """
     field, root = _field_with_root(r)
-    p = field.p
     rng = np.random.default_rng(_SEED)
-    forms = rng.integers(1, p, size=(m, n))
-    exponents = np.array(list(_exponents(n, r * t)))
-    kernels = [kernel for w in _choices(n, m, r) if (kernel := _pairs(forms, w, root, p, field)) is not None]
-    rows = np.zeros((0, len(exponents)))
+    forms = rng.integers(1, field.p, size=(m, n))
+    pairs = _pairs(forms, list(_choices(n, m, r)), root, field)
+    rows = np.zeros((0, monomials(n, r * t)))
     found = -1
-    while kernels and len(rows) <= 4 * MOST_COLUMNS:
-        new = [_functional(rng.integers(0, p, size=len(k)) @ k % p, n, exponents, p) for k in kernels]
-        rows = np.concatenate([rows, field.encode(np.array(new))])
+    while len(pairs) and len(rows) <= 4 * MOST_COLUMNS:
+        factors = rng.integers(0, field.p, size=pairs.shape[:2])
+        chosen = field.encode((factors[:, :, None] * pairs).sum(axis=1))
+        rows = np.concatenate([rows, _functionals(chosen, n, r * t, field)])
         before, found = found, rank(rows, field)
         if found == before:
             break
@@ -77,34 +78,36 @@ def _choices(n: int, m: int, r: int) -> Iterator[tuple[int, ...]]:
             yield w
 
 
-def _pairs(forms: Array, w: tuple[int, ...], root: int, p: int, field: PrimeField) -> Array | None:
-    """A basis of the pairs ``(x, y)``; None at forms for which there are more than for generic ones."""
-    factors = np.array([pow(root, e, p) for e in w])[:, None]
+def _pairs(forms: Array, choices: Sequence[tuple[int, ...]], root: int, field: PrimeField) -> Array:
+    """Bases ``(choices, 2n - m, 2n)`` of the pairs ``(x, y)``, as residues, without those larger than generic ones."""
     m, n = forms.shape
-    kernel = nullspace(field.encode(np.concatenate([forms, -factors * forms % p], axis=1)), field)
-    return np.asarray(field.decode(kernel)) if len(kernel) == 2 * n - m else None
+    powers = np.array([pow(root, e, field.p) for e in range(max(map(max, choices), default=0) + 1)])
+    factors = powers[np.array(choices, np.int64).reshape(-1, m)]
+    sides = np.broadcast_to(forms, (len(factors), m, n)), -factors[:, :, None] * forms % field.p
+    kernels = nullspaces(field.encode(np.concatenate(sides, axis=2)), field)
+    usual = [field.decode(kernel) for kernel in kernels if len(kernel) == 2 * n - m]
+    return np.array(usual, np.int64).reshape(len(usual), max(0, 2 * n - m), 2 * n)
 
 
-def _functional(pair: Array, n: int, exponents: Array, p: int) -> Array:
-    values: Array = (_monomials(pair[:n], exponents, p) - _monomials(pair[n:], exponents, p)) % p
+def _functionals(pairs: Array, n: int, degree: int, field: PrimeField) -> Array:
+    """The values of ``f(x) - f(y)`` at all monomials, a row for each pair; some pairs at a time."""
+    found = np.empty((len(pairs), monomials(n, degree)))
+    for start in range(0, len(pairs), _TOGETHER):
+        x, y = (_monomials(part, degree, field) for part in np.split(pairs[start : start + _TOGETHER], 2, axis=1))
+        found[start : start + _TOGETHER] = field.reduce(x - y)
+    return found
+
+
+def _monomials(points: Array, degree: int, field: PrimeField) -> Array:
+    """All monomials at points ``(K, n)``, those of each degree from the degree before by one factor each."""
+    points = np.ascontiguousarray(points)
+    values, last = points, np.arange(points.shape[1])
+    for _ in range(degree - 1):  # a monomial x_a x_b …, a ≤ b ≤ …, is multiplied by the variables from its last one on
+        counts = points.shape[1] - last
+        parents = np.repeat(np.arange(len(last)), counts)
+        last = last[parents] + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        values = field.multiply(values[:, parents], points[:, last])
     return values
-
-
-def _monomials(point: Array, exponents: Array, p: int) -> Array:
-    value: Array = np.ones(len(exponents), dtype=np.int64)
-    for coordinate, column in zip(point, exponents.T, strict=True):
-        powers = np.ones(int(column.max()) + 1, dtype=np.int64)
-        for e in range(1, len(powers)):
-            powers[e] = powers[e - 1] * int(coordinate) % p
-        np.multiply(value, powers[column], out=value)
-        np.mod(value, p, out=value)
-    return value
-
-
-def _exponents(n: int, degree: int) -> Iterator[tuple[int, ...]]:
-    for chosen in combinations_with_replacement(range(n), degree):
-        counts = Counter(chosen)
-        yield tuple(counts[i] for i in range(n))
 
 
 @lru_cache(maxsize=64)

@@ -18,6 +18,14 @@ def below(a: Sequence[int], b: Sequence[int]) -> bool:
     return all(x <= y for x, y in zip(a, b, strict=True))
 
 
+def _inside(columns: np.ndarray, box: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Which of the points, columns ``(coordinates, N)``, are ``≤ box``: coordinate by coordinate, which is quicker."""
+    found: np.ndarray = columns[0] <= box[0]
+    for line, edge in zip(columns[1:], box[1:], strict=True):
+        found &= line <= edge
+    return found
+
+
 class Uncovered:
     """The minimal points that no box of a growing list covers.
 
@@ -35,46 +43,51 @@ class Uncovered:
     def __init__(self, top: Sequence[int]) -> None:
         self.top = tuple(top)
         self.points: set[Point] = {(1,) * len(self.top)}
-        self._rows = np.ones((1, len(self.top)), np.int32)
-        """The points as rows of an array, in any order; those from ``_count`` on are room for more."""
+        self._columns = np.ones((len(self.top), 1), np.int32)
+        """The points as columns of an array, in any order; those from ``_count`` on are room for more."""
         self._count = 1
 
     def add(self, box: Point) -> list[Point]:
         """Cover all points ``≤ box``; the points that are minimal now and were not before."""
-        rows = self._rows[: self._count]
-        covered = (rows <= np.array(box, np.int32)).all(axis=1)
-        inside = rows[covered]
+        inside = self._taken(np.flatnonzero(_inside(self._columns[:, : self._count], box)))
         self.points.difference_update(map(tuple, inside.tolist()))
-        kept = rows[~covered]
         found = [
-            self._stepped_out(inside, kept, k, edge + 1) for k, edge in enumerate(box) if edge < self.top[k]
+            self._stepped_out(inside, k, edge + 1) for k, edge in enumerate(box) if edge < self.top[k]
         ]  # points moved in different coordinates are never comparable
         fresh = np.concatenate([np.zeros((0, len(self.top)), np.int32), *found])
-        self._store(kept, fresh)
+        self._store(fresh)
         new: list[Point] = list(map(tuple, fresh.tolist()))
         self.points.update(new)
         return new
 
-    def _stepped_out(self, inside: np.ndarray, kept: np.ndarray, k: int, value: int) -> np.ndarray:
+    def _stepped_out(self, inside: np.ndarray, k: int, value: int) -> np.ndarray:
         """The points of ``inside`` moved to ``value`` in coordinate ``k``, as far as they are minimal.
 
         A point below a moved one and not below the original has exactly this value there.
         """
         moved = inside.copy()
         moved[:, k] = value
-        moved = np.unique(moved, axis=0)
-        rivals = np.concatenate([kept[kept[:, k] == value], moved])
-        minimal = [
-            int((rivals <= point).all(axis=1).sum()) == 1  # the point itself
-            for point in moved
-        ]
+        moved = np.unique(moved, axis=0) if len(moved) > 1 else moved
+        rivals = self._columns[:, np.flatnonzero(self._columns[k, : self._count] == value)]
+        rivals = np.concatenate([rivals, moved.T], axis=1)
+        minimal = [int(_inside(rivals, point).sum()) == 1 for point in moved]  # the point itself
         chosen: np.ndarray = moved[np.array(minimal, bool)]
         return chosen
 
-    def _store(self, kept: np.ndarray, fresh: np.ndarray) -> None:
-        count = len(kept) + len(fresh)
-        if count > len(self._rows):
-            self._rows = np.empty((2 * count, len(self.top)), np.int32)
-        self._rows[: len(kept)] = kept
-        self._rows[len(kept) : count] = fresh
+    def _taken(self, places: np.ndarray) -> np.ndarray:
+        """Take points out, as rows; the last points move to the free places."""
+        rows: np.ndarray = self._columns[:, places].T
+        left = self._count - len(places)
+        holes, last = places[places < left], np.setdiff1d(np.arange(left, self._count), places, assume_unique=True)
+        self._columns[:, holes] = self._columns[:, last]
+        self._count = left
+        return rows
+
+    def _store(self, fresh: np.ndarray) -> None:
+        count = self._count + len(fresh)
+        if count > self._columns.shape[1]:
+            room = np.empty((len(self.top), 2 * count), np.int32)
+            room[:, : self._count] = self._columns[:, : self._count]
+            self._columns = room
+        self._columns[:, self._count : count] = fresh.T
         self._count = count

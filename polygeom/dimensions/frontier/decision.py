@@ -1,26 +1,34 @@
 """What decides one architecture of a frontier search: a bound that excludes it and a box around it, or its rank.
 
-A decision depends on the question and the architecture alone, so that it can be made by any process, before its turn.
+A decision depends on the question and the architecture alone. Ranks take most of the time of a long search, and any
+process can compute them: `run` is that as a task.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from polygeom.dimensions.bounds.bound import Bound
 from polygeom.dimensions.bounds.search import upper_bound
-from polygeom.dimensions.compute import dimension
-from polygeom.dimensions.counts import Degrees, ambient_dimension, saturated_widths, without_surplus
+from polygeom.dimensions.compute import COSTLY, dimension, operations, perceptron_trial
+from polygeom.dimensions.counts import (
+    Degrees,
+    ambient_dimension,
+    saturated_widths,
+    without_idle_layers,
+    without_surplus,
+)
 from polygeom.dimensions.frontier.cover import Point
+from polygeom.dimensions.ranks.witness import STRUCTURED
 from polygeom.dimensions.survey.batch import tables
 from polygeom.dimensions.survey.bounds import BoundTable
+from polygeom.modular import load_compiled
 from polygeom.network import mlp
 
-ALGORITHM = 1
+ALGORITHM = 2
 
 
 class Decider:
@@ -37,6 +45,7 @@ class Decider:
     def __init__(self, inputs: int, outputs: int, degrees: Degrees, options: Mapping[str, Any]) -> None:
         self.inputs, self.outputs, self.degrees = inputs, outputs, degrees
         self.options = dict(options)
+        self._seed, self._memory = options.get("rng", 0), options.get("memory")
         self.ambient = ambient_dimension((inputs, outputs), degrees)
         self.top = saturated_widths(inputs, degrees)
         self.ranks = self.bounds = 0
@@ -46,10 +55,16 @@ class Decider:
     def decide(self, point: Point) -> dict[str, Any]:
         """The fact that is learnt of an architecture: that it fills, or a box around it that is excluded."""
         if self.excludes(point):
-            return {"excluded": list(self._enlarged(point, self.excludes)), "proved": True}
-        if self._rank_fills(point):
-            return {"filling": list(point)}
-        box = self._enlarged(point, lambda p: self.excludes(p) or not self._rank_fills(p))
+            return self.excluded(point)
+        return {"filling": list(point)} if self.fills(point) else self.probably_excluded(point)
+
+    def excluded(self, point: Point) -> dict[str, Any]:
+        """A box around an architecture that a bound excludes."""
+        return {"excluded": list(self._enlarged(point, self.excludes)), "proved": True}
+
+    def probably_excluded(self, point: Point) -> dict[str, Any]:
+        """A box around an architecture whose rank is too small."""
+        box = self._enlarged(point, lambda p: self.excludes(p) or not self.fills(p))
         if self.excludes(box):
             return {"excluded": list(box), "proved": True}
         return {"excluded": list(box), "proved": False, "error": self._error_bound(box)}
@@ -59,7 +74,7 @@ class Decider:
         self.bounds += 1
         if self._tables is None:
             return self._searched(point).value < self.ambient
-        return any(0 <= self._value(table, point) < self.ambient for table in self._tables)
+        return 0 <= self._value(self._tables[1], point) < self.ambient  # never above the value of the quick table
 
     def bound(self, point: Point) -> Bound:
         """A quick bound where that excludes the point, else the best one."""
@@ -94,8 +109,14 @@ class Decider:
     def _widths(self, point: Point) -> tuple[int, ...]:
         return without_surplus((self.inputs, *point, self.outputs), self.degrees)
 
-    def _rank_fills(self, point: Point) -> bool:
+    def fills(self, point: Point) -> bool:
+        """Whether a rank is the ambient dimension: that of the first trial, where no bound excludes the point."""
         self.ranks += 1
+        widths, degrees = without_idle_layers(self._widths(point), self.degrees)
+        if degrees and operations(widths) < COSTLY:
+            trial = perceptron_trial(widths, degrees, 0, STRUCTURED, self._seed, self.ambient, self._memory)
+            if trial.rank.value == self.ambient:
+                return True
         return dimension(mlp(self._widths(point), self.degrees), **self.options).filling
 
     def _error_bound(self, point: Point) -> float:
@@ -118,22 +139,16 @@ def _largest(low: int, high: int, holds: Callable[[int], bool]) -> int:
     return low
 
 
-@lru_cache(maxsize=4)
-def _decider(inputs: int, outputs: int, degrees: Degrees, options: tuple[tuple[str, Any], ...]) -> Decider:
-    return Decider(inputs, outputs, degrees, dict(options))
+def prepare() -> None:
+    """Load the compiled kernels, before the time of a task begins."""
+    load_compiled()
 
 
 def run(task: dict[str, Any]) -> dict[str, Any]:
-    """The decisions of ``{"points", "inputs", "outputs", "degrees", "options"}`` as a task.
+    """Which of ``{"points", "inputs", "outputs", "degrees", "options"}`` have the ambient dimension as rank, as a task.
 
-    The answer has ``"facts"``, and how many ``"ranks"`` and ``"bounds"`` each took.
+    The answer has ``"fills"`` and the number of ``"ranks"`` that it took.
     """
     asked = task["argument"]
-    options = tuple(sorted(asked["options"].items()))
-    decider = _decider(asked["inputs"], asked["outputs"], tuple(asked["degrees"]), options)
-    facts = []
-    for point in asked["points"]:
-        ranks, bounds = decider.ranks, decider.bounds
-        fact = decider.decide(tuple(point))
-        facts.append({"fact": fact, "ranks": decider.ranks - ranks, "bounds": decider.bounds - bounds})
-    return {"facts": facts}
+    decider = Decider(asked["inputs"], asked["outputs"], tuple(asked["degrees"]), asked["options"])
+    return {"fills": [decider.fills(tuple(point)) for point in asked["points"]], "ranks": decider.ranks}

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     import networkx
     import pandas
 
-_STRETCH = 4096
-"""Boxes that are compared with a point at once."""
-
 
 @dataclass(frozen=True, slots=True)
 class MinimalFilling:
@@ -262,27 +259,48 @@ def minimal_fillings(
 ) -> list[MinimalFilling]:
     """The records of filling architectures all of whose predecessors lie in excluded boxes, proved ones first."""
     order = sorted(range(len(boxes)), key=lambda i: not proved[i])
-    corners = np.array([boxes[i] for i in order], np.int32)
+    above = _Above([boxes[i] for i in order])
     found = []
     for point in points:
-        widths = (inputs, *point, outputs)
-        numbers: list[int | None] = []
-        for layer in range(1, len(widths) - 1):
-            target = lowered(widths, layer)[1:-1]
-            numbers.append(None if 0 in target else order[_first_above(corners, target)])
+        numbers = tuple(n if n is None else order[n] for n in above.below(point))
         sure = all(n is None or proved[n] for n in numbers)
-        found.append(MinimalFilling(widths, is_unimodal(widths), tuple(numbers), sure))
+        widths = (inputs, *point, outputs)
+        found.append(MinimalFilling(widths, is_unimodal(widths), numbers, sure))
     return found
 
 
-def _first_above(corners: np.ndarray, target: Point) -> int:
-    """The first row that is nowhere below the target; there is one."""
-    goal = np.array(target, np.int32)
-    for start in range(0, len(corners), _STRETCH):
-        above = np.flatnonzero((corners[start : start + _STRETCH] >= goal).all(axis=1))
-        if len(above):
-            return start + int(above[0])
-    raise AssertionError(f"{target} lies in no excluded box; please report")
+class _Above:
+    """Which corners are nowhere below a point: a set of numbers, held as bits, for each coordinate and value."""
+
+    def __init__(self, corners: Sequence[Point]) -> None:
+        self._count = len(corners)
+        self._columns = np.array(corners, np.int32).T
+        self._sets: dict[tuple[int, int], int] = {}
+
+    def below(self, point: Point) -> list[int | None]:
+        """For each coordinate the first corner above the point with that coordinate lowered; None at the value 1."""
+        numbers: list[int | None] = []
+        before = (1 << self._count) - 1
+        after = [before]
+        for k in reversed(range(1, len(point))):
+            after.append(after[-1] & self._at_least(k, point[k]))
+        for k, value in enumerate(point):
+            if value == 1:
+                numbers.append(None)
+            else:
+                those = before & after[-1 - k] & self._at_least(k, value - 1)
+                if not those:
+                    raise AssertionError(f"{point} lowered at {k} lies in no excluded box; please report")
+                numbers.append((those & -those).bit_length() - 1)
+            before &= self._at_least(k, value)
+        return numbers
+
+    def _at_least(self, k: int, value: int) -> int:
+        found = self._sets.get((k, value))
+        if found is None:
+            bits = np.packbits(self._columns[k] >= value, bitorder="little") if self._count else b""
+            found = self._sets[k, value] = int.from_bytes(bytes(bits), "little")
+        return found
 
 
 def box_widths(inputs: int, outputs: int, degrees: Degrees, box: Point) -> tuple[int | None, ...]:

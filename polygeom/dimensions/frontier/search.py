@@ -8,8 +8,9 @@ these is decided at a time: if a bound excludes it, it is enlarged, coordinate b
 still excludes; if its rank is the ambient dimension, it is a minimal filling architecture, because everything below it
 is excluded already. When all are decided the list is complete.
 
-The smallest undecided architecture is next, always. Further workers decide the ones that will probably follow; what
-turns out not to be needed is thrown away, so that the result does not depend on how many there are.
+The smallest undecided architecture is next, always. With workers, an architecture that no bound excludes is taken to be
+filling and the search goes on, while they compute its rank; should that be too small, the search goes back to this
+architecture. So the result does not depend on how many workers there are.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ import heapq
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
-from typing import Any
+from concurrent.futures import Executor
+from typing import Any, NamedTuple
 
 from polygeom import checks
 from polygeom._version import __version__
 from polygeom.dimensions.counts import Degrees, ambient_dimension
-from polygeom.dimensions.frontier import decision
+from polygeom.dimensions.frontier.ahead import RanksAhead
 from polygeom.dimensions.frontier.cover import Point, Uncovered
 from polygeom.dimensions.frontier.decision import Decider
 from polygeom.dimensions.frontier.result import ExcludedBox, Frontier, box_widths, minimal_fillings
@@ -33,16 +34,12 @@ from polygeom.errors import BudgetError, PolygeomError
 from polygeom.storage.facts import FactFile
 from polygeom.supervision import Limits, LocalCrew
 from polygeom.sweeps.crew import Crew, ExecutorCrew
-from polygeom.sweeps.task import Task
 
 LARGEST_AMBIENT = 20_000
 """Ambient dimension beyond which a search is refused: each rank would be that of a matrix with this many rows."""
 
-TARGET = "polygeom.dimensions.frontier.decision:run"
-_TOGETHER = 4
-"""Architectures of one task."""
-_WINDOW = 6
-"""Tasks handed out ahead for each worker."""
+KEPT_EVERY = 0.25
+"""Seconds after which new facts are written to the journal, and which a sudden end may cost."""
 
 Progress = Callable[[int, int, int], None]
 
@@ -73,7 +70,7 @@ def frontier(
     depth:
         Number of weight matrices ``L``, at least 2.
     journal:
-        A file in which every fact found is kept, one line each, on the disk before the search goes on. The same
+        A file in which every fact found is kept, one line each, on the disk a quarter of a second later. The same
         call with the same file goes on where it was interrupted and gives the same result.
     timeout:
         Stop after about this time; what is undecided is then listed in the result.
@@ -82,8 +79,8 @@ def frontier(
     error, rng, memory:
         As for `polygeom.dimensions.dimension`, used where no bound decides.
     workers, executor:
-        Processes that decide architectures before their turn, or a `concurrent.futures.Executor` for it with so many
-        places, as for `polygeom.tables.sweep`. The result does not depend on them.
+        Processes that compute ranks, or a `concurrent.futures.Executor` for them with so many places, as for
+        `polygeom.tables.sweep`. This process searches meanwhile. The result does not depend on them.
 
     Returns
     -------
@@ -112,8 +109,8 @@ def frontier(
     started = time.monotonic()
     deadline = None if timeout is None else started + timeout
     with contextlib.ExitStack() as stack:
-        ahead = stack.enter_context(_ahead(workers, executor))
-        search = _Search(inputs, outputs, degrees, ahead, error=error, rng=rng, memory=memory)
+        crew = stack.enter_context(_crew(workers, executor))
+        search = _Search(inputs, outputs, degrees, crew, error=error, rng=rng, memory=memory)
         file = None if journal is None else stack.enter_context(FactFile(journal, search.question))
         if file is not None:
             for fact in file.facts:
@@ -123,8 +120,8 @@ def frontier(
 
 
 @contextlib.contextmanager
-def _ahead(workers: int, executor: Executor | None) -> Iterator[Crew | None]:
-    """Who decides architectures before their turn; nobody where this process is the only worker."""
+def _crew(workers: int, executor: Executor | None) -> Iterator[Crew | None]:
+    """Who computes ranks; nobody where this process is the only worker."""
     if not isinstance(workers, int) or isinstance(workers, bool) or not 1 <= workers <= 10_000:
         raise PolygeomError(f"workers must be a number from 1 to 10000, got {workers!r}; write workers=2")
     if workers == 1 and executor is None:
@@ -161,6 +158,29 @@ def _checked(inputs: int, outputs: int, degree: int | Sequence[int], depth: int,
     return degrees
 
 
+class _Entry(NamedTuple):
+    """A fact, and how many ranks and bounds it took in this call."""
+
+    fact: dict[str, Any]
+    ranks: int
+    bounds: int
+
+
+class _Keeper:
+    """Writes facts to a file, some together: each of them alone would wait longer for the disk than for its search."""
+
+    def __init__(self, file: FactFile | None, count: int) -> None:
+        self._file, self._count, self._last = file, count, time.monotonic()
+
+    def keep(self, log: Sequence[_Entry], sure: int, *, at_once: bool = False) -> None:
+        """Write the facts up to number ``sure`` that are not written yet, unless others have just been written."""
+        now = time.monotonic()
+        if self._file is None or sure <= self._count or not (at_once or now - self._last >= KEPT_EVERY):
+            return
+        self._file.add(*(entry.fact for entry in log[self._count : sure]))
+        self._count, self._last = sure, now
+
+
 class _Search:
     """The state of a search: boxes excluded so far, the minimal points outside them, and which of these are filling."""
 
@@ -176,17 +196,13 @@ class _Search:
         memory: int | None,
     ) -> None:
         self.inputs, self.outputs, self.degrees = inputs, outputs, degrees
-        self._seed, self._crew = rng, crew
+        self._seed = rng
         self._decider = Decider(inputs, outputs, degrees, {"error": error, "rng": rng, "memory": memory})
         self._top = self._decider.top
-        self._open = Uncovered(self._top)
-        self._queue = [(sum(point), point) for point in self._open.points]
-        """The open points and former ones, as a heap in the order in which they are decided."""
-        self._ahead: dict[Point, tuple[Future[dict[str, Any]], int]] = {}
-        self._filling: set[Point] = set()
-        self._boxes: list[Point] = []
-        self._excluded: list[ExcludedBox] = []
-        self._ranks = self._bounds = 0
+        self._ranks = None if crew is None else RanksAhead(crew, self._decider)
+        self._log: list[_Entry] = []
+        """Every fact in the order of the search, those included that rest on a rank which is not known yet."""
+        self._forget()
         self.question = {
             "kind": "frontier search",
             "format": 1,
@@ -197,64 +213,83 @@ class _Search:
             "rng": rng,
         }
 
+    def _forget(self) -> None:
+        """The state before the first fact."""
+        self._open = Uncovered(self._top)
+        self._queue = [(sum(point), point) for point in self._open.points]
+        """The open points and former ones, as a heap in the order in which they are decided."""
+        self._filling: set[Point] = set()
+        self._boxes: list[Point] = []
+        self._excluded: list[ExcludedBox] = []
+
     def run(self, deadline: float | None, progress: Progress | None, file: FactFile | None) -> None:
         """Decide one minimal point after the other, until none is open or the time is over."""
-        while (point := self._next()) is not None:
-            if deadline is not None and time.monotonic() >= deadline:
-                return
-            fact = self._decided(point)
-            if file is not None:
-                file.add(fact)
-            self._learn(fact)
-            if progress is not None:
-                progress(len(self._filling), len(self._boxes), len(self._open.points) - len(self._filling))
+        keeper = _Keeper(file, len(self._log))
+        try:
+            self._decide_all(deadline, progress, keeper)
+        except BaseException:
+            with contextlib.suppress(PolygeomError):  # a file that failed has told so
+                keeper.keep(self._log, self._sure, at_once=True)
+            raise
+        keeper.keep(self._log, self._sure, at_once=True)
+        if self._ranks is not None:
+            self._filling.difference_update(self._ranks.unknown())
 
-    def _undecided(self, point: Point) -> bool:
-        return point in self._open.points and point not in self._filling
+    def _decide_all(self, deadline: float | None, progress: Progress | None, keeper: _Keeper) -> None:
+        while deadline is None or time.monotonic() < deadline:
+            point = self._next()
+            if point is not None:
+                self._add(self._decided(point))
+                if progress is not None:
+                    progress(len(self._filling), len(self._boxes), len(self._open.points) - len(self._filling))
+            self._settle(wait_for_all=point is None)
+            keeper.keep(self._log, self._sure)
+            if point is None and self._next() is None:
+                return
+
+    @property
+    def _sure(self) -> int:
+        """How many facts rest on no rank that is not known yet."""
+        return len(self._log) if self._ranks is None else self._ranks.sure(len(self._log))
 
     def _next(self) -> Point | None:
-        while self._queue and not self._undecided(self._queue[0][1]):
+        while self._queue:
+            point = self._queue[0][1]
+            if point in self._open.points and point not in self._filling:
+                return point
             heapq.heappop(self._queue)
-        return self._queue[0][1] if self._queue else None
+        return None
 
-    def _decided(self, point: Point) -> dict[str, Any]:
-        """The fact about a point, from who has decided it ahead or from here."""
-        if self._crew is not None:
-            self._hand_out(self._crew)
-            future, place = self._ahead.pop(point)
-            outcome = future.result()
-            if outcome["status"] == "ok":
-                answer = outcome["result"]["facts"][place]
-                self._ranks += answer["ranks"]
-                self._bounds += answer["bounds"]
-                fact: dict[str, Any] = answer["fact"]
-                return fact
+    def _decided(self, point: Point) -> _Entry:
+        """The fact about a point; with a crew that it fills, where no bound excludes it, until its rank is known."""
         ranks, bounds = self._decider.ranks, self._decider.bounds
-        fact = self._decider.decide(point)
-        self._ranks += self._decider.ranks - ranks
-        self._bounds += self._decider.bounds - bounds
-        return fact
+        if self._ranks is None:
+            fact = self._decider.decide(point)
+        elif self._decider.excludes(point):
+            fact = self._decider.excluded(point)
+        else:
+            self._ranks.ask(point, len(self._log))
+            return _Entry({"filling": list(point)}, 1, self._decider.bounds - bounds)
+        return _Entry(fact, self._decider.ranks - ranks, self._decider.bounds - bounds)
 
-    def _hand_out(self, crew: Crew) -> None:
-        """Keep the window of points that are decided ahead full, the next point among them."""
-        most = _WINDOW * _TOGETHER * crew.capacity
-        if len(self._ahead) > most // 2 and self._queue[0][1] in self._ahead:
+    def _settle(self, *, wait_for_all: bool) -> None:
+        """Look at ranks that have come; where one is too small, go back to its point and exclude it."""
+        missed = None if self._ranks is None else self._ranks.first_missed(wait_for_all=wait_for_all)
+        if missed is None:
             return
-        for point in [point for point in self._ahead if not self._undecided(point)]:
-            del self._ahead[point]
-        candidates = (point for _, point in heapq.nsmallest(most, self._queue) if self._undecided(point))
-        wanted = list(dict.fromkeys(point for point in candidates if point not in self._ahead))
-        for start in range(0, len(wanted), _TOGETHER):
-            points = wanted[start : start + _TOGETHER]
-            argument = {
-                "inputs": self.inputs,
-                "outputs": self.outputs,
-                "degrees": list(self.degrees),
-                "options": self._decider.options,
-                "points": [list(point) for point in points],
-            }
-            future = crew.submit(Task(TARGET, argument, self._seed, decision.ALGORITHM))
-            self._ahead.update({point: (future, place) for place, point in enumerate(points)})
+        ranks, bounds = self._decider.ranks, self._decider.bounds
+        point, before = tuple(self._log[missed].fact["filling"]), self._log[missed]
+        fact = self._decider.probably_excluded(point)
+        self._log = self._log[:missed]
+        self._forget()
+        for entry in self._log:
+            self._learn(entry.fact)
+        ranks, bounds = self._decider.ranks - ranks, self._decider.bounds - bounds
+        self._add(_Entry(fact, before.ranks + ranks, before.bounds + bounds))
+
+    def _add(self, entry: _Entry) -> None:
+        self._log.append(entry)
+        self._learn(entry.fact)
 
     def recall(self, fact: dict[str, object], path: str) -> None:
         """Take over a fact of an earlier run; that a bound excludes a box is checked again."""
@@ -268,7 +303,7 @@ class _Search:
             fits = False
         if not fits or ("filling" in fact and point not in self._open.points):
             raise PolygeomError(f"journal: {path} holds a line that does not belong to this search; name another file")
-        self._learn(fact)
+        self._add(_Entry(dict(fact), 0, 0))
 
     def _learn(self, fact: dict[str, Any]) -> None:
         if "filling" in fact:
@@ -294,8 +329,8 @@ class _Search:
             architectures=tuple(found),
             excluded=tuple(self._excluded),
             open=tuple((self.inputs, *p, self.outputs) for p in undecided),
-            ranks=self._ranks,
-            bounds=self._bounds,
+            ranks=sum(entry.ranks for entry in self._log),
+            bounds=sum(entry.bounds for entry in self._log),
             elapsed=elapsed,
             seed=self._seed,
         )

@@ -226,41 +226,50 @@ def find_gap(
 ) -> Point | None:
     """A point of ``1 ≤ x ≤ top`` neither ``≥`` an element of ``filling`` nor ``≤`` a box; None if there is none.
 
-    Coordinate by coordinate, with the lists restricted to what is still possible. Only the smallest value of each
-    stretch on which these restrictions are constant is tried. ``step`` is called on the way and may raise.
+    From above: the largest points that are ``≥`` none of the elements taken so far are lowered below the next element,
+    one coordinate at a time; those in a box are done with. ``step`` is called on the way and may raise.
 
     >>> find_gap((3, 5), [(2, 3)], [(1, 5), (3, 2)]), find_gap((3, 5), [(2, 3)], [(1, 4), (3, 2)])
     (None, (1, 5))
     """
-    depth = len(top)
-    closed: set[tuple[int, frozenset[Point], frozenset[Point]]] = set()
-
-    def search(k: int, above: frozenset[Point], under: frozenset[Point]) -> Point | None:
+    held = _Held(boxes)
+    left = np.array([top] if top and not held.somewhere(tuple(top)) else [], np.int64).reshape(-1, len(top))
+    for element in sorted(filling):
         step("the search for what is left out")
-        if any(all(x == 1 for x in f) for f in above) or any(b == tuple(top[k:]) for b in under):
+        if not len(left):
             return None
-        if k == depth:
-            return ()
-        if (k, above, under) in closed:
-            return None
-        steps = {1, *(f[0] for f in above), *(b[0] + 1 for b in under if b[0] < top[k])}
-        for value in sorted(steps):
-            lower = _extreme({f[1:] for f in above if f[0] <= value}, step, lowest=True)
-            upper = _extreme({b[1:] for b in under if b[0] >= value}, step, lowest=False)
-            rest = search(k + 1, lower, upper)
-            if rest is not None:
-                return (value, *rest)
-        closed.add((k, above, under))
-        return None
-
-    return search(0, _extreme(set(filling), step, lowest=True), _extreme(set(boxes), step, lowest=False))
+        above = (left >= np.array(element)).all(axis=1)
+        lowered = [
+            (*point[:k], element[k] - 1, *point[k + 1 :])
+            for point in map(tuple, left[above].tolist())
+            for k in range(len(top))
+            if element[k] > 1
+        ]
+        rest = left[~above]
+        found = _largest(np.array([p for p in set(lowered) if not held.somewhere(p)], np.int64).reshape(-1, len(top)))
+        new = [point for point in found if not (rest >= point).all(axis=1).any()]
+        left = np.concatenate([rest, np.array(new, np.int64).reshape(-1, len(top))])
+    return tuple(left[0].tolist()) if len(left) else None
 
 
-def _extreme(points: set[Point], step: Callable[[str], None], *, lowest: bool) -> frozenset[Point]:
-    """The minimal points of a set, or the maximal ones."""
-    kept: list[Point] = []
-    for p in sorted(points, key=sum, reverse=not lowest):
-        step("the search for what is left out")
-        if not any(_below(q, p) if lowest else _below(p, q) for q in kept):
-            kept.append(p)
-    return frozenset(kept)
+def _largest(points: np.ndarray) -> np.ndarray:
+    """The maximal ones of distinct points."""
+    return points[[int((points >= point).all(axis=1).sum()) == 1 for point in points]]
+
+
+class _Held:
+    """The boxes as sets of numbers, written as bits: for each coordinate and value those that reach it."""
+
+    def __init__(self, boxes: Sequence[Point]) -> None:
+        self._columns = list(zip(*boxes, strict=True))
+        self._sets: dict[tuple[int, int], int] = {}
+
+    def somewhere(self, point: Point) -> bool:
+        """Whether a box contains the point."""
+        common = -1
+        for k, value in enumerate(point):
+            if (k, value) not in self._sets:
+                digits = "".join("1" if b >= value else "0" for b in self._columns[k]) if self._columns else ""
+                self._sets[k, value] = int(digits or "0", 2)
+            common &= self._sets[k, value]
+        return bool(common)

@@ -57,4 +57,4 @@ def test_one_box_over_everything_leaves_nothing() -> None:
     cover.add((3, 3))
     assert cover.points == set()
     assert find_gap((3, 3), [], [(3, 3)]) is None
-    assert find_gap((3, 3), [], []) == (1, 1)
+    assert find_gap((3, 3), [], []) == (3, 3)

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dimension.frontier.weak_bounds import weaken
 
 from polygeom import verify as verify_any
 from polygeom.dimensions.bounds.bound import Bound
 from polygeom.dimensions.compute import dimension
-from polygeom.dimensions.counts import ambient_dimension, parameter_count, saturated_widths, without_surplus
+from polygeom.dimensions.counts import saturated_widths
 from polygeom.dimensions.frontier.result import Frontier, minimal_fillings
 from polygeom.dimensions.frontier.search import frontier
 from polygeom.dimensions.proofs import frontier_check
@@ -93,16 +94,8 @@ def test_the_list_agrees_with_the_rank_of_every_architecture(
     assert verify_frontier(found.certificate()).valid
 
 
-def weak_bound(widths: Widths, degrees: tuple[int, ...], *, thorough: bool = True) -> Bound:
-    """Parameters and coefficients alone."""
-    narrow = without_surplus(widths, degrees)
-    value = min(parameter_count(narrow) - sum(narrow[1:-1]), ambient_dimension(widths, degrees))
-    return Bound(value, "parameters", widths, degrees)
-
-
 def test_without_good_bounds_the_list_is_the_same_and_not_called_complete(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polygeom.dimensions.frontier.decision.upper_bound", weak_bound)
-    monkeypatch.setattr("polygeom.dimensions.frontier.decision.tables", lambda: None)
+    weaken(monkeypatch)
     found = frontier(2, 1, 2, 5)
     assert widths_of(found) == PUBLISHED[5]
     assert (found.complete, bool(found.unproved)) == (False, True)
@@ -260,6 +253,7 @@ def test_a_full_disk_loses_nothing_acknowledged(tmp_path: Path, monkeypatch: pyt
         return real(descriptor, data[: None if left[0] else 5])
 
     monkeypatch.setattr(os, "write", failing)
+    monkeypatch.setattr("polygeom.dimensions.frontier.search.KEPT_EVERY", 0.0)
     with pytest.raises(PolygeomError, match="what it holds is safe"):
         frontier(2, 1, 2, 6, journal=path)
     monkeypatch.undo()

@@ -21,13 +21,11 @@ from polygeom.network import Network
 
 def _instances(network: Network) -> Iterator[Instance]:
     for pair in pairs(network):
-        powers = powers_of_forms(network, pair.first)
-        if powers is None:
-            continue
-        n, m, r = powers
-        space = sum(_space(n, m, r, k, count) for k, count in pair.degrees.items())
-        if space < sum(min(count, monomials(n, r * k)) for k, count in pair.degrees.items()):
-            yield from reads_space(network, pair, space, m * (n - 1))
+        if (powers := powers_of_forms(network, pair.first)) is not None:
+            n, m, r = powers
+            space = sum(_space(n, m, r, k, count) for k, count in pair.degrees.items())
+            if space < sum(min(count, monomials(n, r * k)) for k, count in pair.degrees.items()):
+                yield from reads_space(network, pair, space, m * (n - 1))
 
 
 def _space(n: int, m: int, r: int, k: int, count: int) -> int:

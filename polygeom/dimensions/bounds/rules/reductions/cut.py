@@ -28,6 +28,6 @@ register(
         source="arXiv 1905.12207, arXiv 2605.09609",
         order=30,
         perceptrons=_instances,
-        hidden=(2, 10**9),
+        hidden=(2, None),
     )
 )

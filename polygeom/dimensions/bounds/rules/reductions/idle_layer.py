@@ -21,7 +21,7 @@ register(
         statement=__doc__,
         order=10,
         perceptrons=_instances,
-        hidden=(1, 10**9),
+        hidden=(1, None),
         equality=True,
     )
 )

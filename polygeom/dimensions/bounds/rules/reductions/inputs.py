@@ -23,6 +23,6 @@ register(
         statement=__doc__,
         order=20,
         perceptrons=_instances,
-        hidden=(1, 10**9),
+        hidden=(1, None),
     )
 )

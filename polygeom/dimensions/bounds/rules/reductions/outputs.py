@@ -25,6 +25,6 @@ register(
         statement=__doc__,
         order=21,
         perceptrons=_instances,
-        hidden=(1, 10**9),
+        hidden=(1, None),
     )
 )

@@ -30,6 +30,6 @@ register(
         statement=__doc__,
         order=22,
         perceptrons=_instances,
-        hidden=(1, 10**9),
+        hidden=(1, None),
     )
 )

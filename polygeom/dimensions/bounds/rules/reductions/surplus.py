@@ -24,7 +24,7 @@ register(
         statement=__doc__,
         order=11,
         perceptrons=_instances,
-        hidden=(1, 10**9),
+        hidden=(1, None),
         equality=True,
     )
 )

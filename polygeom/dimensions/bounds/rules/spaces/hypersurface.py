@@ -57,6 +57,6 @@ register(
         statement=__doc__,
         order=40,
         perceptrons=_instances,
-        hidden=(2, 10**9),
+        hidden=(2, None),
     )
 )

@@ -39,7 +39,7 @@ register(
         statement=__doc__,
         order=43,
         perceptrons=_instances,
-        hidden=(2, 10**9),
+        hidden=(2, None),
         costly=True,
     )
 )

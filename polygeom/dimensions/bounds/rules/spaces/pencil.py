@@ -27,6 +27,6 @@ register(
         statement=__doc__,
         order=42,
         perceptrons=_instances,
-        hidden=(2, 10**9),
+        hidden=(2, None),
     )
 )

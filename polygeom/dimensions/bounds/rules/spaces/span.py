@@ -27,6 +27,6 @@ register(
         statement=__doc__,
         order=41,
         perceptrons=_instances,
-        hidden=(1, 10**9),
+        hidden=(1, None),
     )
 )

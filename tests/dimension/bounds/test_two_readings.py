@@ -1,0 +1,204 @@
+"""Cuts, parts and what they absorb: the search reads a network as a graph, the checker its text, and they agree."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from functools import cache
+
+import numpy as np
+import pytest
+from dimension.bounds.random_networks import networks
+
+from polygeom.dimensions.bounds import graphs
+from polygeom.dimensions.bounds.bound import RULES
+from polygeom.dimensions.bounds.rules.graphs import cut as cut_rule
+from polygeom.dimensions.proofs.graphs import cuts, parts, steps
+from polygeom.dimensions.proofs.graphs.parts import Lines, canonical
+from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.programs import Program, from_lines, read
+from polygeom.dimensions.proofs.symmetries import torus
+from polygeom.dimensions.proofs.texts import statements
+from polygeom.engines.prime_field import PrimeFieldEngine
+from polygeom.modular import P22, PrimeField
+from polygeom.network import Network, parse
+from polygeom.symmetry.gauge import torus_rank
+
+OWN = [
+    "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=dense(b,2); e=product(c,d); dense(e,1)",
+    "x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); sum(x,c)",
+    "x=input(2); a=dense(x,2); b=bias(a); c=power(b,2); d=dense(c,3); e=bias(d); f=polynomial(e,[1,1,1]); dense(f,2)",
+    "x=input(2); a=dense(x,2); b=dense(x,2); c=sum(a,b); d=bias(c); e=power(d,2); f=dense(e,2); g=bias(f); power(g,3)",
+    "x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); u=dense(c,2); v=dense(c,2); w=bias(u); product(w,v)",
+    "x=input(1); a=dense(x,4); b=power(a,2); c=bias(b); d=dense(c,5); power(d,2)",
+    "x=input(2); a=dense(x,4); b=bias(a); c=power(b,1); d=dense(c,5); e=bias(d); power(e,2)",
+]
+
+
+@cache
+def some() -> tuple[Network, ...]:
+    drawn = networks(random.Random(11), 40, 60)
+    return (*map(parse, OWN), *(next(drawn) for _ in range(60)))
+
+
+def lines(network: Network) -> Lines:
+    return canonical(statements(graphs.plain_text(network)))
+
+
+def program(network: Network) -> Program:
+    return read(graphs.plain_text(network))
+
+
+@pytest.mark.thorough
+def test_networks_are_cut_at_the_same_values() -> None:
+    """And what computes the value and what reads it have the weights of the network between them."""
+    seen: Counter[str] = Counter()
+    field = PrimeField(P22)
+    for network in some():
+        whole = program(network)
+        if len(parts.lines_of(whole)) != len(network.nodes):
+            continue  # a family that is written in one word
+        found = graphs.cuts(network)
+        assert list(found) == [v for v in range(len(network.nodes) + 1) if cuts.Cut(whole, v).holds], network.text
+        for v in found:
+            one = cuts.Cut(whole, v)
+            lower, upper = graphs.below(network, v), graphs.above(network, v)
+            assert (lines(lower), lines(upper)) == (canonical(one.below), canonical(one.above([]))), network.text
+            assert lower.parameter_count + upper.parameter_count == network.parameter_count
+            assert (lower.output_shape, upper.input_shape) == (network.shapes[v],) * 2
+            assert graphs.size(lower) < graphs.size(network)
+            assert composed(network, lower, upper, field)
+            assert graphs.mixes_output(lower) == parts.mixes(from_lines(one.below))
+            for shift in (False, True):
+                assert lines(graphs.outer(network, v, shift)) == canonical(one.outer(shift)), (network.text, v, shift)
+                agreed = graphs.independent(lower, shift)
+                assert agreed == cuts.independent(from_lines(one.below), shift, Budget()), (network.text, v, shift)
+                seen[f"independent {shift} {agreed}"] += 1
+                seen[f"absorbs {shift} {(graphs.absorbs_shift if shift else graphs.absorbs_mixing)(upper)}"] += 1
+            if len(network.shapes[v]) == 1 and (known := graphs.monomials_of(lower)) is not None:
+                assert known == steps._space(one, Budget()), (network.text, v)
+                seen[f"constant {known[1]}"] += 1
+            assert torus_rank(lower) == torus(from_lines(one.below), Budget())
+            seen[f"mixes {graphs.mixes_output(lower)}"] += 1
+            seen[f"shifts {graphs.shifts_output(lower)}"] += 1
+    every = {f"{what} {answer}" for what in ("mixes", "shifts", "constant") for answer in (True, False)}
+    every |= {
+        f"{what} {shift} {answer}"
+        for what in ("independent", "absorbs")
+        for shift in (0 > 1, True)
+        for answer in (True, False)
+    }
+    assert every <= seen.keys(), every - seen.keys()
+
+
+def composed(network: Network, lower: Network, upper: Network, field: PrimeField) -> bool:
+    """Whether the network is the upper part after the lower one, at random weights."""
+    rng = np.random.default_rng(1)
+    engine = PrimeFieldEngine(field)
+    weights = {name: field.random(rng, shape) for name, shape in network.parameters.items()}
+    values = list(weights.values())
+    point = field.random(rng, (2, *network.input_shape))
+    try:
+        whole = network.evaluate(engine, weights, point)
+        for order in (False, True):
+            first = [*values] if not order else values[-len(lower.parameters) :]
+            below = dict(zip(lower.parameters, first, strict=False))
+            rest = values[len(lower.parameters) :] if not order else values[: -len(lower.parameters) or None]
+            above = dict(zip(upper.parameters, rest, strict=False))
+            if any(below[n].shape != tuple(s) for n, s in lower.parameters.items()):
+                continue
+            if any(above[n].shape != tuple(s) for n, s in upper.parameters.items()):
+                continue
+            there = upper.evaluate(engine, above, lower.evaluate(engine, below, point))
+            if np.array_equal(np.asarray(there), np.asarray(whole)):
+                return True
+    except ArithmeticError:
+        return True
+    return False
+
+
+def test_closed_parts_are_the_same() -> None:
+    """The search leaves out those of one statement, those without weights, and the whole network."""
+    found = 0
+    for network in some():
+        written = parts.lines_of(program(network))
+        if len(written) != len(network.nodes):
+            continue
+        last = len(network.nodes) - 1
+        theirs = [
+            (entry, members)
+            for entry, members in parts.closed_parts(written, Budget())
+            if len(members) > 1 and (entry, members[-1]) != (0, last) and any(network.weight_names[n] for n in members)
+        ]
+        ours = list(graphs._closed_parts(network))
+        assert sorted(ours) == sorted(theirs), network.text
+        chosen = list(graphs.cells(network))
+        assert all(part in ours for part in chosen)
+        taken = [n for _, members in chosen for n in members]
+        assert len(taken) == len(set(taken))
+        assert all(not set(members).isdisjoint(taken) for _, members in ours), "none is left that would fit"
+        assert [len(members) for _, members in chosen] == sorted((len(members) for _, members in chosen), reverse=True)
+        for entry, members in chosen:
+            part = graphs.region(network, members, entry)
+            assert part.input_shape == network.shapes[entry]
+            assert part.output_shape == network.shapes[members[-1]]
+            found += 1
+    assert found > 10
+
+
+@pytest.mark.parametrize("name", [pytest.param("graph cut", marks=pytest.mark.thorough), "graph span", "graph lift"])
+def test_what_the_checker_allows_at_a_cut_is_found(name: str) -> None:
+    """Every part that gets smaller, with the least constant that the checker takes."""
+    allowed = 0
+    for network in some():
+        whole = program(network)
+        if len(parts.lines_of(whole)) != len(network.nodes):
+            continue
+        found = Counter(
+            (one.layer, one.constant, tuple(map(str, map(lines, one.parts))))
+            for one in RULES[name].networks(network)  # type: ignore[misc,arg-type]
+        )
+        wanted: Counter[tuple[int, int, tuple[str, ...]]] = Counter()
+        for v in graphs.cuts(network):
+            one = cuts.Cut(whole, v)
+            lower, m, smaller = from_lines(one.below), one.shape[-1], graphs.size(network)
+            counted = len(one.shape) == 1 and graphs.monomials_of(graphs.below(network, v)) is not None
+            known = steps._space(one, Budget()) if counted else None  # of high degrees the search counts none
+            outers = {shift: canonical(one.outer(shift)) for shift in (False, True)}
+            if name == "graph cut":
+                upper = canonical(one.above([]))
+                loss = torus(lower, Budget()) + torus(from_lines(one.above([])), Budget()) - torus(whole, Budget())
+                wanted[v, loss, (str(canonical(one.below)), str(upper))] += 1
+                last = lower.layers[-1]
+                for shift in (False, True):
+                    fits = size(outers[shift]) < smaller and cuts.independent(lower, shift, Budget())
+                    if parts.mixes(lower) and fits and (not shift or (last.word == "bias" and last.own)):
+                        wanted[v, -m * (m + shift), (str(canonical(one.below)), str(outers[shift]))] += 1
+            elif known is not None:
+                space, constant = known
+                for shift in (False, True)[: 1 + constant]:
+                    if name == "graph span" and m < space - shift and size(outers[shift]) < smaller:
+                        wanted[v, m * (space - shift - m), (str(outers[shift]),)] += 1
+                    lifted = canonical(one.outer(shift, (space - shift,))) if space > shift else None
+                    if name == "graph lift" and lifted is not None and size(lifted) < smaller:
+                        wanted[v, 0, (str(lifted),)] += 1
+        assert found == wanted, network.text
+        allowed += wanted.total()
+    assert allowed > 10
+
+
+def size(written: Lines) -> tuple[int, int]:
+    return len(written), from_lines(written).weights
+
+
+def test_rules_about_graphs_leave_large_networks_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = parse(OWN[1])
+    for name in ("graph cut", "graph span", "graph lift", "cells"):
+        module = __import__(RULES[name].networks.__module__, fromlist=["x"])  # type: ignore[union-attr]
+        expected = list(RULES[name].networks(network))  # type: ignore[misc]
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "MOST_NODES", len(network.nodes))
+            assert list(RULES[name].networks(network)) == expected  # type: ignore[misc]
+            patch.setattr(module, "MOST_NODES", len(network.nodes) - 1)
+            assert list(RULES[name].networks(network)) == []  # type: ignore[misc]
+    assert cut_rule.MOST_NODES == graphs.MOST_NODES
