@@ -148,3 +148,21 @@ def test_weights_are_used_once_for_each_row() -> None:
         ("x=input(2); power(x,2)", 1),
     ):
         assert _reuse(program_of(text)) == times
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[3,3,3,3] r=2 tied",
+        "[2,2,2,2,2] r=2 tied",
+        "[3,3,2,3,3,3] r=2 tied",
+        "[2,3,3,2] r=2 tied",
+        "[2,2,2,2] r=2 bias tied",
+        "[2,2,2] p=1,1,1 bias",
+    ],
+)
+def test_matrices_that_are_tied_are_those_between_hidden_layers(text: str) -> None:
+    network = parse(text)
+    program = read(text)
+    assert program.weights == network.parameter_count
+    assert program_of(text).weights == network.parameter_count
