@@ -101,24 +101,29 @@ def _arguments(word: str, text: str, number: int) -> Statement:
         if match is None or (match.end() == len(text) and text.endswith(",")):
             raise ValueError(text)
         at = match.end()
-        value: Any = match[2]
-        if value[0] == "x":
-            value = int(value[1:])
-            if value >= number or f"x{value}" != match[2]:
+        value, written = _value(match[2])
+        reference = written[0] == "x"
+        if written != match[2] or (reference and value >= number):
+            raise ValueError(text)
+        if match[1] is not None:
+            if match[1] in named or (match[1] == "shares") != reference:
                 raise ValueError(text)
-            if match[1] is None and not values and not named:
-                reads.append(value)
-                continue
-        elif value[:2] == "[[":
-            value = [[int(entry) for entry in row.split(",")] for row in value[2:-2].split("],[")]
-        elif value[0] == "[":
-            value = _rationals(value[1:-1])
+            named[match[1]] = value
+        elif named or (reference and values):
+            raise ValueError(text)
         else:
-            value = int(value)
-        if match[1] is None and named:
-            raise ValueError(text)
-        if match[1] is None:
-            values.append(value)
-        elif named.setdefault(match[1], value) is not value:
-            raise ValueError(text)
+            (reads if reference else values).append(value)
     return word, tuple(reads), values, named
+
+
+def _value(text: str) -> tuple[Any, str]:
+    """An argument, and how it is written."""
+    if text[0] == "x":
+        number = int(text[1:])
+        return number, f"x{number}"
+    if text[:2] == "[[":
+        rows = [[int(entry) for entry in row.split(",")] for row in text[2:-2].split("],[")]
+        return rows, str(rows).replace(" ", "")
+    if text[0] == "[":
+        return _rationals(text[1:-1]), text
+    return int(text), str(int(text))
