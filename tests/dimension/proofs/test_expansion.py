@@ -25,6 +25,7 @@ P = 2**21 - 9
 PROGRAMS = [
     "x=input(2,3); a=dense(x,2); b=bias(a); c=power(b,2); d=polynomial(c,[1,1/2,3]); scale(d)",
     "x=input(2,2); a=attention(x,1,2); sum(x,a)",
+    "x=input(3,2); a=dense(x,2); b=bias(a); power(b,2)",
     "x=input(2,2); a=dense(x,2); b=dense(x,2); c=product(a,b); flatten(c)",
     "x=input(3); a=dense(x,2); b=power(a,3); c=sum(b,a); dense(c,2)",
     "convolutional(4,kernels=[2,2],degrees=2)",
