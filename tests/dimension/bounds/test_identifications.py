@@ -123,6 +123,7 @@ def test_only_the_span_of_the_features_matters() -> None:
     assert check(wide)
 
 
+@pytest.mark.thorough
 def test_the_rule_applies_between_two_and_twice_the_inputs() -> None:
     """Whatever the other widths are; the space is that of all forms less the conditions."""
     rule = RULES["identifications"].perceptrons

@@ -23,6 +23,8 @@ from polygeom.dimensions.proofs.programs import read
 from polygeom.dimensions.proofs.rules import Case, Step
 from polygeom.network import mlp, parse
 
+pytestmark = pytest.mark.thorough
+
 PERCEPTRONS = [name for name in rules.NAMES if name != "identifications"]
 LARGE: list[Case] = [
     ((4, 8, 35, 22), (2, 2)),
