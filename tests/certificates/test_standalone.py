@@ -210,3 +210,9 @@ def test_it_reads_no_other_texts_than_the_first() -> None:
     for text in [*REFUSED, "", "[2,3,1] r=2\n"]:
         with pytest.raises((names["NoCertificate"], names["NotCovered"], ValueError)):
             names["Network"](text)
+
+
+def test_an_activation_that_changes_nothing_is_no_statement(check: Any) -> None:
+    assert check(plain(certify_dimension("[2,3,2] p=0,1"))) == 0
+    for text in ("[2,2,2,2,1] p=0,1,1;0,1;0,1,1", "[2,3,2,2,2] p=0,1,1;0,1;0,0,1 bias"):
+        assert check(plain(certify_dimension(text))) == 3, "a rule that it does not follow"

@@ -15,6 +15,9 @@ _STATEMENT = re.compile(r"(?:(x[0-9]+)=)?([A-Za-z_]\w*)\((.*)\)", re.ASCII)
 _ARGUMENT = re.compile(r"(?:([a-z_]+)=)?(x[0-9]+|-?[0-9]+(?:/[0-9]+)?|\[[0-9,/\[\]-]*\])(?:,|\Z)")
 _NUMBER = re.compile(r"(0|-?[1-9][0-9]{0,19})(?:/([1-9][0-9]{0,19}))?")
 
+_IDENTITIES: list[tuple[str, list[Any]]] = [("power", [1]), ("polynomial", [[0, 1]])]
+"""Activations that are no statement."""
+
 Statement = tuple[str, tuple[int, ...], list[Any], dict[str, Any]]
 """Word, the statements it reads, its further arguments, those with names."""
 
@@ -75,7 +78,7 @@ def _perceptron(text: str) -> list[Statement]:
         lines.append(("dense", (here - 1,), [widths[k]], tie))
         if match[4]:
             lines.append(("bias", (here,), [], {} if owner == here else {"shares": owner + 1}))
-        if k <= hidden and activations[k - 1] != ("power", [1]):
+        if k <= hidden and activations[k - 1] not in _IDENTITIES:
             lines.append((activations[k - 1][0], (len(lines) - 1,), activations[k - 1][1], {}))
     return lines
 
