@@ -114,16 +114,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
             error.show()
         return BAD_INPUT
     except PolygeomError as error:
-        _tell(str(error))
-        return BAD_INPUT
+        problem = str(error)
     except MemoryError:
-        _tell("not enough memory on this machine; write a smaller network, or limit it by --memory")
-        return BAD_INPUT
+        problem = "not enough memory on this machine; write a smaller network, or limit it by --memory"
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS:
             raise
-        _tell(str(MissingPackageError("this command", error.name)))
-        return BAD_INPUT
+        problem = str(MissingPackageError("this command", error.name))
     except (click.Abort, KeyboardInterrupt):
         _tell("interrupted")
         return INTERRUPTED
@@ -133,8 +130,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         _forget(sys.stdout)
         where = "standard output" if error.filename is None else error.filename
-        _tell(f"cannot go on with {where}: {error.strerror or error}; make room, or write to another place")
-        return BAD_INPUT
+        problem = f"cannot go on with {where}: {error.strerror or error}; make room, or write to another place"
+    _tell(problem)
+    return BAD_INPUT
 
 
 def _tell(text: str) -> None:

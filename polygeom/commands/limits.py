@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any
 
@@ -52,6 +54,47 @@ def check_timeout(timeout: float | None, name: str = "--timeout") -> None:
     """Refuse what is no positive number of seconds."""
     if timeout is not None and not 0 < timeout < 1e9:
         raise PolygeomError(f"{name} must be a positive number of seconds, got {timeout}; write {name} 20")
+
+
+def only_with(options: Mapping[str, Any], why: str) -> None:
+    """Refuse options that are given where nothing reads them; ``why`` says where they are read."""
+    for name, value in options.items():
+        if value is not None:
+            raise PolygeomError(f"--{name} {why}")
+
+
+@contextmanager
+def crew(dask: str | None, workers: int) -> Iterator[tuple[Executor | None, int]]:
+    """The executor that ``--dask`` names and how many tasks it runs at a time; without it none, and ``workers``."""
+    if dask is None:
+        yield None, workers
+        return
+    from polygeom.sweeps.cluster import dask_executor
+
+    with dask_executor(dask, workers) as found:
+        yield found
+
+
+def counted(target: str, question: Mapping[str, Any], label: str, timeout: float, as_json: bool, quiet: bool) -> int:
+    """Print what ``target`` counts for the question in a child that ends after ``timeout``; the exit status."""
+    network = question["network"]
+    with ticking(f"{network:.60}: {label}", shows_progress(quiet)):
+        found = within(target, {**question, "timeout": timeout}, timeout + GRACE)
+    if found is None:
+        unfinished = {"network": network, "value": None, "status": "timeout", "timeout": timeout}
+        found = {"answer": unfinished, "text": f"{network}: not found within {timeout:g} s (timeout)", "counted": False}
+    click.echo(json.dumps(found["answer"]) if as_json else found["text"])
+    return 0 if found["counted"] else 1
+
+
+@contextmanager
+def counting(what: str, shown: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """What tells paths and ``what`` was found on one line, wiped at the end; None where nothing is shown."""
+    if not shown:
+        yield None
+        return
+    yield lambda paths, found: click.echo(f"\rafter {paths} paths {found} {what}", err=True, nl=False)
+    click.echo("\r\033[K", err=True, nl=False)
 
 
 def shows_progress(quiet: bool = False) -> bool:

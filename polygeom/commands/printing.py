@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
-
-from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
     import pandas
@@ -41,6 +40,14 @@ def print_rows(table: pandas.DataFrame, limit: int) -> None:
         click.echo(f"… and {len(table) - len(shown)} more rows")
 
 
+def keep_certificate(certificate: Mapping[str, Any], path: str) -> None:
+    """Write it to the file and say how it is checked."""
+    from polygeom.dimensions.proofs.certificate import write_certificate
+
+    write_certificate(certificate, path)
+    click.echo(f"certificate written to {path}; check it with polygeom verify {path}", err=True)
+
+
 def print_columns(table: pandas.DataFrame, columns: str, limit: int) -> None:
     """Print some columns of the first ``limit`` rows, their names separated by commas.
 
@@ -49,11 +56,13 @@ def print_columns(table: pandas.DataFrame, columns: str, limit: int) -> None:
     PolygeomError
         For a name that is no column.
     """
+    from polygeom.tables.columns import derived_names, with_columns
+
     names = split_columns(columns)
-    for name in names:
-        if name not in table.columns:
-            raise PolygeomError(f"--columns: {name!r:.60} is no column; write some of {', '.join(table.columns)}")
-    rows = [names, *([cell(row[name]) for name in names] for _, row in table.head(limit).iterrows())]
+    shown = table.head(limit)
+    if further := derived_names(names, list(table.columns)):
+        shown = with_columns(shown, further)
+    rows = [names, *([cell(row[name]) for name in names] for _, row in shown.iterrows())]
     widths = [max(len(row[i]) for row in rows) for i in range(len(names))]
     for row in rows:
         click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())

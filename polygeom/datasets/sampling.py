@@ -118,17 +118,12 @@ def function_data(settings: FunctionSettings) -> FunctionData:
     target = _target(settings)
     generators = dict(zip(SPLITS, np.random.default_rng((settings.seed, 1)).spawn(3), strict=True))
     inputs, labels = {}, {}
+    positive, fixed = settings.target in POSITIVE, min(settings.fixed, settings.inputs)
     for split in SPLITS:
-        sign = "no" if split == "test" else settings.sign
-        inputs[split] = sample_region(
-            settings.test_shape if split == "test" else settings.train_shape,
-            getattr(settings, split),
-            settings.inputs,
-            getattr(settings, f"{split}_radius") * unit,
-            sign="2p" if settings.target in POSITIVE else sign,
-            fixed=min(settings.fixed, settings.inputs),
-            rng=generators[split],
-        )
+        shape, sign = (settings.test_shape, "no") if split == "test" else (settings.train_shape, settings.sign)
+        how: dict[str, Any] = {"sign": "2p" if positive else sign, "fixed": fixed, "rng": generators[split]}
+        count, radius = getattr(settings, split), getattr(settings, f"{split}_radius") * unit
+        inputs[split] = sample_region(shape, count, settings.inputs, radius, **how)
         labels[split] = target(inputs[split])
     noise = generators["train"].standard_normal(labels["train"].shape)
     labels["train"] = labels["train"] + np.sqrt(settings.noise) * noise
@@ -159,12 +154,6 @@ def load_function_data(path: str | os.PathLike[str]) -> FunctionData:
 
 
 def _target(settings: FunctionSettings) -> Target:
-    return make_target(
-        settings.target,
-        settings.inputs,
-        outputs=settings.outputs,
-        terms=settings.terms,
-        coefficient_range=settings.coefficient_range,
-        offset_range=settings.offset_range,
-        rng=np.random.default_rng((settings.seed, 0)),
-    )
+    names = ("outputs", "terms", "coefficient_range", "offset_range")
+    own: dict[str, Any] = {name: getattr(settings, name) for name in names}
+    return make_target(settings.target, settings.inputs, **own, rng=np.random.default_rng((settings.seed, 0)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -174,11 +175,21 @@ def _theorem(network: Network, bound: Bound) -> str | None:
     if network.widths is None or network.activation_degrees is None:
         stack = residual_dimension(network) if network.parameter_count > _MANY_WEIGHTS else None
         return stack[1] if stack is not None and stack[0] == bound.value else None
-    widths, degrees = without_idle_layers(network.widths, network.activation_degrees)
-    if len(widths) > 2 and operations(fewer_inputs(widths, degrees)[0]) < COSTLY:
+    if _has_quick_rank(network.widths, network.activation_degrees):
         return None
-    known = exact_dimension(widths, degrees)
+    known = exact_dimension(*without_idle_layers(network.widths, network.activation_degrees))
     return known[1] if known is not None and known[0] == bound.value else None
+
+
+@lru_cache(maxsize=4096)
+def _has_quick_rank(widths: Widths, degrees: Degrees) -> bool:
+    widths, degrees = without_idle_layers(widths, degrees)
+    return len(widths) > 2 and operations(fewer_inputs(widths, degrees)[0]) < COSTLY
+
+
+@lru_cache(maxsize=4096)
+def _shared_columns_at_first(widths: Widths, degrees: Degrees) -> int:
+    return _shared_columns(fewer_inputs(widths, degrees)[0])
 
 
 def operations(widths: Widths) -> float:
@@ -205,7 +216,7 @@ def perceptron_trials(network: Network, target: int, seed: int, memory: int | No
     """Trials for a multilayer perceptron: a sparse point first where it pays, then structured generic points."""
     assert network.widths is not None and network.activation_degrees is not None
     widths, degrees = without_idle_layers(network.widths, network.activation_degrees)
-    if _shared_columns(fewer_inputs(widths, degrees)[0]) > _DENSE_ENOUGH:
+    if _shared_columns_at_first(widths, degrees) > _DENSE_ENOUGH:
         yield perceptron_trial(widths, degrees, 0, SPARSE, seed, target, memory)
     number = 0
     while True:
@@ -236,7 +247,7 @@ def perceptron_trial(
             found = _blocks.block_rank(core, degrees, weights, partition, field, rng, goal, extra=extra, memory=memory)
         surplus = widths[-1] - outputs
         if surplus == 0:
-            return Rank(found.value + known, found.stable, found.points, found.stages)
+            return Rank(found.value + known, found.stable, found.points, found.stages) if known else found
         features = _blocks.feature_rank(core, degrees, field, rng, extra=extra)
         value, stable = found.value + known + surplus * features.value, found.stable and features.stable
         return Rank(value, stable, max(found.points, features.points), found.stages + features.stages)

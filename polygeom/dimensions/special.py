@@ -126,13 +126,10 @@ def exact_jacobian(network: Network, weights: Mapping[str, np.ndarray], points: 
     count = network.parameter_count
     engine = ExactEngine(lambda c: fmpq(c.numerator, c.denominator))
     duals: dict[str, np.ndarray] = {}
-    start = 0
-    for name, shape in network.parameters.items():
-        dual = np.empty(shape, dtype=object)
-        for k, index in enumerate(np.ndindex(*shape)):
-            dual[index] = _Dual(weights[name][index], {start + k: fmpq(1)})
-        duals[name] = dual
-        start += math.prod(shape)
+    for name, numbers in network.weight_numbers.items():
+        duals[name] = np.empty(numbers.shape, dtype=object)
+        for index, k in np.ndenumerate(numbers):
+            duals[name][index] = _Dual(weights[name][index], {int(k): fmpq(1)})
     outputs = network.evaluate(engine, duals, engine.encode(points)).ravel()
     rows = np.full((len(outputs), count), fmpq(0), dtype=object)
     for row, value in zip(rows, outputs, strict=True):

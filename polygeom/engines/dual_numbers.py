@@ -99,14 +99,10 @@ def dual_jacobian(network: Network, p: int, weights: Mapping[str, Array], points
     """Derivatives of all outputs at all points by all weights, int64 residues ``(N · outputs, parameters)``."""
     count = network.parameter_count
     duals: dict[str, Array] = {}
-    start = 0
-    for name, shape in network.parameters.items():
-        dual = np.zeros((*shape, 1 + count), dtype=np.int64)
-        dual[..., 0] = weights[name] % p
-        size = math.prod(shape)
-        np.fill_diagonal(dual.reshape(size, -1)[:, 1 + start : 1 + start + size], 1)
-        duals[name] = dual
-        start += size
+    for name, numbers in network.weight_numbers.items():
+        duals[name] = np.zeros((*numbers.shape, 1 + count), dtype=np.int64)
+        duals[name][..., 0] = weights[name] % p
+        np.put_along_axis(duals[name], 1 + numbers[..., None], 1, axis=-1)
     step = max(1, 2**22 // ((1 + count) * max(math.prod(s) for s in network.shapes)))
     rows = []
     for first in range(0, len(points), step):

@@ -108,11 +108,9 @@ def outputs(network: Network, *, most_products: int = MOST_PRODUCTS) -> Objects:
     engine = SymbolicEngine(ring, most_products)
     generators = np.empty(len(ring.gens), dtype=object)
     generators[:] = ring.gens
-    point = generators[: network.input_dimension].reshape(1, *network.input_shape)
-    weights, start = {}, network.input_dimension
-    for name, shape in network.parameters.items():
-        weights[name] = generators[start : start + math.prod(shape)].reshape(shape)
-        start += math.prod(shape)
+    inputs = network.input_dimension
+    point = generators[:inputs].reshape(1, *network.input_shape)
+    weights = {name: generators[inputs + numbers] for name, numbers in network.weight_numbers.items()}
     value: Objects = network.evaluate(engine, weights, point)[0]
     return value
 

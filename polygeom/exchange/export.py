@@ -72,13 +72,11 @@ def polynomial_text(polynomial: PolyElement, power: str = "^") -> str:
     terms = []
     for exponents, c in polynomial.terms():
         factors = [n if e == 1 else f"{n}{power}{e}" for n, e in zip(names, exponents, strict=True) if e]
-        c_text = str(c)
-        if factors and c_text in ("1", "-1"):
-            c_text = c_text[:-1]
+        number = str(c)
+        if factors and number in ("1", "-1"):
+            terms.append(number[:-1] + "*".join(factors))
         else:
-            factors.insert(0, c_text)
-            c_text = ""
-        terms.append(c_text + "*".join(factors))
+            terms.append("*".join([number, *factors]))
     return " + ".join(terms).replace("+ -", "- ") or "0"
 
 
@@ -86,73 +84,50 @@ def _lines(result: IdealResult, power: str = "^") -> list[str]:
     return [polynomial_text(g.polynomial, power) for g in result.generators] or ["0"]
 
 
-def _comments(result: IdealResult, mark: str) -> list[str]:
-    return [f"{mark} neurovariety of {result.coordinates.network}", f"{mark} {result.completeness}"]
-
-
 def _joined(lines: list[str]) -> str:
     return ",\n  ".join(lines)
+
+
+def _program(result: IdealResult, mark: str, *lines: str) -> str:
+    """Lines of a program, under comments that say of what."""
+    comments = (f"{mark} neurovariety of {result.coordinates.network}", f"{mark} {result.completeness}")
+    return "\n".join([*comments, *lines, ""])
+
+
+def _field(result: IdealResult, rationals: str = "QQ") -> str:
+    return f"GF({result.characteristic})" if result.characteristic else rationals
 
 
 def _macaulay2(result: IdealResult) -> str:
     field = "QQ" if not result.characteristic else f"ZZ/{result.characteristic}"
     names = ",".join(result.coordinates.names)
     lines = _lines(result) if result.generators else ["0_R"]  # 0 alone would make an ideal of the integers
-    return "\n".join([*_comments(result, "--"), f"R = {field}[{names}];", f"I = ideal(\n  {_joined(lines)});", ""])
+    return _program(result, "--", f"R = {field}[{names}];", f"I = ideal(\n  {_joined(lines)});")
 
 
 def _singular(result: IdealResult) -> str:
-    names = ",".join(result.coordinates.names)
-    return "\n".join(
-        [
-            *_comments(result, "//"),
-            f"ring R = {result.characteristic}, ({names}), dp;",
-            f"ideal I =\n  {_joined(_lines(result))};",
-            "",
-        ]
-    )
+    ring = f"ring R = {result.characteristic}, ({','.join(result.coordinates.names)}), dp;"
+    return _program(result, "//", ring, f"ideal I =\n  {_joined(_lines(result))};")
 
 
 def _oscar(result: IdealResult) -> str:
-    field = "QQ" if not result.characteristic else f"GF({result.characteristic})"
     names = result.coordinates.names
     quoted = ", ".join(f'"{name}"' for name in names)
-    return "\n".join(
-        [
-            *_comments(result, "#"),
-            "using Oscar",
-            f"R, ({', '.join(names)},) = polynomial_ring({field}, [{quoted}])",
-            f"I = ideal(R, [\n  {_joined(_lines(result))}])",
-            "",
-        ]
-    )
+    ring = f"R, ({', '.join(names)},) = polynomial_ring({_field(result)}, [{quoted}])"
+    return _program(result, "#", "using Oscar", ring, f"I = ideal(R, [\n  {_joined(_lines(result))}])")
 
 
 def _sage(result: IdealResult) -> str:
-    field = "QQ" if not result.characteristic else f"GF({result.characteristic})"
     names = ",".join(result.coordinates.names)
-    return "\n".join(
-        [
-            *_comments(result, "#"),
-            f'R = PolynomialRing({field}, "{names}", order="degrevlex")',
-            "R.inject_variables(verbose=False)",
-            f"I = R.ideal([\n  {_joined(_lines(result, '**'))}])",
-            "",
-        ]
-    )
+    ring = f'R = PolynomialRing({_field(result)}, "{names}", order="degrevlex")'
+    ideal = f"I = R.ideal([\n  {_joined(_lines(result, '**'))}])"
+    return _program(result, "#", ring, "R.inject_variables(verbose=False)", ideal)
 
 
 def _magma(result: IdealResult) -> str:
-    field = "RationalField()" if not result.characteristic else f"GF({result.characteristic})"
     names = result.coordinates.names
-    return "\n".join(
-        [
-            *_comments(result, "//"),
-            f'R<{",".join(names)}> := PolynomialRing({field}, {len(names)}, "grevlex");',
-            f"I := ideal<R |\n  {_joined(_lines(result))}>;",
-            "",
-        ]
-    )
+    ring = f'PolynomialRing({_field(result, "RationalField()")}, {len(names)}, "grevlex")'
+    return _program(result, "//", f"R<{','.join(names)}> := {ring};", f"I := ideal<R |\n  {_joined(_lines(result))}>;")
 
 
 def _msolve(result: IdealResult) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,6 +150,7 @@ def run(
     timeout: float | None = None,
     progress: bool | None = False,
     retry: Iterable[str] = (),
+    executor: Executor | None = None,
     **options: Any,
 ) -> StudyResult:
     """Run a study: every case for every seed, each in a worker process of its own.
@@ -182,6 +184,9 @@ def run(
         As for `polygeom.tables.sweep`.
     retry:
         Statuses, for example ``["invalid"]``, of cases to measure again although the journal has them.
+    executor:
+        Any `concurrent.futures.Executor` to measure the cases on, ``workers`` at the same time; they must find the same
+        files there.
 
     Raises
     ------
@@ -202,7 +207,9 @@ def run(
     if out is not None:
         target = folder(out)
         claim_folder(target, plan.as_dict(), overwrite=overwrite)
-    table, failures = measure_all(plan, workers, target, timeout, progress, retry, keep_weights=keep_weights)
+    table, failures = measure_all(
+        plan, workers, target, timeout, progress, retry, keep_weights=keep_weights, executor=executor
+    )
     if target is None:
         return StudyResult(plan, table, failures)
     files = (CONFIG, *write_table(plan.study, table, target), *draw_all(plan.study, table, target))
@@ -218,6 +225,7 @@ def measure_all(
     retry: Iterable[str],
     *,
     keep_weights: bool = False,
+    executor: Executor | None = None,
 ) -> tuple[pandas.DataFrame, tuple[dict[str, Any], ...]]:
     """The rows of all cases as a table, and the cases that failed."""
     import pandas
@@ -226,7 +234,7 @@ def measure_all(
     rows: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
     kept = os.fspath((out / FOLDER).resolve()) if keep_weights and out is not None else None
-    records = _records(plan.study, work, workers, out, timeout, progress, retry, kept)
+    records = _records(plan.study, work, workers, out, timeout, progress, retry, kept, executor)
     for case, record in zip(work, records, strict=False):
         outcome = record["outcome"]
         if outcome["status"] == "ok":
@@ -247,6 +255,7 @@ def _records(
     progress: bool | None,
     retry: Iterable[str],
     kept: str | None,
+    executor: Executor | None,
 ) -> list[dict[str, Any]]:
     """The journal's records of all cases."""
     from polygeom.supervision import Limits, parse_timeout
@@ -267,7 +276,7 @@ def _records(
     board = Board(len(work), progress, name="study")
     limits = Limits(parse_timeout(timeout))
     journal = None if out is None else out / "journal"
-    with perform_all(plans(), len(work), board, workers, limits, journal, retry=list(retry)) as records:
+    with perform_all(plans(), len(work), board, workers, limits, journal, executor, list(retry)) as records:
         return records
 
 

@@ -26,6 +26,10 @@ BELOW: dict[str, Any] = {
 """Where the legend of a panel stands: not over what it names."""
 
 
+SHARES: dict[str, Any] = {"aspect": "auto", "vmin": 0, "vmax": 1, "cmap": "viridis"}
+"""How pictures of shares from 0 to 1 are drawn."""
+
+
 def rc() -> Any:
     """Settings of matplotlib for a figure of a study."""
     from cycler import cycler
@@ -53,6 +57,15 @@ def rc() -> Any:
     }
 
 
+def subplots(rows: int, columns: int, height: float, *, width: float = WIDTH, **shared: Any) -> tuple[Any, Any]:
+    """A figure of so many inches, and its panels in an array of shape ``(rows, columns)``."""
+    import matplotlib.pyplot as plt
+
+    size = (width, height)
+    figure, panels = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained", **shared)
+    return figure, panels
+
+
 def lines(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Colour and dashes of each network: one colour for a family, the word before the first digit or colon."""
     families: dict[str, list[str]] = {}
@@ -73,6 +86,12 @@ def shade(colour: str, place: int, count: int) -> tuple[float, float, float]:
     share = 0.0 if count < 2 else 0.4 * place / (count - 1)
     red, green, blue = (value + share * (1 - value) for value in to_rgb(colour))
     return red, green, blue
+
+
+def legend(axes: Any, **options: Any) -> None:
+    """The legend of a panel, where anything is named: an option may have left out all that it would name."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(**options)
 
 
 def end_labels(axes: Any, ends: Sequence[tuple[float, float, str, Any]], *, gap: float = 1.15) -> None:
@@ -147,4 +166,17 @@ def few_ticks(axes: Any, count: int = 3) -> None:
             axis.set_major_locator(MaxNLocator(count))
 
 
-__all__ = ["BELOW", "COLOURS", "DASHES", "SMALLEST", "WIDTH", "end_labels", "few_ticks", "lines", "rc", "shade"]
+__all__ = [
+    "BELOW",
+    "COLOURS",
+    "DASHES",
+    "SHARES",
+    "SMALLEST",
+    "WIDTH",
+    "end_labels",
+    "few_ticks",
+    "lines",
+    "rc",
+    "shade",
+    "subplots",
+]

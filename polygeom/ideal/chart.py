@@ -9,7 +9,6 @@ irreducible variety whose closure has the same dimension, so it is dense: same n
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -73,13 +72,10 @@ class Chart:
             values[:, number] = constant
         seeds = np.zeros((1, count, self.network.parameter_count), dtype=free.dtype)
         seeds[0, range(count), list(self.free)] = 1
-        jets, start = {}, 0
-        for name, shape in self.network.parameters.items():
-            stop = start + math.prod(shape)
-            gradient = seeds[:, :, start:stop].reshape(1, count, *shape) if derivatives else None
-            jets[name] = Jet(values[:, start:stop].reshape(batch, *shape), gradient)
-            start = stop
-        return jets
+        return {
+            name: Jet(values[:, numbers], seeds[:, :, numbers] if derivatives else None)
+            for name, numbers in self.network.weight_numbers.items()
+        }
 
     def outputs(self, free: Array, points: Array, engine: JetEngine, *, derivatives: bool = True) -> Jet:
         """Outputs at fixed points, and derivatives by the free weights.
@@ -169,15 +165,10 @@ class _Ranks:
 
     def keeps(self, fixed: dict[int, int]) -> bool:
         """Whether the slice's image has the target dimension; True is proved."""
-        weights, start = {}, 0
-        for name, shape in self.network.parameters.items():
-            stop = start + math.prod(shape)
-            values = self._field.random(self.rng, (stop - start,))
-            for number, constant in fixed.items():
-                if start <= number < stop:
-                    values[number - start] = constant
-            weights[name] = values.reshape(shape)
-            start = stop
+        numbered = self.network.weight_numbers
+        values = np.concatenate([self._field.random(self.rng, (numbers.size,)) for numbers in numbered.values()])
+        values[[*fixed]] = [*fixed.values()]
+        weights = {name: values[numbers] for name, numbers in numbered.items()}
         points = self._field.random(self.rng, (self._count, *self.network.input_shape))
         rows = jacobian(self.network, self._field, weights, points)
         columns = [number for number in range(self.network.parameter_count) if number not in fixed]

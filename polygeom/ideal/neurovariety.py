@@ -42,6 +42,8 @@ class Neurovariety(Workspace):
         Seed of all random choices.
     workers:
         Processes that share a search, and threads that follow paths.
+    executor:
+        What runs the processes of a search instead of this machine, such as the executor of a dask cluster.
 
     Examples
     --------
@@ -203,14 +205,11 @@ class Neurovariety(Workspace):
         count = self.network.parameter_count
         w = rng.standard_normal(count) + (1j * rng.standard_normal(count) if kind is complex else 0)
         known = coefficient_map(self.network)
-        values = []
-        for entry in self.coordinates.entries:
-            terms = [
-                float(Fraction(int(c.numerator), int(c.denominator))) * np.prod(w**e)
-                for e, c in known.get(entry, {}).items()
-            ]
-            values.append(kind(sum(terms)))
-        return values
+
+        def value(polynomial: Any) -> Any:
+            return sum(float(Fraction(int(c.numerator), int(c.denominator))) * np.prod(w**e) for e, c in polynomial)
+
+        return [kind(value(known.get(entry, {}).items())) for entry in self.coordinates.entries]
 
     @property
     def certificate(self) -> dict[str, Any]:

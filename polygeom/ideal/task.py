@@ -48,7 +48,11 @@ def count_within(task: dict[str, Any]) -> dict[str, Any]:
     inputs = None if rows is None else [[Fraction(c) for c in row] for row in rows]
     options = task["options"] | {"timeout": task["timeout"]}
     found, h_vector = count(task["network"], task["form"], inputs, options, task["seed"])
-    return {"count": found.as_dict() | {"h_vector": h_vector}, "text": str(found)}
+    return {
+        "answer": found.as_dict() | {"h_vector": h_vector},
+        "text": str(found),
+        "counted": found.value is not None,
+    }
 
 
 def fibre_within(task: dict[str, Any]) -> dict[str, Any]:

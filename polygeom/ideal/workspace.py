@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from functools import cached_property
 
 from polygeom.dimensions import DimensionResult
@@ -23,12 +24,16 @@ class Workspace:
         Seed of all random choices.
     workers:
         Processes that share a search, and threads that follow paths.
+    executor:
+        What runs the processes of a search instead of this machine, such as the executor of a dask cluster.
     """
 
-    def __init__(self, network: Network | str, *, rng: int = 0, workers: int = 1) -> None:
+    def __init__(
+        self, network: Network | str, *, rng: int = 0, workers: int = 1, executor: Executor | None = None
+    ) -> None:
         self.network = as_network(network).unscaled
         self.coordinates = Coordinates(self.network)
-        self.rng, self.workers = rng, workers
+        self.rng, self.workers, self.executor = rng, workers, executor
         self._search: Search | None = None
 
     def __repr__(self) -> str:
@@ -68,6 +73,7 @@ class Workspace:
                 timeout=timeout,
                 memory=memory,
                 workers=self.workers,
+                executor=self.executor,
                 rng=self.rng,
                 journal=journal,
                 lift=lift,

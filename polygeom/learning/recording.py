@@ -10,7 +10,7 @@ alike. What is noted of them is said by who records: tangent kernels note the us
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,11 +155,16 @@ _LAYERS: dict[Any, Callable[..., Layer]] = {
 }
 
 
-@contextmanager
-def evaluation_mode(module: nn.Module) -> Iterator[None]:
+def evaluation_mode(module: nn.Module) -> AbstractContextManager[None]:
     """Every submodule in evaluation mode (dropout off, batch statistics frozen), and back as it was afterwards."""
+    return training_mode(module, training=False)
+
+
+@contextmanager
+def training_mode(module: nn.Module, *, training: bool = True) -> Iterator[None]:
+    """Every submodule in training mode, or in evaluation mode, and back as it was afterwards."""
     modes = {part: part.training for part in module.modules()}
-    module.eval()
+    module.train(training)
     try:
         yield
     finally:
@@ -167,4 +172,4 @@ def evaluation_mode(module: nn.Module) -> Iterator[None]:
             part.training = mode
 
 
-__all__ = ["Layer", "Recorder", "by_position", "evaluation_mode"]
+__all__ = ["Layer", "Recorder", "by_position", "evaluation_mode", "training_mode"]

@@ -83,18 +83,14 @@ def _activation(polynomial: Polynomial) -> Layer | None:
     return polynomial if power is None else None if power.degree == 1 else power
 
 
-def activation_coefficients(activations: Iterable[Layer | None]) -> list[tuple[Fraction, ...]] | None:
-    """Coefficients of elementwise activations, constant term first, of the identity for None; None for high powers."""
-    lists = []
-    for activation in activations:
-        if isinstance(activation, Polynomial):
-            lists.append(activation.coefficients)
-            continue
-        degree = activation.degree if isinstance(activation, Power) else 1
-        if degree > LARGEST_POLYNOMIAL_DEGREE:
-            return None
-        lists.append((*[Fraction(0)] * degree, Fraction(1)))
-    return lists
+def activation_arguments(activations: Sequence[Layer | None]) -> dict[str, list[Any]]:
+    """The argument of a family, ``activation`` or ``degrees``, that gives these activations; None is the identity."""
+    degrees = [a.degree if isinstance(a, Power) else 1 for a in activations]
+    if any(isinstance(a, Polynomial) for a in activations) and max(degrees) <= LARGEST_POLYNOMIAL_DEGREE:
+        powers = [(*[Fraction(0)] * r, Fraction(1)) for r in degrees]
+        lists = [a.coefficients if isinstance(a, Polynomial) else p for a, p in zip(activations, powers, strict=True)]
+        return {"activation": lists}
+    return {"degrees": degrees} if degrees else {}
 
 
 def _one_each(name: str, hidden: int, layers: Sequence[Layer | None], single: bool) -> list[Layer | None]:

@@ -277,11 +277,8 @@ def convolutional(
     activations = activation_layers(len(sizes) - 1, degrees, activation)
     if not sizes:
         raise PolygeomError("kernels must have at least one entry, got []; write kernels=[3,2]")
-    steps = (
-        exact_counts("strides", strides)
-        if isinstance(strides, list | tuple)
-        else (exact_count("strides", strides),) * len(sizes)
-    )
+    several = isinstance(strides, list | tuple)
+    steps = exact_counts("strides", strides) if several else (exact_count("strides", strides),) * len(sizes)
     if len(steps) != len(sizes):
         raise PolygeomError(
             f"strides: {len(sizes)} kernel(s) need as many strides or one for all, got {len(steps)}; "
@@ -326,11 +323,8 @@ def lightning_attention(tokens: int, features: int, rank: int, outputs: int, *, 
     16
     """
     shape = (exact_count("tokens", tokens), exact_count("features", features))
-    rank, outputs, layers = (
-        exact_count("rank", rank),
-        exact_count("outputs", outputs),
-        exact_count("layers", layers, MOST_SYMBOLS // 3),
-    )
+    rank, outputs = exact_count("rank", rank), exact_count("outputs", outputs)
+    layers = exact_count("layers", layers, MOST_SYMBOLS // 3)
     b = Wiring(shape)
     x = b.input
     for number in range(layers):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from polygeom._lazy import given
 from polygeom.errors import BudgetError, MissingPackageError, PolygeomError
 from polygeom.network.ambient.degrees import DegreeSet, Multidegrees, TotalDegrees
@@ -89,6 +91,16 @@ class Network:
     def fan_in(self) -> Mapping[str, int]:
         """For every weight the number of terms in the sums that it enters, 0 for biases; for initial weights."""
         return self.plan.fan_in
+
+    @property
+    def weight_numbers(self) -> dict[str, np.ndarray]:
+        """Arrays with the numbers 0, 1, … of the weights, in the order of `parameters`."""
+        numbers, start = {}, 0
+        for name, shape in self.parameters.items():
+            size = math.prod(shape)
+            numbers[name] = np.arange(start, start + size).reshape(shape)
+            start += size
+        return numbers
 
     @cached_property
     def parameter_count(self) -> int:

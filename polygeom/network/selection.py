@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
+from math import prod
 
 from polygeom.checks import choice, integer
 from polygeom.errors import FormatError, PolygeomError
@@ -82,12 +83,8 @@ class Selection:
         if plain is None:
             network = parse(text)
             widths = network.widths
-            parameters, inputs, outputs, degree = (
-                network.parameter_count,
-                network.input_dimension,
-                network.output_dimension,
-                network.degree,
-            )
+            parameters, degree = network.parameter_count, network.degree
+            inputs, outputs = network.input_dimension, network.output_dimension
         else:
             widths = tuple(int(w) for w in plain[1].split(","))
             degrees = [int(r) for r in plain[2].split(",")]
@@ -185,10 +182,7 @@ def expand_depths(text: str) -> list[str]:
     if "^" in rest:
         hint = "write an entry, ^ and a number of layers, as in [2,3^2..4,1]"
         raise FormatError("a repetition without a number", text, end + rest.index("^"), hint)
-    total = 1
-    for _, counts in repeats:
-        total *= len(counts)
-    if total > _MOST_DEPTHS:
+    if prod(len(counts) for _, counts in repeats) > _MOST_DEPTHS:
         raise FormatError(f"more than {_MOST_DEPTHS} depths", text, text.index("^"), "write narrower ranges after ^")
     return [
         "".join(

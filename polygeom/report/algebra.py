@@ -52,11 +52,8 @@ def _plural(count: int, word: str) -> str:
 def network_section(network: Network) -> Section:
     """Inputs, outputs, layers and degree, with a drawing where the network is a perceptron."""
     if (formula := map_formula(network)) is not None:
-        about = (
-            Fact("parameters", ", ".join(formula.weights) or "none"),
-            Fact("coordinates", str(len(formula.coordinates))),
-        )
-        return Section("The map", "", about)
+        weights, size = ", ".join(formula.weights) or "none", str(len(formula.coordinates))
+        return Section("The map", "", (Fact("parameters", weights), Fact("coordinates", size)))
     facts = [
         Fact("inputs, outputs", f"{network.input_dimension} → {network.output_dimension}"),
         Fact("degree of the outputs", str(network.degree)),
@@ -67,8 +64,7 @@ def network_section(network: Network) -> Section:
         data = {"widths": list(network.widths), "degrees": list(network.activation_degrees or ())}
         figures.append(Figure("network", data, "The network: widths above, activations below."))
     else:
-        kinds = ", ".join(node.layer.kind for node in network.nodes)
-        facts.append(Fact("layers", kinds))
+        facts.append(Fact("layers", ", ".join(node.layer.kind for node in network.nodes)))
     return Section("The network", "", tuple(facts), figures=tuple(figures))
 
 
@@ -81,33 +77,22 @@ def dimension_section(network: Network, result: DimensionResult) -> Section:
     standing = PROVED if result.proved else PROBABLE
     ambient = "too many to count" if result.ambient_dimension is None else str(result.ambient_dimension)
     said = words(network)
-    sizes = {
-        f"{said.weight}s": result.parameters,
-        "expected": result.expected_dimension,
-        "dimension": result.dimension,
-        **({} if result.ambient_dimension is None else {said.ambient.split()[0]: result.ambient_dimension}),
-    }
+    space = said.ambient.split()[0]
+    sizes = {f"{said.weight}s": result.parameters, "expected": result.expected_dimension, "dimension": result.dimension}
+    sizes |= {} if result.ambient_dimension is None else {space: result.ambient_dimension}
     lead = (
         f"Its neurovariety has dimension {result.dimension}: so many numbers are needed to say which "
         f"{said.value} of the {said.thing} is meant, out of {_plural(result.parameters, said.weight)}."
     )
+    filling = f"whether the closure of its {said.value}s is everything"
     facts = (
         Fact("dimension", str(result.dimension), standing, _proof(result)),
         Fact(f"{said.weight}s", str(result.parameters)),
         Fact("of these redundant", str(result.gauge), note=f"dimension of the known symmetries of the {said.weight}s"),
-        Fact(
-            "expected dimension",
-            str(result.expected_dimension),
-            note=f"min({said.ambient.split()[0]}, {said.weight}s − redundant)",
-        ),
+        Fact("expected dimension", str(result.expected_dimension), note=f"min({space}, {said.weight}s − redundant)"),
         Fact(said.ambient, ambient, note="the ambient space"),
         Fact("defect", str(result.defect), standing if result.defect else ""),
-        Fact(
-            "filling",
-            "yes" if result.filling else "no",
-            standing,
-            f"whether the closure of its {said.value}s is everything",
-        ),
+        Fact("filling", "yes" if result.filling else "no", standing, filling),
     )
     caption = "The dimension among the counts it is usually confused with."
     return Section("How big is it?", lead, facts, figures=(Figure("sizes", {"sizes": sizes}, caption),))
@@ -150,11 +135,8 @@ def identifiability_section(network: Network) -> Section:
     rest = f"up to symmetries of the {said.thing}" if found.identifiable else "even up to symmetries"
     lead = f"A generic {said.value} of this {said.thing} comes from {many} {said.weight}s, {rest}."
     note = f"{found.reason}; dimension {found.dimension}, {_plural(found.free, said.weight)} up to symmetries"
-    return Section(
-        f"Does the {said.value} determine the {said.weight}s?",
-        lead,
-        (Fact("finitely identifiable", word, standing, note),),
-    )
+    title = f"Does the {said.value} determine the {said.weight}s?"
+    return Section(title, lead, (Fact("finitely identifiable", word, standing, note),))
 
 
 def equations_section(network: Network, result: DimensionResult, seconds: float) -> Section:

@@ -95,20 +95,12 @@ def interpolation_section(network: Network, result: DimensionResult, rng: int, d
         Fact("largest number fitted", f"{largest}{cut}", OBSERVED,
              f"best of {_RESTARTS} starts, {_REPEATS} draws of targets; below that a real solution need not exist"),
     )  # fmt: skip
-    data = {
-        "places": places,
-        "errors": errors,
-        "floor": _FLOOR,
-        "dimension": result.dimension,
-        "parameters": network.parameter_count,
-        "label": "conditions: samples × outputs",
-        "measure": "training error",
-    }
     caption = (
         "Mean squared training error on random targets after Gauss–Newton training, against the number of conditions. "
         "Beyond the capacity it cannot vanish for generic targets, however many weights there are; up to it, it can."
     )
-    return Section(title, lead, facts, figures=(Figure("threshold", data, caption),))
+    figure = _threshold(network, result, places, errors, "training error", caption)
+    return Section(title, lead, facts, figures=(figure,))
 
 
 def recovery_section(network: Network, result: DimensionResult, rng: int, deadline: float) -> Section:
@@ -130,25 +122,23 @@ def recovery_section(network: Network, result: DimensionResult, rng: int, deadli
         if found
         else f"it did not find that function from any number of samples that was tried{cut}."
     )
-    facts = (
-        Fact(
-            "conditions that sufficed", first, OBSERVED, f"median of {_REPEATS} teachers; dimension {result.dimension}"
-        ),
-    )
-    data = {
-        "places": places,
-        "errors": errors,
-        "floor": _FLOOR,
-        "dimension": result.dimension,
-        "parameters": network.parameter_count,
-        "label": "conditions: samples × outputs",
-        "measure": f"error at {_FAR:g} times the distance",
-    }
+    note = f"median of {_REPEATS} teachers; dimension {result.dimension}"
+    facts = (Fact("conditions that sufficed", first, OBSERVED, note),)
     caption = (
         "Relative squared error at inputs three times as far out as the samples. Fewer conditions than the dimension "
         "leave a continuum of functions that fit them; that is a theorem, the drop beyond it an observation."
     )
-    return Section("When does it find the truth?", lead, facts, figures=(Figure("threshold", data, caption),))
+    figure = _threshold(network, result, places, errors, f"error at {_FAR:g} times the distance", caption)
+    return Section("When does it find the truth?", lead, facts, figures=(figure,))
+
+
+def _threshold(
+    network: Network, result: DimensionResult, places: list[int], errors: list[list[float]], measure: str, caption: str
+) -> Figure:
+    """Errors over the number of conditions, with the dimension and the number of weights."""
+    counts = {"dimension": result.dimension, "parameters": network.parameter_count}
+    names = {"label": "conditions: samples × outputs", "measure": measure}
+    return Figure("threshold", {"places": places, "errors": errors, "floor": _FLOOR, **counts, **names}, caption)
 
 
 def _measured(

@@ -158,15 +158,8 @@ def _whole_numbers(axes: Any) -> None:
 
 def _mark(axes: Any, place: float, text: str, colour: str, line: int = 0) -> None:
     axes.axvline(place, color=colour, linewidth=1.1, linestyle="--")
-    axes.annotate(
-        text,
-        (place, 1.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(3, -2 - 11 * line),
-        textcoords="offset points",
-        va="top",
-        color=colour,
-    )
+    where = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top"}
+    axes.annotate(text, (place, 1.0), xytext=(3, -2 - 11 * line), color=colour, **where)
 
 
 def _generalisation(axes: Any, data: Mapping[str, Any]) -> None:

@@ -52,6 +52,7 @@ class WorkerProcess:
     def __init__(self, target: str, *, idle: float | None = None) -> None:
         self.target, self.idle = target, idle
         self.at_rest = self.resting = 0
+        self.new = True
         self._owner = os.getpid()
         self._worker: int | None = None
         self._ending: str | None = None

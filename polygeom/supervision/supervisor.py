@@ -29,7 +29,10 @@ START = 10.0
 count against a task's time, but a start that hangs ends the task with `Status.TIMEOUT`."""
 
 GROWTH = 256 * 2**20
-"""A worker that keeps this many bytes more than when it was new is replaced after its task."""
+"""A worker that keeps this many bytes more than after its first task is replaced after its task."""
+
+LOADED = 2**30
+"""So many bytes its first task may leave: mostly libraries, which the next worker would have to load again."""
 
 
 class Supervisor:
@@ -133,8 +136,10 @@ class Supervisor:
                 Status.CANCELLED: CANCELLED,
             }.get(reply, "")
             return Outcome(reply, message=message, elapsed=elapsed, deaths=int(reply is Status.CRASHED))
-        if reply["spoiled"] or process.resting > process.at_rest + GROWTH:
+        if reply["spoiled"] or process.resting > process.at_rest + (LOADED if process.new else GROWTH):
             self._end()
+        elif process.new:
+            process.at_rest, process.new = process.resting, False
         return Outcome(Status(reply["status"]), reply["result"], reply["message"], elapsed, reply["peak_memory"])
 
     def _ready(self, target: str, timeout: float | None) -> WorkerProcess | Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,6 @@ _PACKAGES = (
 
 def environment() -> dict[str, Any]:
     """Versions of polygeom and what it computes with, the kind of machine, and how workers are started."""
-    versions = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     return {
         "polygeom": __version__,
         "python": platform.python_version(),
@@ -32,11 +27,24 @@ def environment() -> dict[str, Any]:
         "machine": platform.machine(),
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "packages": versions,
+        "packages": dict(_versions()),
         "workers": "one fresh interpreter each, one thread for numerical libraries",
     }
 
 
+@cache
+def _versions() -> dict[str, str]:
+    """Of the packages that are installed: to read them takes as long as a thousand ranks."""
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+@cache
 def _processor() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():

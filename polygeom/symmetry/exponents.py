@@ -219,16 +219,6 @@ def _product(a: Form | None, b: Form | None) -> Form | None:
     return None if a is None or b is None else combine(a, 1, b)
 
 
-def numbered_weights(network: Network) -> dict[str, np.ndarray]:
-    """Arrays with the numbers 0, 1, … of the weights, in the order of `Network.parameters`."""
-    numbers, start = {}, 0
-    for name, shape in network.parameters.items():
-        size = math.prod(shape)
-        numbers[name] = np.arange(start, start + size).reshape(shape)
-        start += size
-    return numbers
-
-
 def weight_exponents(network: Network) -> tuple[list[Form], int]:
     """The exponent of every weight as a form in free unknowns, and the number of these unknowns.
 
@@ -245,7 +235,7 @@ def weight_exponents(network: Network) -> tuple[list[Form], int]:
     engine = ScalingEngine()
     points = np.empty((1, *network.input_shape), dtype=object)
     points.fill({})
-    outputs = network.evaluate(engine, numbered_weights(network), points)
+    outputs = network.evaluate(engine, network.weight_numbers, points)
     for form in outputs.flat:
         if form is not None:
             engine.system.require(form)

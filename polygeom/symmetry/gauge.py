@@ -30,7 +30,7 @@ import numpy as np
 from polygeom.network.graph import Network
 from polygeom.network.layers import Bias, Dense, Input, Polynomial, Power, Product, Sum
 from polygeom.network.text.maps import map_formula
-from polygeom.symmetry.exponents import Form, LinearSystem, combine, numbered_weights, weight_exponents
+from polygeom.symmetry.exponents import Form, LinearSystem, combine, weight_exponents
 from polygeom.symmetry.formulas import linear_rank
 from polygeom.symmetry.mixings import mixings, shifts
 
@@ -215,7 +215,7 @@ class _Quotient:
     """
 
     def __init__(self, network: Network, forms: Sequence[Form]) -> None:
-        numbers = numbered_weights(network)
+        numbers = network.weight_numbers
         self.fibre = 0
         self.forms: list[Form] = []
         self._products: list[tuple[np.ndarray, np.ndarray]] = []

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from polygeom.network.graph import Network
 from polygeom.network.layers import Bias, Dense
-from polygeom.symmetry.exponents import numbered_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +62,7 @@ class FreeWeights:
     """Numbers of the weights of nodes whose matrices are full and serve one node only."""
 
     def __init__(self, network: Network) -> None:
-        self._network, self._numbers = network, numbered_weights(network)
+        self._network, self._numbers = network, network.weight_numbers
         self._tied = {n for i, node in enumerate(network.nodes) if node.shares is not None for n in (i, node.shares)}
 
     def of(self, number: int, local: str) -> np.ndarray:

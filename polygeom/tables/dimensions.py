@@ -218,13 +218,14 @@ class _Settings:
             try:
                 facts = {} if self.describe is None else self.describe(text)
             except PolygeomError as error:
-                yield Plan(self._task(plain(text, 200)), {}, _in_one_line(error))
-                continue
+                problem = _in_one_line(error)
             except Exception as error:  # noqa: BLE001 - trouble with one network is that network's row
-                yield Plan(self._task(plain(text, 200)), {}, plain(f"{type(error).__name__}: {error}"))
+                problem = plain(f"{type(error).__name__}: {error}")
+            else:
+                together = TOGETHER if self.many and small_perceptron(text) else ""
+                yield Plan(self._task(facts.get("network", text)), facts, together=together)
                 continue
-            together = TOGETHER if self.many and small_perceptron(text) else ""
-            yield Plan(self._task(facts.get("network", text)), facts, together=together)
+            yield Plan(self._task(plain(text, 200)), {}, problem)
 
     def _task(self, text: str) -> Task:
         return Task(self.target, {"network": text, "options": self.options}, self.seed, self.algorithm)

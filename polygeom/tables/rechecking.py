@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
 from polygeom.errors import PolygeomError
@@ -31,6 +32,7 @@ def recheck(
     workers: int = 1,
     out: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
+    executor: Executor | None = None,
 ) -> pandas.DataFrame:
     """Compute rows of a table again, each from its own seed, and list what differs.
 
@@ -45,7 +47,7 @@ def recheck(
         How many rows, drawn at random; None for all of them.
     rng:
         Seed of the sample.
-    timeout, memory, workers, progress:
+    timeout, memory, workers, progress, executor:
         As for `polygeom.sweep`.
     out:
         File of the new table; with it the computation goes on where an earlier call stopped. Its column ``method``
@@ -79,7 +81,7 @@ def recheck(
     for seed, group in _by_seed(rows).items():
         journal = None if out is None else f"{os.fspath(out)}.journal"
         limits: dict[str, Any] = {"timeout": timeout, "memory": memory, "workers": workers, "progress": progress}
-        computed.append(sweep([*group], journal=journal, rng=seed, target=TARGET, **limits))
+        computed.append(sweep([*group], journal=journal, rng=seed, target=TARGET, executor=executor, **limits))
     ours = pd.concat(computed, ignore_index=True) if computed else table.head(0)
     if out is not None:
         write_table(ours, out)

@@ -13,6 +13,7 @@ import pytest
 
 from polygeom.cli import run
 from polygeom.tables import read_table
+from polygeom.tables.atlas import load_atlas
 from polygeom.tables.conjectures import CONJECTURES
 
 Capture = pytest.CaptureFixture[str]
@@ -107,6 +108,8 @@ def test_atlas_prints_the_share_of_proved_rows_and_filters(tmp_path: Path, capsy
     assert capsys.readouterr().out.splitlines()[-1] == "no rows"
     assert run(["atlas", "--where", "defect > 60", "--out", str(tmp_path / "some.csv")]) == 0
     assert (tmp_path / "some.csv").read_text().startswith("network,widths,activation")
+    assert run(["atlas", "--out", str(tmp_path / "all.csv")]) == 0
+    assert (tmp_path / "all.csv").read_text().count("\n") == 1 + len(load_atlas())
 
 
 def test_atlas_checks_a_sample(capsys: Capture) -> None:

@@ -220,7 +220,7 @@ def test_a_missing_extra_says_what_to_install(missing: str, monkeypatch: pytest.
 def test_every_study_keeps_the_contract(name: str) -> None:
     found = study.load(name)
     assert found.name == name
-    assert {"quick", "published"} <= set(found.presets)
+    assert {"small", "quick", "published"} <= set(found.presets)
     for preset, config in found.presets.items():
         assert isinstance(config, found.config), preset
         study.check(config)

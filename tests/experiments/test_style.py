@@ -139,11 +139,14 @@ def test_no_study_has_a_style_of_its_own() -> None:
     """Figures are as wide as a page, and sizes of text are those of the style or at least as large."""
     for file in SOURCES:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("subplots"):
+                widths = [ast.unparse(one.value) for one in node.keywords if one.arg == "width"]
+                assert all("WIDTH" in said for said in widths), (file.name, widths)
             if not isinstance(node, ast.keyword):
                 continue
             said = ast.unparse(node.value)
             if node.arg == "figsize":
-                assert "WIDTH" in said, (file.name, said)
+                assert "WIDTH" in said or file.name == "style.py", (file.name, said)
             if node.arg in ("fontsize", "labelsize"):
                 assert "SMALLEST" in said or (said.isdecimal() and float(said) >= style.SMALLEST), (file.name, said)
 

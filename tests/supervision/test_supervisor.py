@@ -293,6 +293,16 @@ def test_a_worker_that_grows_is_replaced() -> None:
 
 
 @pytest.mark.thorough
+def test_what_the_first_task_loads_costs_no_worker_unless_it_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries of 300 megabytes would be loaded again for every task."""
+    for loaded, wanted in ((2**30, 1), (200 * 2**20, 2)):
+        monkeypatch.setattr("polygeom.supervision.supervisor.LOADED", loaded)
+        with Supervisor() as supervisor:
+            workers = {act(supervisor, f"keep {size}").result["dimension"] for size in (300, 20, 20)}  # type: ignore[index]
+        assert len(workers) == wanted
+
+
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", ["breed", "spin_in_thread", "sleep_in_thread"])
 def test_a_worker_with_something_left_running_is_replaced(text: str, mark: str) -> None:
     """Otherwise the next task would pay for this one."""

@@ -78,6 +78,16 @@ def test_the_commands_share_the_register(tmp_path: Path, capsys: pytest.CaptureF
         sweep(NETWORKS, columns=["wrong"])
 
 
+def test_rows_that_are_not_printed_are_counted_with_derived_columns_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "t.csv")
+    assert run(["sweep", "[3,1|2,1] r=2", "--out", out, "-q"]) == 0
+    for columns in ("network", "network,learning_coefficient"):
+        assert run(["table", out, "--columns", columns, "--limit", "1"]) == 0
+        assert "… and 1 more rows" in capsys.readouterr().out
+
+
 def test_the_atlas_knows_them_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["atlas", "--where", "network = '[3,2,1] r=2'", "--columns", "network,learning_coefficient,fibre"]) == 0
     assert "[3,2,1] r=2  2.5                   infinite" in capsys.readouterr().out

@@ -52,13 +52,8 @@ def _answer(network: str, function: str, max_degree: int | None, timeout: float 
             return Neurovariety(network, rng=seed).contains(function, max_degree=max_degree)
         with last_resort(timeout):
             read_function(function, Coordinates(network))  # type: ignore[arg-type]  # refused with the place of the mistake
-        argument = {
-            "network": network,
-            "function": function,
-            "max_degree": max_degree,
-            "timeout": timeout,
-            "seed": seed,
-        }
+        limits = {"max_degree": max_degree, "timeout": timeout, "seed": seed}
+        argument = {"network": network, "function": function, **limits}
         found = within("polygeom.ideal.task:contains", argument, timeout)
     stopped = Inclusion(None, UNKNOWN, f"stopped after {timeout:g} s", network=network, seed=seed)
     return stopped if found is None else Inclusion(**found)

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import click
 
 from polygeom.commands.inputs import takes_maps
-from polygeom.commands.limits import GRACE, check_timeout, shows_progress, ticking, within
+from polygeom.commands.limits import check_timeout, counted, counting, shows_progress
 from polygeom.errors import FormatError, PolygeomError
 
 
@@ -50,37 +50,17 @@ def degree(
         raise PolygeomError("--form and --inputs count different points; write one of them")
     rows = None if inputs is None else _rows(inputs)
     if timeout is not None:
-        return _limited(
-            network, {"form": form, "inputs": rows, "options": options, "seed": seed}, timeout, as_json, quiet
-        )
+        from polygeom.network import parse
+
+        texts = None if rows is None else [[str(c) for c in row] for row in rows]  # JSON has no fractions
+        question = {"network": parse(network).text, "form": form, "inputs": texts, "options": options, "seed": seed}
+        return counted("polygeom.ideal.task:count_within", question, "counting", timeout, as_json, quiet)
     from polygeom.ideal.task import count
 
-    progress = _progress if shows_progress(quiet) else None
-    options |= {"progress": progress}
-    found, h_vector = count(network, form, rows, options, seed)
-    if progress is not None:
-        click.echo("\r\033[K", err=True, nl=False)
+    with counting("solutions", shows_progress(quiet)) as progress:
+        found, h_vector = count(network, form, rows, {**options, "progress": progress}, seed)
     click.echo(json.dumps(found.as_dict() | {"h_vector": h_vector}) if as_json else str(found))
     return 0 if found.value is not None else 1
-
-
-def _limited(network: str, question: dict[str, Any], timeout: float, as_json: bool, quiet: bool) -> int:
-    """Count in a process that ends with the time."""
-    from polygeom.network import parse
-
-    text = parse(network).text
-    rows = question["inputs"]
-    question["inputs"] = None if rows is None else [[str(c) for c in row] for row in rows]
-    with ticking(f"{text:.60}: counting", shows_progress(quiet)):
-        answer = within(
-            "polygeom.ideal.task:count_within", {"network": network, "timeout": timeout, **question}, timeout + GRACE
-        )
-    if answer is None:
-        unfinished = {"network": text, "value": None, "status": "timeout", "timeout": timeout}
-        click.echo(json.dumps(unfinished) if as_json else f"{text}: not found within {timeout:g} s (timeout)")
-        return 1
-    click.echo(json.dumps(answer["count"]) if as_json else answer["text"])
-    return 0 if answer["count"]["value"] is not None else 1
 
 
 def _rows(file: TextIO) -> list[list[Fraction]]:
@@ -96,7 +76,3 @@ def _rows(file: TextIO) -> list[list[Fraction]]:
             raise FormatError(f"{len(row)} numbers, {len(rows[0])} before", file.name, number, advice)
         rows += [row] if row else []
     return rows
-
-
-def _progress(paths: int, solutions: int) -> None:
-    click.echo(f"\rafter {paths} paths {solutions} solutions", err=True, nl=False)

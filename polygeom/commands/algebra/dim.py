@@ -11,6 +11,7 @@ import click
 
 from polygeom.commands.inputs import network_texts, takes_maps
 from polygeom.commands.limits import check_timeout, shows_progress, ticking, within
+from polygeom.commands.printing import keep_certificate
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import output_file
 
@@ -33,14 +34,12 @@ if TYPE_CHECKING:
 def dim(
     networks: tuple[str, ...],
     as_json: bool,
-    method: str,
-    error: float,
     seed: int,
-    memory: str | None,
     timeout: float | None,
     certificate: str | None,
     at: str | None,
     quiet: bool,
+    **options: Any,
 ) -> int:
     """Affine dimension of the neurovariety of each NETWORK, with proved bounds.
 
@@ -61,15 +60,17 @@ def dim(
     """
     check_timeout(timeout)
     if at is not None:
-        if (certificate, timeout, memory, method, error) != (None, None, None, "auto", 1e-9):
+        if (certificate, timeout, options) != (None, None, {"method": "auto", "error": 1e-9, "memory": None}):
             raise PolygeomError(
                 "--at: the rank at given weights has no other options than --seed and --json; leave them out"
             )
         return _ranks_at(networks, at, seed, as_json)
     if certificate is not None:
         _check_certificate(networks, certificate)
-    limit = None if memory is None else _bytes(memory)
-    options = {"method": method, "error": error, "memory": limit}
+    if options["memory"] is not None:
+        from polygeom.supervision import parse_memory
+
+        options["memory"] = parse_memory(options["memory"])
     ends = time.monotonic() + timeout if timeout is not None else None
     failed, result = 0, None
     for text in network_texts(networks):
@@ -103,7 +104,7 @@ def _ranks_at(networks: tuple[str, ...], at: str, seed: int, as_json: bool) -> i
 
 
 def _certify(result: DimensionResult, seed: int, ends: float | None, path: str) -> None:
-    from polygeom.dimensions.proofs.certificate import certify, write_certificate
+    from polygeom.dimensions.proofs.certificate import certify
 
     if ends is None:
         written: dict[str, Any] | None = certify(result.network, result=result, rng=seed)
@@ -112,8 +113,7 @@ def _certify(result: DimensionResult, seed: int, ends: float | None, path: str) 
         written = within("polygeom.dimensions.task:certificate", argument, max(0.1, ends - time.monotonic()))
     if written is None:
         raise PolygeomError("--certificate: the time was over before it was made; write a larger --timeout")
-    write_certificate(written, path)
-    click.echo(f"certificate written to {path}; check it with polygeom verify {path}", err=True)
+    keep_certificate(written, path)
 
 
 def _dimension(
@@ -139,11 +139,10 @@ def _unfinished(text: str, timeout: float | None, as_json: bool) -> str:
 
     network = parse(text)
     bound = proved_bound(network, thorough=False) if network.widths is not None else None
-    upper, rule = (None, "") if bound is None else (bound.value, str(bound))
     if as_json:
-        known = {"network": network.text, "status": "timeout", "timeout": timeout, "upper": upper, "bound": rule}
-        return json.dumps(known)
-    most = "" if upper is None else f"; proved to be at most {upper}: {rule}"
+        known = {"upper": None, "bound": ""} if bound is None else {"upper": bound.value, "bound": str(bound)}
+        return json.dumps({"network": network.text, "status": "timeout", "timeout": timeout} | known)
+    most = "" if bound is None else f"; proved to be at most {bound.value}: {bound}"
     return f"{network.text}: no dimension within {timeout:g} s (timeout){most}"
 
 
@@ -153,9 +152,3 @@ def _check_certificate(networks: tuple[str, ...], path: str) -> None:
             f"--certificate is for one network, got {len(networks)}; write polygeom dim NETWORK --certificate FILE"
         )
     output_file(path, "--certificate")
-
-
-def _bytes(memory: str) -> int | None:
-    from polygeom.supervision import parse_memory
-
-    return parse_memory(memory)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import click
 
 from polygeom.commands.inputs import takes_maps
-from polygeom.commands.limits import GRACE, check_timeout, shows_progress, ticking, within
+from polygeom.commands.limits import check_timeout, counted, counting, shows_progress
 
 
 @click.command()
@@ -32,8 +31,7 @@ def fibre(
     check_timeout(timeout)
     if timeout is not None:
         question = {"network": network, "method": method, "real": real, "seed": seed}
-        return _limited(network, question, timeout, as_json, quiet)
-    progress = _progress if shows_progress(quiet) else None
+        return counted("polygeom.ideal.task:fibre_within", question, "counting weights", timeout, as_json, quiet)
     if real is not None:
         from polygeom.ideal.counting.real import real_fibres
 
@@ -42,24 +40,7 @@ def fibre(
         return 0
     from polygeom.ideal.counting.fibre import fibre as count
 
-    found = count(network, method=method, timeout=timeout, rng=seed, progress=progress)
-    if progress is not None:
-        click.echo("\r\033[K", err=True, nl=False)
+    with counting("weights", shows_progress(quiet)) as progress:
+        found = count(network, method=method, rng=seed, progress=progress)
     click.echo(json.dumps(found.as_dict()) if as_json else str(found))
     return 0 if found.value is not None or found.infinite else 1
-
-
-def _limited(network: str, question: dict[str, Any], timeout: float, as_json: bool, quiet: bool) -> int:
-    """Count in a process that ends with the time, if it has not ended by itself with what is proved."""
-    with ticking(f"{network:.60}: counting weights", shows_progress(quiet)):
-        answer = within("polygeom.ideal.task:fibre_within", question | {"timeout": timeout}, timeout + GRACE)
-    if answer is None:
-        unfinished = {"network": network, "value": None, "status": "timeout", "timeout": timeout}
-        click.echo(json.dumps(unfinished) if as_json else f"{network}: not found within {timeout:g} s (timeout)")
-        return 1
-    click.echo(json.dumps(answer["answer"]) if as_json else answer["text"])
-    return 0 if answer["counted"] else 1
-
-
-def _progress(paths: int, solutions: int) -> None:
-    click.echo(f"\rafter {paths} paths {solutions} weights", err=True, nl=False)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from polygeom.commands.limits import crew
+from polygeom.commands.printing import keep_certificate
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import output_file
 
@@ -27,26 +28,14 @@ if TYPE_CHECKING:
 @click.option("--certificate", metavar="FILE", help="Write the proof, which polygeom verify checks.")
 @click.option("--excluded", is_flag=True, help="Also print what excludes all other architectures.")
 @click.option("--json", "as_json", is_flag=True, help="The certificate as JSON on standard output instead of text.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the random weights, points and primes.")
-@click.option("--workers", default=1, show_default=True, help="Processes that decide architectures.")
+@click.option("--seed", "rng", default=0, show_default=True, help="Seed of the random weights, points and primes.")
+@click.option("--workers", default=1, show_default=True, help="Processes that compute ranks.")
 @click.option(
     "--dask", metavar="ADDRESS", help="Run on a dask cluster: its scheduler, or local for one on this machine."
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def frontier(
-    inputs: int,
-    outputs: int,
-    degree: str,
-    depth: int,
-    journal: str | None,
-    timeout: float | None,
-    certificate: str | None,
-    excluded: bool,
-    as_json: bool,
-    seed: int,
-    workers: int,
-    dask: str | None,
-    quiet: bool,
+    inputs: int, outputs: int, degree: str, depth: int, certificate: str | None, as_json: bool, **options: Any
 ) -> int:
     """All minimal filling architectures with INPUTS inputs and OUTPUTS outputs.
 
@@ -59,42 +48,27 @@ def frontier(
     that is not at least one of it. Exit status 1 if it is not complete.
     """
     from polygeom.dimensions.frontier.search import frontier as search
-    from polygeom.sweeps.cluster import dask_executor
 
     if certificate is not None:
         output_file(certificate, "--certificate")
-    board = _Board(quiet)
+    board = _Board(options["quiet"])
+    limits = {name: options[name] for name in ("journal", "timeout", "rng")}
     degrees = _degrees(degree)
     try:
-        with contextlib.ExitStack() as stack:
-            executor = None
-            if dask is not None:
-                executor, workers = stack.enter_context(dask_executor(dask, workers))
-            found = search(
-                inputs,
-                outputs,
-                degrees,
-                depth,
-                journal=journal,
-                timeout=timeout,
-                progress=board.tell,
-                rng=seed,
-                workers=workers,
-                executor=executor,
-            )
+        with crew(options["dask"], options["workers"]) as (executor, tasks):
+            how = limits | {"progress": board.tell, "workers": tasks, "executor": executor}
+            found = search(inputs, outputs, degrees, depth, **how)
     except KeyboardInterrupt:
         board.close()
-        kept = (
-            f"run the same command again to go on from {journal}"
-            if journal
-            else "use --journal FILE to be able to go on"
-        )
+        kept = "use --journal FILE to be able to go on"
+        if limits["journal"]:
+            kept = f"run the same command again to go on from {limits['journal']}"
         click.echo(f"polygeom: interrupted; {kept}", err=True)
         raise
     board.close()
-    _report(found, excluded=excluded, as_json=as_json)
+    _report(found, excluded=options["excluded"], as_json=as_json)
     if certificate is not None:
-        _write(found, certificate)
+        keep_certificate(found.certificate(), certificate)
     return 0 if found.complete else 1
 
 
@@ -117,13 +91,6 @@ def _report(found: Frontier, *, excluded: bool, as_json: bool) -> None:
     for widths in found.open[:20]:
         click.echo(f"  ({','.join(map(str, widths))})  undecided")
     click.echo(f"{found.ranks} ranks and {found.bounds} bounds computed in {found.elapsed:.1f} s", err=True)
-
-
-def _write(found: Frontier, path: str) -> None:
-    from polygeom.dimensions.proofs.certificate import write_certificate
-
-    write_certificate(found.certificate(), path)
-    click.echo(f"certificate written to {path}; check it with polygeom verify {path}", err=True)
 
 
 class _Board:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polygeom.commands.inputs import takes_maps
-from polygeom.commands.limits import check_timeout, shows_progress, ticking
+from polygeom.commands.limits import check_timeout, crew, shows_progress, ticking
+from polygeom.commands.printing import keep_certificate
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import output_file, write_file
+from polygeom.supervision import parse_memory
 from polygeom.supervision.alarm import last_resort
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ FORMATS = ("m2", "singular", "oscar", "sage", "magma", "msolve", "mrdi")
 @click.option("--timeout", type=float, help="Seconds; 60 if there is no --max-degree.")
 @click.option("--memory", metavar="SIZE", help="Most memory for the matrices of one weight space, such as 2GB.")
 @click.option("--workers", default=1, show_default=True, help="Processes; the numbers do not depend on it.")
+@click.option(
+    "--dask", metavar="ADDRESS", help="Run on a dask cluster: its scheduler, or local for one on this machine."
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of the random points.")
 @click.option("--lift", type=int, help="Largest degree in which equations are written out and proved.")
 @click.option("--journal", metavar="FILE", help="Keep finished degrees in FILE and go on from there.")
@@ -66,14 +71,13 @@ def ideal(network: str, language: str | None, certificate: str | None, as_json: 
         if path is not None:
             output_file(path, name)
     check_timeout(options["timeout"])
-    with last_resort(None if options["method"] == "elimination" else options["timeout"]):  # its process ends by itself
-        return _run(
-            Neurovariety(network, rng=options["seed"], workers=options["workers"]),
-            language,
-            certificate,
-            as_json,
-            options,
-        )
+    if options["dask"] is not None and options["method"] == "elimination":
+        raise PolygeomError("--dask belongs to interpolation; leave it out or write --method interpolation")
+    # The process of an elimination ends by itself.
+    limit = None if options["method"] == "elimination" else options["timeout"]
+    with crew(options["dask"], options["workers"]) as (executor, workers), last_resort(limit):
+        variety = Neurovariety(network, rng=options["seed"], workers=workers, executor=executor)
+        return _run(variety, language, certificate, as_json, options)
 
 
 def _compare(variety: Neurovariety, file: str, as_json: bool, options: dict[str, Any]) -> int:
@@ -87,7 +91,7 @@ def _compare(variety: Neurovariety, file: str, as_json: bool, options: dict[str,
     limits = {name: options[name] for name in ("max_degree", "lift", "journal")}
     timeout = None if seconds is None else SEARCH * seconds
     with ticking("looking for equations", shows_progress(options["quiet"])):
-        search = variety.search(timeout=timeout, memory=_bytes(options["memory"]), **limits)
+        search = variety.search(timeout=timeout, memory=parse_memory(options["memory"]), **limits)
         found = compare(equations, search, deadline=ends, rng=options["seed"])
     click.echo(json.dumps(found.as_dict()) if as_json else str(found))
     return COMPARED[found.relation, found.strict]
@@ -101,30 +105,24 @@ def _run(
         if language is not None or certificate is not None or options["out"] is not None:
             raise PolygeomError("--compare only compares; leave out --export, --certificate and --out")
         return _compare(variety, options["compare"], as_json, options)
-    limits = {"timeout": options["timeout"], "memory": _bytes(options["memory"])}
+    limits = {"timeout": options["timeout"], "memory": parse_memory(options["memory"])}
     search = None
     shown = shows_progress(options["quiet"])
     if options["method"] == "elimination":
-        result = variety.ideal("elimination", **limits, progress=_waiting if shown else None)
-        if shown:
-            click.echo("\r\033[K", err=True, nl=False)
+        with ticking("eliminating", shown):
+            result = variety.ideal("elimination", **limits)
     else:
         progress = _progress if shown else None
         extra = {name: options[name] for name in ("max_degree", "lift", "journal")}
         result = variety.ideal(options["method"], **limits, **extra, progress=progress)
         search = variety.found
     if options["out"] is not None:
-        _write(result, options["out"])
+        equations = "".join(f"{g.polynomial}\n" for g in result.generators)
+        write_file(options["out"], equations.encode("ascii"), "--out")
     if certificate is not None:
         _certify(search, certificate)
     click.echo(_output(result, search, language, as_json), nl=False)
     return 0 if result.ended == "ok" else 1
-
-
-def _bytes(memory: str | None) -> int | None:
-    from polygeom.supervision import parse_memory
-
-    return None if memory is None else parse_memory(memory)
 
 
 def _progress(report: DegreeReport) -> None:
@@ -134,10 +132,6 @@ def _progress(report: DegreeReport) -> None:
         f"{report.new} new generators, {report.elapsed:.1f} s",
         err=True,
     )
-
-
-def _waiting(seconds: float) -> None:
-    click.echo(f"\reliminating, {seconds:.0f} s ", err=True, nl=False)
 
 
 def _output(result: IdealResult, search: Search | None, language: str | None, as_json: bool) -> str:
@@ -214,16 +208,9 @@ def _tail(result: IdealResult, search: Search | None) -> list[str]:
     return lines
 
 
-def _write(result: IdealResult, path: str) -> None:
-    lines = [f"{g.polynomial}\n" for g in result.generators]
-    write_file(path, "".join(lines).encode("ascii"), "--out")
-
-
 def _certify(search: Search | None, path: str) -> None:
-    from polygeom.dimensions.proofs.certificate import write_certificate
     from polygeom.ideal.proofs.certificate import certify
 
     if search is None:
         raise PolygeomError("--certificate is for interpolation; leave out --method elimination")
-    write_certificate(certify(search), path)
-    click.echo(f"certificate written to {path}; check it with polygeom verify {path}", err=True)
+    keep_certificate(certify(search), path)

@@ -44,7 +44,6 @@ def _critical(network: str, seed: int, timeout: float | None, as_json: bool) -> 
     answer = within("polygeom.singularities.task:critical", question, timeout)
     if answer is None:
         unfinished = {"network": network, "only_subnetworks": None, "status": "unknown", "timeout": timeout}
-        click.echo(json.dumps(unfinished) if as_json else f"{network}: undecided within {timeout:g} s (unknown)")
-        return 3
+        answer = {"locus": unfinished, "text": f"{network}: undecided within {timeout:g} s (unknown)"}
     click.echo(json.dumps(answer["locus"]) if as_json else answer["text"])
     return 3 if answer["locus"]["only_subnetworks"] is None else 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from typing import Any
 
 import click
 
-from polygeom.commands.limits import check_timeout, within
+from polygeom.commands.limits import check_timeout, crew, only_with, within
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import output_file
 
@@ -29,17 +28,7 @@ from polygeom.storage.durable import output_file
 @click.option("--workers", type=int, help="With --all: processes that compute (default 1).")
 @click.option("--dask", metavar="ADDRESS", help="With --all: run on a dask cluster.")
 def threshold(
-    widths: tuple[str, ...],
-    as_json: bool,
-    seed: int,
-    where: tuple[str, ...],
-    limit: int,
-    box: str | None,
-    singular: bool,
-    timeout: float | None,
-    out: str | None,
-    workers: int | None,
-    dask: str | None,
+    widths: tuple[str, ...], where: tuple[str, ...], box: str | None, singular: bool, as_json: bool, **options: Any
 ) -> int:
     """Activation degree threshold of each architecture WIDTHS, for example "[2,2,4,1]".
 
@@ -55,22 +44,23 @@ def threshold(
     """
     from polygeom.dimensions.identifiability import threshold as compute
 
-    for name, value in (("--out", out), ("--workers", workers), ("--dask", dask)):
-        if box is None and value is not None:
-            raise PolygeomError(f"{name} is for --all; leave it out")
+    seed, timeout = options["seed"], options["timeout"]
+    build = {name: options[name] for name in ("out", "workers", "dask")}
+    if box is None:
+        only_with(build, "is for --all; leave it out")
     if sum((bool(widths), bool(where), box is not None)) != 1:
         raise click.UsageError('write WIDTHS such as "[2,2,4,1]", or --where CONDITION, or --all WIDTH:DEPTH')
-    if singular and (where or dask is not None):
+    if singular and (where or build["dask"] is not None):
         raise PolygeomError("--singular has no --where and no --dask; leave them out")
     if timeout is not None and (not singular or box is not None):
         raise PolygeomError("--timeout is for --singular with WIDTHS; leave it out")
     check_timeout(timeout)
-    if singular:
-        return _singular(widths, box, out, workers, {"rng": seed, "timeout": timeout}, as_json)
     if box is not None:
-        return _all(box, out, workers, dask)
+        return _all_singular(box, build["out"], build["workers"]) if singular else _all(box, **build)
+    if singular:
+        return _singular(widths, {"rng": seed, "timeout": timeout}, as_json)
     if where:
-        return _show(where, limit)
+        return _show(where, options["limit"])
     for text in widths:
         found = compute(_widths(text), rng=seed)
         click.echo(json.dumps(found.as_dict()) if as_json else str(found))
@@ -78,7 +68,6 @@ def threshold(
 
 
 def _all(box: str, out: str | None, workers: int | None, dask: str | None) -> int:
-    from polygeom.sweeps.cluster import dask_executor
     from polygeom.tables.atlas.thresholds import build_thresholds
 
     found = re.fullmatch(r"([0-9]{1,2}):([0-9]{1,2})", box, re.ASCII)
@@ -92,15 +81,12 @@ def _all(box: str, out: str | None, workers: int | None, dask: str | None) -> in
             "--all needs a file and at least one worker; write polygeom threshold --all 10:4 --out FILE.csv.gz"
         )
     output_file(out, "--out")
-    with contextlib.ExitStack() as stack:
-        executor, crew = None, workers or 1
-        if dask is not None:
-            executor, crew = stack.enter_context(dask_executor(dask, crew))
+    with crew(dask, workers or 1) as (executor, tasks):
         count = build_thresholds(
             out,
             widest=widest,
             deepest=deepest,
-            workers=crew,
+            workers=tasks,
             journal=f"{out}.journal",
             executor=executor,
             progress=None,
@@ -109,34 +95,27 @@ def _all(box: str, out: str | None, workers: int | None, dask: str | None) -> in
     return 0
 
 
-def _singular(
-    widths: tuple[str, ...],
-    most: str | None,
-    out: str | None,
-    workers: int | None,
-    options: dict[str, Any],
-    as_json: bool,
-) -> int:
-    if most is not None:
-        from polygeom.singularities.critical.table import build_table
+def _all_singular(most: str, out: str | None, workers: int | None) -> int:
+    from polygeom.singularities.critical.table import build_table
 
-        if out is None or not re.fullmatch(r"[0-9]{1,3}", most, re.ASCII) or (workers is not None and workers < 1):
-            advice = "write polygeom threshold --singular --all 12 --out FILE.csv"
-            raise PolygeomError(f"--all needs a number of weights, a file and at least one worker; {advice}")
-        count = build_table(out, int(most), workers=workers or 1, progress=None)
-        click.echo(f"{count} rows written to {out}", err=True)
-        return 0
+    if out is None or not re.fullmatch(r"[0-9]{1,3}", most, re.ASCII) or (workers is not None and workers < 1):
+        advice = "write polygeom threshold --singular --all 12 --out FILE.csv"
+        raise PolygeomError(f"--all needs a number of weights, a file and at least one worker; {advice}")
+    count = build_table(out, int(most), workers=workers or 1, progress=None)
+    click.echo(f"{count} rows written to {out}", err=True)
+    return 0
+
+
+def _singular(widths: tuple[str, ...], options: dict[str, Any], as_json: bool) -> int:
     worst = 0
     for text in widths:
         question = {"widths": _widths(text), **options}
         answer = within("polygeom.singularities.task:least_degree", question, options["timeout"])
         if answer is None:
             unfinished = {"network": text, "value": None, "status": "unknown", "timeout": options["timeout"]}
-            told = f"{text}: unknown, not found within {options['timeout']:g} s"
-            click.echo(json.dumps(unfinished) if as_json else told)
-        else:
-            click.echo(json.dumps(answer["found"]) if as_json else answer["text"])
-        worst = 3 if answer is None or answer["found"]["value"] is None else worst
+            answer = {"found": unfinished, "text": f"{text}: unknown, not found within {options['timeout']:g} s"}
+        click.echo(json.dumps(answer["found"]) if as_json else answer["text"])
+        worst = 3 if answer["found"]["value"] is None else worst
     return worst
 
 

@@ -37,17 +37,14 @@ def info(as_json: bool, limits: bool) -> None:
 
         if as_json:
             click.echo(json.dumps([asdict(one) for one in calibrate()]))
-            return
-        for one in calibrate():
-            click.echo(one.line())
+        else:
+            for one in calibrate():
+                click.echo(one.line())
         return
     facts = gather()
-    if as_json:
-        click.echo(json.dumps(facts))
-        return
     width = max(map(len, facts))
-    for name, value in facts.items():
-        click.echo(f"{name:<{width}}  {value}")
+    lines = (f"{name:<{width}}  {value}" for name, value in facts.items())
+    click.echo(json.dumps(facts) if as_json else "\n".join(lines))
 
 
 def gather() -> dict[str, str]:

@@ -47,9 +47,9 @@ def portrait(
     """
     from polygeom.report import portrait as compute
 
-    if html_file is not None and find_spec("matplotlib") is None:
-        raise MissingPackageError("--html", "matplotlib")
     if html_file is not None:
+        if find_spec("matplotlib") is None:
+            raise MissingPackageError("--html", "matplotlib")
         output_file(html_file, "--html")
     check_timeout(timeout)
     drawing = 0.0 if html_file is None else min(DRAWING, timeout / 4)

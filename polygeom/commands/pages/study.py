@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from polygeom.commands.limits import crew
 from polygeom.experiments.registry import STUDIES
 
 if typing.TYPE_CHECKING:
@@ -22,6 +23,11 @@ _COMMON = [
     click.Option(["--seed"], type=int, metavar="N", help="The first seed.  [default: 0]"),
     click.Option(["--device"], help="cpu, cuda, or auto for the best that the study can use.  [default: auto]"),
     click.Option(["--workers"], type=int, default=1, show_default=True, help="Cases measured at the same time."),
+    click.Option(
+        ["--dask"],
+        metavar="ADDRESS",
+        help="Measure on a dask cluster: its scheduler, or local for one on this machine.",
+    ),
     click.Option(["--timeout"], type=float, metavar="SECONDS", help="Deadline of one case."),
     click.Option(["--retry"], multiple=True, metavar="STATUS", help="Measure cases of this status again."),
     click.Option(["--out"], metavar="DIR", help="Folder for the results.  [default: the study's name]"),
@@ -179,20 +185,25 @@ def _run(
     device: str | None,
     out: str | None,
     quiet: bool,
+    workers: int,
+    dask: str | None,
     **how: Any,
 ) -> int:
     from polygeom.experiments.running import run
 
     changes = {key: None if value is NONE else value for key, value in changes.items()}
-    result = run(
-        study,
-        config=config_file,
-        device="auto" if device is None and config_file is None else device,
-        out=study.name if out is None else out,
-        progress=False if quiet else None,
-        **how,
-        **changes,
-    )
+    with crew(dask, workers) as (executor, count):
+        result = run(
+            study,
+            config=config_file,
+            device="auto" if device is None and config_file is None else device,
+            out=study.name if out is None else out,
+            progress=False if quiet else None,
+            workers=count,
+            executor=executor,
+            **how,
+            **changes,
+        )
     if not quiet:
         click.echo(str(result))
         click.echo(f"written to {result.folder}: {', '.join(result.files)}", err=True)

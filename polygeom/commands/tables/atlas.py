@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from polygeom.commands.limits import crew, only_with
+from polygeom.commands.printing import print_columns
 from polygeom.errors import MissingPackageError, PolygeomError
 from polygeom.storage.durable import output_file, write_file
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 BOX_TEXT = "2:10,3:7,4:6,5:4,6:4 r=2..5"
 """The box of the table that comes with the package."""
 MOST_ROWS = 10_000_000
-SHOWN = ("network", "ambient_dimension", "expected_dimension", "dimension", "defect", "filling", "explanation")
+SHOWN = "network,ambient_dimension,expected_dimension,dimension,defect,filling,explanation"
 
 
 @click.command()
@@ -39,17 +40,7 @@ SHOWN = ("network", "ambient_dimension", "expected_dimension", "dimension", "def
 @click.option("--html", metavar="FILE", help="Write the rows kept as a page to explore: one file that loads no other.")
 @click.option("--seed", default=0, show_default=True, help="Which rows --check draws.")
 def atlas(
-    where: tuple[str, ...],
-    columns: str | None,
-    limit: int,
-    out: str | None,
-    check: int | None,
-    rebuild: bool,
-    build: str | None,
-    workers: int | None,
-    dask: str | None,
-    html: str | None,
-    seed: int,
+    where: tuple[str, ...], columns: str | None, limit: int, out: str | None, html: str | None, **options: Any
 ) -> int:
     """Dimension, defect, filling and identifiability of all small multilayer perceptrons.
 
@@ -66,39 +57,28 @@ def atlas(
     FILE.journal, so that the same command goes on after an interruption. With the extra parquet the table is also
     written to FILE.parquet, which loads in a second or two: polygeom.load_atlas("large.parquet").
     """
-    from polygeom.commands.printing import print_columns, split_columns
     from polygeom.tables import select
     from polygeom.tables.atlas import load_atlas
-    from polygeom.tables.columns import derived_names, with_columns
 
-    if rebuild or build is not None:
-        return _build(BOX_TEXT if build is None else build, out, workers, dask, shipped=build is None)
-    for name, value in (("--workers", workers), ("--dask", dask)):
-        if value is not None:
-            raise PolygeomError(f"{name} is for --build and --rebuild; leave it out")
+    build, machines = options["build"], {name: options[name] for name in ("workers", "dask")}
+    if options["rebuild"] or build is not None:
+        return _build(BOX_TEXT if build is None else build, out, **machines, shipped=build is None)
+    only_with(machines, "is for --build and --rebuild; leave it out")
     table = load_atlas()
-    if check is not None:
-        return _check(table, check, seed)
+    if options["check"] is not None:
+        return _check(table, options["check"], options["seed"])
     for condition in where:
         table = table[select(table, condition)]
     if html is not None:
         _explore(table, html)
-    if (not where and columns is None) or html is not None:
-        click.echo(summary(table))
-        return 0
-    if out is not None:
-        _save(table, out)
+    elif out is not None:
+        write_file(out, table.to_csv(index=False).encode(), "--out")
     elif columns is not None:
-        further = derived_names(split_columns(columns), list(table.columns))
-        print_columns(with_columns(table.head(limit), further) if further else table, columns, limit)
-    else:
-        _print(table.head(limit))
+        print_columns(table, columns, limit)
+    elif where:
+        print_columns(table.head(limit), SHOWN, limit)
     click.echo(summary(table))
     return 0
-
-
-def _save(table: pandas.DataFrame, path: str) -> None:
-    write_file(path, table.to_csv(index=False).encode(), "--out")
 
 
 def _explore(table: pandas.DataFrame, path: str) -> None:
@@ -121,15 +101,6 @@ def summary(table: pandas.DataFrame) -> str:
         f"{int((table['explanation'] == 'unexplained').sum())} unexplained, {int(table['filling'].sum())} filling, "
         f"{int(table['minimal_filling'].sum())} of them minimal, {int(table['identifiable'].sum())} identifiable"
     )
-
-
-def _print(table: pandas.DataFrame) -> None:
-    from polygeom.commands.printing import cell
-
-    rows = [list(SHOWN), *([cell(row[name]) for name in SHOWN] for _, row in table.iterrows())]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(SHOWN))]
-    for row in rows:
-        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
 def box_and_degrees(text: str) -> tuple[dict[int, int], list[int]]:
@@ -157,7 +128,7 @@ def box_and_degrees(text: str) -> tuple[dict[int, int], list[int]]:
 
 
 def _build(text: str, out: str | None, workers: int | None, dask: str | None, *, shipped: bool) -> int:
-    from polygeom.sweeps.cluster import dask_executor
+    from polygeom.tables.atlas import load_atlas
     from polygeom.tables.atlas.build import build_atlas, write_atlas, write_parquet
 
     box, degrees = box_and_degrees(text)
@@ -168,13 +139,10 @@ def _build(text: str, out: str | None, workers: int | None, dask: str | None, *,
     if count > MOST_ROWS:
         raise PolygeomError(f"--build: {count} rows are more than {MOST_ROWS}; write a smaller box")
     output_file(out, "--out")
-    with contextlib.ExitStack() as stack:
-        executor, crew = None, 1 if workers is None else workers
-        if crew < 1:
-            raise PolygeomError(f"--workers must be at least 1, got {workers}")
-        if dask is not None:
-            executor, crew = stack.enter_context(dask_executor(dask, crew))
-        columns = build_atlas(box, degrees, workers=crew, journal=f"{out}.journal", executor=executor, progress=None)
+    if workers is not None and workers < 1:
+        raise PolygeomError(f"--workers must be at least 1, got {workers}")
+    with crew(dask, workers or 1) as (executor, tasks):
+        columns = build_atlas(box, degrees, workers=tasks, journal=f"{out}.journal", executor=executor, progress=None)
     write_atlas(columns, out, level=9 if shipped else 6)
     told = f"{count} rows written to {out}"
     path = f"{out.removesuffix('.gz').removesuffix('.csv')}.parquet"
@@ -184,8 +152,6 @@ def _build(text: str, out: str | None, workers: int | None, dask: str | None, *,
     except MissingPackageError as problem:
         told += f"; {problem}"
     click.echo(told, err=True)
-    from polygeom.tables.atlas import load_atlas
-
     click.echo(summary(load_atlas(out)))
     return 0
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from polygeom.commands.inputs import network_texts, takes_maps
+from polygeom.commands.limits import crew
 from polygeom.commands.printing import overview, print_columns, print_rows, split_columns
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import output_file
@@ -39,7 +39,7 @@ MOST_NETWORKS = 10_000_000
 )
 @click.option("--method", default="auto", metavar="auto|generic", help="generic: the route that uses no structure.")
 @click.option("--error", default=1e-9, show_default=True, help="Stop when the proved error bound is this small.")
-@click.option("--seed", default=0, show_default=True, help="Seed of every network's random choices.")
+@click.option("--seed", "rng", default=0, show_default=True, help="Seed of every network's random choices.")
 @click.option("--retry", multiple=True, metavar="STATUS", help="Compute rows of this status again, such as crashed.")
 @click.option(
     "--columns",
@@ -52,23 +52,15 @@ MOST_NETWORKS = 10_000_000
 def sweep(
     families: tuple[str, ...],
     files: tuple[str, ...],
-    shape: str | None,
-    max_parameters: int | None,
-    max_ambient: int | None,
-    timeout: float | None,
-    memory: str | None,
     workers: int,
     dask: str | None,
     out: str | None,
     journal: str | None,
     published: str | None,
-    method: str,
-    error: float,
-    seed: int,
-    retry: tuple[str, ...],
     columns: str | None,
     limit: int,
     quiet: bool,
+    **options: Any,
 ) -> int:
     """Dimensions of all networks of each FAMILY.
 
@@ -88,7 +80,6 @@ def sweep(
     within two seconds and loses nothing that was stored.
     """
     from polygeom.network.selection import architectures
-    from polygeom.sweeps.cluster import dask_executor
     from polygeom.tables import dimensions
     from polygeom.tables import published as published_format
 
@@ -97,9 +88,9 @@ def sweep(
             output_file(path, "--published-format")
     if not families and not files:
         raise click.UsageError('no family given; write for example polygeom sweep "[2..4,2..4,1] r=2"')
-    chosen = architectures(
-        list(network_texts(families, files)), shape=shape, max_parameters=max_parameters, max_ambient=max_ambient
-    )
+    filters = {name: options.pop(name) for name in ("shape", "max_parameters", "max_ambient")}
+    method = {name: options.pop(name) for name in ("method", "error")}
+    chosen = architectures(list(network_texts(families, files)), **filters)
     total = chosen.count()
     if total > MOST_NETWORKS:
         raise PolygeomError(f"sweep: {total} networks are more than {MOST_NETWORKS}; write narrower ranges")
@@ -107,23 +98,17 @@ def sweep(
         click.echo(f"{total} networks", err=True)
 
     try:
-        with contextlib.ExitStack() as stack:
-            executor = None
-            if dask is not None:
-                executor, workers = stack.enter_context(dask_executor(dask, workers))
+        with crew(dask, workers) as (executor, tasks):
             table = dimensions.sweep(
                 _Counted(chosen, total),
-                timeout=timeout,
-                memory=memory,
-                workers=workers,
+                workers=tasks,
+                executor=executor,
                 journal=journal,
                 out=out,
                 progress=False if quiet else None,
-                rng=seed,
-                executor=executor,
-                options={"method": method, "error": error},
-                retry=retry,
+                options=method,
                 columns=split_columns(columns),
+                **options,
             )
     except KeyboardInterrupt:
         if journal is not None or out is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from polygeom.commands.printing import overview, print_columns, print_rows, split_columns
+from polygeom.commands.limits import crew, only_with
+from polygeom.commands.printing import overview, print_columns, print_rows
 from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
@@ -40,23 +41,16 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, help="With --recheck SAMPLE: another seed draws other rows (default 0).")
 @click.option("--timeout", type=float, help="With --recheck: seconds for one row.")
 @click.option("--workers", type=int, help="With --recheck: processes (default 1).")
+@click.option("--dask", metavar="ADDRESS", help="With --recheck: compute on a dask cluster.")
 @click.option("--out", metavar="OUT.csv", help="Write the rows kept; with --recheck, the rows computed.")
 def table(
     file: str,
-    where: tuple[str, ...],
-    check: tuple[str, ...],
-    sort: tuple[str, ...],
-    by: tuple[str, ...],
-    explained: bool,
-    fibres: bool,
-    conjectures: bool,
-    limit: int,
     columns: str | None,
+    by: tuple[str, ...],
     recheck: str | None,
-    seed: int | None,
-    timeout: float | None,
-    workers: int | None,
+    limit: int,
     out: str | None,
+    **options: Any,
 ) -> int:
     """Summarise the table FILE.csv of a sweep, filter its rows, or check a conjecture over them.
 
@@ -81,7 +75,6 @@ def table(
     The exit status is 1 if a --check has counterexamples, or --recheck finds a difference.
     """
     from polygeom.tables import read_any, select, with_explanation, with_shape, write_table
-    from polygeom.tables.columns import derived_names, with_columns
     from polygeom.tables.conditions import sorted_by, with_coefficient
     from polygeom.tables.foreign import read_columns
 
@@ -89,35 +82,32 @@ def table(
     given = read_any(file, None if columns is None or shown is not None else read_columns(columns))
     written = list(given.columns)
     rows = with_coefficient(with_shape(given))
-    for condition in where:
+    for condition in options["where"]:
         rows = rows[select(rows, condition)]
-    rows = sorted_by(rows, sort)
+    rows = sorted_by(rows, options["sort"])
+    limits = {name: options[name] for name in ("seed", "timeout", "workers", "dask")}
     if recheck is not None:
-        sample = None if recheck == "all" else _number(recheck)
-        return _recheck(rows, sample, seed or 0, timeout, workers or 1, limit, out)
-    for option, value in (("--seed", seed), ("--timeout", timeout), ("--workers", workers)):
-        if value is not None:
-            raise PolygeomError(f"{option} has an effect with --recheck only; leave it out, or write --recheck")
-    if explained:
+        return _recheck(rows, None if recheck == "all" else _number(recheck), limit, out, **limits)
+    only_with(limits, "has an effect with --recheck only; leave it out, or write --recheck")
+    if options["explained"]:
         rows = with_explanation(rows)
         written = [*(name for name in written if name != "explanation"), "explanation"]
-    if fibres:
+    if options["fibres"]:
         from polygeom.tables.maps import with_fibres
 
         rows = with_fibres(rows)
         written = [*(name for name in written if name != "fibre"), "fibre"]
     if out is not None:
         write_table(rows[written], out)
-    if conjectures:
+    if options["conjectures"]:
         _survey(rows)
         return 0
-    if check:
-        return _report(rows, check, limit)
+    if options["check"]:
+        return _report(rows, options["check"], limit)
     for column in by:
         _count(rows, column)
     if shown is not None:
-        further = derived_names(split_columns(shown), list(rows.columns))
-        print_columns(with_columns(rows.head(limit), further) if further else rows, shown, limit)
+        print_columns(rows, shown, limit)
     elif not by:
         print_rows(rows, limit)
     click.echo(overview(rows))
@@ -135,16 +125,19 @@ def _number(text: str) -> int:
 def _recheck(
     rows: pandas.DataFrame,
     sample: int | None,
-    seed: int,
-    timeout: float | None,
-    workers: int,
     limit: int,
     out: str | None,
+    seed: int | None,
+    timeout: float | None,
+    workers: int | None,
+    dask: str | None,
 ) -> int:
     from polygeom.dimensions.task import VERIFIED
     from polygeom.tables import recheck
 
-    found = recheck(rows, sample=sample, rng=seed, timeout=timeout, workers=workers, out=out)
+    with crew(dask, workers or 1) as (executor, tasks):
+        how: dict[str, Any] = {"timeout": timeout, "workers": tasks, "executor": executor, "out": out}
+        found = recheck(rows, sample=sample, rng=seed or 0, **how)
     for _, row in found.head(limit).iterrows():
         if row["ours"]:
             sure = "proved" if row["proved"] else "not proved"

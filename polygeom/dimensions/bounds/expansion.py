@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,10 +38,7 @@ def expand(network: Network) -> Expansion:
     generators = np.empty(len(names), dtype=object)
     generators[:] = list(ring.gens())
     engine = _Bounded(lambda c: ring.constant(flint.fmpq(c.numerator, c.denominator)))
-    weights, start = {}, inputs
-    for name, shape in network.parameters.items():
-        weights[name] = generators[start : start + math.prod(shape)].reshape(shape)
-        start += math.prod(shape)
+    weights = {name: generators[inputs + numbers] for name, numbers in network.weight_numbers.items()}
     point = generators[:inputs].reshape(1, *network.input_shape)
     return Expansion(ring, list(generators[inputs:]), list(network.evaluate(engine, weights, point).flat))
 

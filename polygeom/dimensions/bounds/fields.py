@@ -24,7 +24,7 @@ from polygeom.dimensions.ranks.tangent import jacobian, random_weights
 from polygeom.errors import PolygeomError
 from polygeom.modular import PrimeField
 from polygeom.network import Network
-from polygeom.symmetry.exponents import ScalingEngine, numbered_weights
+from polygeom.symmetry.exponents import ScalingEngine
 
 MOST_WEIGHTS = 36
 MOST_DEGREE = 2
@@ -89,7 +89,7 @@ def _gradings(network: Network) -> list[tuple[Fraction | int, ...]]:
     engine, points = ScalingEngine(), np.empty((1, *network.input_shape), dtype=object)
     for position in np.ndindex(points.shape):
         points[position] = engine.unknown()
-    network.evaluate(engine, numbered_weights(network), points)
+    network.evaluate(engine, network.weight_numbers, points)
     forms = [engine.system.reduce(engine.exponents.get(k, {})) for k in range(network.parameter_count)]
     unknowns = sorted({i for form in forms for i in form})
     return [tuple(form.get(i, 0) for i in unknowns) for form in forms]

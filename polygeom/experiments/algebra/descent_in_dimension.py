@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from polygeom.experiments.study import Case, Study, option
-from polygeom.experiments.style import COLOURS, WIDTH
+from polygeom.experiments.style import COLOURS, subplots
 from polygeom.experiments.weights import keep_weights
 from polygeom.network import parse
 
@@ -68,7 +68,11 @@ class Piece(Options, Case):
     width: int
 
 
-PRESETS = {"quick": Config(), "published": Config(restarts=4, steps=600)}
+PRESETS = {
+    "quick": Config(),
+    "small": Config(families=("product",), steps=80, test_points=200),
+    "published": Config(restarts=4, steps=600),
+}
 REPEATS = {"quick": 1, "published": 5}
 
 
@@ -109,14 +113,9 @@ def measure(case: Piece) -> list[dict[str, Any]]:
     outputs, restarts = network.output_dimension, case.restarts
     data = labels(network.input_dimension, outputs, family.samples, case.test_points, case.label_noise, case.seed)
     x, y, test_x, test_y = data
-    fleet = fit_fleet(
-        network,
-        x.expand(restarts, *x.shape),
-        y.expand(restarts, *y.shape),
-        random_starts(network, restarts, rng=case.seed),
-        steps=case.steps,
-        tolerance=1e-22,
-    )
+    samples = (x.expand(restarts, *x.shape), y.expand(restarts, *y.shape))
+    starts = random_starts(network, restarts, rng=case.seed)
+    fleet = fit_fleet(network, *samples, starts, steps=case.steps, tolerance=1e-22)
     best = int(fleet.losses.argmin())
     module = NetworkModule(network, initialisation="zero")
     module.set_weights({name: w[best] for name, w in fleet.weights.items()})
@@ -148,13 +147,10 @@ def medians(table: pandas.DataFrame) -> pandas.DataFrame:
 
 def plot(table: pandas.DataFrame) -> Any:
     """Training and test errors over parameters (left) and over dimension (right), both relative to the labels."""
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(2, 2, figsize=(WIDTH, 4.4), sharex=True, sharey="row", layout="constrained")
+    figure, panels = subplots(2, 2, 4.4, sharex=True, sharey="row")
     lines = medians(table)
-    for column, (name, label) in enumerate(
-        (("parameters", "parameters"), ("dimension", "dimension of the neurovariety"))
-    ):
+    labels = {"parameters": "parameters", "dimension": "dimension of the neurovariety"}
+    for column, (name, label) in enumerate(labels.items()):
         for number, (family, part) in enumerate(lines.groupby("family", sort=False)):
             style = {"color": COLOURS[number % 7], "marker": "os^vD"[number % 5], "markersize": 3, "label": family}
             x = part[name] / part["labels"]

@@ -10,13 +10,13 @@ weights; positive output weights show this at its worst.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from polygeom.experiments.study import Case, Study, option
-from polygeom.experiments.style import BELOW, COLOURS, SMALLEST, WIDTH
+from polygeom.experiments.style import BELOW, COLOURS, SMALLEST, legend, subplots
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -103,7 +103,11 @@ class Piece(Options, Case):
 
 
 PRESETS = {
-    "quick": Config(),
+    "quick": Config(networks=";".join(QUICK[::2]), draws=4, restarts=3),
+    "page": Config(),
+    "small": Config(
+        networks="[3,2,1] r=2;[2,2,3] r=2;[2,2,1] r=4", weights=("real", "complex"), draws=2, restarts=2, steps=40
+    ),
     "published": Config(networks=";".join(QUICK + LARGER), draws=12, restarts=16, steps=400),
 }
 
@@ -154,18 +158,7 @@ def measure(case: Piece) -> list[dict[str, Any]]:
         "threshold": found.threshold,
         "reliable": found.reliable,
     }
-    return [
-        shared
-        | {
-            "samples": count.samples,
-            "draws": count.draws,
-            "interpolated": count.interpolated,
-            "runs": count.runs,
-            "reached": count.reached,
-            "bounded": count.bounded,
-        }
-        for count in found.counts
-    ]
+    return [shared | asdict(count) for count in found.counts]
 
 
 PREDICTORS = {
@@ -233,9 +226,7 @@ def shortfalls(table: pandas.DataFrame) -> Iterator[str]:
 
 def plot(table: pandas.DataFrame) -> Any:
     """Thresholds over parameters and over dimension, and success around the capacity."""
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, 3, figsize=(WIDTH, 2.8), layout="constrained")
+    figure, (panels,) = subplots(1, 3, 2.8)
     lines = thresholds(table)
     styles = {"real": (COLOURS[0], "o", 18), "complex": (COLOURS[1], "x", 14)}
     for axes, name in zip(panels, ("parameters", "dimension"), strict=False):
@@ -253,7 +244,7 @@ def plot(table: pandas.DataFrame) -> Any:
         top = float((lines["parameters"] / lines["outputs"]).max()) * 1.05
         axes.plot([0, top], [0, top], color="0.7", linewidth=1, zorder=0)
         axes.set(xlim=(0, top), ylim=(0, top), xlabel=PREDICTORS[name])
-        axes.legend(**BELOW)
+        legend(axes, **BELOW)
     panels[0].set_ylabel("random targets interpolated")
     _success(panels[2], table)
     return figure
@@ -275,7 +266,7 @@ def _success(axes: Any, table: pandas.DataFrame) -> None:
     axes.set(
         xlabel="samples - capacity", ylabel="share of data sets interpolated", xlim=(-6.3, 4.5), ylim=(-0.04, 1.04)
     )
-    axes.legend(**BELOW)
+    legend(axes, **BELOW)
 
 
 def summarise(table: pandas.DataFrame) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polygeom.experiments.study import Case, Study, option
-from polygeom.experiments.style import BELOW, COLOURS, WIDTH
+from polygeom.experiments.style import BELOW, COLOURS, subplots
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Piece(Options, Case):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(inputs=3, degree=2, widths=(1, 2, 150), trained=(1, 60), steps=60),
     "published": Config(widths=(1, 2, 4, 8, 16, 32, 64, 256, 1024), trained=(2, 4, 8, 64, 512), steps=6000),
 }
 REPEATS = {"quick": 2, "published": 5}
@@ -131,21 +132,18 @@ def _spectrum(network: Network, case: Piece) -> list[dict[str, Any]]:
     found = tangent_spectrum(network, weights, rates=rates)
     ideal = limit(case.inputs, case.degree, case.depth)
     ordered = sorted(_expanded(ideal, case.inputs), reverse=True)
-    rows = []
-    total = float(found.eigenvalues.sum())
-    for index, (value, share) in enumerate(zip(found.eigenvalues / total, found.shares, strict=True)):
-        main = int(share.argmax())
-        rows.append(
-            {
-                "index": index + 1,
-                "value": float(value) if index < found.rank.rank else 0.0,
-                "degree": int(found.degrees[main]),
-                "share": float(share[main]),
-                "limit": ordered[index],
-                "rank": found.rank.rank,
-            }
-        )
-    return rows
+    values = found.eigenvalues / float(found.eigenvalues.sum())
+    return [
+        {
+            "index": index + 1,
+            "value": float(value) if index < found.rank.rank else 0.0,
+            "degree": int(found.degrees[share.argmax()]),
+            "share": float(share.max()),
+            "limit": ordered[index],
+            "rank": found.rank.rank,
+        }
+        for index, (value, share) in enumerate(zip(values, found.shares, strict=True))
+    ]
 
 
 def _expanded(values: Mapping[int, float], inputs: int) -> list[float]:
@@ -206,9 +204,7 @@ def _unit_energies(basis: HarmonicBasis, seed: int) -> Tensor:
 
 def plot(table: pandas.DataFrame) -> Any:
     """Eigenvalues of growing width, ranks, and the energy that is left in each degree while training."""
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, 3, figsize=(WIDTH, 3.3), layout="constrained")
+    figure, (panels,) = subplots(1, 3, 3.3)
     spectra, training = (table[table["part"] == part] for part in ("spectrum", "training"))
     if len(spectra):
         _eigenvalues(panels[0], spectra)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from polygeom.dimensions import dimension
 from polygeom.experiments.study import Case, Needs, Study, option
-from polygeom.experiments.style import BELOW, COLOURS, WIDTH
+from polygeom.experiments.style import BELOW, COLOURS, subplots
 from polygeom.ideal.counting.invariants import learning_degree
 from polygeom.learning.functions.critical_functions import (
     attained,
@@ -94,6 +94,7 @@ TABLE = (
 )  # fmt: skip
 PRESETS = {
     "quick": Config(),
+    "small": Config(networks=("[2,1,1] r=2",), runs=8, steps=40, polish=20),
     "published": Config(networks=(WORKED,), runs=100, steps=400, polish=200),
     "table": Config(
         networks=TABLE,
@@ -103,7 +104,7 @@ PRESETS = {
         polish=200,
     ),
 }
-REPEATS = {"quick": 3, "published": 5, "table": 3}
+REPEATS = {"published": 5, "table": 3}
 
 
 def cases(config: Config) -> list[Piece]:
@@ -266,14 +267,12 @@ def counts(table: pandas.DataFrame) -> pandas.DataFrame:
 
 def plot(table: pandas.DataFrame) -> Any:
     """With noise the losses of the worked case and the numbers of functions; then what became of the runs."""
-    import matplotlib.pyplot as plt
-
     worked = table[(table["network"] == WORKED) & (table["target"] == "noise")]
     numbers = counts(table)
     panels: list[tuple[Any, pandas.DataFrame]] = [(_losses, worked)] if len(worked) else []
     panels += [(_bars, numbers)] if len(numbers) else []
     panels.append((_shares, table[table["source"] == TRAINING]))
-    figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 3.2), squeeze=False, layout="constrained")
+    figure, axes = subplots(1, len(panels), 3.2)
     for place, (draw, part) in zip(axes[0], panels, strict=True):
         draw(place, part)
     return figure

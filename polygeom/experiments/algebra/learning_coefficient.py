@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polygeom.experiments.study import Case, Row, Study, option
-from polygeom.experiments.style import COLOURS, WIDTH
+from polygeom.experiments.style import COLOURS, subplots
 from polygeom.network import Network, mlp, parse
 
 if TYPE_CHECKING:
@@ -86,7 +86,11 @@ class Group(Options, Case):
     at: tuple[str, ...]
 
 
-PRESETS = {"quick": Config(), "published": Config(networks=_SHALLOW + _DEEP + _LINEAR)}
+PRESETS = {
+    "quick": Config(),
+    "small": Config(networks=("[1,1,1] r=2", "[2,2,1] r=2"), strata=("generic", "dead 1"), draws=60, warmup=40),
+    "published": Config(networks=_SHALLOW + _DEEP + _LINEAR),
+}
 
 
 def cases(config: Config) -> list[Group]:
@@ -308,11 +312,9 @@ def compared(table: pandas.DataFrame) -> pandas.DataFrame:
 
 def plot(table: pandas.DataFrame) -> Any:
     """Estimates over exact values, and half the number of weights over exact values."""
-    import matplotlib.pyplot as plt
-
     part = compared(table)
     part = part[part["converged"]]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.2), layout="constrained")
+    figure, ((left, right),) = subplots(1, 2, 3.2)
     kind = part["at"].str.split().str[0]
     for number, (name, rows) in enumerate(part.groupby(kind, sort=False)):
         look = {"marker": "os^vDPX"[number % 7], "color": COLOURS[number % len(COLOURS)], "linestyle": "none"}

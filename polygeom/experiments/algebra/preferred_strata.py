@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polygeom.experiments.study import Case, Row, Study, option
-from polygeom.experiments.style import COLOURS, WIDTH
+from polygeom.experiments.style import COLOURS, subplots
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class School(Options, Case):
 
 PRESETS = {
     "quick": Config(updates=1500, runs=8),
+    "small": Config(networks=NETWORKS[:1], steps=(0.03,), scales=(1.0,), updates=400, runs=12),
     "published": Config(networks=NETWORKS, scales=(0.2, 0.5, 1.0), updates=6000),
 }
 
@@ -267,12 +268,10 @@ def _spread(values: pandas.Series) -> str:
 
 def plot(table: pandas.DataFrame) -> Any:
     """Where students end, by gradient, step and first weights; below, noise against none on each architecture."""
-    import matplotlib.pyplot as plt
-
     scales = sorted(table["scale"].unique())
     found = shares(table, ["scale", "gradient", "step"])
     kinds = [name for name in ("dead", "deaf", "silent", "duplicate", "generic") if name in found.columns]
-    figure, axes = plt.subplots(2, len(scales), figsize=(WIDTH, 5.2), squeeze=False, layout="constrained")
+    figure, axes = subplots(2, len(scales), 5.2)
     means = learned(table).groupby(["scale", "network", "gradient"])["lowered"].mean().unstack()
     top = 1.05 * float(means.max().max())
     for (above, below), scale in zip(axes.T, scales, strict=True):

@@ -15,7 +15,7 @@ import numpy as np
 
 from polygeom.dimensions import dimension
 from polygeom.experiments.study import Case, Study, option
-from polygeom.experiments.style import BELOW, COLOURS, WIDTH
+from polygeom.experiments.style import BELOW, COLOURS, legend, subplots
 from polygeom.network import Network, parse
 
 if TYPE_CHECKING:
@@ -62,6 +62,9 @@ class Piece(Options, Case):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(
+        fits=("[2,2,1] r=3",), labels=("polynomial",), powers=(), data_sets=4, searched=1, runs=4, steps=40
+    ),
     "published": Config(
         data_sets=100,
         searched=20,
@@ -225,9 +228,7 @@ def shares(table: pandas.DataFrame) -> pandas.DataFrame:
 
 def plot(table: pandas.DataFrame) -> Any:
     """Data sets fitted over the number of starts, and the share of runs that end at the best solution."""
-    import matplotlib.pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.0), layout="constrained")
+    figure, ((left, right),) = subplots(1, 2, 3.0)
     found = shares(table)
     for k, row in enumerate(found[found["question"] == FITS].to_dict("records")):
         part = table[(table[["network", "question", "labels"]] == [row["network"], FITS, row["labels"]]).all(axis=1)]
@@ -241,7 +242,7 @@ def plot(table: pandas.DataFrame) -> Any:
     left.set(
         xscale="log", xlabel="starts (dotted: real weights exist)", ylabel="share of data sets fitted", ylim=(0, 1)
     )
-    left.legend(**BELOW)
+    legend(left, **BELOW)
     others = found[found["question"] != FITS]
     for k, row in enumerate(others.to_dict("records")):
         part = table[(table["network"] == row["network"]) & (table["question"] == row["question"])]
@@ -251,7 +252,7 @@ def plot(table: pandas.DataFrame) -> Any:
             label=f"{row['network']}, {row['question']}",
         )  # fmt: skip
     right.set(xlabel="share of runs that end at the best", ylabel="share of data sets", xlim=(0, 1), ylim=(0, 1))
-    right.legend(**BELOW)
+    legend(right, **BELOW)
     return figure
 
 

@@ -9,11 +9,12 @@ in some input directions only.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from polygeom.experiments.study import Case, Study, option
-from polygeom.experiments.style import BELOW, COLOURS, WIDTH
+from polygeom.experiments.style import BELOW, COLOURS, legend, subplots
 from polygeom.network import Network, mlp, parse
 
 if TYPE_CHECKING:
@@ -91,7 +92,9 @@ class Piece(Options, Case):
 
 
 PRESETS = {
-    "quick": Config(),
+    "quick": Config(networks=";".join(QUICK[:10]), teachers=3, restarts=5),
+    "page": Config(),
+    "small": Config(situations=("same",), networks="[3,2,1] r=2", teachers=2, restarts=3, steps=60),
     "published": Config(networks=";".join(QUICK + LARGER), teachers=8, restarts=24, steps=400),
 }
 
@@ -194,9 +197,7 @@ def shares(table: pandas.DataFrame, column: str = "recovered") -> pandas.DataFra
 
 def plot(table: pandas.DataFrame) -> Any:
     """Thresholds over parameters and dimension; shares of students that are their teachers; other situations."""
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, 3, figsize=(WIDTH, 2.9), layout="constrained")
+    figure, (panels,) = subplots(1, 3, 2.9)
     found = thresholds(table)
     if len(found):
         top = float((found["parameters"] / found["outputs"]).max()) * 1.08
@@ -207,7 +208,7 @@ def plot(table: pandas.DataFrame) -> Any:
                 x, found["first"], marker=marker, color=colour, s=14, linewidth=0.9, label=f"{name} / outputs"
             )
         panels[0].set(xlabel="parameters or dimension / outputs", ylabel="samples for a first recovery")
-        panels[0].legend(**BELOW)
+        legend(panels[0], **BELOW)
     _steps(panels[1], table)
     _situations(panels[2], table)
     for axes in panels[1:]:
@@ -222,20 +223,11 @@ def _steps(axes: Any, table: pandas.DataFrame) -> None:
     same = same.assign(excess=same["samples"] - same["determining"]).query("-4 <= excess <= 4 and reached > 0")
     for _, part in same.groupby("network", sort=False):
         axes.plot(part["excess"], part["recovered"] / part["reached"], color=COLOURS[0], alpha=0.25, linewidth=0.8)
-    whole = shares(same.drop(columns="excess")) if len(same) else same
-    if len(whole):
-        axes.plot(
-            whole["excess"],
-            whole["recovered"] / whole["reached"],
-            "o-",
-            color=COLOURS[0],
-            markersize=3.5,
-            label="same function",
-        )
-        weights = shares(same.drop(columns="excess"), "recovered_weights")
-        value = weights["recovered_weights"] / weights["reached"]
-        axes.plot(weights["excess"], value, "x--", color=COLOURS[1], markersize=4, label="same weights up to symmetry")
-    axes.legend(**BELOW)
+    curves = (
+        ("same", "recovered", COLOURS[0], "o-", "same function"),
+        ("same", "recovered_weights", COLOURS[1], "x--", "same weights up to symmetry"),
+    )
+    _curves(axes, table, curves)
 
 
 def _situations(axes: Any, table: pandas.DataFrame) -> None:
@@ -245,11 +237,16 @@ def _situations(axes: Any, table: pandas.DataFrame) -> None:
         ("directions", "recovered", COLOURS[4], "^--", "too few directions: everywhere"),
         ("outside", "recovered", COLOURS[1], "x:", "teacher outside"),
     )
+    _curves(axes, table, curves)
+
+
+def _curves(axes: Any, table: pandas.DataFrame, curves: Iterable[tuple[str, str, str, str, str]]) -> None:
+    """One for each situation, column, colour, style of line and label."""
     for situation, column, colour, style, label in curves:
         part = shares(table[table["situation"] == situation], column)
         if len(part):
             axes.plot(part["excess"], part[column] / part["reached"], style, color=colour, markersize=4, label=label)
-    axes.legend(**BELOW)
+    legend(axes, **BELOW)
 
 
 def summarise(table: pandas.DataFrame) -> str:

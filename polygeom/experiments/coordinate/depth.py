@@ -25,8 +25,9 @@ from polygeom.experiments.coordinate.dynamics import (
     Training,
     fit,
     told_losses,
+    told_means,
 )
-from polygeom.experiments.study import Study, like, mean_and_deviation, option
+from polygeom.experiments.study import Study, like, option
 from polygeom.learning.functions.spectra import psnr
 from polygeom.learning.regions.pairs import patch_pairs, quadrant_pairs, random_pairs
 
@@ -57,6 +58,7 @@ class Piece(Options, NetworkCase):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(shapes=("1x8", "3x8"), size=16, epochs=2, every=1, pairs=100),
     "published": Config(size=64, shapes=("2x128", "4x256", "6x512"), epochs=1000),
 }
 ARRAYS = ("image", "model", "array")
@@ -104,11 +106,10 @@ def measure(case: Piece) -> list[dict[str, Any]]:
 
 def plot(table: Any) -> Any:
     """Relative Hamming distances over the epochs, and the share of each layer in that of random pairs at the end."""
-    import matplotlib.pyplot as plt
     import numpy as np
 
     models = list(dict.fromkeys(table["model"]))
-    figure, axes = plt.subplots(1, 4, figsize=(style.WIDTH, 2.9), layout="constrained")
+    figure, (axes,) = style.subplots(1, 4, 2.9)
     reads, shapes = (list(dict.fromkeys(model.rpartition(" ")[part] for model in models)) for part in (0, 2))
     colours = {  # one colour for what a network reads, one kind of line for its shape
         f"{one} {shape}": {"color": style.COLOURS[i % 7], "linestyle": style.DASHES[j % 5]}
@@ -123,8 +124,7 @@ def plot(table: Any) -> Any:
     columns = sorted(name for name in last if name.startswith("hamming_random_") and name[15:].isdecimal())
     for model in models:
         rows = last[last["model"] == model]
-        means = [rows[name].mean() for name in columns]
-        means = [value for value in means if not np.isnan(value)]
+        means = rows[columns].mean().dropna().to_list()
         units = rows["units"].iloc[0] / len(means)
         axes[3].plot(
             range(1, len(means) + 1), np.array(means) / units, marker="o", markersize=3, label=model, **colours[model]
@@ -140,11 +140,7 @@ def summarise(table: Any) -> str:
     """Relative Hamming distances at the end, one line for each network."""
     last = table[table["epoch"] == table.groupby(["seed", "model"])["epoch"].transform("max")]
     names = ["psnr", "regions", "dead", "relative_local", "relative_global", "relative_random"]
-    means = mean_and_deviation(last, ["model"], names)
-    lines = [f"{'model':22} " + " ".join(f"{name:>15}" for name in names)]
-    for _, row in means.iterrows():
-        lines.append(f"{row['model']:22} " + " ".join(f"{row[f'{name}_mean']:>15.4g}" for name in names))
-    return "\n".join([*lines, *told_losses(table)])
+    return "\n".join([*told_means(last, {"model": 22}, names, 15), *told_losses(table)])
 
 
 STUDY = Study(

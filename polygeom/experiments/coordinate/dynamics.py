@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
 from polygeom.experiments.own import is_own, own_module
-from polygeom.experiments.study import Case, Either, Needs, option
+from polygeom.experiments.study import Case, Either, Needs, filled, mean_and_deviation, option
 from polygeom.experiments.weights import keep_weights
 from polygeom.learning.networks.coordinate import MODELS, GaborNetwork, coordinate_network
 from polygeom.learning.networks.encodings import ENCODINGS, encode
@@ -142,14 +142,9 @@ class Training:
         """Settings of a training by epochs, and the number of steps in an epoch; ``rate`` is of the network itself."""
         whole = self.batch_size is None or self.batch_size >= samples
         steps_per_epoch = 1 if self.batch_size is None or whole else -(-samples // self.batch_size)
-        settings = TrainingSettings(
-            steps=self.epochs * steps_per_epoch,
-            learning_rate=self.learning_rate if rate is None else rate,
-            batch_size=None if whole else self.batch_size,
-            order=self.order,
-            record_every=max(1, self.every) * steps_per_epoch,
-        )
-        return settings, steps_per_epoch
+        own: dict[str, Any] = {} if rate is None else {"learning_rate": rate}
+        own |= {"steps": self.epochs * steps_per_epoch, "record_every": max(1, self.every) * steps_per_epoch}
+        return filled(TrainingSettings, self, batch_size=None if whole else self.batch_size, **own), steps_per_epoch
 
 
 @dataclass(frozen=True)
@@ -367,6 +362,24 @@ def fit(
         {"epoch": step / steps_per_epoch, "loss": loss, "status": status} | told | row
         for (step, loss), row in zip(losses, probe.rows, strict=False)
     ]
+
+
+def table_rows(
+    names: dict[str, Any], marks: Sequence[dict[str, Any]], arrays: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The rows of one network: one for each mark of its training, and one for each array."""
+    return [names | row for row in marks] + [
+        names | {"array": name, "data": np.asarray(data).tolist()} for name, data in arrays.items()
+    ]
+
+
+def told_means(rows: Any, keys: Mapping[str, int], names: Sequence[str], width: int) -> list[str]:
+    """A heading and one line for each network: the ``keys``, padded to their widths, and the means of some columns."""
+    lines = [" ".join([*(f"{key:{size}}" for key, size in keys.items()), *(f"{name:>{width}}" for name in names)])]
+    for _, row in mean_and_deviation(rows, list(keys), names).iterrows():
+        told = [f"{row[key]:{size}}" for key, size in keys.items()]
+        lines.append(" ".join([*told, *(f"{row[f'{name}_mean']:>{width}.4g}" for name in names)]))
+    return lines
 
 
 def told_losses(table: Any) -> list[str]:

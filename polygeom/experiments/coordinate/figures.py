@@ -97,7 +97,7 @@ def _bands(axes: Any, marks: Any, models: Sequence[str], edges: Sequence[float])
     columns = [name for name in columns if marks[name].notna().any()]
     last = marks[marks["epoch"] == marks.groupby(["seed", "model"])["epoch"].transform("max")]
     shares = last.groupby("model", sort=False)[columns].mean().reindex(models)
-    drawn = axes.imshow(np.clip(shares, 0, 1), aspect="auto", vmin=0, vmax=1, cmap="viridis")
+    drawn = axes.imshow(np.clip(shares, 0, 1), **style.SHARES)
     axes.set_yticks([])
     axes.set_ylim(len(models) - 0.4, -0.6)
     axes.set_xticks(np.arange(len(columns) + 1) - 0.5, [*(f"{edge:g}" for edge in edges), "…"][: len(columns) + 1])
@@ -117,8 +117,7 @@ def spectrum(table: Any) -> Any:
         for cell, model in zip(row, models, strict=True):
             shares = _marks(table, image=image, model=model).groupby("epoch")[bands].mean()
             ends = (shares.index[0], shares.index[-1], 0.5, len(bands) + 0.5)
-            shown = np.clip(shares.to_numpy().T, 0, 1)
-            drawn = cell.imshow(shown, origin="lower", aspect="auto", vmin=0, vmax=1, cmap="viridis", extent=ends)
+            drawn = cell.imshow(np.clip(shares.to_numpy().T, 0, 1), origin="lower", extent=ends, **style.SHARES)
             cell.set_title(_two_lines(model), fontsize=SMALLEST)
             few_ticks(cell)
     figure.supxlabel("epoch", fontsize=8)
@@ -130,8 +129,6 @@ def spectrum(table: Any) -> Any:
 
 def dynamics(table: Any) -> Any:
     """Regions, Hamming distances, confusion, dead units, spectral norms and distances to boundaries over the epochs."""
-    import matplotlib.pyplot as plt
-
     wanted = [
         ("regions", "regions of the pixels"),
         ("hamming_local", "local Hamming / units"),
@@ -146,9 +143,7 @@ def dynamics(table: Any) -> Any:
     images, models = _names(table, "image"), _names(table, "model")
     rows_each, columns = -(-max(1, len(there)) // 4), min(4, max(1, len(there)))
     shape = (len(images) * rows_each, columns)
-    figure, axes = plt.subplots(
-        *shape, figsize=(WIDTH, 1.55 * shape[0] + 0.8), squeeze=False, sharex=True, layout="constrained"
-    )
+    figure, axes = style.subplots(*shape, 1.55 * shape[0] + 0.8, sharex=True)
     palette = style.lines(models)
     for number, image in enumerate(images):
         cells = axes[number * rows_each : (number + 1) * rows_each].reshape(-1)
@@ -173,14 +168,10 @@ def dynamics(table: Any) -> Any:
 
 def confusion(table: Any) -> Any:
     """Densities of the gradient confusion of local and of global pairs, on a logarithmic scale: no peak is cut."""
-    import matplotlib.pyplot as plt
-
     images, models = _names(table, "image"), _names(table, "model")
     kinds = [kind for kind in _names(table, "array") if kind.startswith("confusion_")]
     shape = (len(images), max(1, len(kinds)))
-    figure, axes = plt.subplots(
-        *shape, figsize=(WIDTH, 1.9 * shape[0] + 0.7), squeeze=False, sharex=True, sharey=True, layout="constrained"
-    )
+    figure, axes = style.subplots(*shape, 1.9 * shape[0] + 0.7, sharex=True, sharey=True)
     palette = style.lines(models)
     for row, image in zip(axes, images, strict=True):
         for cell, kind in zip(row, kinds, strict=False):
@@ -220,10 +211,8 @@ def pictures(table: Any) -> Any:
     figure, cells = _panels(images, len(models) + 1, 1.2, across=7)
     for image, row in cells.items():
         target = _array(table, image, models[0], "target")
-        drawn = [
-            ("the image\n", target),
-            *((_two_lines(model), _array(table, image, model, "image")) for model in models),
-        ]
+        learned = [(_two_lines(model), _array(table, image, model, "image")) for model in models]
+        drawn = [("the image\n", target), *learned]
         for cell, (title, data) in zip(row, drawn, strict=True):
             if data is not None:
                 cell.imshow(np.clip(data, 0, 1))
@@ -233,14 +222,11 @@ def pictures(table: Any) -> Any:
 
 def _panels(images: Sequence[str], count: int, height: float, *, across: int = 6) -> tuple[Any, dict[str, list[Any]]]:
     """``count`` panels for each image, in as many lines as the width of a page asks for."""
-    import matplotlib.pyplot as plt
-
     across = min(across, count)
     down = -(-count // across)
-    figure, axes = plt.subplots(
-        down * len(images), across, figsize=(WIDTH, height * down * len(images) + 0.3), squeeze=False, sharex=True,
-        sharey=True, layout="constrained",
-    )  # fmt: skip
+    figure, axes = style.subplots(
+        down * len(images), across, height * down * len(images) + 0.3, sharex=True, sharey=True
+    )
     found = {}
     for number, image in enumerate(images):
         block = axes[number * down : (number + 1) * down]
@@ -253,17 +239,14 @@ def _panels(images: Sequence[str], count: int, height: float, *, across: int = 6
 
 def _maps(table: Any, names: Sequence[str]) -> Any:
     """One line for each network, beside each other in two halves if there are many: its name, then its maps."""
-    import matplotlib.pyplot as plt
-
     image = _names(table, "image")[0]
     models = [m for m in _names(table, "model") if any(_array(table, image, m, name) is not None for name in names)]
     wide = 2 if len(models) > 4 else 1
     across, down = max(1, len(names)), max(1, -(-len(models) // wide))
     side = min(1.3, (WIDTH - 0.8 * wide) / (across * wide))
-    figure, axes = plt.subplots(
-        down, across * wide, figsize=(min(WIDTH, (side * across + 0.8) * wide), (side + 0.16) * down + 0.3),
-        squeeze=False, layout="constrained",
-    )  # fmt: skip
+    figure, axes = style.subplots(
+        down, across * wide, (side + 0.16) * down + 0.3, width=min(WIDTH, (side * across + 0.8) * wide)
+    )
     for cell in axes.flat:
         cell.axis("off")
     for number, model in enumerate(models):

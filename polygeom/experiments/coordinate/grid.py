@@ -23,6 +23,7 @@ from polygeom.experiments.coordinate.dynamics import (
     Sizes,
     Training,
     fit,
+    table_rows,
     told_losses,
 )
 from polygeom.experiments.study import Needs, Study, like, mean_and_deviation, option
@@ -79,8 +80,19 @@ class Piece(Options, NetworkCase):
 
 
 _PUBLISHED = Config(size=512, neurons=256, layers=4, epochs=2000, learning_rate=9e-4, every=1)
-PRESETS = {"quick": Config(), "published": _PUBLISHED}
-REPEATS = {"quick": 3}
+PRESETS = {
+    "quick": Config(
+        images=("scene",),
+        models=("relu:raw", "relu:centred", "relu:sin_cos5", "relu:fourier4", "siren:centred", "gabor16:centred",
+                "ccp9:centred", "ccp3:sin_cos4"),
+    ),
+    "page": Config(),
+    "small": Config(
+        images=("scene",), models=("relu:raw", "relu:sin_cos4", "ccp2:centred"), size=16, epochs=30, every=10
+    ),
+    "published": _PUBLISHED,
+}  # fmt: skip
+REPEATS = {"page": 3}
 """A single seed moves some networks by decibels."""
 ARRAYS = ("image", "model", "array")
 
@@ -113,9 +125,7 @@ def measure(case: Piece) -> list[dict[str, Any]]:
     with torch.no_grad():
         drawn = network(inputs).reshape(image.shape).double().cpu().numpy().round(4)
     arrays = {"target": image.round(4), "image": drawn}
-    return [names | row for row in marks] + [
-        names | {"array": name, "data": data.tolist()} for name, data in arrays.items()
-    ]
+    return table_rows(names, marks, arrays)
 
 
 def plot(table: Any) -> Any:

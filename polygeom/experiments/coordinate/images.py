@@ -29,6 +29,7 @@ from polygeom.experiments.coordinate.dynamics import (
     Training,
     fit,
     has_regions,
+    table_rows,
     told_losses,
 )
 from polygeom.experiments.study import Either, Needs, Study, like, mean_and_deviation, option
@@ -121,10 +122,18 @@ _PUBLISHED = Config(
     images=("random",), size=64, held_out=0.0, models=("relu:raw", "relu:sin_cos5"), epochs=5000, every=100
 )
 PRESETS = {
-    "quick": Config(),
+    "quick": Config(
+        images=("scene",), epochs=100,
+        models=("relu:raw", "relu:centred", "relu:sin_cos5", "siren:centred@1e-4", "ccp3:centred", "ccp3:sin_cos5"),
+    ),
+    "page": Config(),
+    "small": Config(
+        images=("scene",), models=("relu:raw", "relu:sin_cos5", "ccp3:centred"), size=16, neurons=16, epochs=8, every=4,
+        patches=10, pairs=50, resolution=8, inradius=1, neuron_maps=(0, 3),
+    ),
     "comparison": Config(images=("random", "scene", "clouds"), size=64, epochs=300, every=25),
     "published": _PUBLISHED,
-}
+}  # fmt: skip
 REPEATS = {"comparison": 3}
 ARRAYS = ("image", "model", "array")
 
@@ -153,11 +162,8 @@ def measure(case: Piece) -> list[dict[str, Any]]:
     marks[-1] |= _final(case, model, network, inputs)
     marks[-1]["psnr_best_polynomial"] = _best_polynomial(model, inputs, image, held)
     names = {"image": case.image, "model": case.model}
-    kind = "activation" if has_regions(network) else "sign"
-    arrays = _arrays(case, model, network, probe, image)
-    return [names | {"kind": kind} | row for row in marks] + [
-        names | {"array": name, "data": np.asarray(data).tolist()} for name, data in arrays.items()
-    ]
+    kind = {"kind": "activation" if has_regions(network) else "sign"}
+    return table_rows(names, [kind | row for row in marks], _arrays(case, model, network, probe, image))
 
 
 def _probe(case: Piece, inputs: Tensor, targets: Tensor, extra: Any) -> Probe:

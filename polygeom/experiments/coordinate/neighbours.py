@@ -18,9 +18,17 @@ from torch import Tensor, nn
 from polygeom.errors import PolygeomError
 from polygeom.experiments import style
 from polygeom.experiments.coordinate import figures as figures
-from polygeom.experiments.coordinate.dynamics import Probe, Training, TrainingCase, fit, told_losses
+from polygeom.experiments.coordinate.dynamics import (
+    Probe,
+    Training,
+    TrainingCase,
+    fit,
+    table_rows,
+    told_losses,
+    told_means,
+)
 from polygeom.experiments.own import is_own, own_module
-from polygeom.experiments.study import NO_DATA, Needs, Study, like, mean_and_deviation, option
+from polygeom.experiments.study import NO_DATA, Needs, Study, like, option
 from polygeom.learning.networks.coordinate import coordinate_network
 from polygeom.learning.regions.pairs import class_pairs
 
@@ -75,7 +83,13 @@ class Piece(Options, TrainingCase):
 _PUBLISHED = Config(
     datasets=("mnist", "cifar10"), models=("mlp", "cnn"), neurons=512, batch_size=512, anchors=2500, epochs=25
 )
-PRESETS = {"quick": Config(), "published": _PUBLISHED}
+PRESETS = {
+    "quick": Config(),
+    "small": Config(
+        models=("mlp", "ccp"), limit=200, anchors=5, neighbours=3, neurons=16, epochs=12, every=12, batch_size=16
+    ),
+    "published": _PUBLISHED,
+}
 ARRAYS = ("image", "model", "array")
 
 
@@ -95,19 +109,17 @@ def samples(case: Piece) -> tuple[np.ndarray, np.ndarray]:
         data = read_own(case.data)[0]
         low, high = float(data.inputs.min()), float(data.inputs.max())
         images = (data.inputs.astype(np.float64) - low) / ((high - low) or 1.0)
-        images = images[:, None] if images.ndim == 3 else images
     elif case.dataset == "digits":
         data = digits()
-        images = data.inputs[:, None] / data.inputs.max()
+        images = data.inputs / data.inputs.max()
     else:
         if case.data_root is None:
             raise PolygeomError(f"data_root: {case.dataset} is read from a folder; write --data-root FOLDER")
         reader = mnist if case.dataset == "mnist" else cifar10
         data = reader(case.data_root, case.split, limit=case.limit)
         images = data.inputs.astype(np.float64) / 255
-        images = images[:, None] if images.ndim == 3 else images
-    limit = case.limit
-    return 2 * images[:limit] - 1, data.labels[:limit]
+    images = images[:, None] if images.ndim == 3 else images
+    return 2 * images[: case.limit] - 1, data.labels[: case.limit]
 
 
 class ConvolutionalNetwork(nn.Module):
@@ -139,10 +151,9 @@ def _network(case: Piece, shape: tuple[int, ...], classes: int) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return ConvolutionalNetwork(shape, classes)
-    family = "relu" if case.model == "mlp" else "ccp"
-    width, layers = case.neurons, case.layers
-    inputs = int(np.prod(shape))
-    return coordinate_network(family, inputs, classes, hidden=layers, width=width, degree=case.degree, rng=seed)
+    family, inputs = "relu" if case.model == "mlp" else "ccp", int(np.prod(shape))
+    sizes: dict[str, Any] = {"hidden": case.layers, "width": case.neurons, "degree": case.degree}
+    return coordinate_network(family, inputs, classes, **sizes, rng=seed)
 
 
 def measure(case: Piece) -> list[dict[str, Any]]:
@@ -166,9 +177,7 @@ def measure(case: Piece) -> list[dict[str, Any]]:
     marks = fit(network, x, y, case, probe)
     distances = {f"distance_{name}": _mean_distance(flat, found) for name, found in pairs.items()}
     names = {"image": case.dataset, "model": case.model}
-    return [names | row | distances for row in marks] + [
-        names | {"array": name, "data": data} for name, data in probe.densities(network).items()
-    ]
+    return table_rows(names, [row | distances for row in marks], probe.densities(network))
 
 
 def _mean_distance(flat: np.ndarray, pairs: np.ndarray) -> float:
@@ -179,12 +188,8 @@ def _mean_distance(flat: np.ndarray, pairs: np.ndarray) -> float:
 
 def plot(table: Any) -> Any:
     """Densities of the confusion of near and far pairs at the end, and Hamming distances over the epochs."""
-    import matplotlib.pyplot as plt
-
     data, models = (list(dict.fromkeys(table[name])) for name in ("image", "model"))
-    figure, axes = plt.subplots(
-        len(data), 3, figsize=(style.WIDTH, 2.1 * len(data) + 0.4), squeeze=False, layout="constrained"
-    )
+    figure, axes = style.subplots(len(data), 3, 2.1 * len(data) + 0.4)
     palette = style.lines(models)
     for row, name in zip(axes, data, strict=True):
         of_data = table[table["image"] == name]
@@ -211,12 +216,8 @@ def summarise(table: Any) -> str:
     last = marks[marks["epoch"] == marks.groupby(["seed", "image", "model"])["epoch"].transform("max")]
     wanted = ["accuracy", "hamming_near", "hamming_far", "confusion_near", "confusion_near_std", "confusion_far"]
     there = [name for name in [*wanted, "confusion_far_std"] if name in last]
-    means = mean_and_deviation(last, ["image", "model"], there)
-    lines = [f"{'data':8} {'model':6} " + " ".join(f"{name:>18}" for name in there)]
-    for _, row in means.iterrows():
-        lines.append(
-            f"{row['image']:8} {row['model']:6} " + " ".join(f"{row[f'{name}_mean']:>18.4g}" for name in there)
-        )
+    named = last[["image", "model", *there]].rename(columns={"image": "data"})
+    lines = told_means(named, {"data": 8, "model": 6}, there, 18)
     return "\n".join([*lines, *told_losses(table)])
 
 

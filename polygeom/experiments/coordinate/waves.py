@@ -24,9 +24,11 @@ from polygeom.experiments.coordinate.dynamics import (
     Sizes,
     Training,
     fit,
+    table_rows,
     told_losses,
+    told_means,
 )
-from polygeom.experiments.study import Either, Needs, Study, like, mean_and_deviation, option
+from polygeom.experiments.study import Either, Needs, Study, like, option
 from polygeom.learning.functions.spectra import amplitude_ratios
 from polygeom.learning.regions.pairs import end_pairs, window_pairs
 
@@ -77,7 +79,14 @@ class Piece(Options, NetworkCase):
 _PUBLISHED = Config(
     length=2048, models=("relu:raw", "relu:centred", "relu:sin_cos4", "relu:sin_cos7"), epochs=500, every=25
 )
-PRESETS = {"quick": Config(), "published": _PUBLISHED}
+PRESETS = {
+    "quick": Config(),
+    "small": Config(
+        models=("relu:raw", "relu:sin_cos4"), length=128, frequencies=(2, 5, 10), neurons=16, epochs=40, every=10,
+        batch_size=32, learning_rate=5e-3, pairs=50, windows=5,
+    ),
+    "published": _PUBLISHED,
+}  # fmt: skip
 REPEATS = {"published": 5}
 ARRAYS = ("image", "model", "array")
 
@@ -113,10 +122,7 @@ def measure(case: Piece) -> list[dict[str, Any]]:
     with torch.no_grad():
         learned = network(inputs)[:, 0].double().cpu().numpy().round(4)
     arrays = {**probe.densities(network), "target": y.round(4), "learned": learned}
-    names = {"image": "waves", "model": case.model}
-    return [names | row for row in marks] + [
-        names | {"array": name, "data": np.asarray(data).tolist()} for name, data in arrays.items()
-    ]
+    return table_rows({"image": "waves", "model": case.model}, marks, arrays)
 
 
 def plot(table: Any) -> Any:
@@ -135,15 +141,7 @@ def plot(table: Any) -> Any:
     for cell, model in zip(cells.flat, models, strict=False):
         means = marks[marks["model"] == model].groupby("epoch")[columns].mean()
         ends = (float(means.index[0]), float(means.index[-1]), -0.5, len(columns) - 0.5)
-        drawn = cell.imshow(
-            np.clip(means.to_numpy().T, 0, 1),
-            origin="lower",
-            aspect="auto",
-            vmin=0,
-            vmax=1,
-            cmap="viridis",
-            extent=ends,
-        )
+        drawn = cell.imshow(np.clip(means.to_numpy().T, 0, 1), origin="lower", extent=ends, **style.SHARES)
         cell.set_title(model, fontsize=style.SMALLEST)
         cell.set_yticks(range(0, len(columns), 3), [f"{frequency:g}" for frequency in frequencies[::3]])
     for cell in cells.flat[len(models) :]:
@@ -172,11 +170,7 @@ def summarise(table: Any) -> str:
     middle = amplitudes[len(amplitudes) // 2]
     wanted = ["error", middle, "hamming_local", "hamming_global", "confusion_local_std", "confusion_global_std"]
     there = [name for name in wanted if name in last]
-    means = mean_and_deviation(last, ["model"], there)
-    lines = [f"{'model':16} " + " ".join(f"{name:>21}" for name in there)]
-    for _, row in means.iterrows():
-        lines.append(f"{row['model']:16} " + " ".join(f"{row[f'{name}_mean']:>21.4g}" for name in there))
-    return "\n".join([*lines, *told_losses(table)])
+    return "\n".join([*told_means(last, {"model": 16}, there, 21), *told_losses(table)])
 
 
 STUDY = Study(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from polygeom.experiments.images import DigitOptions
 from polygeom.experiments.own import is_own
-from polygeom.experiments.study import SGD, Case, Needs, Study, mean_and_deviation, option
-from polygeom.experiments.style import COLOURS, WIDTH
+from polygeom.experiments.study import SGD, Case, Needs, Study, filled, mean_and_deviation, option
+from polygeom.experiments.style import COLOURS, subplots
 from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
@@ -73,13 +73,14 @@ class Piece(Options, Case):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(models=("mlp", "ccp"), degrees=(2,), train=1000, test=200, width=32, steps=300),
     "published": Config(
         source="mnist", models=("mlp", "pooled", "pooled-relu"), width=256, train=60_000, steps=46_900, optimiser="sgd",
         learning_rate=1e-4, momentum=0.9, nesterov=True, schedule="constant",
     ),
 }  # fmt: skip
 PRESETS["mnist"] = replace(PRESETS["quick"], source="mnist", images=10_000)
-REPEATS = {"quick": 3, "published": 3, "mnist": 3}
+REPEATS = {"published": 3, "mnist": 3}
 
 
 def cases(config: Config) -> list[Piece]:
@@ -105,11 +106,8 @@ def accuracies(prediction: numpy.ndarray, sums: numpy.ndarray) -> dict[str, floa
     import numpy as np
 
     rounded = np.rint(prediction)
-    hits = (
-        rounded == sums,
-        (np.floor(prediction) == sums) | (np.ceil(prediction) == sums),
-        np.abs(rounded - sums) <= 1,
-    )
+    beside = (np.floor(prediction) == sums) | (np.ceil(prediction) == sums)
+    hits = (rounded == sums, beside, np.abs(rounded - sums) <= 1)
     return {rule: float(100 * hit.mean()) for rule, hit in zip(RULES, hits, strict=True)}
 
 
@@ -128,12 +126,8 @@ def measure(case: Piece) -> list[dict[str, Any]]:
     data = digit_pairs(images, train=case.train, test=case.test, unseen=case.unseen, rng=seed)
     kind: dict[str, Any] = {"dtype": torch.float32, "device": case.device}
     module = _model(case, data["train"].inputs.shape[1]).to(**kind)
-    settings = TrainingSettings(
-        case.steps, optimiser=case.optimiser, learning_rate=case.learning_rate,
-        momentum=case.momentum if case.optimiser == "sgd" else 0.0,
-        nesterov=case.nesterov and case.optimiser == "sgd", weight_decay=case.weight_decay, batch_size=case.batch_size,
-        schedule=case.schedule, record_every=max(case.steps // 10, 1),
-    )  # fmt: skip
+    sgd_alone = () if case.optimiser == "sgd" else ("momentum", "nesterov")
+    settings = filled(TrainingSettings, case, *sgd_alone, record_every=max(case.steps // 10, 1))
     # Centred sums keep the first steps of networks of high degree small; the mean is added to the predictions.
     mean = float(data["train"].sums.mean())
     x, y = (torch.tensor(array, **kind) for array in (data["train"].inputs, data["train"].sums - mean))
@@ -163,14 +157,11 @@ def _model(case: Piece, inputs: int) -> Any:
         return own_module(case.model, (inputs,), 1, case.seed)
     kind, _, activation = case.model.partition("-")
     if kind == "mlp":
-        return initialise(
-            Perceptron(inputs, case.width, case.mlp_layers, batch_norm=case.batch_norm), "uniform", case.seed
-        )
+        perceptron = Perceptron(inputs, case.width, case.mlp_layers, batch_norm=case.batch_norm)
+        return initialise(perceptron, "uniform", case.seed)
     if kind == "pooled":
-        pooled = PooledHadamardNetwork(
-            inputs, case.width, case.degree, activation=activation or "identity", inner_bias=case.inner_bias,
-            last_bias=case.last_bias, batch_norm=case.batch_norm,
-        )  # fmt: skip
+        biases = {"inner_bias": case.inner_bias, "last_bias": case.last_bias, "batch_norm": case.batch_norm}
+        pooled = PooledHadamardNetwork(inputs, case.width, case.degree, activation=activation or "identity", **biases)
         return initialise(pooled, "uniform", case.seed)
     return hadamard_network(kind, inputs, case.width, case.degree, activation=activation or "identity", rng=case.seed)
 
@@ -198,9 +189,7 @@ def _name(model: str, degree: int) -> str:
 
 def plot(table: pandas.DataFrame) -> Any:
     """Bars for each rule on seen and unseen pairs, with the range over the seeds."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.7), sharey=True, layout="constrained")
+    figure, (axes,) = subplots(1, 2, 2.7, sharey=True)
     groups = list(dict.fromkeys(zip(table["model"], table["degree"], strict=True)))
     for ax, pairs in zip(axes, ("seen", "unseen"), strict=True):
         part = table[table["pairs"] == pairs]
@@ -208,16 +197,8 @@ def plot(table: pandas.DataFrame) -> Any:
             own = part[(part["model"] == model) & (part["degree"] == degree)].groupby("rule", sort=False)["accuracy"]
             at = [j + (i - (len(groups) - 1) / 2) * 0.8 / len(groups) for j in range(len(RULES))]
             error = [own.mean() - own.min(), own.max() - own.mean()]
-            ax.bar(
-                at,
-                own.mean(),
-                0.8 / len(groups),
-                yerr=error,
-                color=COLOURS[i % 7],
-                capsize=2,
-                error_kw={"lw": 0.8},
-                label=_name(model, degree),
-            )
+            look = {"color": COLOURS[i % 7], "capsize": 2, "error_kw": {"lw": 0.8}, "label": _name(model, degree)}
+            ax.bar(at, own.mean(), 0.8 / len(groups), yerr=error, **look)
         for j, rule in enumerate(RULES):
             level = part.loc[part["rule"] == rule, "constant"].mean()
             ax.plot([j - 0.4, j + 0.4], [level, level], color="black", linestyle=":", linewidth=1.2)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from polygeom.datasets.functions import TARGETS
 from polygeom.datasets.regions import SHAPES, SIGNS
 from polygeom.experiments.own import is_own
-from polygeom.experiments.study import Case, Needs, Study, mean_and_deviation, option
-from polygeom.experiments.style import COLOURS, SMALLEST, WIDTH
+from polygeom.experiments.study import Case, Needs, Study, filled, mean_and_deviation, option
+from polygeom.experiments.style import COLOURS, SMALLEST, subplots
 from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ _COSINE = Config(
 )  # fmt: skip
 PRESETS = {
     "quick": Config(),
+    "small": Config(models=("ccp", "mlp"), train=100, test=200, steps=300, mlp_width=16),
     "published": _PUBLISHED,
     "cosine": _COSINE,
     "cosine-published": replace(
@@ -142,7 +143,7 @@ PRESETS = {
         directions=100, train=4000, sign="p", fixed=8,
     ),
 }  # fmt: skip
-REPEATS = {"quick": 3, "published": 1}
+REPEATS = {"quick": 2, "published": 1}
 
 
 def cases(config: Config) -> list[Piece]:
@@ -163,22 +164,12 @@ def measure(case: Piece) -> list[dict[str, Any]]:
     from polygeom.learning.training.settings import TrainingSettings
 
     seed, device = case.seed, case.device
-    names = ("target", "inputs", "terms", "coefficient_range", "offset_range", "train_shape", "test_shape",
-             "train_radius", "test_radius", "train", "test", "sign", "fixed", "noise")  # fmt: skip
-    data = function_data(FunctionSettings(**{name: getattr(case, name) for name in names}, seed=seed))
+    data = function_data(filled(FunctionSettings, case))
     perceptron = case.model.startswith("mlp")
     outputs = data.labels["train"].shape[1]
     module = make_model(case, outputs).to(device)
-    settings = TrainingSettings(
-        case.steps,
-        optimiser=case.optimiser,
-        learning_rate=case.mlp_learning_rate if perceptron else case.learning_rate,
-        weight_decay=case.weight_decay,
-        batch_size=case.mlp_batch_size if perceptron else case.batch_size,
-        schedule=case.schedule,
-        step_size=case.step_size,
-        record_every=max(case.steps // 10, 1),
-    )
+    own = {"learning_rate": case.mlp_learning_rate, "batch_size": case.mlp_batch_size} if perceptron else {}
+    settings = filled(TrainingSettings, case, record_every=max(case.steps // 10, 1), **own)
     inputs, labels = (torch.tensor(part["train"], device=device) for part in (data.inputs, data.labels))
     result = train(module, inputs, labels, settings, rng=seed)
     keep_weights(module)
@@ -189,9 +180,9 @@ def measure(case: Piece) -> list[dict[str, Any]]:
         return value
 
     module.eval()
-    own = {"model": case.model, "degree": case.degree, "parameters": sum(p.numel() for p in module.parameters())}
+    names = {"model": case.model, "degree": case.degree, "parameters": sum(p.numel() for p in module.parameters())}
     found = [("loss", None, result.loss), *_errors(predict, data), *_rays(predict, case)]
-    return [{**own, "quantity": quantity, "at": at, "value": value} for quantity, at, value in found]
+    return [{**names, "quantity": quantity, "at": at, "value": value} for quantity, at, value in found]
 
 
 def make_model(case: Piece, outputs: int = 1) -> nn.Module:
@@ -205,32 +196,17 @@ def make_model(case: Piece, outputs: int = 1) -> nn.Module:
         return own_module(case.model, (case.inputs,), outputs, case.seed).double()
     kind, _, activation = case.model.partition("-")
     if kind == "mlp":
-        module: nn.Module = Perceptron(
-            case.inputs,
-            case.mlp_width,
-            case.mlp_layers,
-            outputs,
-            activation=activation or "relu",
-            bias=case.mlp_bias,
-            hidden_scale=case.mlp_width**-0.5 if case.initialisation == "variance2" else 1.0,
-        )
-        return initialise(
-            module.double(), "uniform" if case.initialisation == "unit" else case.initialisation, case.seed
-        )
+        scale = case.mlp_width**-0.5 if case.initialisation == "variance2" else 1.0
+        look: dict[str, Any] = {"activation": activation or "relu", "bias": case.mlp_bias, "hidden_scale": scale}
+        perceptron = Perceptron(case.inputs, case.mlp_width, case.mlp_layers, outputs, **look).double()
+        return initialise(perceptron, "uniform" if case.initialisation == "unit" else case.initialisation, case.seed)
+    own = activation or "identity"
+    general = "normal" if case.initialisation == "unit" else case.initialisation  # where nothing can be calibrated
     if kind == "pooled":
-        module = PooledHadamardNetwork(
-            case.inputs, case.width, case.degree, outputs, activation=activation or "identity"
-        )
-        return initialise(module.double(), _general(case.initialisation), case.seed)
-    return hadamard_network(
-        kind, case.inputs, case.width, case.degree, outputs, activation=activation or "identity", bias=case.bias,
-        initialisation=_general(case.initialisation) if activation else case.initialisation, rng=case.seed,
-    )  # fmt: skip
-
-
-def _general(initialisation: str) -> str:
-    """For modules that are no networks of polygeom, and cannot be calibrated."""
-    return "normal" if initialisation == "unit" else initialisation
+        pooled = PooledHadamardNetwork(case.inputs, case.width, case.degree, outputs, activation=own)
+        return initialise(pooled.double(), general, case.seed)
+    how: dict[str, Any] = {"initialisation": general if activation else case.initialisation, "rng": case.seed}
+    return hadamard_network(kind, case.inputs, case.width, case.degree, outputs, activation=own, bias=case.bias, **how)
 
 
 _Found = tuple[str, float | None, float]
@@ -273,17 +249,12 @@ def _rays(predict: Any, case: Piece) -> list[_Found]:
 
     from polygeom.learning.functions.extrapolation import directional_r2
 
-    sector = case.train_shape == "sector"
-    r2 = directional_r2(
-        lambda x: predict(x)[:, 0],
-        case.inputs,
-        degrees=case.ray_degrees,
-        radius=case.train_radius**0.5 if sector else case.train_radius,
-        shape="cube" if case.train_shape == "cube" else "ball",
-        length=10 * case.test_radius if not sector else 10.0,
-        directions=case.directions,
-        rng=case.seed,
-    )
+    radius, length = case.train_radius, 10 * case.test_radius
+    if case.train_shape == "sector":
+        radius, length = radius**0.5, 10.0
+    how: dict[str, Any] = {"shape": "cube" if case.train_shape == "cube" else "ball", "directions": case.directions}
+    how |= {"radius": radius, "length": length, "degrees": case.ray_degrees, "rng": case.seed}
+    r2 = directional_r2(lambda x: predict(x)[:, 0], case.inputs, **how)
     return [("ray R2", float(d), float(np.median(row))) for d, row in zip(case.ray_degrees, r2, strict=True)]
 
 
@@ -310,11 +281,9 @@ def _name(model: str, degree: int) -> str:
 
 def plot(table: pandas.DataFrame) -> Any:
     """Left: the curves of the first seed (for one input). Right: error by distance from the training region."""
-    import matplotlib.pyplot as plt
-
     curves = table[table["quantity"].isin(["truth", "curve"]) & (table["seed"] == table["seed"].min())]
     columns = 1 if curves.empty else 2
-    figure, axes = plt.subplots(1, columns, figsize=(WIDTH, 2.9), squeeze=False, layout="constrained")
+    figure, axes = subplots(1, columns, 2.9)
     groups = list(dict.fromkeys(zip(table["model"], table["degree"], strict=True)))
     colours = {group: COLOURS[i % len(COLOURS)] for i, group in enumerate(groups)}
     if not curves.empty:
@@ -355,15 +324,8 @@ def _draw_errors(ax: Any, errors: pandas.DataFrame, colours: dict[Any, str]) -> 
     ax.set_xlabel("distance / size of the training region")
     ax.set_ylabel("error / deviation of the truth")
     for number, (text, colour) in enumerate(exact):
-        ax.text(
-            0.97,
-            0.04 + 0.09 * number,
-            f"{text} \u2193",
-            transform=ax.transAxes,
-            color=colour,
-            ha="right",
-            fontsize=SMALLEST,
-        )
+        look = {"transform": ax.transAxes, "color": colour, "ha": "right", "fontsize": SMALLEST}
+        ax.text(0.97, 0.04 + 0.09 * number, f"{text} \u2193", **look)
 
 
 STUDY = Study(

@@ -21,7 +21,7 @@ from torch import Tensor
 from polygeom.datasets.labelled import Labelled, corrupt, normalise, one_hot
 from polygeom.experiments.images import SomeImageOptions
 from polygeom.experiments.study import Case, Needs, Study, like, option
-from polygeom.experiments.style import COLOURS, DASHES, WIDTH
+from polygeom.experiments.style import COLOURS, DASHES, subplots
 from polygeom.learning.kernels.algebra import Kernel
 from polygeom.learning.kernels.duals import LeakyReLU, Monomial
 from polygeom.learning.kernels.infinite_width import InfiniteWidth
@@ -102,6 +102,7 @@ class Piece(Options, Case):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(kernels=("laplacian",), train=150, test=300, noise=(0.0, 0.3, 0.6), epochs=40),
     "schemes": Config(schemes=SCHEMES, kernels=("laplacian",), solvers=("exact",)),
     "published": Config(
         dataset="mnist",
@@ -213,19 +214,9 @@ def _solve(case: Piece, x: Tensor, targets: Tensor) -> KernelMachine:
     kernel, budget = kernel_of(case), int(case.memory * 2**30)
     if case.solver == "exact":
         return solve(kernel, x, targets, ridge=case.ridge, memory=budget)
-    return eigenpro(
-        kernel,
-        x,
-        targets,
-        epochs=case.epochs,
-        subsample=case.subsample,
-        top=case.top,
-        batch_size=case.batch_size,
-        legacy_step=case.solver == "eigenpro-legacy",
-        record_every=case.epochs,
-        memory=budget,
-        rng=case.seed,
-    )
+    own: dict[str, Any] = {name: getattr(case, name) for name in ("epochs", "subsample", "top", "batch_size")}
+    own |= {"legacy_step": case.solver == "eigenpro-legacy", "record_every": case.epochs}
+    return eigenpro(kernel, x, targets, **own, memory=budget, rng=case.seed)
 
 
 def _error(values: Tensor, labels: np.ndarray) -> float:
@@ -234,9 +225,7 @@ def _error(values: Tensor, labels: np.ndarray) -> float:
 
 def plot(table: pandas.DataFrame) -> Any:
     """Test errors over the share of random labels: against clean labels, and against labels as noisy."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.1), sharey=True, layout="constrained")
+    figure, (axes,) = subplots(1, 2, 3.1, sharey=True)
     groups = table.groupby(["kernel", "scheme", "solver"], sort=False)
     kernels = list(table["kernel"].unique())
     schemes = list(table["scheme"].unique())

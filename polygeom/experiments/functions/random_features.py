@@ -24,7 +24,7 @@ from polygeom.datasets.published import make_dataset
 from polygeom.datasets.selection import NAMES, train_and_test
 from polygeom.experiments.images import SomeImageOptions
 from polygeom.experiments.study import NO_DATA, Case, Needs, Study, like, option
-from polygeom.experiments.style import COLOURS, DASHES, SMALLEST, WIDTH, few_ticks
+from polygeom.experiments.style import COLOURS, DASHES, SMALLEST, few_ticks, subplots
 from polygeom.learning.kernels.algebra import Kernel
 from polygeom.learning.kernels.duals import Activation, Erf, LeakyReLU, Monomial, PolynomialActivation
 from polygeom.learning.kernels.kernels import Laplacian, gram
@@ -106,6 +106,7 @@ class Piece(RowOptions, LineOptions, Case):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(features=("relu",), line_widths=(1, 5, 10, 50), train=60, test=300, widths=(20, 60, 1000)),
     "published": Config(
         datasets=(LINE,),
         features=("fourier", "relu"),
@@ -190,16 +191,10 @@ def _line(case: Piece) -> dict[str, Tensor]:
 
 def _images(case: Piece) -> dict[str, Tensor]:
     """Rows and one-hot targets; the columns of ``y`` are those of all shares of label noise, one after the other."""
-    train, test = train_and_test(
-        "digits" if case.data is not None else case.dataset,
-        case.train,
-        case.test,
-        data_root=case.data_root,
-        train_from=case.train_from,
-        first=case.first,
-        data=case.data,
-        rng=case.seed,
-    )
+    dataset = "digits" if case.data is not None else case.dataset
+    names = ("data", "data_root", "train_from", "first")
+    where: dict[str, Any] = {name: getattr(case, name) for name in names}
+    train, test = train_and_test(dataset, case.train, case.test, **where, rng=case.seed)
     rows = normalise(train.rows(), test.rows(), centre=case.centre, unit_rows=case.unit_rows)
     classes = len(train.classes)
     labels = [corrupt(train.labels, classes, share, rng=case.seed)[0] for share in case.label_noise]
@@ -251,10 +246,8 @@ def _mse(values: Tensor, truth: Tensor) -> float:
 
 def plot(table: pandas.DataFrame) -> Any:
     """Above, test errors over the number of features; below, distances of the kernel to its limit (medians)."""
-    import matplotlib.pyplot as plt
-
     panels = list(table[["dataset", "noise"]].drop_duplicates().itertuples(index=False, name=None))
-    figure, axes = plt.subplots(2, len(panels), figsize=(WIDTH, 4.4), squeeze=False, layout="constrained")
+    figure, axes = subplots(2, len(panels), 4.4)
     drawn: set[str] = set()
     for (dataset, noise), (above, below) in zip(panels, axes.T, strict=True):
         own = table[(table["dataset"] == dataset) & (table["noise"] == noise)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from polygeom.errors import PolygeomError
 from polygeom.experiments.images import DigitOptions
 from polygeom.experiments.study import NO_DATA, Case, Needs, Study, option
-from polygeom.experiments.style import COLOURS, DASHES, WIDTH
+from polygeom.experiments.style import COLOURS, DASHES, subplots
 from polygeom.experiments.weights import keep_weights
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Piece(Options, Case):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(samples=100, width=128, steps=60, frequencies=(1, 2), degrees=(1, 2)),
     "published": Config(
         dimension=10, frequencies=(1, 3, 4, 5, 8, 12), amplitude=0.1, degrees=(3, 6, 9), flow=False, width=32768,
         steps=30_000, rate=0.0016, published_variant=True,
@@ -261,17 +262,8 @@ def summarise(table: pandas.DataFrame) -> str:
 
 def plot(table: pandas.DataFrame) -> Any:
     """One panel for each degree, in one row for the flow and one for networks: what is left of each component."""
-    import matplotlib.pyplot as plt
-
     ways, degrees = (list(dict.fromkeys(table[name])) for name in ("way", "degree"))
-    figure, axes = plt.subplots(
-        len(ways),
-        len(degrees),
-        figsize=(WIDTH, 1.9 * len(ways) + 0.4),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
+    figure, axes = subplots(len(ways), len(degrees), 1.9 * len(ways) + 0.4, sharey=True)
     left = table[table["quantity"] == "left"]
     for row, way in zip(axes, ways, strict=True):
         for ax, degree in zip(row, degrees, strict=True):

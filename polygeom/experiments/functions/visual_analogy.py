@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from polygeom.datasets import vaec
-from polygeom.experiments.study import Case, Study, mean_and_deviation, option
-from polygeom.experiments.style import COLOURS, SMALLEST, WIDTH
+from polygeom.experiments.study import Case, Study, filled, mean_and_deviation, option
+from polygeom.experiments.style import COLOURS, SMALLEST, subplots
 from polygeom.experiments.weights import keep_weights
 from polygeom.learning.networks.analogy import (
     ENCODERS,
@@ -77,7 +77,8 @@ class Piece(Options, Case):
 
 
 PRESETS = {
-    "quick": Config(normalisations=("context", "none"), resolution=16, steps=400, tested=1000),
+    "quick": Config(normalisations=("context", "none"), resolution=16, steps=200, tested=600),
+    "small": Config(regimes=("scale",), resolution=16, maps=4, features=12, hidden=8, steps=10, tested=40),
     "reduced": Config(normalisations=("context", "none")),
     "published": Config(
         resolution=128, maps=32, features=256, hidden=256, steps=10_000, learning_rate=5e-4, tested=19_040
@@ -106,12 +107,7 @@ def measure(case: Piece) -> list[dict[str, Any]]:
     problems = vaec.analogies(case.regimes[0], 0, rng=seed)
     solver = _Solver(_network(case).initialise(seed), case.resolution).to(device)
     solver.show(problems)
-    settings = TrainingSettings(
-        steps=case.steps,
-        learning_rate=case.learning_rate,
-        batch_size=case.batch_size,
-        record_every=max(1, case.steps // 10),
-    )
+    settings = filled(TrainingSettings, case, record_every=max(1, case.steps // 10))
     numbers = _numbers(problems).to(device)
     targets = torch.zeros(len(numbers), dtype=torch.long, device=device)
     torch.manual_seed(seed)  # for dropout
@@ -180,12 +176,8 @@ class _Solver(nn.Module):
 
 def plot(table: pandas.DataFrame) -> Any:
     """Accuracy by region, a panel for each regime: mean, and standard deviation over the seeds as bars."""
-    import matplotlib.pyplot as plt
-
     regimes = list(table["regime"].unique())
-    figure, panels = plt.subplots(
-        1, len(regimes), figsize=(WIDTH, 2.9), sharey=True, squeeze=False, layout="constrained"
-    )
+    figure, panels = subplots(1, len(regimes), 2.9, sharey=True)
     for axes, regime in zip(panels[0], regimes, strict=True):
         _panel(axes, mean_and_deviation(table[table["regime"] == regime], _LINES, ["accuracy"]))
         axes.set_title(f"{regime} regime")

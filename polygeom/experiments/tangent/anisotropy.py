@@ -18,7 +18,7 @@ from torch import nn
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Either, Needs, Study, mean_and_deviation, option
-from polygeom.experiments.style import COLOURS, WIDTH
+from polygeom.experiments.style import COLOURS, legend, subplots
 from polygeom.experiments.tangent.artefacts import recall, set_weights, weight_arrays
 from polygeom.experiments.tangent.networks import Model
 from polygeom.experiments.tangent.options import TrainingCase, TrainingOptions, for_each_model
@@ -73,7 +73,7 @@ class Piece(Options, TrainingCase):
 
 PRESETS = {
     "quick": Config(),
-    "small": Config(models=("lenet:gelu",), side=8, directions=(0, 10), train=500, test=500, epochs=5),
+    "small": Config(models=("lenet:gelu",), side=8, directions=(0, 10), train=200, test=200, epochs=15, batch_size=32),
     "published": Config(
         models=("lenet:gelu",), side=32, directions=(0, 10, 100, 500, 1023), train=10_000, test=10_000, epochs=100
     ),
@@ -120,9 +120,7 @@ def _directions(case: Piece, model: Model, fresh: nn.Module) -> tuple[np.ndarray
             fresh, _shape(case), sigma=case.sigma_inputs, samples=case.samples, paired=case.paired,
             method=case.method, rng=case.seed,
         )  # fmt: skip
-        return {
-            "directions": found.directions, "singular_values": found.singular_values, **weight_arrays(fresh)
-        }  # fmt: skip
+        return {"directions": found.directions, "singular_values": found.singular_values} | weight_arrays(fresh)
 
     request = {
         name: getattr(case, name)
@@ -157,10 +155,8 @@ def _learn(case: Piece, model: Model, fresh: nn.Module, direction: np.ndarray) -
 
 def plot(table: pandas.DataFrame) -> Any:
     """Singular values, and test accuracies along some directions if there are any."""
-    import matplotlib.pyplot as plt
-
     columns = 2 if "accuracy" in set(table["what"]) else 1
-    figure, panels = plt.subplots(1, columns, figsize=(WIDTH, 2.9), squeeze=False, layout="constrained")
+    figure, panels = subplots(1, columns, 2.9)
     measured = sorted(table.loc[table["what"] == "accuracy", "index"].unique())
     for number, (model, own) in enumerate(table.groupby("model", sort=False)):
         _draw_values(panels[0, 0], own[own["what"] == "direction"], str(model), number)
@@ -174,8 +170,7 @@ def plot(table: pandas.DataFrame) -> Any:
         panels[0, 1].set_xlim(-0.5, len(measured) - 0.5)  # also where there is one
     for axes in panels[0]:
         axes.grid(alpha=0.3)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
+        legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.2))
     return figure
 
 
@@ -191,9 +186,8 @@ def _draw_values(axes: Any, rows: pandas.DataFrame, model: str, number: int) -> 
 def _draw_accuracies(axes: Any, rows: pandas.DataFrame, model: str, number: int, measured: list[float]) -> None:
     """Points beside each other for each direction: what lies between two directions was not measured."""
     color = COLOURS[number % 7]
-    for shift, (name, mark, label) in enumerate(
-        (("networks", "o", model), ("linearised", "s", f"{model}, linearised"))
-    ):
+    kinds = (("networks", "o", model), ("linearised", "s", f"{model}, linearised"))
+    for shift, (name, mark, label) in enumerate(kinds):
         if len(rows) and f"{name}_test" in rows:
             curve = mean_and_deviation(rows, ["index"], [f"{name}_test"])
             at = [measured.index(index) + 0.12 * (2 * number + shift - 1.5) for index in curve["index"]]

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
-from polygeom.experiments.style import COLOURS, DASHES, WIDTH
+from polygeom.experiments.style import COLOURS, DASHES, subplots
 from polygeom.experiments.tangent.networks import Model
 from polygeom.experiments.tangent.options import KernelCase, KernelOptions, for_each_model
 from polygeom.experiments.tangent.snapshot import initial
@@ -80,8 +80,9 @@ class Piece(Options, KernelCase):
 
 
 PRESETS = {
-    "quick": Config(),
-    "small": Config(models=("relu:100-100",), train=500, test=300, epochs=20),
+    "quick": Config(epochs=50),
+    "page": Config(),
+    "small": Config(models=("relu:100-100",), train=200, test=100, epochs=10),
     "published": Config(models=("relu:100-100", "lenet:relu"), dataset="cifar10", train=50_000, test=10_000),
     "polynomial": Config(models=("x^2:100@0.01", "x^3:60@0.01", "ccp3:32@0.01", "ncp3:32@0.01")),
     "eigenfunction": Config(models=("relu:100-100",), target="10"),
@@ -132,12 +133,8 @@ def _learn(
 
 def plot(table: pandas.DataFrame) -> Any:
     """Test accuracy over epochs."""
-    import matplotlib.pyplot as plt
-
     models = list(table["model"].unique())
-    figure, panels = plt.subplots(
-        1, len(models), figsize=(WIDTH, 2.6), squeeze=False, sharey=True, layout="constrained"
-    )
+    figure, panels = subplots(1, len(models), 2.6, sharey=True)
     for axes, model in zip(panels[0], models, strict=True):
         own = mean_and_deviation(table[table["model"] == model], ["learner", "epoch"], ["test"])
         for learner, rows in own.groupby("learner", sort=False):

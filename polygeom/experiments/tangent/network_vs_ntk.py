@@ -18,7 +18,7 @@ import torch
 from polygeom.datasets.published import linear_on_sphere
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Case, Study, mean_and_deviation, option
-from polygeom.experiments.style import WIDTH
+from polygeom.experiments.style import subplots
 from polygeom.experiments.weights import keep_weights
 from polygeom.learning.kernels.duals import Activation, Erf, LeakyReLU, Monomial
 from polygeom.learning.kernels.infinite_width import InfiniteWidth, WidePerceptron
@@ -70,6 +70,7 @@ class Piece(Options, Case):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(widths=(20, 80), activations=("relu", "x^2"), samples=8, dimension=12, test=10),
     "published": Config(widths=(16_000,), activations=("relu",), learning_rate=1e-2),
     "widths": Config(widths=(250, 1000, 4000, 16_000)),
 }
@@ -125,10 +126,8 @@ def measure(case: Piece) -> list[dict[str, Any]]:
 
 def plot(table: pandas.DataFrame) -> Any:
     """Distances over the width."""
-    import matplotlib.pyplot as plt
-
     names = list(table["activation"].unique())
-    figure, panels = plt.subplots(1, len(names), figsize=(WIDTH, 3), squeeze=False, sharey=True, layout="constrained")
+    figure, panels = subplots(1, len(names), 3, sharey=True)
     for axes, name in zip(panels[0], names, strict=True):
         own = mean_and_deviation(table[table["activation"] == name], ["width"], list(_CURVES))
         for column, (label, style) in _CURVES.items():

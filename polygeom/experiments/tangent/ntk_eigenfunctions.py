@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
-from polygeom.experiments.style import COLOURS, WIDTH
+from polygeom.experiments.style import COLOURS, WIDTH, subplots
 from polygeom.experiments.tangent.networks import Model
 from polygeom.experiments.tangent.options import KernelCase, KernelOptions, for_each_model
 from polygeom.experiments.tangent.snapshot import Snapshot, initial
@@ -61,9 +61,10 @@ class Piece(Options, KernelCase):
 
 
 PRESETS = {
-    "quick": Config(),
+    "quick": Config(targets=("10", TWO_CLASSES), epochs=50),
+    "page": Config(),
     "small": Config(
-        models=("relu:100-100",), targets=("10",), eigenvectors=100, train=500, test=300, epochs=20, marks=5
+        models=("relu:100-100",), targets=("10",), eigenvectors=40, train=200, test=100, epochs=10, marks=5
     ),
     "growth": Config(models=("relu:100", "x^2:100@0.01"), targets=("5", "10", "30")),
     "published": Config(
@@ -160,14 +161,10 @@ def _spectrum(first: Mapping[str, Tensor], last: Mapping[str, Tensor]) -> list[d
 
 def plot(table: pandas.DataFrame) -> Any:
     """Test accuracies by target; growth of the alignment by eigenvector. Without training, the eigenvalues."""
-    import matplotlib.pyplot as plt
-
     if "summary" not in set(table["what"]):
         return plot_alignment(table)
     models, lines = list(table["model"].unique()), 2 if "spectrum" in set(table["what"]) else 1
-    figure, panels = plt.subplots(
-        lines, len(models), figsize=(WIDTH, 2.1 * lines + 0.4), squeeze=False, sharey="row", layout="constrained"
-    )
+    figure, panels = subplots(lines, len(models), 2.1 * lines + 0.4, sharey="row")
     for column, model in enumerate(models):
         own = table[table["model"] == model]
         _accuracies(panels[0, column], own[own["what"] == "summary"], model)
@@ -182,15 +179,17 @@ def plot(table: pandas.DataFrame) -> Any:
 
 def plot_alignment(table: pandas.DataFrame) -> Any:
     """Alignment of the kernel after training with every eigenvector of that before, on three sets of images."""
-    import matplotlib.pyplot as plt
-
     models = list(table["model"].unique())
     trained = "spectrum" in set(table["what"])
     symbol = "$\\alpha$" if trained else "eigenvalue"
-    figure, panels = plt.subplots(
-        len(models), len(PARTS) if trained else 1, figsize=(WIDTH if trained else WIDTH / 2, 2.1 * len(models) + 0.4),
-        squeeze=False, sharex=True, sharey="row", layout="constrained",
-    )  # fmt: skip
+    figure, panels = subplots(
+        len(models),
+        len(PARTS) if trained else 1,
+        2.1 * len(models) + 0.4,
+        width=WIDTH if trained else WIDTH / 2,
+        sharex=True,
+        sharey="row",
+    )
     for line, model in zip(panels, models, strict=True):
         own = table[table["model"] == model]
         line[0].set_ylabel(f"{model}\n{symbol}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from polygeom.experiments.study import filled
 from polygeom.experiments.tangent.options import KernelCase, TrainingCase
 from polygeom.experiments.weights import keep_weights
 from polygeom.learning.tangent.linearised import linearize
@@ -91,14 +92,10 @@ def _settings(case: TrainingCase, count: int, rate: float | None, every: int) ->
     """The settings of a case for ``count`` samples, with a row every so many epochs."""
     batch = min(case.batch_size, count)
     steps = -(-count // batch)
-    return TrainingSettings(
-        steps=case.epochs * steps, optimiser=case.optimiser, batch_size=batch,
-        learning_rate=case.learning_rate if rate is None else rate,
-        momentum=case.momentum if case.optimiser == "sgd" else 0.0,
-        schedule=case.schedule, warmup=case.warmup, gamma=case.gamma,
-        milestones=tuple(epoch * steps for epoch in case.milestones),
-        max_weight_norm=case.max_weight_norm, record_every=every * steps,
-    )  # fmt: skip
+    own: dict[str, Any] = {} if rate is None else {"learning_rate": rate}
+    own |= {} if case.optimiser == "sgd" else {"momentum": 0.0}
+    own |= {"milestones": tuple(epoch * steps for epoch in case.milestones), "batch_size": batch}
+    return filled(TrainingSettings, case, steps=case.epochs * steps, record_every=every * steps, **own)
 
 
 def fit_labels(

@@ -20,7 +20,7 @@ from polygeom.datasets.labelled import Labelled, normalise
 from polygeom.errors import BudgetError
 from polygeom.experiments.images import SomeImageOptions
 from polygeom.experiments.study import Case, Needs, Study, like, mean_and_deviation, option
-from polygeom.experiments.style import COLOURS, WIDTH
+from polygeom.experiments.style import COLOURS, subplots
 from polygeom.experiments.tangent.network_vs_ntk import activation
 from polygeom.experiments.weights import keep_weights
 from polygeom.learning.kernels.infinite_width import InfiniteWidth, WidePerceptron
@@ -74,6 +74,7 @@ class Piece(Options, Case):
 
 PRESETS = {
     "quick": Config(),
+    "small": Config(widths=(1, 2, 3, 12), activations=("x^2",), train=40, test=100, steps=15),
     "published": Config(
         widths=(16, 32, 40, 45, 50, 55, 60, 128, 256, 512), activations=("relu",), dataset="mnist", target="classes",
         train=4000, test=10_000, first=True, centre=False, method="gradient-descent", steps=100_000, learning_rate=10.0,
@@ -158,13 +159,8 @@ def _train(module: nn.Module, x: torch.Tensor, y: torch.Tensor, case: Piece) -> 
 
 def plot(table: pandas.DataFrame) -> Any:
     """Test and training error over the number of parameters."""
-    import matplotlib.pyplot as plt
-
     names = list(table["activation"].unique())
-    figure, panels = plt.subplots(
-        2, len(names), figsize=(WIDTH, 4.3), squeeze=False, sharex=True, sharey="row",
-        layout="constrained",
-    )  # fmt: skip
+    figure, panels = subplots(2, len(names), 4.3, sharex=True, sharey="row")
     for column, name in enumerate(names):
         own = table[table["activation"] == name]
         finite = mean_and_deviation(own[own["width"].notna()], ["width", "parameters"], ["test_error", "train_mse"])

@@ -180,6 +180,26 @@ def symmetric_distance_degree_by_localisation(n: int, rank: int) -> int:
     return int(total)
 
 
+def pencil_degree(first: int, rest: int, outputs: int) -> int:
+    """Degree of the bundle of ``outputs`` forms of degree ``rest`` in two powers of degree ``first`` of binary forms.
+
+    The closure of the pencils ``⟨l^r, m^r⟩`` is a bundle E of rank two over the plane of quadrics ``q``: the forms of
+    degree r that ``q`` annihilates, the kernel of a map onto ``O(1) ⊗ S^{r-2}``; so ``c(E) = (1 + h)^{1-r}``. Two
+    independent binary forms are algebraically independent, hence ``S^R E`` is a bundle of forms of degree ``rR``, and
+    its Segre class of degree two is the degree of its image times the number of pencils of a general element.
+
+    Examples
+    --------
+    >>> pencil_degree(3, 3, 1), pencil_degree(2, 3, 1), pencil_degree(2, 2, 2), pencil_degree(3, 1, 2)
+    (70, 15, 15, 6)
+    """
+    total, product = 1 - first, math.comb(first, 2)  # of the two roots of E
+    squares = total * total - 2 * product
+    once = sum(range(rest + 1)) * total
+    twice = sum(i * i for i in range(rest + 1)) * squares + 2 * sum(i * (rest - i) for i in range(rest + 1)) * product
+    return ((outputs * once) ** 2 + outputs * twice) // 2
+
+
 def net_polar_degrees(outputs: int) -> list[int]:
     """Polar degrees of the functions of `[3,3,m] r=2`, ``m >= 3``, by localisation; their sum is the generic ED degree.
 

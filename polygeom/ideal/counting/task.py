@@ -19,7 +19,7 @@ from polygeom.ideal.counting.paths.monodromy import Solutions, monodromy
 from polygeom.ideal.counting.paths.systems import Coefficients, CriticalPoints, Outputs, Sections, System
 from polygeom.ideal.counting.paths.tracking import shortened
 from polygeom.ideal.counting.quotient import MOST_MONOMIALS, quotient_dimension
-from polygeom.ideal.counting.theorems import GENERIC, Known, known_degree, known_distance_degree
+from polygeom.ideal.counting.theorems import GENERIC, Known, degree_bound, known_degree, known_distance_degree
 from polygeom.ideal.search.search import Search
 from polygeom.ideal.workspace import Workspace
 from polygeom.modular import P22, PrimeField
@@ -129,9 +129,12 @@ class Task:
     # theorems
 
     def degree_by_theorem(self) -> Evidence | None:
-        """A theorem about the degree, or the bound by Newton polytopes."""
+        """A theorem about the degree, or a bound: by a bundle, or by Newton polytopes."""
         if (known := known_degree(self.network, self.dimension)) is not None:
             return self._theorem(known)
+        proved = self.variety.dimension_result.proved
+        if (bound := degree_bound(self.network, self.dimension)) is not None and proved:
+            return Evidence(THEOREM, None, None, bound.value, False, f"at most {bound.value}: {bound.reason}")
         left = self.left()
         until = math.inf if left is None else time.monotonic() + left / 3
         if (found := newton_degree(self.network, self.dimension, until)) is None:
@@ -139,7 +142,7 @@ class Task:
         volume, exact = found
         if exact:
             return self._theorem(Known(volume, "volume of the exponents' hull (Bernstein, Kushnirenko)"))
-        if not self.variety.dimension_result.proved:
+        if not proved:
             return None
         reason = f"at most {volume}, the volume of the Newton polytope (Bernstein, Kushnirenko)"
         return Evidence(THEOREM, None, None, volume, False, reason)

@@ -57,6 +57,28 @@ def known_degree(network: Network, dimension: int) -> Known | None:
     return None
 
 
+def degree_bound(network: Network, dimension: int) -> Known | None:
+    """An upper bound for the degree that is a multiple of it, where a theorem gives one.
+
+    Whatever follows two hidden neurons with binary inputs, the outputs are forms in two powers; where they are all such
+    forms, by their dimension, the neurovariety is the image of a bundle.
+
+    Examples
+    --------
+    >>> from polygeom.network import parse
+    >>> degree_bound(parse("[2,2,2,1] r=3"), 6)
+    Known(value=70, reason='Segre class of forms of degree 3 in two powers of degree 3, a bundle over P^2')
+    """
+    widths, degrees = network.widths, network.activation_degrees
+    if widths is None or degrees is None or len(widths) < 3 or widths[:2] != (2, 2) or min(degrees) < 2:
+        return None
+    first, rest, outputs = degrees[0], math.prod(degrees[1:]), network.output_dimension
+    if dimension != 2 + outputs * (rest + 1):
+        return None
+    value = formulas.pencil_degree(first, rest, outputs)
+    return Known(value, f"Segre class of forms of degree {rest} in two powers of degree {first}, a bundle over P^2")
+
+
 def known_distance_degree(network: Network, dimension: int, form: str) -> Known | None:
     """The number of critical points of the distance to a generic function, where a theorem gives it.
 

@@ -142,9 +142,8 @@ class Coordinates:
         largest = max((entry for label in labels.values() for entry in label), default=0)
         between, length = ("x", len(str(largest))) if largest > 9 else ("", 1)
         letter = {"plain": "c", "divided": "a", "tensor": "t"}[system]
-        width = (
-            length if system == "tensor" else 1
-        )  # no name is the beginning of another: gfan reads the first that fits
+        # No name is the beginning of another: gfan reads the first that fits.
+        width = length if system == "tensor" else 1
         texts = {alpha: between.join(f"{entry:0{width}}" for entry in label) for alpha, label in labels.items()}
         return tuple(f"{letter}{i + 1}x{texts[alpha]}" for i, alpha in self.entries)
 

@@ -29,7 +29,7 @@ from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.places import Places
 from polygeom.network import Network
 from polygeom.network.layers import Bias, Dense, Sum
-from polygeom.symmetry.exponents import Form, LinearSystem, ScalingEngine, numbered_weights
+from polygeom.symmetry.exponents import Form, LinearSystem, ScalingEngine
 
 MOST_KEPT = 5000
 """Largest orbit of a weight whose permutations are kept in memory."""
@@ -256,7 +256,7 @@ def _torus(network: Network) -> tuple[list[Form], list[Form], list[Form]]:
     for position in np.ndindex(points.shape):
         points[position] = engine.unknown()
     inputs = list(points.flat)
-    values = network.evaluate(engine, numbered_weights(network), points)
+    values = network.evaluate(engine, network.weight_numbers, points)
     outputs = [engine.unknown() if form is None else form for form in values.flat]
     weights = [
         engine.exponents[k] if k in engine.exponents else engine.unknown() for k in range(network.parameter_count)

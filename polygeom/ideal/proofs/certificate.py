@@ -60,7 +60,6 @@ from polygeom.ideal.search.sections import embedding
 from polygeom.modular import as_field
 from polygeom.network import Network
 from polygeom.network.layers import Bias, Dense
-from polygeom.symmetry.exponents import numbered_weights
 
 
 def certify(search: Search | Network | str) -> dict[str, Any]:
@@ -213,7 +212,7 @@ def _exchanges(found: Search) -> Iterator[list[int]]:
 def _exchange(network: Network, names: set[str], axis: int, i: int, j: int) -> list[int]:
     """Numbers of the weights after exchanging rows or columns ``i`` and ``j`` of the named arrays."""
     moved = {}
-    for name, numbers in numbered_weights(network).items():
+    for name, numbers in network.weight_numbers.items():
         order = np.arange(numbers.shape[axis])
         if name in names:
             order[[i, j]] = order[[j, i]]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Any
 
 from polygeom._version import __version__
@@ -50,6 +51,10 @@ class Interpolation:
         Bytes that each process may use, beyond what it uses at rest.
     only:
         Which weights to look at, given the degree and the weight, when the others are known to be empty.
+    executor:
+        What runs the processes instead of this machine, ``workers`` at the same time.
+    invariant:
+        Whether every equation of least degree is known to be one that GL(outputs) only scales.
 
     Examples
     --------
@@ -69,12 +74,14 @@ class Interpolation:
         lift: int | None = None,
         memory: int | None = None,
         only: Callable[[int, Weight], bool] | None = None,
+        invariant: bool = False,
+        executor: Executor | None = None,
     ) -> None:
         seed = integer("seed", seed, least=0)
         self.coordinates = Coordinates(network)  # type: ignore[arg-type]
         self.grading = Grading.of(self.coordinates)
-        self.prime, self.seed, self.only = int(prime), seed, only
-        self.configure(workers=workers, lift=lift, memory=memory)
+        self.prime, self.seed, self.only, self.invariant = int(prime), seed, only, invariant
+        self.configure(workers=workers, lift=lift, memory=memory, executor=executor)
         self.reports: list[DegreeReport] = []
         self.ground = Ground(self.grading, self.prime, self.seed)
         self.seconds = [0.0]
@@ -85,11 +92,13 @@ class Interpolation:
             self.reports += self._journal.reports
             self.seconds += [report.elapsed for report in self.reports]
 
-    def configure(self, *, workers: int, lift: int | None, memory: int | None) -> None:
+    def configure(
+        self, *, workers: int, lift: int | None, memory: int | None, executor: Executor | None = None
+    ) -> None:
         """Change how the next degrees are computed; the numbers that come out do not depend on it."""
         workers = integer("workers", workers)
         memory = None if memory is None else integer("memory", memory)
-        self.workers, self.lift, self.memory = workers, lift, memory
+        self.workers, self.lift, self.memory, self.executor = workers, lift, memory, executor
 
     def _header(self) -> dict[str, Any]:
         network = self.coordinates.network.text
@@ -145,12 +154,14 @@ class Interpolation:
             lift=self.lift is None or degree <= self.lift,
             deadline=deadline,
             memory=self.memory,
+            invariant=self.invariant,
         )
         weights = problem.spaces.dominant_weights(degree)
         if self.only is not None:
             weights = [w for w in weights if self.only(degree, w)]
         limited = deadline is not None or self.memory is not None
-        if self.workers == 1 and (not limited or is_quick(problem, self.seconds[-1])):
+        alone = self.workers == 1 and self.executor is None and not limited
+        if alone or is_quick(problem, self.seconds[-1]):
             before = time.process_time()
             results = solve_spaces(problem, weights)
             seconds = time.process_time() - before
@@ -173,10 +184,10 @@ class Interpolation:
     @property
     def crew(self) -> Workers:
         """Processes for what may take long: as many as workers, started when they are needed."""
-        if self._crew is None or self._crew.count != self.workers:
+        if self._crew is None or (self._crew.count, self._crew.executor) != (self.workers, self.executor):
             if self._crew is not None:
                 self._crew.close()
-            self._crew = Workers(self.workers)
+            self._crew = Workers(self.workers, self.executor)
         return self._crew
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
 """From equations modulo a prime to equations over the integers.
 
-The relations among the values of some monomials, normalised to be the identity on the monomials that depend on earlier
-ones, are vectors of rational numbers. Computed modulo several primes they are put together by the Chinese remainder
-theorem and rational reconstruction until one more prime confirms them. What comes out is an equation to be proved
-(`polygeom.ideal.search.membership`): reconstruction alone proves nothing.
+The relations among the values of some monomials (or products of minors), normalised to be the identity on those that
+depend on earlier ones, are vectors of rational numbers. Computed modulo several primes they are put together by the
+Chinese remainder theorem and rational reconstruction until one more prime confirms them. What comes out is an equation
+to be proved (`polygeom.ideal.search.membership`): reconstruction alone proves nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fractions import Fraction
 import numpy as np
 
 from polygeom.errors import BudgetError, PolygeomError
-from polygeom.ideal.grading.spaces import Monomials, Spaces, evaluate
+from polygeom.ideal.grading.grading import Integers
 from polygeom.modular import LiftError, PrimeField, Residues, as_field, is_prime, lift, nullspace
 
 SPARE = 12
@@ -36,10 +36,8 @@ def primes_below(bound: int) -> Iterator[int]:
 
 def lift_relations(
     relations: Residues,
-    monomials: Monomials,
-    spaces: Spaces,
     prime: int,
-    values: Callable[[int, int], Residues],
+    values: Callable[[Integers, int, int], Residues],
     deadline: float | None = None,
 ) -> list[tuple[int, ...]]:
     """Integer vectors, without common divisors, that reduce to multiples of the relations mod p.
@@ -47,13 +45,10 @@ def lift_relations(
     Parameters
     ----------
     relations:
-        A basis ``(k, N)`` of all relations among the monomials mod ``prime``, as `polygeom.modular.nullspace` gives it.
-    monomials:
-        ``(N, degree)``.
-    spaces:
-        Where the monomials come from.
+        A basis ``(k, N)`` of all relations among N functions mod ``prime``, as `polygeom.modular.nullspace` gives it.
     values:
-        ``values(prime, count)`` gives the coordinates of random points mod a prime, ``(coordinates, count)``.
+        ``values(numbers, prime, count)`` gives the values of the functions with these numbers at random points mod a
+        prime, ``(len(numbers), count)``.
     deadline:
         Time (of `time.monotonic`) at which to give up.
 
@@ -66,9 +61,7 @@ def lift_relations(
     vectors = {prime: relations[:, used].ravel()}
     attempt = 2
     for q in primes_below(prime):
-        field = as_field(q)
-        points = values(q, len(used) + SPARE)
-        found = nullspace(evaluate(monomials[used], points, spaces, field).T, field)
+        found = nullspace(values(used, q, len(used) + SPARE).T, as_field(q))
         if found.shape == (len(relations), len(used)) and _same_pivots(found, relations[:, used]):
             vectors[q] = found.ravel()
         if len(vectors) >= attempt:

@@ -26,7 +26,7 @@ from polygeom.network.grammar.expressions import Terms
 from polygeom.network.layers import Bias, Dense, Sum
 from polygeom.network.layers.formula import Formula
 from polygeom.network.text.maps import map_formula
-from polygeom.symmetry.exponents import LinearSystem, numbered_weights
+from polygeom.symmetry.exponents import LinearSystem
 
 MOST_PRODUCTS = 200_000_000
 """Products of two terms that the proof of one equation may need unless the caller allows more: some seconds."""
@@ -185,10 +185,7 @@ def _coefficients(coordinates: Coordinates, fixed: Mapping[int, int], most_produ
     numbers = np.empty(network.parameter_count, dtype=object)
     for k in range(network.parameter_count):
         numbers[k] = joint.constant(fixed[k]) if k in fixed else generators[inputs + free.index(k)]
-    weights, start = {}, 0
-    for name, shape in network.parameters.items():
-        weights[name] = numbers[start : start + math.prod(shape)].reshape(shape)
-        start += math.prod(shape)
+    weights = {name: numbers[own] for name, own in network.weight_numbers.items()}
     point = np.empty((1, inputs), dtype=object)
     point[0] = generators[:inputs]
     outputs = network.evaluate(engine, weights, point.reshape(1, *network.input_shape))[0]
@@ -257,13 +254,12 @@ def fixed_weights(coordinates: Coordinates, outputs: bool = False, inputs: bool 
     {0: 1, 1: 0, 2: 0, 3: 1, 4: 1, 5: 1}
     """
     network = coordinates.network
-    numbers = numbered_weights(network)
     fixed: dict[int, int] = {}
-    first, last = _first_matrix(network), _last_matrix(network)
-    if inputs and first is not None:
-        fixed.update(_identity(numbers[first]))
-    if outputs and last is not None and not (inputs and last == first):
-        fixed.update(_identity(numbers[last].T))
+    first, last = _first_matrices(network), _last_matrices(network)
+    if inputs and first:
+        fixed.update(_identity(_stacked(network, first)))
+    if outputs and last and not (inputs and set(last) & set(first)):
+        fixed.update(_identity(_stacked(network, last, True)))
     system = LinearSystem()
     forms = torus_exponents(network)
     for k, value in fixed.items():
@@ -281,18 +277,34 @@ def _identity(matrix: Integers) -> dict[int, int]:
     return {int(matrix[i, j]): int(i == j) for i in range(side) for j in range(matrix.shape[1])}
 
 
-def _first_matrix(network: Network) -> str | None:
-    """The name of a full matrix that reads the inputs."""
-    for number, node in enumerate(network.nodes):
-        if node.inputs == (0,) and isinstance(node.layer, Dense) and node.layer.pattern is None:
-            return network.weight_names[number]["W"]
-    return None
+def _stacked(network: Network, names: Sequence[str], transposed: bool = False) -> Integers:
+    """The weights of matrices on which a group acts together, one below the other."""
+    numbers = network.weight_numbers
+    return np.concatenate([numbers[name].T if transposed else numbers[name] for name in names])
 
 
-def _last_matrix(network: Network) -> str | None:
-    """The name of a full matrix whose rows make the outputs, below biases and sums."""
-    number = len(network.nodes) - 1
-    while isinstance(network.nodes[number].layer, Bias | Sum):
-        number = network.nodes[number].inputs[0]
-    layer = network.nodes[number].layer
-    return network.weight_names[number]["W"] if isinstance(layer, Dense) and layer.pattern is None else None
+def _first_matrices(network: Network) -> list[str]:
+    """The names of the full matrices that read the inputs, if no others do and none is used twice."""
+    readers = [number for number, node in enumerate(network.nodes) if 0 in node.inputs]
+    return _full_matrices(network, readers)
+
+
+def _last_matrices(network: Network) -> list[str]:
+    """The names of the full matrices whose rows make the outputs, below biases and sums, if none is used twice."""
+    pending, made = [len(network.nodes) - 1], []
+    while pending:
+        number = pending.pop(0)
+        node = network.nodes[number]
+        if isinstance(node.layer, Bias | Sum):
+            pending += node.inputs
+        else:
+            made.append(number)
+    return _full_matrices(network, made)
+
+
+def _full_matrices(network: Network, numbers: Sequence[int]) -> list[str]:
+    layers = [network.nodes[number].layer for number in numbers]
+    shared = {n for k, node in enumerate(network.nodes) if node.shares is not None for n in (k, node.shares)}
+    own = len(set(numbers)) == len(numbers) and not shared.intersection(numbers)
+    full = all(isinstance(layer, Dense) and layer.pattern is None for layer in layers)
+    return [network.weight_names[number]["W"] for number in numbers] if own and full else []

@@ -11,7 +11,7 @@ import functools
 import math
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from concurrent.futures import FIRST_EXCEPTION, Executor, Future, wait
 from dataclasses import asdict
 from typing import Any
 
@@ -28,6 +28,8 @@ from polygeom.ideal.search.records import equation_from, record_of_equation, rec
 from polygeom.ideal.search.weightspace import Ground, Problem, SpaceReport
 from polygeom.network import Network, parse
 from polygeom.supervision import Call, Limits, LocalCrew, Status, run_alone
+from polygeom.sweeps.crew import ExecutorCrew
+from polygeom.sweeps.task import Task
 
 TASKS = 8
 """Tasks for every worker and degree, if there are several workers."""
@@ -55,11 +57,13 @@ class Workers:
     ----------
     count:
         How many.
+    executor:
+        Where they run, if not on this machine: any `concurrent.futures.Executor`.
     """
 
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self._crew = LocalCrew(count, Limits())
+    def __init__(self, count: int, executor: Executor | None = None) -> None:
+        self.count, self.executor = count, executor
+        self._crew = LocalCrew(count, Limits()) if executor is None else None
 
     def solve(self, problem: Problem, weights: Sequence[Weight]) -> Solved:
         """`solve_spaces` in the processes, in the order of the weights.
@@ -69,7 +73,9 @@ class Workers:
         BudgetError
             If the deadline passes, which ends the processes, or the memory does not suffice.
         """
-        parts = [weights] if self.count == 1 else [weights[k :: TASKS * self.count] for k in range(TASKS * self.count)]
+        # weight spaces are largest where the entries of a weight are alike; the largest begin
+        ordered = sorted(weights, key=lambda weight: sum(w * w for w in weight))
+        parts = [weights] if self.count == 1 else [ordered[k :: TASKS * self.count] for k in range(TASKS * self.count)]
         arguments = [self.argument(problem, part) for part in parts if part]
         spaces: dict[Weight, SpaceReport] = {}
         equations: dict[Weight, list[Equation]] = {w: [] for w in weights}
@@ -112,29 +118,54 @@ class Workers:
         self, name: str, arguments: Sequence[dict[str, Any]], degree: int, deadline: float | None, memory: int | None
     ) -> list[dict[str, Any]]:
         """One of the functions of this module in the processes, once for each argument, within the limits."""
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if self._crew is None:
+            assert self.executor is not None
+            return self._run_elsewhere(name, arguments, degree, left, memory)
         calls = [Call(f"{__name__}:{name}", argument) for argument in arguments]
         futures = [self._crew.submit(call, Limits(None, memory)) for call in calls]
         try:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
             pending = wait(futures, left, FIRST_EXCEPTION).not_done
         except BaseException:
             self._restart()
             raise
         if pending:
             self._restart()
-            raise BudgetError(f"the time was over in degree {degree}; raise timeout= or lower max_degree=")
+            raise BudgetError(_late(degree))
         return [_answer(future, degree) for future in futures]
+
+    def _run_elsewhere(
+        self, name: str, arguments: Sequence[dict[str, Any]], degree: int, left: float | None, memory: int | None
+    ) -> list[dict[str, Any]]:
+        """`run` through the executor; its workers have clocks of their own, and keep the time by their supervisors."""
+        assert self.executor is not None
+        crew = ExecutorCrew(self.executor, self.count, Limits(left, memory))
+        futures: list[Future[dict[str, Any]]] = []
+        try:
+            tasks = [Task(f"{__name__}:elsewhere", {"name": name, "argument": argument}) for argument in arguments]
+            futures.extend(map(crew.submit, tasks))
+            pending = wait(futures, left, FIRST_EXCEPTION).not_done
+            if pending:
+                raise BudgetError(_late(degree))
+            return [_answer(future, degree) for future in futures]
+        finally:
+            for future in futures:
+                future.cancel()
+            crew.stop()
+            crew.close()
 
     def _restart(self) -> None:
         """End the processes, whatever they do; the next call starts new ones."""
+        assert self._crew is not None
         self._crew.stop()
         self._crew.close()
         self._crew = LocalCrew(self.count, Limits())
 
     def close(self) -> None:
         """End the processes."""
-        self._crew.stop()
-        self._crew.close()
+        if self._crew is not None:
+            self._crew.stop()
+            self._crew.close()
 
 
 def dimension_until(network: Network, rng: int, deadline: float | None) -> DimensionResult:
@@ -158,11 +189,17 @@ def dimension_until(network: Network, rng: int, deadline: float | None) -> Dimen
     raise BudgetError(f"dimension: {outcome.message}")
 
 
+def _late(degree: int) -> str:
+    return f"the time was over in degree {degree}; raise timeout= or lower max_degree="
+
+
 def _answer(future: Future[dict[str, Any]], degree: int) -> dict[str, Any]:
     outcome = future.result()
     match outcome["status"]:
         case "ok":
             return dict(outcome["result"])
+        case "timeout":
+            raise BudgetError(_late(degree))
         case "memory":
             message = outcome["message"].removeprefix("BudgetError: ")
             advice = "" if ";" in message else f" in degree {degree}; raise memory= or lower max_degree="
@@ -180,6 +217,14 @@ def solve(argument: Mapping[str, Any]) -> dict[str, Any]:
         "spaces": [record_of_space(space) for space, _ in solved],
         "equations": [record_of_equation(e) for _, equations in solved for e in equations],
     }
+
+
+def elsewhere(task: Mapping[str, Any]) -> dict[str, Any]:
+    """In a worker of an executor: `solve` or `complete`, without the time of another machine."""
+    name, argument = task["argument"]["name"], task["argument"]["argument"]
+    if name == "complete":
+        return complete(argument)
+    return solve({**argument, "problem": {**argument["problem"], "deadline": None}})
 
 
 def complete(argument: Mapping[str, Any]) -> dict[str, Any]:
@@ -236,6 +281,7 @@ def _problem_record(problem: Problem) -> dict[str, Any]:
         "lift": problem.lift,
         "deadline": problem.deadline,
         "memory": problem.memory,
+        "invariant": problem.invariant,
     }
 
 
@@ -249,4 +295,5 @@ def _problem_from(record: Mapping[str, Any]) -> Problem:
         lift=record["lift"],
         deadline=record["deadline"],
         memory=record["memory"],
+        invariant=record["invariant"],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,6 +95,7 @@ def interpolate(
     timeout: float | None = None,
     memory: int | None = None,
     workers: int = 1,
+    executor: Executor | None = None,
     rng: int = 0,
     prime: int = P22,
     journal: str | None = None,
@@ -116,6 +118,8 @@ def interpolate(
         Bytes that each process may use, beyond what it uses at rest.
     workers:
         Processes; the numbers do not depend on it.
+    executor:
+        What runs them instead of this machine: any `concurrent.futures.Executor`, such as that of a dask cluster.
     rng:
         Seed of all random points, stored with the result.
     prime:
@@ -154,12 +158,19 @@ def interpolate(
     deadline = None if seconds is None else started + seconds
     if resume is None:
         search = Interpolation(
-            network, prime=prime, seed=rng, workers=workers, journal=journal, lift=lift, memory=memory
+            network,
+            prime=prime,
+            seed=rng,
+            workers=workers,
+            journal=journal,
+            lift=lift,
+            memory=memory,
+            executor=executor,
         )
         size = None
     else:
         search, size = resume.interpolation, resume.dimension
-        search.configure(workers=workers, lift=lift, memory=memory)
+        search.configure(workers=workers, lift=lift, memory=memory, executor=executor)
     with search:
         if deadline is not None and search.grading.size <= MOST_VARIABLES:
             _ = search.coordinates.ring  # loads sympy and makes all its variables, before the end and not after it
@@ -215,6 +226,7 @@ class _Runner:
         if self.size.proved and len(self.search.kept) - self.cone_dimension == 1:
             blocks = [slice(0, grading.outputs), slice(grading.outputs, grading.outputs + grading.inputs)]
             self.search.only = lambda degree, weight: all(len(set(weight[block])) <= 1 for block in blocks)
+            self.search.invariant = True
 
     def _try_to_complete(self) -> None:
         search = self.search

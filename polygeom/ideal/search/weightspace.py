@@ -11,6 +11,7 @@ import numpy as np
 
 from polygeom.errors import BudgetError
 from polygeom.ideal.grading.grading import Grading, Integers, Weight
+from polygeom.ideal.grading.minors import Chain, Minors
 from polygeom.ideal.grading.points import Points
 from polygeom.ideal.grading.spaces import Monomials, Spaces, evaluate
 from polygeom.ideal.search.equations import Equation, generated
@@ -106,6 +107,8 @@ class Problem:
     lift: bool = True
     deadline: float | None = None
     memory: int | None = None
+    invariant: bool = False
+    """Whether equations are sought that GL(outputs) only scales."""
 
     @property
     def grading(self) -> Grading:
@@ -118,6 +121,11 @@ class Problem:
     @cached_property
     def spaces(self) -> Spaces:
         return Spaces(self.grading, self.kept)
+
+    @cached_property
+    def minors(self) -> Minors | None:
+        """Semi-invariants, where these alone are sought and there are no equations yet."""
+        return Minors.of(self.grading, self.kept) if self.invariant and not self.equations else None
 
     def check_memory(self, rows: int, columns: int) -> None:
         """Raise `BudgetError` if two matrices of this size are more than may be used."""
@@ -148,6 +156,8 @@ def solve_space(problem: Problem, weight: Weight) -> tuple[SpaceReport, list[Equ
     """
     if problem.deadline is not None and time.monotonic() > problem.deadline:
         raise BudgetError(f"the time was over in degree {problem.degree}; raise timeout= or lower max_degree=")
+    if problem.minors is not None:
+        return _solve_invariants(problem, problem.minors, weight)
     monomials = problem.spaces.monomials(problem.degree, weight)
     free = np.arange(len(monomials))
     if problem.equations:
@@ -161,6 +171,56 @@ def solve_space(problem: Problem, weight: Weight) -> tuple[SpaceReport, list[Equ
     lower, new = len(monomials) - len(free), len(relations)
     report = SpaceReport(weight, problem.grading.orbit_size(weight), len(monomials), lower, len(free) - new)
     return report, equations_of(problem, weight, monomials[free], relations, guessed(problem, relations))
+
+
+def _solve_invariants(problem: Problem, minors: Minors, weight: Weight) -> tuple[SpaceReport, list[Equation]]:
+    """`solve_space` where an equation, if there is one, is a polynomial in maximal minors.
+
+    Everything else of the weight is then independent on the neurovariety, so its rank need not be computed.
+    """
+    degree, ground = problem.degree, problem.ground
+    chains, monomials = minors.standard(degree, weight), minors.count(degree, weight)
+
+    def values(numbers: Integers, prime: int, count: int) -> Residues:
+        chosen = [chains[k] for k in numbers.tolist()]
+        return minors.values(chosen, ground.values(prime, count), as_field(prime))
+
+    size = len(chains)
+    problem.check_memory(size + SURPLUS, size)
+    relations: Residues = np.zeros((0, size))
+    if size:
+        relations = nullspace(values(np.arange(size), ground.prime, size + SURPLUS).T, problem.field)
+    report = SpaceReport(weight, problem.grading.orbit_size(weight), monomials, 0, monomials - len(relations))
+    equations = []
+    for k, guess in enumerate(guessed(problem, relations)):
+        equation = _of_minors(problem, minors, weight, chains, relations[k], guess)
+        if problem.lift and not equation.proved:
+            try:
+                vector = lift_relations(relations, ground.prime, values, problem.deadline)[k]
+            except BudgetError:
+                pass  # the dimensions stand without it
+            else:
+                equation = _of_minors(problem, minors, weight, chains, relations[k], vector)
+        equations.append(equation)
+    return report, equations
+
+
+def _of_minors(
+    problem: Problem,
+    minors: Minors,
+    weight: Weight,
+    chains: Sequence[Chain],
+    relation: Residues,
+    vector: Sequence[int] | None,
+) -> Equation:
+    """The equation in monomials that a relation among products of minors is."""
+    numbers = [int(c) for c in problem.field.decode(relation)] if vector is None else vector
+    monomials, integers = minors.expand(chains, numbers)
+    residues = problem.field.encode(np.array(integers, dtype=object))
+    used = residues != 0
+    if vector is None:
+        return Equation(problem.degree, weight, monomials[used], residues[used])
+    return _with_proof(problem, Equation(problem.degree, weight, monomials, residues, integers))
 
 
 def guessed(problem: Problem, relations: Residues) -> list[tuple[int, ...] | None]:
@@ -210,7 +270,12 @@ def equations_of(
     lifted: Sequence[tuple[int, ...] | None] = [None] * len(relations)
     try:
         ground = problem.ground
-        lifted = lift_relations(relations, monomials, problem.spaces, ground.prime, ground.values, problem.deadline)
+
+        def values(numbers: Integers, prime: int, count: int) -> Residues:
+            points = ground.values(prime, count)
+            return evaluate(monomials[numbers], points, problem.spaces, as_field(prime))
+
+        lifted = lift_relations(relations, ground.prime, values, problem.deadline)
     except BudgetError:
         pass  # the dimensions stand without it
     return [

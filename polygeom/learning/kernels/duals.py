@@ -213,23 +213,21 @@ class Numeric:
         return self.function(z)
 
     def dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-        rho = _correlation(a, b, c)
-        left, right = self._expansion(a), self._expansion(b)
-        self._check((a, left), (b, right), slope=False)
-        total = 0 * (a * b * c)
-        for n in range(self.terms - 1, -1, -1):
-            total = total * rho + left[n] * right[n]
-        return total
+        return self._series(a, b, c, slope=False)
 
     def derivative_dual(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        total, size = self._series(a, b, c, slope=True), root(a) * root(b)
+        return torch.where(size > 0, total / torch.where(size > 0, size, torch.ones_like(size)), self._at_zero(total))
+
+    def _series(self, a: Tensor, b: Tensor, c: Tensor, *, slope: bool) -> Tensor:
+        """The sum of the products of the coefficients, as powers of the correlation; its derivative for the slope."""
         rho = _correlation(a, b, c)
         left, right = self._expansion(a), self._expansion(b)
-        self._check((a, left), (b, right), slope=True)
+        self._check((a, left), (b, right), slope=slope)
         total = 0 * (a * b * c)
-        for n in range(self.terms - 1, 0, -1):
-            total = total * rho + n * left[n] * right[n]
-        size = root(a) * root(b)
-        return torch.where(size > 0, total / torch.where(size > 0, size, torch.ones_like(size)), self._at_zero(total))
+        for n in range(self.terms - 1, slope - 1, -1):
+            total = total * rho + (n if slope else 1) * left[n] * right[n]
+        return total
 
     def _at_zero(self, like: Tensor) -> Tensor:
         """``σ'(0)²``, what the dual of the derivative is where both variances are zero."""

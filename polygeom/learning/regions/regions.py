@@ -99,11 +99,8 @@ class Patterns:
                 f"layers must be numbers from 0 to {len(self.widths) - 1}, at least one, got {chosen}; write [0]"
             )
         columns = [np.arange(self._starts[i], self._starts[i + 1]) for i in chosen]
-        return Patterns(
-            self.words[:, np.concatenate(columns)],
-            tuple(self.widths[i] for i in chosen),
-            tuple(self.names[i] for i in chosen),
-        )
+        widths, names = tuple(self.widths[i] for i in chosen), tuple(self.names[i] for i in chosen)
+        return Patterns(self.words[:, np.concatenate(columns)], widths, names)
 
     def hamming(self, pairs: np.ndarray | Sequence[Sequence[int]]) -> np.ndarray:
         """Hamming distances ``Σ_u |P_u(x_i) - P_u(x_j)|`` of pairs ``(P, 2)`` of inputs, ``(P,)``.

@@ -228,14 +228,9 @@ def centred_alignment(kernel: Any, targets: Any) -> Tensor:
 def _square(kernel: Any, targets: Any) -> tuple[Tensor, Tensor]:
     """A kernel matrix and targets in its precision."""
     kernel, targets = checks.tensor(kernel, "kernel"), checks.tensor(targets, "targets")
-    if (
-        kernel.ndim != 2
-        or kernel.shape[0] != kernel.shape[1]
-        or targets.ndim not in (1, 2)
-        or targets.shape[:1] != kernel.shape[:1]
-        or not kernel.is_floating_point()
-        or not targets.numel()
-    ):
+    square = kernel.ndim == 2 and kernel.shape[0] == kernel.shape[1] and kernel.is_floating_point()
+    fits = targets.ndim in (1, 2) and targets.shape[:1] == kernel.shape[:1] and targets.numel()
+    if not (square and fits):
         raise PolygeomError(
             f"kernel must have shape (M, M), floats, and targets (M,) or (M, T), got {tuple(kernel.shape)} of "
             f"{kernel.dtype} and {tuple(targets.shape)}; as_matrix makes a matrix of a full kernel"

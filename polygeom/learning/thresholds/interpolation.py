@@ -19,6 +19,7 @@ from torch import Tensor
 
 from polygeom.dimensions.evaluation import evaluation_ranks
 from polygeom.errors import PolygeomError
+from polygeom.learning.thresholds.bisection import counts_around
 from polygeom.learning.training.fleet import STALLED, STATIONARY, Fleet, fit_fleet, generic_points, random_starts
 from polygeom.network import Network
 from polygeom.network.builder import as_network
@@ -204,14 +205,8 @@ def fit_random_targets(
     runs = draws * restarts
     starts = random_starts(network, runs, rng=_seed(rng, samples, 1), dtype=FIELDS[field])
     held = {name: value.to(FIELDS[field]).expand(runs, *value.shape) for name, value in (fixed or {}).items()}
-    fleet = fit_fleet(
-        network,
-        x.repeat_interleave(restarts, dim=0),
-        y.repeat_interleave(restarts, dim=0),
-        {**starts, **held},
-        fixed=held,
-        steps=steps,
-    )
+    inputs, targets = (part.repeat_interleave(restarts, dim=0) for part in (x, y))
+    fleet = fit_fleet(network, inputs, targets, {**starts, **held}, fixed=held, steps=steps)
     return TargetFits(fleet, x, y, restarts)
 
 
@@ -258,19 +253,8 @@ def interpolation_threshold(
     fits = partial(
         fit_random_targets, network, draws=draws, restarts=restarts, field=field, fixed=fixed, steps=steps, rng=rng
     )
-    counts: dict[int, SuccessCount] = {}
-
-    def measured(samples: int) -> SuccessCount:
-        if samples not in counts:
-            counts[samples] = fits(samples).count
-        return counts[samples]
-
-    low, high = 0, network.parameter_count // network.output_dimension + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if measured(middle).interpolated else (low, middle)
-    for samples in range(max(1, low - window + 1), low + window + 1):
-        measured(samples)
+    most = network.parameter_count // network.output_dimension + 1
+    counts = counts_around(lambda n: fits(n).count, lambda found: found.interpolated > 0, most, window, window)
     exact = evaluation_ranks(network, rng=rng)
     return InterpolationThreshold(
         network=network.text,
@@ -280,7 +264,7 @@ def interpolation_threshold(
         dimension=exact.dimension,
         capacity=exact.capacity,
         field=field,
-        counts=tuple(counts[n] for n in sorted(counts)),
+        counts=counts,
         seed=rng,
     )
 

@@ -345,11 +345,8 @@ def _warn(network: Network, method: str, dtype: torch.dtype, *, kept: bool) -> N
         reasons.append(f"outputs of degree {network.degree:.6g}{at} have conditions of about {condition:.0e}")
         advice = "ask polygeom.dimension or, at given weights, polygeom.dimensions.special.rank_at, which use no floats"
     if reasons:
-        warnings.warn(
-            f"this rank is likely too small: {' and '.join(reasons)}; {advice}",
-            PrecisionWarning,
-            stacklevel=3,
-        )
+        told = f"this rank is likely too small: {' and '.join(reasons)}; {advice}"
+        warnings.warn(told, PrecisionWarning, stacklevel=3)
 
 
 __all__ = [

@@ -8,7 +8,10 @@ everywhere; at ``n*`` it is one of finitely many functions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +20,7 @@ from torch import Tensor
 from polygeom.dimensions.evaluation import evaluation_ranks
 from polygeom.dimensions.identifiability import identifiability
 from polygeom.errors import PolygeomError
+from polygeom.learning.thresholds.bisection import counts_around
 from polygeom.learning.thresholds.weight_matching import weight_distance
 from polygeom.learning.training.fleet import Fleet, fit_fleet, fleet_outputs, generic_points, random_starts
 from polygeom.network import Network, parse
@@ -128,13 +132,9 @@ def recover_teachers(
     x = _only(generic_points(network, (teachers, samples), generator), directions)
     own = random_starts(source, teachers, rng=seeds[1], biases=1.0)
     y = fleet_outputs(source, own, x)
-    fleet = fit_fleet(
-        network,
-        x.repeat_interleave(restarts, dim=0),
-        y.repeat_interleave(restarts, dim=0),
-        random_starts(network, teachers * restarts, rng=seeds[2]),
-        steps=steps,
-    )
+    inputs, targets = (part.repeat_interleave(restarts, dim=0) for part in (x, y))
+    starts = random_starts(network, teachers * restarts, rng=seeds[2])
+    fleet = fit_fleet(network, inputs, targets, starts, steps=steps)
     far = _FAR * generic_points(network, (_TEST_POINTS,), generator)
     error = _errors(fleet, source, own, far)
     inside = _errors(fleet, source, own, _only(far, directions))
@@ -214,22 +214,10 @@ def recovery_threshold(
     (5, 5, 6, True)
     """
     network = as_network(network)
-    counts: dict[int, RecoveryCount] = {}
-
-    def measured(samples: int) -> RecoveryCount:
-        if samples not in counts:
-            counts[samples] = recover_teachers(
-                network, samples, teachers=teachers, restarts=restarts, steps=steps, rng=rng
-            )
-        return counts[samples]
-
+    count = partial(recover_teachers, network, teachers=teachers, restarts=restarts, steps=steps, rng=rng)
+    most = network.parameter_count + 1
     # Few samples are always interpolated, so where none is there are many
-    low, high = 0, network.parameter_count + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if measured(middle).share in (None, 1) else (middle, high)
-    for samples in range(max(1, high - window), high + window + 1):
-        measured(samples)
+    counts = counts_around(count, lambda found: found.share not in (None, 1), most, window, window + 1)
     exact = evaluation_ranks(network, rng=rng)
     return RecoveryThreshold(
         network=network.text,
@@ -237,7 +225,7 @@ def recovery_threshold(
         parameters=network.parameter_count,
         dimension=exact.dimension,
         determining=exact.determining,
-        counts=tuple(counts[n] for n in sorted(counts)),
+        counts=counts,
         seed=rng,
     )
 
@@ -267,14 +255,12 @@ def _same_weights(fleet: Fleet, own: dict[str, Tensor], same: np.ndarray) -> int
     if degrees is None or 1 in degrees or not identifiability(network).identifiable:
         return None
     restarts = len(same) // len(next(iter(own.values())))
-    distances = [
-        weight_distance(
-            network,
-            {name: w[b] for name, w in fleet.weights.items()},
-            {name: w[b // restarts] for name, w in own.items()},
-        )
-        for b in np.flatnonzero(same)
-    ]
+
+    def one(weights: Mapping[str, Tensor], number: Any) -> dict[str, Tensor]:
+        return {name: w[number] for name, w in weights.items()}
+
+    pairs = ((one(fleet.weights, b), one(own, b // restarts)) for b in np.flatnonzero(same))
+    distances = [weight_distance(network, student, teacher) for student, teacher in pairs]
     return sum(distance < _SAME_WEIGHTS for distance in distances)
 
 

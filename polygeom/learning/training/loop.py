@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from torch.utils.data import DataLoader
 from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 from polygeom.learning.checks import a_module
+from polygeom.learning.recording import training_mode
 from polygeom.learning.training.optimisers import Mover, OwnOptimiser, OwnSchedule
 from polygeom.learning.training.run import AUTOCAST, DivergenceError, Metric, Run, known_loss
 from polygeom.learning.training.settings import TrainingSettings
@@ -173,17 +173,15 @@ def train(
     rule, start = known_loss(loss), time.monotonic()
     with (
         torch.random.fork_rng(devices=[]),
-        _training_mode(module),
+        training_mode(module),
         bar(settings.steps, "training", unit="step", show=progress) as shown,
     ):
         torch.manual_seed(rng)  # for modules that draw, such as dropout, and for loaders that shuffle
         data = source(module, inputs, targets, loss, settings, rng)
         seen = None if validation is None else _validation(module, validation, loss, settings)
         mover = Mover(module, settings, optimiser, schedule, scaled=autocast == "float16")
-        run = Run(
-            module, settings, rule, dict(metrics or {}), rng, data, mover,
-            validation=seen, best=keep == "best", autocast=autocast,
-        )  # fmt: skip
+        best, watched = keep == "best", dict(metrics or {})
+        run = Run(module, settings, rule, watched, rng, data, mover, seen, best, autocast)
         kept = None if checkpoint is None else run.checkpoint(Path(checkpoint))
         status = run.go(stop, shown, kept, checkpoint_every)
     import pandas
@@ -217,18 +215,6 @@ def _validation(module: nn.Module, given: Any, loss: str | Loss, settings: Train
     else:
         inputs, targets = given, None
     return source(module, inputs, targets, loss, plain or TrainingSettings(steps=0), 0)
-
-
-@contextlib.contextmanager
-def _training_mode(module: nn.Module) -> Iterator[None]:
-    """Training mode inside; every part has its own mode again afterwards."""
-    modes = {part: part.training for part in module.modules()}
-    module.train()
-    try:
-        yield
-    finally:
-        for part, mode in modes.items():
-            part.training = mode
 
 
 __all__ = ["DivergenceError", "Loss", "Metric", "TrainingResult", "train"]

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class DivergenceError(PolygeomError):
         )
 
 
+@dataclass(eq=False)
 class Run:
     """One training with everything that changes while it runs.
 
@@ -58,35 +60,29 @@ class Run:
         Batches to learn from, and to look at in every row.
     mover:
         What moves the weights.
-    best:
+    keep_best:
         Whether the weights of the row with the least validation loss are kept.
     autocast:
         A name in `AUTOCAST`, or None.
     """
 
-    def __init__(
-        self,
-        module: nn.Module,
-        settings: TrainingSettings,
-        loss: Loss,
-        metrics: dict[str, Metric],
-        seed: int,
-        source: Source,
-        mover: Mover,
-        *,
-        validation: Source | None = None,
-        best: bool = False,
-        autocast: str | None = None,
-    ) -> None:
-        self.module, self.settings, self.loss, self.metrics = module, settings, loss, metrics
-        self.seed, self.source, self.mover, self.validation = seed, source, mover, validation
-        self.autocast = autocast
-        self.rows: list[dict[str, float]] = []
-        self.losses: list[float] = []
-        self.step = 0
-        self.good = _state(module)
-        self.keep_best = best
-        self.best: dict[str, Any] = {}
+    module: nn.Module
+    settings: TrainingSettings
+    loss: Loss
+    metrics: dict[str, Metric]
+    seed: int
+    source: Source
+    mover: Mover
+    validation: Source | None = None
+    keep_best: bool = False
+    autocast: str | None = None
+    rows: list[dict[str, float]] = field(default_factory=list, init=False)
+    losses: list[float] = field(default_factory=list, init=False)
+    step: int = field(default=0, init=False)
+    best: dict[str, Any] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.good = _state(self.module)
 
     def go(
         self, stop: Callable[[Mapping[str, float]], bool] | None, bar: Any, checkpoint: Checkpoint | None, every: int

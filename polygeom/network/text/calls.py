@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -51,6 +52,30 @@ def read_call(s: Scanner, word: str, start: int) -> Call:
         if not s.take(",") and not s.peek(")"):
             s.fail(f"expected , or ), found {s.here}", "write , between values and ) after the last one")
     return call
+
+
+def bind(
+    s: Scanner, call: Call, values: list[Any], names: Mapping[str, bool], order: Sequence[str], *first: str
+) -> dict[str, Any]:
+    """Arguments by name: the ``values`` in ``order``, and those that the call names.
+
+    ``names`` are those that can be given, and whether they must be; ``first`` is what else stands in the signature.
+    """
+    signature = f"write {call.word}({', '.join([*first, *(f'{name}=…' for name in names)])})"
+    unknown = [name for name in call.named if name not in names]
+    if unknown:
+        s.fail(f"{call.word} has no {unknown[0]!r}", signature, call.named_positions[unknown[0]])
+    if len(values) > len(order):
+        problem = f"{call.word} takes {len(order)} value(s) without a name, got {len(values)}"
+        s.fail(problem, signature, call.position)
+    arguments = dict(zip(order, values, strict=False))
+    if twice := arguments.keys() & call.named.keys():
+        s.fail(f"{min(twice)} twice", f"write {min(twice)} once; {signature}", call.position)
+    arguments |= call.named
+    missing = [name for name, needed in names.items() if needed and name not in arguments]
+    if missing:
+        s.fail(f"{call.word} lacks {missing[0]}", signature, call.position)
+    return arguments
 
 
 def _read_value(s: Scanner, depth: int = 0) -> Any:

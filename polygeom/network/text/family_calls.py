@@ -15,7 +15,7 @@ from typing import Any
 
 from polygeom.errors import PolygeomError
 from polygeom.network import families, models
-from polygeom.network.arguments import activation_coefficients
+from polygeom.network.arguments import activation_arguments
 from polygeom.network.grammar.scanner import Scanner
 from polygeom.network.layers import (
     Attention,
@@ -31,7 +31,7 @@ from polygeom.network.layers import (
     Sum,
 )
 from polygeom.network.nodes import Nodes
-from polygeom.network.text.calls import Call, Reference, read_call, write_value
+from polygeom.network.text.calls import Call, Reference, bind, read_call, write_value
 
 Guess = Callable[[Nodes], Mapping[str, Any]]
 
@@ -64,24 +64,19 @@ def _dims(nodes: Nodes) -> tuple[int, ...]:
     return tuple(layer.dims)
 
 
+def _sizes(nodes: Nodes) -> dict[str, Any]:
+    dense = _of(nodes, Dense)
+    return {"inputs": math.prod(_dims(nodes)), "rank": dense[0].width, "outputs": dense[-1].width}
+
+
 def _ccp(nodes: Nodes) -> dict[str, Any]:
-    biases = len(_of(nodes, Bias))
-    return {
-        "inputs": math.prod(_dims(nodes)),
-        "rank": _of(nodes, Dense)[0].width,
-        "degree": len(_of(nodes, Product)) + 1,
-        "outputs": _of(nodes, Dense)[-1].width,
-        "bias": "output" if biases == 1 else biases > 0,
-        "skip": bool(_of(nodes, Sum)) or not _of(nodes, Product),
-    }
+    biases, products = len(_of(nodes, Bias)), len(_of(nodes, Product))
+    bias = "output" if biases == 1 else biases > 0
+    return _sizes(nodes) | {"degree": products + 1, "bias": bias, "skip": bool(_of(nodes, Sum)) or not products}
 
 
 def _ncp(nodes: Nodes) -> dict[str, Any]:
-    arguments = _ccp(nodes)
-    return {
-        **{name: arguments[name] for name in ("inputs", "rank", "degree", "outputs")},
-        "bias": _ends_in_bias(nodes),
-    }
+    return _sizes(nodes) | {"degree": len(_of(nodes, Product)) + 1, "bias": _ends_in_bias(nodes)}
 
 
 def _ends_in_bias(nodes: Nodes) -> bool:
@@ -89,33 +84,22 @@ def _ends_in_bias(nodes: Nodes) -> bool:
 
 
 def _product_network(nodes: Nodes) -> dict[str, Any]:
-    degree = max(len(node.inputs) for node in nodes)
-    return {
-        "inputs": math.prod(_dims(nodes)),
-        "rank": _of(nodes, Dense)[0].width,
-        "degree": degree,
-        "outputs": _of(nodes, Dense)[-1].width,
-    }
+    return _sizes(nodes) | {"degree": max(len(node.inputs) for node in nodes)}
 
 
 def _convolutional(nodes: Nodes) -> dict[str, Any]:
     filters = _of(nodes, Convolution)
-    strides = [f.stride for f in filters]
-    arguments = {
-        "length": math.prod(_dims(nodes)),
-        "kernels": [f.size for f in filters],
-        "strides": _one_for_all(strides),
-    }
     after = [
         activation.layer if isinstance(activation.layer, Power | Polynomial) else None
         for node, activation in pairwise(nodes)
         if isinstance(node.layer, Convolution)
     ]
-    lists = activation_coefficients(after) if _of(nodes, Polynomial) else None
-    if lists is not None:
-        return {**arguments, "activation": _one_for_all(lists)}
-    degrees = [a.degree if isinstance(a, Power) else 1 for a in after]
-    return {**arguments, "degrees": _one_for_all(degrees) if degrees else None}
+    return {
+        "length": math.prod(_dims(nodes)),
+        "kernels": [f.size for f in filters],
+        "strides": _one_for_all([f.stride for f in filters]),
+        **{name: _one_for_all(each) for name, each in activation_arguments(after).items()},
+    }
 
 
 def _one_for_all(values: list[Any]) -> Any:
@@ -190,21 +174,7 @@ def read(s: Scanner, word: str, start: int) -> Nodes:
 
 def _bind(s: Scanner, family: Family, call: Call) -> dict[str, Any]:
     parameters = family.parameters
-    signature = f"write {call.word}({', '.join(f'{name}=…' for name in parameters)})"
-    unknown = [name for name in call.named if name not in parameters]
-    if unknown:
-        s.fail(f"{call.word} has no {unknown[0]!r}", signature, call.named_positions[unknown[0]])
+    needed = {name: p.default is inspect.Parameter.empty for name, p in parameters.items()}
     order = [name for name, p in parameters.items() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
-    if len(call.values) > len(order):
-        s.fail(
-            f"{call.word} takes {len(order)} value(s) without a name, got {len(call.values)}", signature, call.position
-        )
-    arguments = dict(zip(order, call.values, strict=False))
-    twice = arguments.keys() & call.named.keys()
-    if twice:
-        s.fail(f"{min(twice)} twice", f"write {min(twice)} once", call.position)
-    arguments |= call.named
-    missing = [name for name, p in parameters.items() if p.default is inspect.Parameter.empty and name not in arguments]
-    if missing:
-        s.fail(f"{call.word} lacks {missing[0]}", signature, call.position)
+    arguments = bind(s, call, call.values, needed, order)
     return {name: str(value) if isinstance(value, Reference) else value for name, value in arguments.items()}

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from polygeom.network import families
-from polygeom.network.arguments import activation_coefficients
+from polygeom.network.arguments import activation_arguments
 from polygeom.network.grammar.scanner import Scanner, ascii_text
 from polygeom.network.layers import Bias, Dense, Input, Layer, Polynomial, Power
 from polygeom.network.limits import LARGEST_DEGREE, LARGEST_POLYNOMIAL_DEGREE, LARGEST_WIDTH, MOST_SYMBOLS
@@ -117,11 +117,9 @@ def _read_option(s: Scanner, options: dict[str, Any], hidden: int) -> None:
             lists.append(_read_coefficients(s))
         options[name], got = (lists[0] if len(lists) == 1 else lists), len(lists)
     if got not in (1, hidden):
-        s.fail(
-            f"{got} activations for {hidden} hidden layer(s)",
-            f"write one activation for all, {word}={'2' if word == 'r' else '0,1,1'}, or one for each hidden layer",
-            start,
-        )
+        one = "2" if word == "r" else "0,1,1"
+        hint = f"write one activation for all, {word}={one}, or one for each hidden layer"
+        s.fail(f"{got} activations for {hidden} hidden layer(s)", hint, start)
 
 
 def _read_coefficients(s: Scanner) -> list[Fraction]:
@@ -160,14 +158,7 @@ def _guess_mlp(nodes: Nodes) -> dict[str, Any] | None:
             return None
     if len(widths) < 2 or activations.pop() is not None:
         return None
-    options: dict[str, Any] = {}
-    if any(isinstance(a, Polynomial) for a in activations):
-        lists = activation_coefficients(activations)
-        if lists is None:
-            return None
-        options["activation"] = lists
-    elif activations:
-        options["degrees"] = [a.degree if isinstance(a, Power) else 1 for a in activations]
+    options: dict[str, Any] = activation_arguments(activations)
     if any(isinstance(node.layer, Bias) for node in nodes):
         options["bias"] = True
     if any(node.shares is not None for node in nodes):

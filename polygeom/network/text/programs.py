@@ -12,7 +12,7 @@ from typing import Any
 from polygeom.network.grammar.scanner import Scanner
 from polygeom.network.layers import LAYERS, Dense, Input, Layer
 from polygeom.network.nodes import Node, Nodes
-from polygeom.network.text.calls import Call, Reference, read_call, write_value
+from polygeom.network.text.calls import Call, Reference, bind, read_call, write_value
 from polygeom.network.text.family_calls import FAMILIES
 from polygeom.network.text.values import make
 
@@ -88,11 +88,8 @@ def _node(s: Scanner, call: Call, names: dict[str, int]) -> Node:
         reads += 1
     inputs = tuple(_number(s, names, call.values[k], call.positions[k]) for k in range(reads))
     if kind.arity is not None and reads != kind.arity and kind is not Input:
-        s.fail(
-            f"{call.word} reads {kind.arity} node, got {reads}",
-            f"write {call.word}(x, …) with x an earlier name",
-            call.position,
-        )
+        hint = f"write {call.word}(x, …) with x an earlier name"
+        s.fail(f"{call.word} reads {kind.arity} node, got {reads}", hint, call.position)
     shares = None
     if "shares" in call.named:
         shares = _number(s, names, call.named.pop("shares"), call.named_positions["shares"])
@@ -112,21 +109,9 @@ def _layer(s: Scanner, call: Call, kind: type[Layer], values: list[Any]) -> Laye
         if call.named:
             s.fail("input takes the shape of a point only", "write input(3) or input(2,3)", call.position)
         return Input(tuple(values))
-    known = fields(kind)  # type: ignore[arg-type]
-    signature = f"{call.word}({', '.join(['x', *(f.name + '=…' for f in known)])})"
-    unknown = [name for name in call.named if name not in {f.name for f in known}]
-    if unknown:
-        s.fail(f"{call.word} has no {unknown[0]!r}", f"write {signature}", call.named_positions[unknown[0]])
-    if len(values) > len(known):
-        s.fail(f"{call.word} takes {len(known)} value(s), got {len(values)}", f"write {signature}", call.position)
-    arguments = {f.name: value for f, value in zip(known, values, strict=False)}
-    twice = arguments.keys() & call.named.keys()
-    if twice:
-        s.fail(f"{min(twice)} twice", f"write {signature}", call.position)
-    arguments |= call.named
-    if kind is Dense and "width" not in arguments and isinstance(arguments.get("pattern"), list):
-        arguments["width"] = len(arguments["pattern"])
-    missing = [f.name for f in known if f.default is MISSING and f.name not in arguments]
-    if missing:
-        s.fail(f"{call.word} lacks {missing[0]}", f"write {signature}", call.position)
+    pattern = call.named.get("pattern")
+    if kind is Dense and not values and isinstance(pattern, list):
+        call.named.setdefault("width", len(pattern))
+    needed = {f.name: f.default is MISSING for f in fields(kind)}  # type: ignore[arg-type]
+    arguments = bind(s, call, values, needed, list(needed), "x")
     return make(kind, arguments, "{name}={value}")

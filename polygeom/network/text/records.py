@@ -54,11 +54,8 @@ def read(text: str) -> Nodes:
     text = ascii_text(text, "network", '{"format": "polygeom-network", …}')
     record = _decode(text)
     if not isinstance(record, dict) or record.keys() != {"format", "version", "nodes"}:
-        _fail(
-            text,
-            "expected an object with the keys format, version and nodes",
-            'write {"format": "polygeom-network", …}',
-        )
+        hint = 'write {"format": "polygeom-network", …}'
+        _fail(text, "expected an object with the keys format, version and nodes", hint)
     if record["format"] != FORMAT:
         _fail(text, f"unknown format {shown(record['format'])}", f'write "format": "{FORMAT}"')
     if record["version"] != VERSION or type(record["version"]) is not int:
@@ -101,12 +98,8 @@ def _decode(text: str) -> Any:
         return int(digits)
 
     def refuse(word: str) -> NoReturn:
-        _fail(
-            text,
-            f"the number {shown(word)} is not an integer",
-            'write digits only, or a fraction as "1/2"',
-            text.find(word),
-        )
+        hint = 'write digits only, or a fraction as "1/2"'
+        _fail(text, f"the number {shown(word)} is not an integer", hint, text.find(word))
 
     try:
         return json.loads(text, object_pairs_hook=pairs, parse_int=integer, parse_float=refuse, parse_constant=refuse)
@@ -127,12 +120,8 @@ def _node(text: str, number: int, record: Any) -> Node:
     unknown = arguments.keys() - known.keys()
     missing = {name for name, needed in known.items() if needed} - arguments.keys()
     if unknown or missing:
-        problem = (
-            f"{where} ({kind.kind}) has no {min(unknown)!r}"
-            if unknown
-            else f"{where} ({kind.kind}) lacks {min(missing)!r}"
-        )
-        _fail(text, problem, f"write the keys {', '.join(['layer', 'inputs', *known])}")
+        problem = f"has no {min(unknown)!r}" if unknown else f"lacks {min(missing)!r}"
+        _fail(text, f"{where} ({kind.kind}) {problem}", f"write the keys {', '.join(['layer', 'inputs', *known])}")
     inputs = record.get("inputs", [])
     if not isinstance(inputs, list) or any(type(i) is not int for i in inputs):
         _fail(text, f"{where}: inputs must be a list of node numbers", 'write "inputs": [0]')

@@ -1,4 +1,7 @@
-"""Random small networks of every family: perceptrons, products, convolutions, attention, residual stacks, any graph."""
+"""Random small networks of every family: perceptrons, products, convolutions, attention, residual stacks, any graph.
+
+And their ranks by a route of its own: derivatives by dual numbers, elimination by FLINT.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,36 @@ import itertools
 import random
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
+import flint
+import numpy as np
+
+from polygeom.engines.dual_numbers import dual_jacobian
 from polygeom.errors import PolygeomError
 from polygeom.network import Network, parse
+
+P = 2**26 - 5
+
+
+@lru_cache(maxsize=1 << 15)
+def true_rank(network: Network) -> int:
+    """The rank of the Jacobian at random weights."""
+    most, outputs = network.parameter_count, network.output_dimension
+    rng = np.random.default_rng(most)
+    weights = {name: rng.integers(0, P, size=shape) for name, shape in network.parameters.items()}
+    count = min(most, most // outputs + 2)
+    while True:  # until one more point adds nothing
+        points = rng.integers(0, P, size=(count, *network.input_shape))
+        rows = dual_jacobian(network, P, weights, points).reshape(-1, most)
+        found = _rank(rows)
+        if count == most or found == most or found == _rank(rows[:-outputs]):
+            return found
+        count = min(most, 2 * count)
+
+
+def _rank(rows: np.ndarray) -> int:
+    return int(flint.nmod_mat(*rows.shape, rows.ravel().tolist(), P).rank())
 
 
 def networks(rng: random.Random, weights: int, degree: int) -> Iterator[Network]:

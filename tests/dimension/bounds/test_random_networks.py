@@ -9,41 +9,16 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from itertools import islice
 
-import flint
-import numpy as np
 import pytest
-from dimension.bounds.random_networks import networks
+from dimension.bounds.random_networks import networks, true_rank
 
 from polygeom.dimensions.bounds.bound import RULES, Instance, Rule
-from polygeom.engines.dual_numbers import dual_jacobian
 from polygeom.network import Network, mlp
 
-P = 2**26 - 5
 BY_PARTS = {"graph cut", "graph span", "graph lift", "graph outputs", "graph surplus", "cells", "shifted square"}
 EXPANDED = {"monomials", "linear span", "vector fields", "equations"}
-
-
-@lru_cache(maxsize=1 << 15)
-def true_rank(network: Network) -> int:
-    """The rank of the Jacobian at random weights."""
-    most, outputs = network.parameter_count, network.output_dimension
-    rng = np.random.default_rng(most)
-    weights = {name: rng.integers(0, P, size=shape) for name, shape in network.parameters.items()}
-    count = min(most, most // outputs + 2)
-    while True:  # until one more point adds nothing
-        points = rng.integers(0, P, size=(count, *network.input_shape))
-        rows = dual_jacobian(network, P, weights, points).reshape(-1, most)
-        found = _rank(rows)
-        if count == most or found == most or found == _rank(rows[:-outputs]):
-            return found
-        count = min(most, 2 * count)
-
-
-def _rank(rows: np.ndarray) -> int:
-    return int(flint.nmod_mat(*rows.shape, rows.ravel().tolist(), P).rank())
 
 
 def instances(network: Network, few: int) -> Iterator[tuple[Rule, Instance]]:

@@ -13,7 +13,7 @@ from polygeom.experiments.algebra import learnable_functions  # noqa: E402
 from polygeom.experiments.algebra.learnable_functions import COMPLEX, DEGREE, SURVEY, TRAINING, WORKED  # noqa: E402
 from polygeom.experiments.running import run  # noqa: E402
 
-TINY = learnable_functions.Config(networks=("[2,1,1] r=2",), runs=8, steps=40, polish=20, surveyed=20)
+SMALL = learnable_functions.PRESETS["small"]
 
 
 @pytest.fixture(autouse=True)
@@ -27,36 +27,16 @@ def measured(config: learnable_functions.Config, seed: int = 0) -> pandas.DataFr
     return pandas.DataFrame(rows)
 
 
-@pytest.mark.thorough
-def test_one_neuron_with_every_kind_of_target() -> None:
-    table = measured(TINY)
-    trained = table[table["source"] == TRAINING]
-    assert trained.groupby("target")["count"].sum().to_dict() == {"teacher": 8, "noise": 8, "few": 8}
-    critical = trained[trained["label"] == "critical point"]
-    assert critical[critical["target"] == "teacher"]["loss"].min() < 1e-18
-    few = critical[(critical["target"] == "few") & (critical["loss"] < 1e-18)]
-    assert few["functions"].sum() > 3  # one value on the data, many functions
-    noise = critical[critical["target"] == "noise"]
-    assert (noise["functions"] == 1).all()
-    assert noise["error"].max() < 1e-9
-    solved = table[table["source"] == COMPLEX]
-    assert len(solved) == table[table["source"] == DEGREE]["count"].item() == 4
-    assert len(noise) <= solved["attained"].sum() <= solved["real"].sum() <= 4
-    (numbers,) = learnable_functions.counts(table).to_dict("records")
-    assert numbers["found"] == len(noise)
-    assert numbers["runs"] == 8
-
-
 @pytest.mark.slow  # every study runs through the same pool, whose rows test_study compares
 def test_the_same_rows_with_one_and_two_workers() -> None:
-    config = dataclasses.replace(TINY, targets=("teacher", "few"))
+    config = dataclasses.replace(SMALL, targets=("teacher", "few"))
     one = run(learnable_functions.STUDY, config=config, workers=1).table
     two = run(learnable_functions.STUDY, config=config, workers=2).table
     pandas.testing.assert_frame_equal(one, two, check_exact=True)
 
 
 def test_the_survey_counts_data_sets_whose_best_function_can_be_reached() -> None:
-    config = dataclasses.replace(TINY, networks=(WORKED,), surveyed=200)
+    config = dataclasses.replace(SMALL, networks=(WORKED,), surveyed=200)
     (case,) = [case for case in learnable_functions.cases(config) if case.target == SURVEY]
     (row,) = learnable_functions.measure(dataclasses.replace(case, seed=0))
     assert 90 <= row["count"] <= 140

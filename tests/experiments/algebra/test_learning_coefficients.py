@@ -13,11 +13,9 @@ torch = pytest.importorskip("torch", reason="studies need the extra learn")
 from polygeom.experiments.algebra.learning_coefficient import (  # noqa: E402
     PRESETS,
     Batch,
-    Config,
     cases,
     compared,
     conditioned,
-    measure,
 )
 from polygeom.experiments.algebra.preferred_strata import nearest  # noqa: E402
 from polygeom.learning.functions.perceptrons import PerceptronEnergy  # noqa: E402
@@ -41,13 +39,6 @@ def test_a_batch_of_shapes_is_each_network_by_itself() -> None:
         own = moved[k][batch.masks[k] > 0][None]
         alone = PerceptronEnergy(network, weights[k][None], batch.x[:, : network.widths[0]])(own)
         torch.testing.assert_close(found[k : k + 1], alone)
-
-
-def test_a_case_measures_its_strata() -> None:
-    (case,) = cases(Config(networks=("[1,1,1] r=2",), strata=("generic", "dead 1"), draws=60, warmup=40))
-    rows = measure(case)
-    assert [(row["at"], row["exact"]) for row in rows] == [("generic", "1/2"), ("dead 1", "1/4")]
-    assert all(abs(row["value"] - float(row["lower"])) < 0.2 for row in rows)
 
 
 def test_what_is_nearest() -> None:

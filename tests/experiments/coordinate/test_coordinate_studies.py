@@ -24,10 +24,8 @@ from polygeom.cli import run as command
 from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import depth as coordinate_depth
-from polygeom.experiments.coordinate import grid as coordinate_grid
 from polygeom.experiments.coordinate import images as coordinate
 from polygeom.experiments.coordinate import neighbours as coordinate_neighbours
-from polygeom.experiments.coordinate import waves as coordinate_waves
 from polygeom.experiments.coordinate.dynamics import GRID, Model, density
 from polygeom.experiments.running import run
 from polygeom.learning.functions.spectra import psnr
@@ -133,12 +131,6 @@ def test_numbers_and_arrays_say_the_same(images: pandas.DataFrame) -> None:
         assert whole == pytest.approx(((256 - held) * parts[0] + held * parts[1]) / 256, rel=1e-2)
 
 
-def test_no_polynomial_network_beats_the_best_polynomial(images: pandas.DataFrame) -> None:
-    rows = images[images["psnr_best_polynomial"].notna()]
-    assert set(rows["model"]) == {"ccp3:centred"}
-    assert (rows["psnr"] <= rows["psnr_best_polynomial"] + 1e-6).all()
-
-
 @pytest.mark.slow  # every study runs through the same pool, whose rows test_study compares
 def test_the_same_seed_gives_the_same_rows_for_any_number_of_workers() -> None:
     changes = {"images": ("random",), **SMALL, "models": ("relu:raw", "ccp3:centred")}
@@ -235,52 +227,18 @@ def test_every_published_flag_is_an_option(capsys: pytest.CaptureFixture[str]) -
     assert [flag for flag in flags.split() if f"--{flag}" not in shown] == []
 
 
-@pytest.mark.thorough
-def test_waves() -> None:
-    small = {"length": 128, "frequencies": (2, 5), "neurons": 16, "epochs": 4, "every": 2, "pairs": 50, "windows": 5}
-    table = rows_of(coordinate_waves, models=("relu:raw", "ccp3:sin_cos4"), **small)
-    marks = table[table["epoch"].notna()]
-    assert len(marks) == 6
-    assert (marks[["amplitude_2", "amplitude_5", "error"]] >= 0).all(axis=None)
-    last = marks[(marks["model"] == "relu:raw") & (marks["epoch"] == 4)].iloc[0]
-    arrays = {row["array"]: np.asarray(row["data"]) for _, row in table[table["model"] == "relu:raw"].iterrows()}
-    assert np.square(arrays["learned"] - arrays["target"]).mean() == pytest.approx(last["error"], rel=1e-2)
-    assert "relu:raw" in coordinate_waves.summarise(table)
-    coordinate_waves.plot(table)
-    for draw in coordinate_waves.FIGURES.values():
-        draw(table)
-
-
-def test_depth_and_width() -> None:
-    table = rows_of(coordinate_depth, shapes=("1x8", "3x8"), size=16, epochs=2, every=1, pairs=100, print_loss=True)
-    assert set(table["model"]) == {f"relu:{what} {shape}" for what in ("raw", "sin_cos5") for shape in ("1x8", "3x8")}
-    layers = table[[f"hamming_random_{number}" for number in (1, 2, 3)]].sum(axis=1)
-    assert np.allclose(layers, table["hamming_random"])
-    assert np.allclose(table["relative_local"], table["hamming_local"] / table["units"])
+def test_losses_are_told_where_asked_for() -> None:
+    small = {"shapes": ("1x8",), "models": ("relu:raw",), "size": 16, "epochs": 2, "every": 1, "pairs": 100}
+    table = rows_of(coordinate_depth, **small, print_loss=True)
     told = [line for line in coordinate_depth.summarise(table).splitlines() if ": loss " in line]
     assert len(told) == len(table)
     assert told[0] == f"random relu:raw 1x8 seed 0 epoch 0: loss {table['loss'][0]:.6g}"
-    coordinate_depth.plot(table)
 
 
-def test_every_second_pixel() -> None:
-    table = rows_of(coordinate_grid, images=("scene",), models=("relu:raw", "ccp2:centred"), size=16, epochs=4, every=2)
-    best = table[table["psnr_best"].notna()]
-    marks = table[table["epoch"].notna()]
-    assert np.allclose(best["psnr_best"], marks.groupby("model", sort=False)["psnr_held_out"].max())
-    assert "ccp2:centred" in coordinate_grid.summarise(table)
-    coordinate_grid.plot(table)
-
-
-def test_neighbours_of_digits_and_of_files(tmp_path: Path) -> None:
-    small = {"epochs": 1, "every": 1, "anchors": 5, "neighbours": 3, "limit": 200, "neurons": 8, "layers": 2}
-    table = rows_of(coordinate_neighbours, **small)
-    assert set(table["model"]) == {"mlp", "cnn", "ccp"}
-    marks = table[table["epoch"].notna()]
-    assert (marks["distance_near"] < marks["distance_far"]).all()
+def test_neighbours_of_a_convolutional_network_and_of_files(tmp_path: Path) -> None:
+    small = {"epochs": 1, "every": 1, "anchors": 5, "neighbours": 3, "limit": 100}
+    table = rows_of(coordinate_neighbours, models=("cnn",), **small)
     assert set(table["array"].dropna()) == {"confusion_near", "confusion_far"}
-    assert "digits" in coordinate_neighbours.summarise(table)
-    coordinate_neighbours.plot(table)
     images, labels = np.random.default_rng(0).integers(0, 256, (40, 28, 28)), np.arange(40) % 10
     for name, array in (("images-idx3", images), ("labels-idx1", labels)):
         header = bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)

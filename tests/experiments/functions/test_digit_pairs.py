@@ -100,6 +100,7 @@ def test_every_model_can_be_chosen(model: str) -> None:
     assert all(0 <= row["accuracy"] <= 100 for row in rows)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("here")
 def test_figure_and_summary() -> None:
     import matplotlib.pyplot as plt

@@ -113,6 +113,7 @@ def test_every_option_reaches_a_case(name) -> None:
     assert label_noise.cases(config) != label_noise.cases(dataclasses.replace(config, **{name: changed}))
 
 
+@pytest.mark.thorough
 def test_figure_and_summary() -> None:
     table = measured(**SMALL, kernels=("laplacian",), schemes=("nested", "cumulative"))
     figure = label_noise.plot(table)

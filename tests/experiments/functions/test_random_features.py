@@ -61,6 +61,7 @@ def test_the_published_limits_under_their_right_names(line) -> None:
     assert value(line, "condition", features="fourier", model="limit") == pytest.approx(7.7e11, rel=0.05)
 
 
+@pytest.mark.thorough
 def test_wide_features_interpolate(line) -> None:
     fits = line[(line["model"] == "features") & (line["width"] >= 50)]
     assert fits["train_mse"].max() < 1e-18
@@ -84,6 +85,7 @@ def test_powers_on_the_line_are_polynomial_regression() -> None:
 SMALL = {"datasets": ("digits",), "train": 60, "test": 300, "widths": (20, 60, 1000)}
 
 
+@pytest.mark.thorough
 def test_the_error_peaks_where_there_are_as_many_features_as_images() -> None:
     table = measured(**SMALL, features=("fourier", "relu", "x^2"))
     for (_, noise), rows in table[table["model"] == "features"].groupby(["features", "noise"]):
@@ -128,6 +130,7 @@ def test_every_option_reaches_a_case(name) -> None:
     assert random_features.cases(config) != random_features.cases(dataclasses.replace(config, **{name: changed}))
 
 
+@pytest.mark.thorough
 def test_figure_and_summary() -> None:
     table = pd.concat([measured(**SMALL, features=("relu",)), measured("published", line_widths=(1, 5, 10))])
     figure = random_features.plot(table)

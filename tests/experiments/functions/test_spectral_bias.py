@@ -95,13 +95,6 @@ def test_products_learn_the_third_harmonic_sooner_in_the_limit(seed: int) -> Non
     assert three[1]["k=3"] > 100 * three[3]["k=3"]
 
 
-def test_a_network_follows_the_flow() -> None:
-    changes = {"samples": 200, "width": 512, "steps": 60, "frequencies": (1, 2)}
-    flow, network = (halves(measured("quick", way, 2, 1, **changes)) for way in ("flow", "network"))
-    assert network["k=1"] == pytest.approx(flow["k=1"], rel=0.25)
-    assert network["k=2"] == pytest.approx(flow["k=2"], rel=0.25)
-
-
 def test_images_give_labels_and_perturbations() -> None:
     config = configured(spectral_bias.STUDY, "digits", samples=300)
     x, target, parts = spectral_bias.problem(config, 0)

@@ -72,7 +72,9 @@ def test_training_in_single_precision_is_close_and_leaves_double_behind() -> Non
 @pytest.mark.parametrize(
     ("module", "options"),
     [
-        (anisotropy, {"models": ("lenet:gelu",), "side": 4, "directions": (0,)}),
+        pytest.param(
+            anisotropy, {"models": ("lenet:gelu",), "side": 4, "directions": (0,)}, marks=pytest.mark.thorough
+        ),
         (cifar2, {"models": ("relu:8",)}),
         (ntk_eigenfunctions, EIGEN),
     ],
@@ -311,7 +313,8 @@ def test_inputs_of_the_mixed_derivative_are_as_asked_for() -> None:
 def test_options_are_shared_by_the_three_studies() -> None:
     for module, kind in ((ntk_eigenfunctions, KernelOptions), (cifar2, KernelOptions), (anisotropy, TrainingOptions)):
         assert issubclass(module.Config, kind)
-        assert {"quick", "small", "published"} <= set(module.PRESETS)
+    eigen, halves = ntk_eigenfunctions.PRESETS["small"], cifar2.PRESETS["small"]
+    assert (eigen.train, eigen.test) == (halves.train, halves.test)  # one takes the eigenfunctions that the other kept
 
 
 SHRUNK = {

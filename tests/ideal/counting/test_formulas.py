@@ -11,7 +11,7 @@ import pytest
 from polygeom.dimensions import dimension
 from polygeom.ideal.counting import formulas
 from polygeom.ideal.counting.invariants import degree, ed_degree, learning_degree
-from polygeom.ideal.counting.theorems import known_degree, known_distance_degree
+from polygeom.ideal.counting.theorems import degree_bound, known_degree, known_distance_degree
 from polygeom.network import parse
 
 SYMMETRIC = {
@@ -122,3 +122,24 @@ def test_what_inputs_leave_undetermined_is_said() -> None:
     count = learning_degree("[2,2,3] r=2", [[1, 0], [0, 1]], method="monodromy")
     assert "leave 2 of 8 dimensions of functions undetermined" in count.evidence[0].reason
     assert count.status == "unknown"
+
+
+def test_bounds_by_bundles_are_the_known_degrees() -> None:
+    """Complete equations or theorems gave these; the plane bundle gives them again, and two that were counted."""
+    for text, size, value in [
+        ("[2,2,2,1] r=2,3", 6, 15), ("[2,2,2,2] r=2", 8, 15), ("[2,2,2] r=3", 6, 6), ("[2,2,2] r=4", 6, 15),
+        ("[2,2,3] r=2", 8, 3), ("[2,2,2,1] r=3", 6, 70), ("[2,2,2,1] r=4,3", 6, 165),
+    ]:  # fmt: skip
+        bound = degree_bound(parse(text), size)
+        assert bound is not None
+        assert bound.value == value
+    assert degree_bound(parse("[2,2,2,1] r=3"), 7) is None
+    assert degree_bound(parse("[2,2,2,1] r=3 bias"), 6) is None
+    assert degree_bound(parse("[3,2,2,1] r=3"), 6) is None
+
+
+@pytest.mark.thorough
+def test_bounds_by_bundles_are_met() -> None:
+    for text, value in [("[2,2,2,1] r=3", 70), ("[2,2,3,1] r=2,4", 45)]:
+        count = degree(text, method="all", max_degree=2)
+        assert (count.value, count.lower, count.upper, count.status) == (value, value, value, "proved")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -364,3 +365,20 @@ def test_journals_are_plain_json(tmp_path: Path) -> None:
     assert header["question"]["network"] == "[3,2,1] r=2"
     assert [d["degree"] for d in degrees] == [1, 2, 3]
     assert degrees[2]["equations"][0]["proved"] is True
+
+
+@pytest.mark.thorough
+def test_an_executor_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weight spaces and the argument for completeness through any executor; nothing is left running."""
+    monkeypatch.setattr("polygeom.ideal.search.interpolation.is_quick", lambda *_: False)
+    monkeypatch.setattr("polygeom.ideal.search.search.MANY", 1)
+    with ThreadPoolExecutor(2) as executor:
+        there = interpolate("[2,2,2] r=3", timeout=60, workers=2, executor=executor)
+        there.interpolation.configure(workers=2, lift=None, memory=None, executor=executor)
+        with pytest.raises(BudgetError, match="the time was over in degree"):
+            there.interpolation.advance(time.monotonic() - 1)
+    here = interpolate("[2,2,2] r=3", 5)
+    assert there.result.generators == here.result.generators
+    assert there.result.completeness == here.result.completeness != "unknown beyond degree 5"
+    known = zip(there.interpolation.reports, here.interpolation.reports, strict=False)
+    assert all(a.spaces == b.spaces for a, b in known)

@@ -10,14 +10,12 @@ import pytest
 from polygeom.errors import BudgetError
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Grading
-from polygeom.ideal.grading.spaces import Spaces
 from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.interpolation import Interpolation
 from polygeom.ideal.search.lie import semi_invariant
 from polygeom.ideal.search.lifting import lift_relations, primes_below
 from polygeom.ideal.search.membership import Substitution, fixed_weights
 from polygeom.modular import P22, PrimeField, as_field, is_prime, nullspace
-from polygeom.symmetry.exponents import numbered_weights
 
 CASES = [
     ("[3,2,1] r=2", 3),
@@ -115,7 +113,7 @@ def test_the_matrix_of_the_outputs_becomes_the_identity() -> None:
     """Its rows make the outputs, below a bias as well."""
     for text in ("[1,2,2] r=2", "[1,2,2] r=2 bias"):
         coordinates = Coordinates(text)
-        numbers = numbered_weights(coordinates.network)
+        numbers = coordinates.network.weight_numbers
         fixed = fixed_weights(coordinates, outputs=True)
         assert [[fixed.get(int(k)) for k in row] for row in numbers["W2"]] == [[1, 0], [0, 1]]
 
@@ -131,24 +129,21 @@ def test_a_budget_is_kept() -> None:
 
 
 def test_lifting_finds_small_relations_and_gives_up_on_wild_ones() -> None:
-    grading = Grading.of(Coordinates("[2,2,1] r=2"))
-    spaces = Spaces(grading, range(3))
-    monomials = np.array([[0], [1], [2]])
     field = PrimeField(P22)
 
-    def values(prime: int, count: int) -> np.ndarray:
+    def values(numbers: np.ndarray, prime: int, count: int) -> np.ndarray:
         """Points of the plane 5 a = 7 b + 10**30 c."""
         f = as_field(prime)
         rng = np.random.default_rng(prime)
         bc = f.random(rng, (2, count))
         a = f.matmul(f.encode([[7, 10**30]]), bc)
-        return np.concatenate([f.reduce(a * f.scalar(pow(5, -1, prime))), bc])
+        return np.concatenate([f.reduce(a * f.scalar(pow(5, -1, prime))), bc])[numbers]
 
-    relations = nullspace(values(P22, 30).T, field)
-    (vector,) = lift_relations(relations, monomials, spaces, P22, values)
+    relations = nullspace(values(np.arange(3), P22, 30).T, field)
+    (vector,) = lift_relations(relations, P22, values)
     assert vector == (5, -7, -(10**30))
     with pytest.raises(BudgetError, match="not lifted"):
-        lift_relations(relations, monomials, spaces, P22, values, deadline=0.0)
+        lift_relations(relations, P22, values, deadline=0.0)
 
 
 def test_primes_fall() -> None:

@@ -8,7 +8,6 @@ three instructions instead of layers.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -95,14 +94,9 @@ def program(network: Network) -> Program:
     [[0, 3, 0, 0], [1, 3, 1, 1], [4, 4, 3, 3], [0, 5, 4, 2]]
     """
     recorder = _Recorder(network.input_dimension)
-    weights, start = {}, 0
-    for name, shape in network.parameters.items():
-        stop = start + math.prod(shape)
-        weights[name] = np.arange(start, stop).reshape(shape)
-        start = stop
     point = np.arange(network.input_dimension).reshape(1, *network.input_shape)
-    outputs = np.asarray(network.evaluate(recorder, weights, point)).reshape(-1)
-    return recorder.finish(outputs, start)
+    outputs = np.asarray(network.evaluate(recorder, network.weight_numbers, point)).reshape(-1)
+    return recorder.finish(outputs, network.parameter_count)
 
 
 _NONE = -1
