@@ -304,9 +304,15 @@ class _Values:
         size = len(x) ** 2 * x.element_size()
         self.kept = gram(kernel, x) if 3 * size <= memory else None
         self.largest_batch = min(len(x), block_rows(len(x), x.element_size(), memory))
+        self._place = x.new_empty(0)
 
     def __call__(self, batch: Tensor) -> Tensor:
-        return self.kernel(self.x[batch], self.x) if self.kept is None else self.kept[batch]
+        """At some rows, until the next call: they are written to one place, which costs less than fresh memory."""
+        if self.kept is None:
+            return self.kernel(self.x[batch], self.x)
+        if len(batch) > len(self._place):
+            self._place = self.kept.new_empty(len(batch), len(self.x))
+        return torch.index_select(self.kept, 0, batch, out=self._place[: len(batch)])
 
 
 class _Descent:
