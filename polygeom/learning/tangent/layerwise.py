@@ -28,7 +28,7 @@ from polygeom.learning.tangent.pieces import Factor, Features, Piece, contractio
 from polygeom.learning.tangent.recording import NotRecordable, Record, Use, point_axes, record
 
 _TOLERANCE = 1e-3
-_CACHED = 2**21
+_CACHED = 2**22
 """Bytes of the derivatives by one layer's values that a processor keeps near: so much is taken at once."""
 
 

@@ -35,7 +35,7 @@ from torch import Tensor
 from polygeom.errors import PolygeomError
 
 OUTPUTS = ("full", "trace", "diagonal", "sum")
-NUMBER = 8
+NUMBER = 16
 """Multiplications of a matrix product in the time in which one number is written to memory and read again."""
 _FEW, _LONG = 1024, 128
 """Rows of so few numbers are multiplied side by side, and half of a symmetric product is worth a copy from so many."""
