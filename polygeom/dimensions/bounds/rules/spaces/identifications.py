@@ -13,18 +13,14 @@ from collections.abc import Iterator
 
 from polygeom.dimensions.bounds.bound import Instance, Rule, register
 from polygeom.dimensions.bounds.identified_points import conditions, possible_conditions
-from polygeom.dimensions.counts import Degrees, Widths, capped_monomials, monomials, output_degree
+from polygeom.dimensions.counts import Degrees, Widths, monomials, output_degree
+from polygeom.network.limits import capped_monomials
 
 
 def _instances(widths: Widths, degrees: Degrees, limit: int) -> Iterator[Instance]:
-    if len(widths) < 4 or not widths[0] + 2 <= widths[1] < 2 * widths[0]:
-        return
-    n, m, r = widths[0], widths[1], degrees[0]
     for j in range(3, len(widths)):
-        t = output_degree(degrees[1 : j - 1])
-        if not 2 <= t < limit:
-            continue
-        most = possible_conditions(n, m, r, t)
+        n, m, r, t = widths[0], widths[1], degrees[0], output_degree(degrees[1 : j - 1])
+        most = possible_conditions(n, m, r, t) if 2 <= t < limit else 0
         useful = capped_monomials(m, t, limit)
         if most and monomials(n, r * t) - most < useful:
             space = monomials(n, r * t) - conditions(n, m, r, t)
