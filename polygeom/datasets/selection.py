@@ -64,24 +64,24 @@ def train_and_test(
     choice("name", name, NAMES, "digits")
     if train < 1 or test < 1:
         raise PolygeomError(f"train and test must be at least 1, got {train} and {test}")
+    other: Labelled | None = None
     if data is not None:
-        own, apart = read_own(data)
-        order = _order(own, train, first, rng)
-        if apart is None:
-            return _stretch(own, order, 0, train), _stretch(own, order, train, test)
-        rest = np.arange(len(apart)) if first else stratified_order(apart.labels, rng=rng)
-        return _stretch(own, order, 0, train), _stretch(apart, rest, 0, test)
-    if name != "digits" and data_root is None:
+        source, other = read_own(data)
+    elif name == "digits":
+        source = digits()
+    elif data_root is None:
         raise PolygeomError(f"data_root must name the folder with the files of {name}; digits need no files")
-    if name == "digits" or train_from == "test":
-        source = digits() if name == "digits" else _READERS[name](str(data_root), "test")
-        order = _order(source, train, first, rng)
+    elif train_from == "test":
+        source = _READERS[name](str(data_root), "test")
+    else:
+        # Whole files of ten thousand: a stratified subset of few samples needs no more of them.
+        source = _READERS[name](str(data_root), train_from, limit=10_000 * -(-train // 10_000))
+        other = _READERS[name](str(data_root), "test")
+    order = _order(source, train, first, rng)
+    if other is None:
         return _stretch(source, order, 0, train), _stretch(source, order, train, test)
-    # Whole files of ten thousand: a stratified subset of few samples needs no more of them.
-    source = _READERS[name](str(data_root), train_from, limit=10_000 * -(-train // 10_000))
-    other = _READERS[name](str(data_root), "test")
-    tested = np.arange(len(other)) if first else stratified_order(other.labels, rng=rng)
-    return _stretch(source, _order(source, train, first, rng), 0, train), _stretch(other, tested, 0, test)
+    rest = np.arange(len(other)) if first else stratified_order(other.labels, rng=rng)
+    return _stretch(source, order, 0, train), _stretch(other, rest, 0, test)
 
 
 def _order(source: Labelled, train: int, first: bool, rng: int) -> np.ndarray:

@@ -59,7 +59,7 @@ def _inverse(x: float, p: float) -> float:
     return float(residue - int(p) if 2 * residue > p else residue)
 
 
-def _invert_top(top: Residues, p: float, kmax: int, whole: bool) -> Inverted | None:
+def invert_top(top: Residues, p: float, kmax: int, whole: bool) -> Inverted | None:
     """Gauss-Jordan on the top block of a panel: pivot columns, row swaps, inverse of the pivot block after the swaps.
 
     ``whole`` says that no other row could hold a pivot. Otherwise a column without pivot here proves nothing and the
@@ -106,7 +106,7 @@ def _first_nonzero(v: Residues, start: int, stop: int) -> int:
     return start + int(found[0]) if found.size else -1
 
 
-class _Elimination:
+class Elimination:
     """One elimination: the matrix, and per panel the rank before it and the products pending in its columns."""
 
     def __init__(self, a: Residues, columns: int, rows: int, p: float, kmax: int, width: int) -> None:
@@ -137,23 +137,30 @@ class _Elimination:
                 self.pending[q + 1 : last] = [after] * (last - q - 1)
         if self.columns < a.shape[1] and 0 < rank < height:
             self.propagate(0, self.panels, self.columns, a.shape[1], 0)
-            _reduce_block(a[rank:, self.columns :], self.p)
+            self.reduce(a[rank:, self.columns :])
         return rank
+
+    def reduce(self, x: Residues) -> None:
+        """Reduce a rectangle of the matrix in place."""
+        _reduce_block(x, self.p)
+
+    def minus(self, target: Residues, left: Residues, right: Residues) -> None:
+        """``target -= left @ right``, in place, by blocks that stay in the cache."""
+        step = max(64, BLOCK // max(target.shape[1], 1))
+        for i in range(0, target.shape[0], step):
+            target[i : i + step] -= left[i : i + step] @ right
 
     def subtract(self, row: int, end: int, pivot: int, pivot_end: int, col: int, col_end: int, pending: int) -> int:
         """a[row:end, col:col_end] -= a[row:end, pivot:pivot_end] @ a[pivot:pivot_end, col:col_end]; returns pending."""
         a = self.a
         target = a[row:end, col:col_end]
-        step = max(64, BLOCK // max(col_end - col, 1))
         for first in range(pivot, pivot_end, self.kmax):
             last = min(first + self.kmax, pivot_end)
             if pending + last - first > self.kmax:
-                _reduce_block(target, self.p)
+                self.reduce(target)
                 pending = 0
             assert pending + last - first <= self.kmax
-            right = a[first:last, col:col_end]
-            for i in range(row, end, step):
-                target[i - row : i - row + step] -= a[i : min(i + step, end), first:last] @ right
+            self.minus(target, a[row:end, first:last], a[first:last, col:col_end])
             pending += last - first
         return pending
 
@@ -168,7 +175,7 @@ class _Elimination:
         for i in range(last - first):
             row, end = starts[first + i], starts[first + i + 1]
             if counts[i] and row < end:
-                _reduce_block(self.a[row:end, col:col_end], self.p)
+                self.reduce(self.a[row:end, col:col_end])
             span = (i + 1) & -(i + 1)
             until = min(i + 1 + span, last - first)
             if i + 1 < until:
@@ -182,10 +189,10 @@ class _Elimination:
         a = self.a
         panel = a[rank:, col:end]
         if self.pending[q]:
-            _reduce_block(panel, self.p)
+            self.reduce(panel)
         allowed = self.rows - rank
         top = min(end - col, allowed)
-        result = _invert_top(panel[:top], self.p, self.kmax, whole=top == allowed)
+        result = invert_top(panel[:top], self.p, self.kmax, whole=top == allowed)
         if result is None:
             columns, multipliers = self.factor_columns(rank, col, end)
         else:
@@ -236,14 +243,14 @@ def eliminate(
 ) -> tuple[int, bool, NDArray[np.int64], Sequence[int]]:
     """Eliminate the first columns of a C-contiguous matrix in place; results as in ``elimination._eliminate``."""
     check_bound(p, kmax)
-    state = _Elimination(a, columns, rows, float(p), kmax, width)
+    state = Elimination(a, columns, rows, float(p), kmax, width)
     rank = state.run(limit, complete)
     return rank, state.unstable, np.array(state.pivots, dtype=np.int64), sorted(set(state.starts) | {rank})
 
 
 def inverse(a: Residues, p: int, kmax: int) -> Residues:
     """Inverse mod p of a small invertible matrix of balanced residues."""
-    result = _invert_top(a, float(p), kmax, whole=True)
+    result = invert_top(a, float(p), kmax, whole=True)
     assert result is not None
     assert len(result[0]) == a.shape[0], "the matrix is not invertible"
     _, swaps, block = result

@@ -40,7 +40,8 @@ def rank(
     Parameters
     ----------
     a:
-        Matrix (rows, columns), any shape including zero rows or columns.
+        Matrix (rows, columns), any shape including zero rows or columns. A torch tensor, of integers or float64, is
+        worked on where it is, on a graphics processor for ``device="cuda"``, with the same algorithm and bounds.
     p:
         An odd prime below 2^26, or its ``PrimeField``.
     limit:
@@ -66,9 +67,11 @@ def rank(
     (2, 1)
     """
     field = as_field(p)
-    work = _prepared(a, field, overwrite, memory)
-    rows, columns = work.shape
+    rows, columns = _shape(a)
     bound: int = min(rows, columns) if limit is None else max(0, min(limit, rows, columns))
+    if type(a).__module__.partition(".")[0] == "torch":
+        return _rank_of_tensor(a, field, bound, overwrite, memory, method)
+    work = _prepared(a, field, overwrite, memory)
     return min(_eliminate(work, columns, rows, bound, field, method)[0], bound)
 
 
@@ -269,6 +272,18 @@ def solve(
     x = np.zeros((columns, sides.shape[1]))
     x[pivots] = entries[:, free >= columns]
     return x.reshape((columns, *right.shape[1:]))
+
+
+def _rank_of_tensor(
+    a: ArrayLike, field: PrimeField, bound: int, overwrite: bool, memory: int | None, method: Method
+) -> int:
+    if method != "auto":
+        raise PolygeomError(f"method belongs to arrays, got {method!r} and a torch tensor; write method='auto'")
+    from polygeom.modular import _elimination_torch
+
+    rows, columns = _shape(a)
+    _check_memory(memory, 8 * rows * columns * (1 if overwrite else 2))
+    return _elimination_torch.rank(a, field, bound, overwrite)
 
 
 def _prepared(a: ArrayLike, field: PrimeField, overwrite: bool, memory: int | None) -> Residues:

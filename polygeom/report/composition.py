@@ -140,9 +140,8 @@ def portrait(network: Network | str, *, training: bool | None = None, timeout: f
             "How many samples can it fit?": lambda: experiments.interpolation_section(network, result, rng, by(0.4)),
             "When does it find the truth?": lambda: experiments.recovery_section(network, result, rng, by(0.6)),
         }
-    parts["How fast does it generalise?"] = lambda: generalisation_section(
-        network, result, rng, deadline if trained else None
-    )
+    late = deadline if trained else None
+    parts["How fast does it generalise?"] = lambda: generalisation_section(network, result, rng, late)
     parts["Surprises"] = lambda: surprises_section(network)
     sections = [within(deadline, title, part) for title, part in parts.items()]
     return Portrait(network.text, tuple(section for section in sections if section), rng, time.monotonic() - start)

@@ -20,13 +20,16 @@ from certificates.families import case
 from certificates.honest import honest, plain
 from certificates.test_alterations import verdict
 from certificates.truths import Data, true
+from dimension.proofs.test_texts import OWN, REFUSED
 
 import polygeom
 from polygeom import certificates
 from polygeom.cli import run
 from polygeom.dimensions import certify as certify_dimension
+from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.proofs.graphs.steps import GRAPH_RULES
 from polygeom.errors import PolygeomError
+from polygeom.network import parse
 from polygeom.testing.zoo import ZOO
 
 TEXT = certificates.standalone()
@@ -196,3 +199,20 @@ def test_both_agree_on_altered_certificates(check: Any) -> None:
 @pytest.mark.timeout(7200)
 def test_both_agree_on_many_altered_certificates(check: Any) -> None:
     print(compare(10 * HONEST, check))
+
+
+def test_it_reads_no_other_texts_than_the_first() -> None:
+    names: dict[str, Any] = {"__name__": "check"}
+    exec(compile(TEXT, "check.py", "exec"), names)
+    names["LIMITS"].update(cells=2e6, end=time.monotonic() + 60)
+    for text in OWN:
+        names["Network"](plain_text(parse(text)))
+    for text in [*REFUSED, "", "[2,3,1] r=2\n"]:
+        with pytest.raises((names["NoCertificate"], names["NotCovered"], ValueError)):
+            names["Network"](text)
+
+
+def test_an_activation_that_changes_nothing_is_no_statement(check: Any) -> None:
+    assert check(plain(certify_dimension("[2,3,2] p=0,1"))) == 0
+    for text in ("[2,2,2,2,1] p=0,1,1;0,1;0,1,1", "[2,3,2,2,2] p=0,1,1;0,1;0,0,1 bias"):
+        assert check(plain(certify_dimension(text))) == 3, "a rule that it does not follow"

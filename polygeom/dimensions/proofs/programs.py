@@ -167,6 +167,8 @@ LAYERS = {
     )
 }
 """The method of `_Reader` for every layer."""
+_OF_SEVERAL = ("product", "sum")
+"""Layers that read more than one value."""
 
 
 class _Reader:
@@ -183,6 +185,8 @@ class _Reader:
             shares = rest.pop("shares", None)
             method = self._method(word, values, rest)
             if (word == "input") != (number == 0) or (shares is not None and lines[shares][0] != word):
+                raise ValueError(word)
+            if values if word in _OF_SEVERAL else word in LAYERS and len(reads) != int(number > 0):
                 raise ValueError(word)
             self._weights: dict[str, Array] = {}
             self._shared = None if shares is None else self._owned[shares]

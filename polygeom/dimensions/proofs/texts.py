@@ -15,6 +15,9 @@ _STATEMENT = re.compile(r"(?:(x[0-9]+)=)?([A-Za-z_]\w*)\((.*)\)", re.ASCII)
 _ARGUMENT = re.compile(r"(?:([a-z_]+)=)?(x[0-9]+|-?[0-9]+(?:/[0-9]+)?|\[[0-9,/\[\]-]*\])(?:,|\Z)")
 _NUMBER = re.compile(r"(0|-?[1-9][0-9]{0,19})(?:/([1-9][0-9]{0,19}))?")
 
+_IDENTITIES: list[tuple[str, list[Any]]] = [("power", [1]), ("polynomial", [[0, 1]])]
+"""Activations that are no statement."""
+
 Statement = tuple[str, tuple[int, ...], list[Any], dict[str, Any]]
 """Word, the statements it reads, its further arguments, those with names."""
 
@@ -75,7 +78,7 @@ def _perceptron(text: str) -> list[Statement]:
         lines.append(("dense", (here - 1,), [widths[k]], tie))
         if match[4]:
             lines.append(("bias", (here,), [], {} if owner == here else {"shares": owner + 1}))
-        if k <= hidden and activations[k - 1] != ("power", [1]):
+        if k <= hidden and activations[k - 1] not in _IDENTITIES:
             lines.append((activations[k - 1][0], (len(lines) - 1,), activations[k - 1][1], {}))
     return lines
 
@@ -101,24 +104,29 @@ def _arguments(word: str, text: str, number: int) -> Statement:
         if match is None or (match.end() == len(text) and text.endswith(",")):
             raise ValueError(text)
         at = match.end()
-        value: Any = match[2]
-        if value[0] == "x":
-            value = int(value[1:])
-            if value >= number or f"x{value}" != match[2]:
+        value, written = _value(match[2])
+        reference = written[0] == "x"
+        if written != match[2] or (reference and value >= number):
+            raise ValueError(text)
+        if match[1] is not None:
+            if match[1] in named or (match[1] == "shares") != reference:
                 raise ValueError(text)
-            if match[1] is None and not values and not named:
-                reads.append(value)
-                continue
-        elif value[:2] == "[[":
-            value = [[int(entry) for entry in row.split(",")] for row in value[2:-2].split("],[")]
-        elif value[0] == "[":
-            value = _rationals(value[1:-1])
+            named[match[1]] = value
+        elif named or (reference and values):
+            raise ValueError(text)
         else:
-            value = int(value)
-        if match[1] is None and named:
-            raise ValueError(text)
-        if match[1] is None:
-            values.append(value)
-        elif named.setdefault(match[1], value) is not value:
-            raise ValueError(text)
+            (reads if reference else values).append(value)
     return word, tuple(reads), values, named
+
+
+def _value(text: str) -> tuple[Any, str]:
+    """An argument, and how it is written."""
+    if text[0] == "x":
+        number = int(text[1:])
+        return number, f"x{number}"
+    if text[:2] == "[[":
+        rows = [[int(entry) for entry in row.split(",")] for row in text[2:-2].split("],[")]
+        return rows, str(rows).replace(" ", "")
+    if text[0] == "[":
+        return _rationals(text[1:-1]), text
+    return int(text), str(int(text))

@@ -132,21 +132,18 @@ def _spectrum(network: Network, case: Piece) -> list[dict[str, Any]]:
     found = tangent_spectrum(network, weights, rates=rates)
     ideal = limit(case.inputs, case.degree, case.depth)
     ordered = sorted(_expanded(ideal, case.inputs), reverse=True)
-    rows = []
-    total = float(found.eigenvalues.sum())
-    for index, (value, share) in enumerate(zip(found.eigenvalues / total, found.shares, strict=True)):
-        main = int(share.argmax())
-        rows.append(
-            {
-                "index": index + 1,
-                "value": float(value) if index < found.rank.rank else 0.0,
-                "degree": int(found.degrees[main]),
-                "share": float(share[main]),
-                "limit": ordered[index],
-                "rank": found.rank.rank,
-            }
-        )
-    return rows
+    values = found.eigenvalues / float(found.eigenvalues.sum())
+    return [
+        {
+            "index": index + 1,
+            "value": float(value) if index < found.rank.rank else 0.0,
+            "degree": int(found.degrees[share.argmax()]),
+            "share": float(share.max()),
+            "limit": ordered[index],
+            "rank": found.rank.rank,
+        }
+        for index, (value, share) in enumerate(zip(values, found.shares, strict=True))
+    ]
 
 
 def _expanded(values: Mapping[int, float], inputs: int) -> list[float]:

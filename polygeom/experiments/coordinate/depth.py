@@ -124,8 +124,7 @@ def plot(table: Any) -> Any:
     columns = sorted(name for name in last if name.startswith("hamming_random_") and name[15:].isdecimal())
     for model in models:
         rows = last[last["model"] == model]
-        means = [rows[name].mean() for name in columns]
-        means = [value for value in means if not np.isnan(value)]
+        means = rows[columns].mean().dropna().to_list()
         units = rows["units"].iloc[0] / len(means)
         axes[3].plot(
             range(1, len(means) + 1), np.array(means) / units, marker="o", markersize=3, label=model, **colours[model]

@@ -109,19 +109,17 @@ def samples(case: Piece) -> tuple[np.ndarray, np.ndarray]:
         data = read_own(case.data)[0]
         low, high = float(data.inputs.min()), float(data.inputs.max())
         images = (data.inputs.astype(np.float64) - low) / ((high - low) or 1.0)
-        images = images[:, None] if images.ndim == 3 else images
     elif case.dataset == "digits":
         data = digits()
-        images = data.inputs[:, None] / data.inputs.max()
+        images = data.inputs / data.inputs.max()
     else:
         if case.data_root is None:
             raise PolygeomError(f"data_root: {case.dataset} is read from a folder; write --data-root FOLDER")
         reader = mnist if case.dataset == "mnist" else cifar10
         data = reader(case.data_root, case.split, limit=case.limit)
         images = data.inputs.astype(np.float64) / 255
-        images = images[:, None] if images.ndim == 3 else images
-    limit = case.limit
-    return 2 * images[:limit] - 1, data.labels[:limit]
+    images = images[:, None] if images.ndim == 3 else images
+    return 2 * images[: case.limit] - 1, data.labels[: case.limit]
 
 
 class ConvolutionalNetwork(nn.Module):

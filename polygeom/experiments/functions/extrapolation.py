@@ -249,17 +249,12 @@ def _rays(predict: Any, case: Piece) -> list[_Found]:
 
     from polygeom.learning.functions.extrapolation import directional_r2
 
-    sector = case.train_shape == "sector"
-    r2 = directional_r2(
-        lambda x: predict(x)[:, 0],
-        case.inputs,
-        degrees=case.ray_degrees,
-        radius=case.train_radius**0.5 if sector else case.train_radius,
-        shape="cube" if case.train_shape == "cube" else "ball",
-        length=10 * case.test_radius if not sector else 10.0,
-        directions=case.directions,
-        rng=case.seed,
-    )
+    radius, length = case.train_radius, 10 * case.test_radius
+    if case.train_shape == "sector":
+        radius, length = radius**0.5, 10.0
+    how: dict[str, Any] = {"shape": "cube" if case.train_shape == "cube" else "ball", "directions": case.directions}
+    how |= {"radius": radius, "length": length, "degrees": case.ray_degrees, "rng": case.seed}
+    r2 = directional_r2(lambda x: predict(x)[:, 0], case.inputs, **how)
     return [("ray R2", float(d), float(np.median(row))) for d, row in zip(case.ray_degrees, r2, strict=True)]
 
 

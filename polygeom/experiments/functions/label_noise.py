@@ -214,19 +214,9 @@ def _solve(case: Piece, x: Tensor, targets: Tensor) -> KernelMachine:
     kernel, budget = kernel_of(case), int(case.memory * 2**30)
     if case.solver == "exact":
         return solve(kernel, x, targets, ridge=case.ridge, memory=budget)
-    return eigenpro(
-        kernel,
-        x,
-        targets,
-        epochs=case.epochs,
-        subsample=case.subsample,
-        top=case.top,
-        batch_size=case.batch_size,
-        legacy_step=case.solver == "eigenpro-legacy",
-        record_every=case.epochs,
-        memory=budget,
-        rng=case.seed,
-    )
+    own: dict[str, Any] = {name: getattr(case, name) for name in ("epochs", "subsample", "top", "batch_size")}
+    own |= {"legacy_step": case.solver == "eigenpro-legacy", "record_every": case.epochs}
+    return eigenpro(kernel, x, targets, **own, memory=budget, rng=case.seed)
 
 
 def _error(values: Tensor, labels: np.ndarray) -> float:

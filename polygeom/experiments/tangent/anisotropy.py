@@ -120,9 +120,7 @@ def _directions(case: Piece, model: Model, fresh: nn.Module) -> tuple[np.ndarray
             fresh, _shape(case), sigma=case.sigma_inputs, samples=case.samples, paired=case.paired,
             method=case.method, rng=case.seed,
         )  # fmt: skip
-        return {
-            "directions": found.directions, "singular_values": found.singular_values, **weight_arrays(fresh)
-        }  # fmt: skip
+        return {"directions": found.directions, "singular_values": found.singular_values} | weight_arrays(fresh)
 
     request = {
         name: getattr(case, name)

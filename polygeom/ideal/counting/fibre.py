@@ -24,7 +24,8 @@ from polygeom.dimensions.fibres import known_fibre
 from polygeom.errors import PolygeomError
 from polygeom.ideal.counting.evidence import MONODROMY, THEOREM, Evidence, weigh
 from polygeom.ideal.counting.paths.monodromy import Solutions
-from polygeom.ideal.counting.paths.systems import Array, Marks, Outputs, Sections, complex_normal
+from polygeom.ideal.counting.paths.starts import complex_normal
+from polygeom.ideal.counting.paths.systems import Array, Marks, Outputs, Sections
 from polygeom.ideal.counting.preimages import by_equations
 from polygeom.ideal.counting.task import Progress, Source, Task
 from polygeom.ideal.counting.theorems import known_degree

@@ -43,8 +43,7 @@ class _Fit(System):
     def image(self, w: Array) -> Array:
         return self.functions.image(w)
 
-    def start(self, rng: np.random.Generator, *, real: bool = False) -> tuple[Array, Array]:
-        w = self.outputs.start(rng, real)
+    def beside(self, w: Array, rng: np.random.Generator, real: bool = False) -> tuple[Array, Array]:
         return w, self.outputs.raw(w)[0]
 
 

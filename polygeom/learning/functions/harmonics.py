@@ -172,13 +172,8 @@ def _zonal_eigenvalues(powers: Mapping[int, int], size: int) -> dict[int, float]
     def monomial(n: int, degree: int) -> float:
         if (n - degree) % 2 or degree > n:
             return 0.0
-        return math.exp(
-            math.lgamma(n + 1)
-            - n * math.log(2)
-            - math.lgamma((n - degree) // 2 + 1)
-            + math.lgamma(size / 2)
-            - math.lgamma((n + degree + size) / 2)
-        )
+        powers_of_n = math.lgamma(n + 1) - n * math.log(2) - math.lgamma((n - degree) // 2 + 1)
+        return math.exp(powers_of_n + math.lgamma(size / 2) - math.lgamma((n + degree + size) / 2))
 
     found = {k: sum(c * monomial(n, k) for n, c in powers.items()) for k in range(max(powers) + 1)}
     return {k: value for k, value in found.items() if value > 0}

@@ -82,12 +82,10 @@ def find_weights(
         )
     scaled = (wanted / factors.sqrt()).reshape(1, -1)
     size = max(float(scaled.norm()), torch.finfo(torch.float64).tiny)
-    best = float("inf")
+    origin, best = torch.zeros(1, 1, dtype=torch.float64), float("inf")
     for attempt in range(attempts):
         chart = _CoefficientMap(network, rng + attempt)
-        result = levenberg_marquardt(
-            chart, torch.zeros(1, 1, dtype=torch.float64), scaled, steps=steps, record_every=steps + 1
-        )
+        result = levenberg_marquardt(chart, origin, scaled, steps=steps, record_every=steps + 1)
         distance = (result.loss * scaled.numel()) ** 0.5 / size
         if distance <= tolerance:
             return {name: value.detach().clone() for name, value in chart.module.named_parameters()}

@@ -102,9 +102,8 @@ class KernelMachine:
                 given = given.to(values.dtype).argmax(dim=1)
             elif given.is_floating_point() and (given == given.round()).all():
                 given = given.long()
-            return float(
-                (values.argmax(1) != fitting.classes(given, values.shape, values, name="labels")).double().mean()
-            )
+            classes = fitting.classes(given, values.shape, values, name="labels")
+            return float((values.argmax(1) != classes).double().mean())
         signs = fitting.values(given, values.shape, values, name="labels").reshape(-1)
         low = float(signs.min())
         if low not in (-1.0, 0.0, 1.0) or not ((signs == low) | (signs == 1)).all():

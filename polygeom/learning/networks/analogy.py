@@ -13,6 +13,8 @@ Sources: arXiv 2007.05059 (the task, the plain encoder and the scorer), arXiv 22
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -55,13 +57,9 @@ class ConvolutionalEncoder(nn.Module):
         self.convolutions = nn.ModuleList(_convolution(channels[k], channels[k + 1]) for k in range(_LAYERS))
         self.shortcut = _convolution(3, maps) if kind == "polynomial" else None
         size = maps * (resolution // 2**_LAYERS) ** 2
-        self.dense = nn.Sequential(
-            nn.Linear(size, features),
-            nn.ReLU(),
-            nn.Linear(features, features),
-            nn.ReLU(),
-            nn.Linear(features, features),
-        )
+        widths = pairwise((size, features, features, features))
+        dense = [part for inputs, outputs in widths for part in (nn.Linear(inputs, outputs), nn.ReLU())]
+        self.dense = nn.Sequential(*dense[:-1])
 
     def forward(self, images: Tensor) -> Tensor:
         """Codes ``(N, features)`` of images ``(N, 3, R, R)`` with values from 0 to 1."""

@@ -359,9 +359,7 @@ def _inradius(w: np.ndarray, b: np.ndarray, low: float, high: float) -> float:
 
     dimension = w.shape[1]
     identity, ones = np.eye(dimension), np.ones((dimension, 1))
-    constraints = np.block(
-        [[-w, np.linalg.norm(w, axis=1)[:, None]], [identity, ones], [-identity, ones]],
-    )  # fmt: skip
+    constraints = np.block([[-w, np.linalg.norm(w, axis=1)[:, None]], [identity, ones], [-identity, ones]])
     right = np.concatenate([b, np.full(dimension, high), np.full(dimension, -low)])
     bounds = [(None, None)] * dimension + [(0, None)]
     solved = linprog([0.0] * dimension + [-1.0], A_ub=constraints, b_ub=right, bounds=bounds, method="highs")

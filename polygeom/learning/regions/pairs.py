@@ -41,13 +41,9 @@ def patch_pairs(
     generator = np.random.default_rng(rng)
     if not 2 <= size <= min(height, width):
         raise PolygeomError(f"size must be between 2 and {min(height, width)}, got {size}; write size=3")
-    top, left = (
-        generator.integers(*_corners(length, size), size=(patches, 1)) for length in (height, width)
-    )  # fmt: skip
+    top, left = (generator.integers(*_corners(length, size), size=(patches, 1)) for length in (height, width))
     first, second = _within(size * size, patches, pairs, generator)
-    return np.stack(
-        [((top + k // size) * width + left + k % size).ravel() for k in (first, second)], axis=1
-    )  # fmt: skip
+    return np.stack([((top + k // size) * width + left + k % size).ravel() for k in (first, second)], axis=1)
 
 
 def window_pairs(length: int, *, windows: int = 100, size: int = 50, pairs: int = 25, rng: Rng = 0) -> np.ndarray:

@@ -6,12 +6,16 @@ from math import comb
 
 import numpy as np
 import pytest
+from msgspec import structs
 
-from polygeom.dimensions.bounds.bound import Bound
+from polygeom.dimensions.bounds.bound import RULES, Bound, Instance
 from polygeom.dimensions.bounds.identified_points import _field_with_root, conditions, possible_conditions
 from polygeom.dimensions.bounds.search import check, upper_bound
 from polygeom.dimensions.compute import dimension
+from polygeom.dimensions.counts import monomials
 from polygeom.dimensions.explain import explain
+from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.rules import Step, _instance
 from polygeom.network import mlp
 
 P = 4194301
@@ -117,3 +121,36 @@ def test_only_the_span_of_the_features_matters() -> None:
     found = dimension("[3,5,12,40] r=2")
     assert (found.dimension, found.proved) == (wide.value, True)
     assert check(wide)
+
+
+@pytest.mark.thorough
+def test_the_rule_applies_between_two_and_twice_the_inputs() -> None:
+    """Whatever the other widths are; the space is that of all forms less the conditions."""
+    rule = RULES["identifications"].perceptrons
+    assert rule is not None
+
+    def found(*widths: int, degrees: tuple[int, ...] = (3, 6), limit: int = 10**9) -> list[Instance]:
+        return list(rule(widths, degrees, limit))
+
+    (one,) = found(3, 5, 30, 1)
+    assert one == Instance(-5, (((3, 5), ()), ((monomials(3, 18) - conditions(3, 5, 3, 6), 1), ())), 1)
+    for last in (1, 2, 4, 50):
+        assert [part[0] for part in found(3, 5, 30, last)[0].parts] == [(3, 5), (one.parts[1][0][0], last)]
+    for widths in ((3, 4, 30, 1), (3, 6, 30, 1), (3, 5, 30), (3, 5), (2, 4, 30, 1), (2, 3, 30, 1)):
+        assert found(*widths, degrees=(3, 6)[: len(widths) - 2]) == []
+    assert found(3, 5, 30, 1, degrees=(3, 1)) == []
+    assert found(3, 5, 30, 1, degrees=(1, 6)) == []
+    assert found(3, 5, 30, 1, limit=6) == []
+    assert found(3, 5, 30, 1, limit=monomials(5, 6)) == found(3, 5, 30, 1)
+    assert [len(i.parts[1][0]) for i in found(3, 5, 30, 4, 1, degrees=(3, 6, 1))] == [3, 2]
+    budget = Budget(60, 2**30)
+    for space, holds in ((one.parts[1][0][0], True), (one.parts[1][0][0] - 1, False)):
+        parts = [Step(15, "parameters", [3, 5], [], 0, []), Step(space, "parameters", [space, 1], [], 0, [])]
+        step = Step(10 + space, "identifications", [3, 5, 30, 1], [3, 6], 1, parts)
+        assert _instance(step, budget) is holds
+        for wrong in (
+            structs.replace(step, layer=0),
+            structs.replace(step, parts=parts[:1]),
+            structs.replace(step, value=9),
+        ):
+            assert not _instance(wrong, budget)

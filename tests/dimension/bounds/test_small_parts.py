@@ -18,8 +18,15 @@ from polygeom.dimensions.bounds.architecture import feature_span, layers_to_try,
 from polygeom.dimensions.bounds.bound import RULES
 from polygeom.dimensions.bounds.equations import equations
 from polygeom.dimensions.bounds.fields import as_fraction
+from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.bounds.identified_points import _choices, _field_with_root, conditions, possible_conditions
 from polygeom.dimensions.bounds.rules.graphs import surplus
+from polygeom.dimensions.proofs.graphs import products
+from polygeom.dimensions.proofs.graphs.bounds import bound_holds
+from polygeom.dimensions.proofs.graphs.cuts import Cut
+from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.programs import read
+from polygeom.dimensions.proofs.rules import Step
 from polygeom.errors import BudgetError
 from polygeom.network import Polynomial, Power, mlp, parse
 
@@ -247,7 +254,13 @@ def test_ranks_of_large_networks_are_not_taken(monkeypatch: pytest.MonkeyPatch) 
 def test_rules_that_ask_for_one_form_say_nothing_of_others(name: str) -> None:
     """Two outputs, shared weights, a skip, other activations."""
     others = {
-        "quadratic function": ["[3,2,2] r=2 bias", "[3,2,1] r=3 bias", "[3,2,2,1] r=2 bias", "[3,2,1] p=0,0,1,1"],
+        "quadratic function": [
+            "[3,2,2] r=2 bias",
+            "[3,2,1] r=3 bias",
+            "[3,2,2,1] r=2 bias",
+            "[3,2,1] p=0,0,1,1",
+            "[3,2,1] r=1 bias",
+        ],
         "heads of full rank": [
             "x=input(2,2); a=attention(x,2,2); sum(a,a)",
             "x=input(2,2); a=attention(x,2,1); dense(a,1)",
@@ -266,4 +279,28 @@ def test_rules_that_ask_for_one_form_say_nothing_of_others(name: str) -> None:
     assert rule is not None
     for text in others[name]:
         assert list(rule(parse(text))) == [], text
+        program = read(plain_text(parse(text)))
+        held = [v for v in range(60) if bound_holds(program, Step(v, name, [], [], 0, []), Budget())]
+        assert held == [], f"no number is allowed for {text}"
     assert mlp((2, 2, 1), (2,)).parameter_count == 6
+
+
+def test_constants_are_left_out_only_where_there_are_some() -> None:
+    """What reads a space of polynomials reads one input less, and shifts, if 1 is among them."""
+    network = parse("x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,3); d=power(c,2); dense(d,1)")
+    second = Cut(read(plain_text(network)), 4)
+    for counts, space, allowed in (
+        ({2: 6}, 5, {(5, False)}),
+        ({1: 3, 2: 6}, 5, {(5, False)}),
+        ({0: 1, 2: 6}, 5, {(5, False), (4, True)}),
+        ({0: 1}, 1, {(1, False)}),
+    ):
+        found = set()
+        for inputs, shift in itertools.product(range(1, 7), (False, True)):
+            part = graphs.outer(network, 4, shift, (inputs,))
+            case = part.widths is not None
+            widths, degrees = (list(part.widths), list(part.activation_degrees or ())) if part.widths else ([], [])
+            step = Step(1, "ambient", widths, degrees, 0, [], "" if case else plain_text(part))
+            if products._reads(second, counts, space, step):
+                found.add((inputs, shift))
+        assert found == allowed, (counts, space)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,8 @@ from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.programs import read
 from polygeom.dimensions.proofs.rules import Case, Step
 from polygeom.network import mlp, parse
+
+pytestmark = pytest.mark.thorough
 
 PERCEPTRONS = [name for name in rules.NAMES if name != "identifications"]
 LARGE: list[Case] = [
@@ -98,6 +101,28 @@ def candidates(case: Case) -> set[tuple[int, tuple[Case, ...], int]]:
         found |= {(constant, parts, layer + 1), (constant, parts, 0), (constant, parts[:-1], layer)}
         found.add((constant, (*parts, *parts[-1:]), layer))
     return found
+
+
+def without_hypotheses(case: Case) -> Iterator[tuple[int, tuple[Case, ...], int]]:
+    """What the rules for one hidden layer would say if they asked for nothing."""
+    (n, s, *_, m), r = case[0], case[1][0]
+    yield min(m * math.comb(n + r - 1, r), s * (n + m - 1)) - 1, (), 0
+    yield s * n - s * (s - 1) // 2, (), 0
+    for value in (34, 14, 69):
+        yield value, (), 0
+
+
+def test_closed_rules_ask_for_their_cases() -> None:
+    budget = Budget(60, 2**30)
+    names = ("Segre–Veronese", "Veronese", "quadrics")
+    near = {other for case in LARGE if len(case[1]) == 1 for one in neighbours(case) for other in neighbours(one)}
+    for case in sorted(near):
+        for constant, parts, layer in without_hypotheses(case):
+            for name in names:
+                step = Step(constant, name, list(case[0]), list(case[1]), layer, [])
+                allowed = (constant, parts, layer) in {one[:3] for one in instances(name, case)}
+                assert rules._instance(step, budget) == allowed, (name, case, constant)
+                assert not rules._instance(structs.replace(step, layer=1), budget)
 
 
 def test_perceptrons() -> None:

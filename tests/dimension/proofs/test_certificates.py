@@ -416,3 +416,12 @@ def test_the_exceptions_of_alexander_and_hirschowitz_are_these_alone(widths: lis
     assert step(n, s, r, value)
     assert not step(n, s, r, value - 1)
     assert not any(step(n + a, s + b, r + c, 10**6) for a, b, c in [(1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, -1)])
+
+
+@pytest.mark.parametrize(
+    "text", ["[2,2,2,2,1] p=0,1,1;0,1;0,1,1", "[2,3,2,2,2] p=0,1,1;0,1;0,0,1 bias", "[2,3,2] p=0,1"]
+)
+def test_an_activation_that_changes_nothing_is_no_statement(text: str) -> None:
+    """The checker counted it, and called proofs about later layers false."""
+    outcome = verify(json.loads(json.dumps(certify(text))))
+    assert outcome.valid, outcome.checks

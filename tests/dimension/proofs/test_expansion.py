@@ -25,6 +25,7 @@ P = 2**21 - 9
 PROGRAMS = [
     "x=input(2,3); a=dense(x,2); b=bias(a); c=power(b,2); d=polynomial(c,[1,1/2,3]); scale(d)",
     "x=input(2,2); a=attention(x,1,2); sum(x,a)",
+    "x=input(3,2); a=dense(x,2); b=bias(a); power(b,2)",
     "x=input(2,2); a=dense(x,2); b=dense(x,2); c=product(a,b); flatten(c)",
     "x=input(3); a=dense(x,2); b=power(a,3); c=sum(b,a); dense(c,2)",
     "convolutional(4,kernels=[2,2],degrees=2)",
@@ -148,3 +149,21 @@ def test_weights_are_used_once_for_each_row() -> None:
         ("x=input(2); power(x,2)", 1),
     ):
         assert _reuse(program_of(text)) == times
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[3,3,3,3] r=2 tied",
+        "[2,2,2,2,2] r=2 tied",
+        "[3,3,2,3,3,3] r=2 tied",
+        "[2,3,3,2] r=2 tied",
+        "[2,2,2,2] r=2 bias tied",
+        "[2,2,2] p=1,1,1 bias",
+    ],
+)
+def test_matrices_that_are_tied_are_those_between_hidden_layers(text: str) -> None:
+    network = parse(text)
+    program = read(text)
+    assert program.weights == network.parameter_count
+    assert program_of(text).weights == network.parameter_count

@@ -7,15 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 import polygeom
 from polygeom.dimensions import certify
+from polygeom.dimensions.bounds.bound import RULES, Instance, Rule
+from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.proofs import decoding, limits, outcome
 from polygeom.dimensions.proofs.decoding import decode, encode, loads, read, typed
+from polygeom.dimensions.proofs.graphs.bounds import added, bound_holds
 from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.programs import read as read_program
 from polygeom.dimensions.proofs.rules import Step
 from polygeom.dimensions.proofs.verification import Claim, DimensionCertificate
 from polygeom.errors import BudgetError, CertificateError, PolygeomError
+from polygeom.network import parse
 
 
 def test_a_step_fits_up_to_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,3 +157,30 @@ def test_the_first_step_that_fails_is_the_last() -> None:
 def test_seeds_are_zero_unless_one_asks_for_another() -> None:
     assert certify("[2,2,1] r=2") == certify("[2,2,1] r=2", rng=0) != certify("[2,2,1] r=2", rng=1)
     assert polygeom.verify(certify("[2,2,1] r=2", rng=1)).valid
+
+
+def test_an_added_rule_for_any_network_is_believed_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it states itself: with its constant, its layer and its parts, and of this network alone."""
+    network = parse("x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); sum(x,c)")
+    part = parse("[2,2,2] r=2")
+    magic = Rule(
+        "magic", "by magic", "A statement.", networks=lambda one: [Instance(1, (part,), 2)] if one == network else []
+    )
+    monkeypatch.setitem(RULES, "magic", magic)
+    case = Step(6, "parameters", [2, 2, 2], [2], 0, [])
+    step = Step(7, "magic", [], [], 2, [case])
+    program, budget = read_program(plain_text(network)), Budget()
+    assert bound_holds(program, step, budget)
+    assert added(step) == ["magic"]
+    for wrong in (
+        structs.replace(step, value=6),
+        structs.replace(step, value=8),
+        structs.replace(step, layer=1),
+        structs.replace(step, parts=[]),
+        structs.replace(step, rule="more magic"),
+        structs.replace(step, parts=[structs.replace(case, widths=[2, 3, 2], value=6)]),
+    ):
+        assert not bound_holds(program, wrong, budget)
+    assert not bound_holds(read_program("[2,2,1] r=2 bias"), step, budget)
+    monkeypatch.setitem(RULES, "magic", Rule("magic", "by magic", "A statement.", perceptrons=lambda *_: []))
+    assert not bound_holds(program, step, budget)

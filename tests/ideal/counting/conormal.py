@@ -15,7 +15,8 @@ import numpy as np
 
 from polygeom.ideal.counting.paths.monodromy import Solutions, monodromy
 from polygeom.ideal.counting.paths.program import FACTOR, PRODUCT, SHIFT, WEIGHT, Program, _Recorder
-from polygeom.ideal.counting.paths.systems import Outputs, System, complex_normal
+from polygeom.ideal.counting.paths.starts import complex_normal
+from polygeom.ideal.counting.paths.systems import Outputs, System
 from polygeom.ideal.counting.paths.trace import Trace, trace_test
 from polygeom.ideal.counting.paths.tracking import CAREFUL, Tracker, shortened
 from polygeom.maps import from_text
@@ -95,8 +96,7 @@ class MixedSections(System):
     def image(self, w: np.ndarray) -> np.ndarray:
         return self.outputs.raw(w)[:, self.seen]
 
-    def start(self, rng: np.random.Generator, *, real: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        w = complex_normal(rng, 1, 21)
+    def beside(self, w: np.ndarray, rng: np.random.Generator, real: bool = False) -> tuple[np.ndarray, np.ndarray]:
         return w, self.matrix @ self.outputs.raw(w)[0]
 
 

@@ -7,7 +7,8 @@ import pytest
 from ideal.counting.conormal import DIMENSION, SIZE, MixedSections, polar_degree
 
 from polygeom.ideal.counting.formulas import net_polar_degrees
-from polygeom.ideal.counting.paths.systems import Outputs, complex_normal
+from polygeom.ideal.counting.paths.starts import complex_normal
+from polygeom.ideal.counting.paths.systems import Outputs
 from polygeom.network import parse
 
 

@@ -15,7 +15,8 @@ from polygeom.errors import PolygeomError
 from polygeom.ideal.counting.fibre import fibre, weight_marks
 from polygeom.ideal.counting.paths import proofs
 from polygeom.ideal.counting.paths.monodromy import _well_conditioned
-from polygeom.ideal.counting.paths.systems import Outputs, Sections, complex_normal
+from polygeom.ideal.counting.paths.starts import complex_normal
+from polygeom.ideal.counting.paths.systems import Outputs, Sections
 from polygeom.ideal.counting.paths.tracking import CAREFUL, Tracker
 from polygeom.network import parse
 from polygeom.symmetry.gauge import scalings
@@ -121,9 +122,9 @@ def test_a_well_conditioned_start_lets_all_neurons_count() -> None:
     network = parse("[2,3,5,3,1] r=3")
     rng = np.random.default_rng(0)
     system = Sections(Outputs.random(network, 28, rng), rng)
-    usual = min(system.condition(*system.start(rng)) for _ in range(10))
+    usual = min(float(system.conditions(*system.start(rng))[0]) for _ in range(10))
     w, place = _well_conditioned(system, rng)
-    assert system.condition(w, place) < 1e8 < usual
+    assert system.conditions(w, place)[0] < 1e8 < usual
     values = system.outputs.packed
     for k, matrix in enumerate(np.split(w[0], [6, 21, 36])):
         before = matrix.reshape((3, 5, 3, 1)[k], -1) @ values

@@ -337,3 +337,13 @@ def test_many_multiples_are_combined() -> None:
     for most, height in ((rows, rows), (10, min(rows, 26) if rows <= 29 else 26), (100, rows if rows <= 146 else 118)):
         assert len(generated(equations, 5, weight, keys, spaces, FIELD, most)) == height
     assert generated(equations, 2, (4, 4, 0, 0, 0), keys, spaces, FIELD, None).shape == (0, len(keys))
+
+
+def test_monomial_coordinates_are_told_apart() -> None:
+    """Where every coordinate is one product of weights, equations are checked without polynomials."""
+    products = Substitution(Coordinates("x=input(2); a=scale(x); dense(a,2)"))
+    assert products._terms is not None
+    exponents, coefficients = products._terms
+    assert len(exponents) == 5
+    assert [int(c) for c in coefficients] == [1] * 5
+    assert Substitution(Coordinates("[2,2,1] r=2"))._terms is None

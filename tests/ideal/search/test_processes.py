@@ -286,3 +286,25 @@ def test_a_search_that_is_stopped_says_whether_by_time_or_memory() -> None:
         runner = _Runner(one, SimpleNamespace(lower=1), deadline, None)  # type: ignore[arg-type]
         assert runner.run(9) == (status, "too much")
     assert _Runner(one, SimpleNamespace(lower=1), None, None).run(3) == ("ok", "")  # type: ignore[arg-type]
+
+
+def test_a_search_that_was_complete_looks_at_no_further_degree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that is not is asked about after every degree."""
+    asked: list[int] = []
+
+    def complete(runner: Any) -> None:
+        asked.append(runner.search.degree)
+        runner.completeness = runner.search.degree == 5 or None
+
+    def advance(_: object) -> str:
+        one.degree += 1
+        return f"degree {one.degree}"
+
+    monkeypatch.setattr(_Runner, "_try_to_complete", complete)
+    told: list[Any] = []
+    one = SimpleNamespace(degree=5, reports=[], advance=advance)
+    assert _Runner(one, SimpleNamespace(lower=1), None, told.append).run(9) == ("ok", "")  # type: ignore[arg-type]
+    assert (asked, told) == ([5], [])
+    one.degree = 3
+    assert _Runner(one, SimpleNamespace(lower=1), None, told.append).run(9) == ("ok", "")  # type: ignore[arg-type]
+    assert (asked, told) == ([5, 3, 4, 5], ["degree 4", "degree 5"])

@@ -174,8 +174,10 @@ def _well_conditioned(system: System, rng: np.random.Generator) -> tuple[Array, 
     hardly count. No path begins there.
     """
     system.even, system.real = True, False
-    draws = [system.start(rng) for _ in range(_CONDITIONED)]
-    return min(draws, key=lambda draw: system.condition(*draw))
+    weights = system.outputs.even_start(rng, _CONDITIONED)
+    draws = [system.beside(w[None], rng) for w in weights]
+    conditions = system.conditions(weights, np.array([place for _, place in draws]))
+    return draws[int(conditions.argmin())]
 
 
 def _starts_of_size(system: System, rng: np.random.Generator, base: Array, number: int) -> list[tuple[Array, Array]]:

@@ -19,9 +19,9 @@ from functools import cached_property
 import numpy as np
 
 from polygeom.ideal.counting.paths.program import program
+from polygeom.ideal.counting.paths.starts import balanced, complex_normal, normal
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.network import Network
-from polygeom.symmetry.gauge import scalings
 
 Array = np.ndarray
 Marks = Callable[[Array], Array]
@@ -32,31 +32,6 @@ _WELL = 30.0
 _FULL = 1e-9
 MOST_MONOMIALS = 400
 """Up to so many coefficients of an output, sections are generic in the coefficients; beyond, in outputs at points."""
-
-
-def complex_normal(rng: np.random.Generator, *shape: int) -> Array:
-    """Independent standard complex normal numbers."""
-    numbers: Array = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) / np.sqrt(2)
-    return numbers
-
-
-def normal(rng: np.random.Generator, real: bool, *shape: int) -> Array:
-    """Independent standard normal numbers, real or complex."""
-    return rng.standard_normal(shape).astype(complex) if real else complex_normal(rng, *shape)
-
-
-def balanced(network: Network, w: Array, rounds: int = 30) -> Array:
-    """Weights ``(B, P)`` of the same functions for which no scaling makes ``Σ |w_k|²`` smaller, nearly."""
-    exponents = scalings(network).astype(float)
-    w = w.copy()
-    with np.errstate(all="ignore"):
-        for _ in range(rounds):
-            for e in exponents:
-                squares = np.abs(w) ** 2
-                slope, curvature = squares @ e, 2 * squares @ (e * e)
-                step = np.clip(-slope / (curvature + 1e-300), -0.5, 0.5)
-                w *= np.exp(step[:, None] * e)
-    return w
 
 
 class Outputs:
@@ -106,22 +81,22 @@ class Outputs:
         """Random weights ``(1, P)``, balanced."""
         return balanced(self.network, normal(rng, real, 1, self.network.parameter_count))
 
-    def even_start(self, rng: np.random.Generator) -> Array:
-        """Random weights ``(1, P)`` with features of equal mean squares, then balanced, so that all neurons count.
+    def even_start(self, rng: np.random.Generator, count: int = 1) -> Array:
+        """Random weights ``(count, P)`` with features of equal mean squares, then balanced, so that all neurons count.
 
         High powers of normal weights let few of them dominate the function.
         """
         widths, degrees = self.network.widths, self.network.activation_degrees
         if widths is None or degrees is None:
-            return self.start(rng)
+            return balanced(self.network, normal(rng, False, count, self.network.parameter_count))
         parts, values = [], self.packed
         for k in range(len(widths) - 1):
-            matrix = complex_normal(rng, widths[k + 1], widths[k])
+            matrix = complex_normal(rng, count, widths[k + 1], widths[k])
             powers = (matrix @ values) ** (degrees[k] if k < len(degrees) else 1)
-            sizes = np.sqrt(np.square(np.abs(powers)).mean(axis=1, keepdims=True))
-            parts.append((matrix / sizes ** (1 / degrees[k] if k < len(degrees) else 1)).ravel())
+            sizes = np.sqrt(np.square(np.abs(powers)).mean(axis=2, keepdims=True))
+            parts.append((matrix / sizes ** (1 / degrees[k] if k < len(degrees) else 1)).reshape(count, -1))
             values = powers / sizes
-        return balanced(self.network, np.concatenate(parts)[None])
+        return balanced(self.network, np.concatenate(parts, axis=1))
 
     def raw(self, w: Array) -> Array:
         """Outputs at the points, ``(B, m)``: entry ``o N + n`` is output ``o`` at point ``n``."""
@@ -297,16 +272,23 @@ class System:
 
     def start(self, rng: np.random.Generator, *, real: bool = False) -> tuple[Array, Array]:
         """A random solution ``(1, P)`` and the parameter that has it, both real if asked for."""
+        return self.beside(self.weights(rng, real), rng, real)
+
+    def beside(self, w: Array, rng: np.random.Generator, real: bool = False) -> tuple[Array, Array]:
+        """Weights ``(1, P)`` and a random parameter for which they are a solution."""
         raise NotImplementedError
 
     def weights(self, rng: np.random.Generator, real: bool = False) -> Array:
         """Random weights ``(1, P)`` for `start`."""
         return self.outputs.even_start(rng) if self.even else self.outputs.start(rng, real)
 
-    def condition(self, w: Array, parameter: Array) -> float:
-        """The condition number of the derivative at weights ``(1, P)``."""
-        matrix = self.linearised(w, parameter)[1][0]
-        return float(np.linalg.cond(matrix)) if np.isfinite(matrix).all() else np.inf
+    def conditions(self, w: Array, parameters: Array) -> Array:
+        """The condition numbers ``(B,)`` of the derivatives at weights ``(B, P)``; infinite where one is not finite."""
+        matrices = self.linearised(w, parameters)[1]
+        finite = np.isfinite(matrices).all(axis=(1, 2))
+        conditions = np.linalg.cond(np.where(finite[:, None, None], matrices, 0.0))
+        found: Array = np.where(finite & ~np.isnan(conditions), conditions, np.inf)
+        return found
 
 
 class Sections(System):
@@ -328,8 +310,8 @@ class Sections(System):
     def __init__(self, outputs: Outputs, rng: np.random.Generator) -> None:
         super().__init__(outputs, outputs.combinations(rng, outputs.dimension), np.zeros((0, 0)))
 
-    def start(self, rng: np.random.Generator, *, real: bool = False) -> tuple[Array, Array]:
-        w = self.weights(rng, real)
+    def beside(self, w: Array, rng: np.random.Generator, real: bool = False) -> tuple[Array, Array]:
+        """The only one."""
         return w, self.matrix @ self.outputs.raw(w)[0]
 
 
@@ -388,10 +370,8 @@ class CriticalPoints(System):
         more = Coefficients(outputs.network, outputs.dimension, np.random.default_rng(outputs.size), excess=3)
         return CriticalPoints(more, self.exact_form, any_form=self.any_form)
 
-    def start(self, rng: np.random.Generator, *, real: bool = False) -> tuple[Array, Array]:
-        """A random solution ``(1, P)`` and a target that has it: the point plus a vector normal to the tangent
-        space."""
-        w = self.weights(rng, real)
+    def beside(self, w: Array, rng: np.random.Generator, real: bool = False) -> tuple[Array, Array]:
+        """Weights and a target for which they are critical: their point plus a vector normal to the tangent space."""
         value = self.outputs.image(w)[0]
         slopes = self.linearised(w, np.zeros(len(value)))[3][0]
         conditions = slopes @ self.pull

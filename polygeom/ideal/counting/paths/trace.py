@@ -28,7 +28,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polygeom.ideal.counting.paths.systems import Array, complex_normal
+from polygeom.ideal.counting.paths.starts import complex_normal
+from polygeom.ideal.counting.paths.systems import Array
 from polygeom.ideal.counting.paths.tracking import CAREFUL, QUICK, Steps, Tracker
 
 STRAIGHT = 1e-4

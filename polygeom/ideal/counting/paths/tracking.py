@@ -156,15 +156,18 @@ class Tracker:
 def _solve(system: System, w: Array, right: Array) -> Array:
     """Mask ``(B,)`` of weights that solve the equations with these right sides, as far as rounding lets one see.
 
-    Beside weights that run off to infinity every correction is small, so small corrections are no sign of a solution.
+    Beside weights that run off to infinity every correction is small, so small corrections are no sign of a solution. A
+    right side of zero has no length to compare with: then residues are compared with the outputs.
     """
     with np.errstate(all="ignore"):
-        outputs = system.outputs.raw(w)
+        outputs, length = system.outputs.raw(w), np.linalg.norm(right, axis=1)
         if system.kind == 0:
-            off, size = outputs @ system.matrix.T - right, _RESIDUE * np.linalg.norm(right, axis=1)
+            off, largest = outputs @ system.matrix.T - right, _RESIDUE * length
+            terms = np.linalg.norm(system.matrix) * np.linalg.norm(outputs, axis=1)
+            largest = np.where(length > 0, largest, _RESIDUE * terms)
         else:  # where the differential is zero the equations hold however far away
-            off, size = outputs @ system.form.T, _FAR * np.linalg.norm(right, axis=1)
-        solved: Array = np.isfinite(w).all(axis=1) & (np.linalg.norm(off, axis=1) < size)
+            off, largest = outputs @ system.form.T, np.where(length > 0, _FAR * length, np.inf)
+        solved: Array = np.isfinite(w).all(axis=1) & (np.linalg.norm(off, axis=1) <= largest)
     return solved
 
 

@@ -23,10 +23,8 @@ _MOST_VARIABLES = 64
 def _instances(widths: Widths, degrees: Degrees, limit: int) -> Iterator[Instance]:
     for k in layers_to_try(widths):
         relation = _relation_degree(widths, degrees, k, limit)
-        if relation == limit:
-            continue
         t = 1
-        for j in range(k + 2, len(widths)):
+        for j in range(k + 2, len(widths)) if relation < limit else ():
             t *= degrees[j - 2]
             if t >= limit:
                 break

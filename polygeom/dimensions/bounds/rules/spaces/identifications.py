@@ -17,14 +17,9 @@ from polygeom.dimensions.counts import Degrees, Widths, capped_monomials, monomi
 
 
 def _instances(widths: Widths, degrees: Degrees, limit: int) -> Iterator[Instance]:
-    if len(widths) < 4 or not widths[0] + 2 <= widths[1] < 2 * widths[0]:
-        return
-    n, m, r = widths[0], widths[1], degrees[0]
     for j in range(3, len(widths)):
-        t = output_degree(degrees[1 : j - 1])
-        if not 2 <= t < limit:
-            continue
-        most = possible_conditions(n, m, r, t)
+        n, m, r, t = widths[0], widths[1], degrees[0], output_degree(degrees[1 : j - 1])
+        most = possible_conditions(n, m, r, t) if 2 <= t < limit else 0
         useful = capped_monomials(m, t, limit)
         if most and monomials(n, r * t) - most < useful:
             space = monomials(n, r * t) - conditions(n, m, r, t)

@@ -1,0 +1,155 @@
+"""The steps of the check of a frontier, one by one."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+from typing import Any
+
+import pytest
+
+from polygeom.dimensions.bounds.search import upper_bound
+from polygeom.dimensions.frontier.search import frontier
+from polygeom.dimensions.proofs import frontier_check
+from polygeom.dimensions.proofs.decoding import decode
+from polygeom.dimensions.proofs.frontier_check import FrontierCertificate, _Claims, find_gap
+from polygeom.dimensions.proofs.limits import Budget
+from polygeom.errors import CertificateError
+
+Data = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def honest() -> Data:
+    data: Data = json.loads(json.dumps(frontier(2, 1, 2, 4).certificate()))
+    return data
+
+
+def claims(data: Data) -> _Claims:
+    return _Claims(decode(data, FrontierCertificate), Budget())
+
+
+def test_a_box_is_excluded_by_its_own_bound_alone(honest: Data) -> None:
+    """Not by that of a smaller or another architecture, nor by one that reaches the ambient dimension."""
+    one = claims(honest)
+    tried = 0
+    for i, box in enumerate(honest["excluded"]):
+        assert one.excludes(i)
+        widths, degrees = tuple(box["bound"]["widths"]), tuple(box["bound"]["degrees"])
+        for k, step in itertools.product(range(len(widths)), (-1, 1)):
+            if widths[k] + step > 0:
+                other = (*widths[:k], widths[k] + step, *widths[k + 1 :])
+                data = copy.deepcopy(honest)
+                data["excluded"][i]["bound"] = json.loads(json.dumps(upper_bound(other, degrees).as_dict()))
+                assert not claims(data).excludes(i), (widths, other)
+                tried += 1
+        data = copy.deepcopy(honest)
+        data["excluded"][i]["bound"] = None
+        assert claims(data).excludes(i), "nothing is claimed of it"
+        assert not claims(data).whole
+        data["excluded"][i]["bound"] = copy.deepcopy(box["bound"])
+        data["excluded"][i]["bound"]["value"] = one.ambient
+        assert not claims(data).excludes(i)
+    assert tried > 10
+    assert one.whole
+
+
+def test_a_bound_that_reaches_the_ambient_dimension_excludes_nothing(
+    honest: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frontier_check, "holds", lambda *_: True)
+    data = copy.deepcopy(honest)
+    for value, excluded in ((claims(honest).ambient, False), (claims(honest).ambient - 1, True)):
+        data["excluded"][0]["bound"]["value"] = value
+        assert claims(data).excludes(0) is excluded
+
+
+def test_predecessors_lie_in_their_boxes(honest: Data) -> None:
+    one = claims(honest)
+    for i, entry in enumerate(honest["architectures"]):
+        assert one.predecessors_hold(i)
+        for k, number in enumerate(entry["predecessors"]):
+            data = copy.deepcopy(honest)
+            data["architectures"][i]["predecessors"][k] = None if number is not None else 0
+            assert not claims(data).predecessors_hold(i)
+            data["architectures"][i]["predecessors"][k] = len(honest["excluded"])
+            assert not claims(data).predecessors_hold(i)
+            if number is not None:
+                point = list(entry["widths"][1:-1])
+                point[k] -= 1
+                for other, box in enumerate(one.boxes):
+                    data["architectures"][i]["predecessors"][k] = other
+                    inside = all(a <= b for a, b in zip(point, box, strict=True))
+                    assert claims(data).predecessors_hold(i) is inside
+        data = copy.deepcopy(honest)
+        data["architectures"][i]["predecessors"].append(None)
+        assert not claims(data).predecessors_hold(i)
+        data = copy.deepcopy(honest)
+        data["architectures"][i]["proved"] = False
+        assert not claims(data).predecessors_hold(i)
+        for number in {n for n in entry["predecessors"] if n is not None}:
+            data["excluded"][number]["bound"] = None
+        assert claims(data).predecessors_hold(i), "minimal, but not proved"
+
+
+def test_widths_belong_to_the_question(honest: Data) -> None:
+    one = claims(honest)
+    top = one.top
+    assert top == (3, 5, 9)
+    assert one.question == "(2" + ",*" * len(top) + ",1) r=2"
+    data = copy.deepcopy(honest)
+    data["open"] = [[2, *top, 1]]
+    assert claims(data).open == [top]
+    assert not claims(data).whole
+    for wrong in ([1, *top, 1], [2, *top, 2], [2, *top], [2, *top, 1, 1], [2, top[0] + 1, *top[1:], 1]):
+        data["open"] = [list(wrong)]
+        with pytest.raises(CertificateError, match="are not widths of"):
+            claims(data)
+    data = copy.deepcopy(honest)
+    data["degrees"] = [2, 3, 2]
+    with pytest.raises(CertificateError, match="r=2,3,2"):
+        claims({**data, "open": [[9, *top, 1]]})
+    data = copy.deepcopy(honest)
+    assert claims(data).increasing()
+    data["architectures"].append(copy.deepcopy(data["architectures"][-1]))
+    assert not claims(data).increasing(), "one twice"
+
+
+def test_architectures_fill_by_a_rank(honest: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = claims(honest)
+    for point in one.filling:
+        assert one.fills(point, 0)
+        assert one.fills(point, 1)
+        for k in range(len(point)):
+            smaller = (*point[:k], point[k] - 1, *point[k + 1 :])
+            assert not (min(smaller) > 0 and one.fills(smaller, 0))
+    ranks = [one.ambient - 1, one.ambient]
+    monkeypatch.setattr(frontier_check, "rank", lambda *_: ranks.pop(0))
+    assert one.fills(one.filling[0], 0), "another witness is tried"
+    monkeypatch.setattr(frontier_check, "rank", lambda *_: one.ambient - 1)
+    assert not one.fills(one.filling[0], 0)
+
+
+def test_what_is_left_out_is_found(honest: Data) -> None:
+    assert claims(honest).gap() is None
+    for name in ("architectures", "excluded"):
+        for i in range(len(honest[name])):
+            data = copy.deepcopy(honest)
+            del data[name][i]
+            gap = claims(data).gap()
+            filling, boxes = claims(data).filling, claims(data).boxes
+            if gap is not None:
+                assert not any(all(a >= b for a, b in zip(gap, low, strict=True)) for low in filling)
+                assert not any(all(a <= b for a, b in zip(gap, box, strict=True)) for box in boxes)
+            top = claims(data).top
+            free = [
+                x
+                for x in itertools.product(*(range(1, t + 1) for t in top))
+                if not any(all(a >= b for a, b in zip(x, low, strict=True)) for low in filling)
+                and not any(all(a <= b for a, b in zip(x, box, strict=True)) for box in boxes)
+            ]
+            assert (gap is None) == (not free), (name, i)
+    assert find_gap((3, 5), [(2, 3)], [(1, 4), (3, 2)]) == (1, 5)
+    assert find_gap((1,), [], []) == (1,)
+    assert find_gap((1,), [(1,)], []) is None
