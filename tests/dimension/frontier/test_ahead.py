@@ -87,9 +87,9 @@ def test_late_ranks_give_the_same_result(late: Callable[..., LateCrew], status: 
 
 
 def test_one_dimension_less_is_not_filling() -> None:
-    decider = decision.Decider(2, 1, (2, 2, 2), {"error": 1e-9, "rng": 0, "memory": None})
-    assert dimension("[2,2,2,2,1] r=2").dimension == decider.ambient - 1 == 8
-    assert (decider.fills((2, 2, 2)), decider.fills((3, 3, 2))) == (False, True)
+    decider = decision.Decider(2, 1, (3, 3, 3), {"error": 1e-9, "rng": 0, "memory": None})
+    assert dimension("[2,3,4,4,1] r=3").dimension == decider.ambient - 1 == 27
+    assert (decider.fills((3, 4, 4)), decider.fills((3, 5, 4))) == (False, True)
 
 
 @pytest.mark.usefixtures("weak")
