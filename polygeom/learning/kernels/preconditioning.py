@@ -113,7 +113,7 @@ class Preconditioner:
         return self.vectors @ (scale[:, None] * (self.vectors.T @ (values.T @ residual)))
 
     def damped_diagonal(self, x: Tensor, values: Tensor | None = None) -> Tensor:
-        """``k(x, x) - Σ_j damping_j ψ_j(x)²`` at rows ``x``, shape ``(N,)``; ``values`` are ``k(x, centres)`` if known."""
+        """``k(x, x) - Σ_j damping_j ψ_j(x)²`` at rows ``x``, shape ``(N,)``; ``values`` are ``k(x, centres)``."""
         functions = (self.kernel(x, self.centres) if values is None else values) @ self.vectors
         weight = self.damping / (self.values * len(self.centres))
         return diagonal(self.kernel, x) - functions.square() @ weight
