@@ -17,11 +17,6 @@ from polygeom.network import parse
 from polygeom.symmetry.gauge import scalings
 
 
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(4)
-
-
 def test_ends_far_from_the_right_side_are_no_critical_points(rng: np.random.Generator) -> None:
     """Along a path to infinity the differential fades, so that equations hold; the outputs tell."""
     network = parse("[2,1,1] r=2")
