@@ -307,7 +307,7 @@ def test_constants_are_left_out_only_where_there_are_some() -> None:
         assert found == allowed, (counts, space)
 
 
-@pytest.mark.parametrize("name", ["graph outputs", "graph surplus", "graph span"])
+@pytest.mark.parametrize("name", ["graph outputs", "graph surplus", "graph span", "cells"])
 def test_a_network_is_no_part_of_itself(name: str) -> None:
     """A step that only repeats what is to be shown is none, though it is true."""
     for text in (
