@@ -265,6 +265,7 @@ def test_rules_that_ask_for_one_form_say_nothing_of_others(name: str) -> None:
         "heads of full rank": [
             "x=input(2,2); a=attention(x,2,2); sum(a,a)",
             "x=input(2,2); a=attention(x,2,1); dense(a,1)",
+            "x=input(2,2); a=dense(x,1); b=dense(x,1); sum(a,b)",
         ],
         "one token at a time": ["x=input(2); dense(x,2)", "x=input(2,2); a=dense(x,2); flatten(a)"],
         "shifted square": [
