@@ -27,6 +27,8 @@ STORED = Path(__file__).parent.parent / "docs" / "cost.json"
 DEPTHS = (6, 7, 8, 9)
 BOXES = ({2: 20, 3: 5}, {2: 20, 3: 7, 4: 4}, {2: 20, 3: 9, 4: 5}, {2: 20, 3: 10, 4: 6, 5: 4})
 DEGREES = (2, 3, 4, 5, 6)
+FEW = 50
+"""Boxes below which a search says nothing about the cost of one."""
 LARGE = 2_214_480
 """Rows of an atlas that was measured and is not fitted: 190 seconds of processors."""
 
@@ -69,24 +71,43 @@ class Job:
 
 @dataclass(frozen=True)
 class FrontierCost:
-    """Seconds of a frontier by its numbers of architectures and boxes and its ambient dimension."""
+    """Seconds of a frontier by its numbers of architectures and boxes and its ambient dimension N.
 
-    rank: Power
-    """Of one rank, by the ambient dimension."""
+    A rank costs ``overhead + evaluation · N² + elimination · N³``, none of them negative; a box, with the bounds that
+    it takes and the points that it moves, a power of the number of boxes.
+    """
+
+    overhead: float
+    evaluation: float
+    elimination: float
     box: Power
-    """Of one box and what it is found with, by the number of boxes."""
+    fixed: float
+    """Of the first process, before the first box."""
     start: float
+    """Until a worker has begun."""
 
     @classmethod
     def fit(cls, rows: Sequence[dict[str, Any]]) -> FrontierCost:
-        """From searches with one worker, the time of ranks apart, and with two."""
-        rank = Power.fit([r["ambient"] for r in rows], [r["ranks"] / r["architectures"] for r in rows])
-        box = Power.fit([r["boxes"] for r in rows], [r["rest"] / r["boxes"] for r in rows])
-        return cls(rank, box, float(np.median([(r["workers"] - r["ranks"]) / 2 for r in rows])))
+        """From searches with one worker, the time of ranks apart, and with two; the smallest has next to no boxes."""
+        from scipy.optimize import nnls
+
+        fixed = min(r["rest"] for r in rows)
+        some = [r for r in rows if r["boxes"] > FEW]
+        n = np.array([r["ambient"] for r in some], float)
+        each = np.array([r["ranks"] / r["architectures"] for r in some])
+        terms = np.stack([np.ones(len(n)), n**2, n**3], axis=1) / each[:, None]  # relative errors count alike
+        parts, _ = nnls(terms, np.ones(len(n)))
+        box = Power.fit([r["boxes"] for r in some], [(r["rest"] - fixed) / r["boxes"] for r in some])
+        start = float(np.median([(r["workers"] - r["ranks"]) / 2 for r in rows]))
+        return cls(*map(float, parts), box, fixed, start)
+
+    def rank(self, ambient: float) -> float:
+        """Seconds of one rank."""
+        return self.overhead + self.evaluation * ambient**2 + self.elimination * ambient**3
 
     def job(self, architectures: float, boxes: float, ambient: int) -> Job:
         """The cost of a search with these numbers."""
-        return Job(boxes * self.box(boxes), architectures * self.rank(ambient), self.start)
+        return Job(self.fixed + boxes * self.box(boxes), architectures * self.rank(ambient), self.start)
 
 
 @dataclass(frozen=True)
@@ -110,10 +131,10 @@ class AtlasCost:
         return Job(rows * self.own, rows * self.shared, self.start)
 
 
-def extrapolated(counts: Sequence[float]) -> tuple[float, float]:
-    """The next of some growing counts: if it grows by the last factor, and if the factor grows as it did."""
+def continued(counts: Sequence[float], *, growing: bool) -> float:
+    """The next of some growing counts: by their last factor, or by that factor as much larger as it was than before."""
     last, before = counts[-1] / counts[-2], counts[-2] / counts[-3]
-    return counts[-1] * last, counts[-1] * last * max(1.0, last / before)
+    return counts[-1] * last * (max(1.0, last / before) if growing else 1.0)
 
 
 def _spent(who: int) -> float:
@@ -191,30 +212,40 @@ def measure() -> dict[str, Any]:
 
 def tell(data: dict[str, Any]) -> str:
     """The model, its predictions, and what was measured and not fitted."""
-    fitted = [row for row in data["frontier"] if row["architectures"] > 1]
-    cost = FrontierCost.fit(fitted)
-    atlas = AtlasCost.fit(data["atlas"])
+    cost, atlas = FrontierCost.fit(data["frontier"]), AtlasCost.fit(data["atlas"])
+    ranks = ", ".join(f"{1e3 * cost.rank(n):.1f} ms at dimension {n}" for n in (257, 513, 1025))
     lines = [
-        f"rank: {1e3 * cost.rank(257):.1f} ms at dimension 257, times {2**cost.rank.exponent:.1f} at its double",
+        f"rank: {ranks}",
         f"box: {1e3 * cost.box(2261):.1f} ms of 2261, times {10**cost.box.exponent:.2f} of ten times as many",
-        f"worker: begins after {cost.start:.1f} s",
+        f"a worker begins after {cost.start:.1f} s",
         f"row of an atlas: {1e6 * atlas.shared:.0f} us shared, {1e6 * atlas.own:.0f} us of the first process",
         "",
         "| job | seconds of processors | first process | 1 worker | 2 | 8 | 64 | workers that pay |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    rows = [("atlas of 10^8 rows", atlas.job(1e8)), (f"atlas of {LARGE} rows", atlas.job(LARGE))]
-    counts = [(row["architectures"], row["boxes"], row["ambient"]) for row in fitted]
-    for known in (counts, [*counts, *(tuple(row) for row in data.get("depth 10", []))]):
-        depth = 6 + len(known) + 1
-        for name, number in (("constant", 0), ("growing", 1)):
-            many = [extrapolated([float(row[k]) for row in known])[number] for k in (0, 1)]
-            rows.append((f"frontier, depth {depth}, {name} factors", cost.job(*many, 2 * known[-1][2] - 1)))
-    rows += [("frontier, depth 10, its own counts", cost.job(*row)) for row in data.get("depth 10", [])]
-    for name, job in rows:
-        walls = " | ".join(f"{job.wall(n):.0f}" for n in (1, 2, 8, 64))
-        lines.append(f"| {name} | {job.own + job.shared:.0f} | {job.own:.0f} | {walls} | {job.enough} |")
+    for name, job in predictions(data, cost, atlas):
+        walls = " | ".join(f"{job.wall(n):,.0f}" for n in (1, 2, 8, 64))
+        lines.append(f"| {name} | {job.own + job.shared:,.0f} | {job.own:,.0f} | {walls} | {job.enough} |")
     return "\n".join(lines)
+
+
+def predictions(data: dict[str, Any], cost: FrontierCost, atlas: AtlasCost) -> list[tuple[str, Job]]:
+    """Jobs by name: those measured and not fitted, and larger ones."""
+    rows = [(f"atlas of {LARGE:,} rows", atlas.job(LARGE)), ("atlas of 10^8 rows", atlas.job(1e8))]
+    tens = data.get("depth 10", [])
+    rows += [("frontier, depth 10, by its own numbers", cost.job(*ten)) for ten in tens]
+    fitted = [(r["architectures"], r["boxes"], r["ambient"]) for r in data["frontier"] if r["architectures"] > 1]
+    for known in [fitted, [*fitted, *tens]] if tens else [fitted]:
+        for growing in (False, True):
+            numbers, ambient = [[float(row[k]) for row in known] for k in (0, 1)], known[-1][2]
+            for depth in range(7 + len(known), 12):
+                for counts in numbers:
+                    counts.append(continued(counts, growing=growing))
+                ambient = 2 * ambient - 1
+                how = f"from depth {6 + len(known)} with {'growing' if growing else 'constant'} factors"
+                text = f"frontier, depth {depth} {how}: {numbers[0][-1]:,.0f} architectures"
+                rows.append((text, cost.job(numbers[0][-1], numbers[1][-1], ambient)))
+    return rows
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import polygeom
 from polygeom.dimensions import formulas
 from polygeom.dimensions.bounds.catalogue import catalogue
 from polygeom.network.text.catalogue import layer_table
-from polygeom.tables import families
+from polygeom.tables import families, frontiers
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -68,6 +68,9 @@ def insert_registers(app: Sphinx, name: str, source: list[str]) -> None:
         source[0] = source[0].replace("<!-- formulas of polygeom.dimensions -->", formulas.catalogue())
         tables = families.catalogue(Path(__file__).parent / "dimensions")
         source[0] = source[0].replace("<!-- tables of polygeom.tables.families -->", tables)
+    if name == "frontier":
+        table = frontiers.shown(frontiers.read(Path(__file__).parent / "frontiers.csv"))
+        source[0] = source[0].replace("<!-- table of polygeom.tables.frontiers -->", table)
     if name == "networks":
         source[0] = source[0].replace("<!-- layers of polygeom.network -->", layer_table())
 

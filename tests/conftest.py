@@ -29,6 +29,8 @@ from polygeom.errors import EXTRAS
 
 sys.dont_write_bytecode = False
 MULTIPLIER = "POLYGEOM_TEST_MULTIPLIER"
+HERE = Path(__file__).parent
+LONG = HERE / "long_cases.txt"
 Report = TypeVar("Report", pytest.CollectReport, pytest.TestReport)
 
 
@@ -77,6 +79,23 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     return _name_the_extra((yield))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long cases are thorough; one that is not there any more is an error, where its whole file is collected."""
+    long = {line for line in LONG.read_text(encoding="utf-8").splitlines() if not line.startswith("#")}
+    files, found = set(), set()
+    for item in items:
+        file = item.path.relative_to(HERE).as_posix() if item.path.is_relative_to(HERE) else ""
+        name = f"{file}::{item.nodeid.partition('::')[2]}"
+        files.add(file)
+        if name in long:
+            item.add_marker(pytest.mark.thorough)
+            found.add(name)
+    gone = sorted(name for name in long - found if name.partition("::")[0] in files)
+    if gone and not any("::" in argument for argument in config.args):
+        raise pytest.UsageError(f"{LONG.name} names cases that there are not: {'; '.join(gone)}")
 
 
 def pytest_collection_finish() -> None:

@@ -10,6 +10,8 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+from polygeom.network.limits import capped_monomials
+
 Widths = tuple[int, ...]
 Degrees = tuple[int, ...]
 
@@ -22,21 +24,6 @@ def output_degree(degrees: Sequence[int]) -> int:
 def monomials(variables: int, degree: int) -> int:
     """Number of monomials of one degree: ``C(variables + degree - 1, degree)``."""
     return math.comb(variables + degree - 1, degree)
-
-
-def capped_monomials(variables: int, degree: int, cap: int) -> int:
-    """``min(monomials(variables, degree), cap)`` without computing astronomically large binomials.
-
-    >>> capped_monomials(500, 2**100, 10**6)
-    1000000
-    """
-    few, many = (degree, variables - 1) if degree < variables else (variables - 1, degree)
-    total = 1
-    for i in range(1, few + 1):
-        total = total * (many + i) // i  # C(many + i, i), at least doubled
-        if total >= cap:
-            return cap
-    return min(total, cap)
 
 
 def ambient_dimension(widths: Sequence[int], degrees: Sequence[int]) -> int:

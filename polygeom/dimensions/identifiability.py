@@ -19,7 +19,6 @@ from polygeom.dimensions.compute import dimension
 from polygeom.dimensions.counts import (
     Widths,
     ambient_dimension,
-    capped_monomials,
     expected_dimension,
     output_degree,
     parameter_count,
@@ -29,6 +28,7 @@ from polygeom.dimensions.theorems import FINKEL, USEVICH, identifying_theorems
 from polygeom.errors import PolygeomError
 from polygeom.network import Network, mlp
 from polygeom.network.builder import as_network
+from polygeom.network.limits import capped_monomials
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from polygeom.dimensions.counts import capped_monomials
 from polygeom.dimensions.theorems import Known, exact_dimension
 from polygeom.network import Attention, Dense, Network, Power, Sum
+from polygeom.network.limits import capped_monomials
 from polygeom.symmetry.mixings import readers
 
 THEOREM = __doc__.split("\n\n", 1)[1]

@@ -29,12 +29,12 @@ from polygeom.dimensions.bounds.rules.closed.veronese import DEFECTIVE
 from polygeom.dimensions.counts import (
     Degrees,
     Widths,
-    capped_monomials,
     output_degree,
     parameter_count,
     without_idle_layers,
     without_surplus,
 )
+from polygeom.network.limits import capped_monomials
 
 USEVICH = "arXiv 2506.17093"
 FINKEL = "arXiv 2408.04569"

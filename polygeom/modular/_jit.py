@@ -20,14 +20,14 @@ def inner(function: Callable[..., Any]) -> Any:
     return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
 
 
-def entry(signature: str) -> Callable[[Callable[..., Any]], Any]:
+def entry(signature: str, **more: Any) -> Callable[[Callable[..., Any]], Any]:
     """A function called from Python: compiled (or loaded from the cache) when the module is imported.
 
-    The explicit signature keeps later calls at the cost of a fixed type check.
+    The explicit signature keeps later calls at the cost of a fixed type check; ``more`` are further options of numba.
     """
 
     def compile_entry(function: Callable[..., Any]) -> Any:
-        options = {"no_cfunc_wrapper": True, **OPTIONS}
+        options = {"no_cfunc_wrapper": True, **OPTIONS, **more}
         try:
             with _alone(Path(function.__code__.co_filename)):
                 return njit(signature, cache=True, **options)(function)

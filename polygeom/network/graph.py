@@ -15,7 +15,7 @@ from polygeom.errors import BudgetError, MissingPackageError, PolygeomError
 from polygeom.network.ambient.degrees import DegreeSet, Multidegrees, TotalDegrees
 from polygeom.network.ambient.spans import Ambient, ambient
 from polygeom.network.layers import Shape
-from polygeom.network.limits import shown
+from polygeom.network.limits import capped_monomials, shown
 from polygeom.network.nodes import Node, canonical, perceptron, unscaled
 from polygeom.network.plan import Plan, compile_nodes
 from polygeom.network.primitives import Engine
@@ -27,16 +27,6 @@ if TYPE_CHECKING:
 
 
 _MOST_BITS = 4_000_000
-
-
-def _monomials_up_to(n: int, degree: int, most: int) -> int:
-    """``min(most, C(n + degree, n))`` without large numbers: the partial products grow."""
-    total = 1
-    for i in range(1, min(n, degree) + 1):
-        total = total * (max(n, degree) + i) // i
-        if total >= most:
-            return most
-    return min(total, most)
 
 
 @dataclass(frozen=True)
@@ -180,7 +170,7 @@ class Network:
         free = self.parameter_count - self.gauge
         if self.activation_degrees is not None:
             n, top = self.input_dimension, self.degree
-            if self.output_dimension * _monomials_up_to(n - 1, top, free) >= free:
+            if self.output_dimension * capped_monomials(n, top, free) >= free:
                 return free
         try:
             return min(free, self.ambient_dimension)

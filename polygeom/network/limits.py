@@ -99,3 +99,18 @@ def rational(c: object) -> Fraction:
             f"polynomial: numerators and denominators must be at most {LARGEST_COEFFICIENT}; write a shorter fraction"
         )
     return exact
+
+
+def capped_monomials(variables: int, degree: int, cap: int) -> int:
+    """``min(C(variables + degree - 1, degree), cap)``, monomials of one degree, without astronomically large binomials.
+
+    >>> capped_monomials(500, 2**100, 10**6)
+    1000000
+    """
+    few, many = (degree, variables - 1) if degree < variables else (variables - 1, degree)
+    total = 1
+    for i in range(1, few + 1):
+        total = total * (many + i) // i  # C(many + i, i), at least doubled
+        if total >= cap:
+            return cap
+    return min(total, cap)

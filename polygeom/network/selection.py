@@ -18,6 +18,7 @@ from polygeom.checks import choice, integer
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.network.builder import parse
 from polygeom.network.graph import Network
+from polygeom.network.limits import capped_monomials
 from polygeom.network.ranges import Range, expand, stands_alone
 from polygeom.network.shapes import SHAPES
 
@@ -98,7 +99,8 @@ class Selection:
                 return False
         if self.max_parameters is not None and parameters > self.max_parameters:
             return False
-        return self.max_ambient is None or not _more_coefficients(inputs, degree, self.max_ambient // outputs)
+        most = None if self.max_ambient is None else self.max_ambient // outputs
+        return most is None or capped_monomials(inputs, degree, most + 1) <= most
 
 
 def architectures(
@@ -200,14 +202,3 @@ def _power_product(degrees: Sequence[int], layers: int) -> int:
     for r in degrees:
         total = min(total * r, 1 << 10_000)
     return total
-
-
-def _more_coefficients(inputs: int, degree: int, limit: int) -> bool:
-    """Whether ``C(inputs + degree - 1, degree) > limit``, without computing a much larger number."""
-    small, large = sorted((inputs - 1, degree))
-    value = 1
-    for k in range(1, small + 1):
-        value = value * (large + k) // k
-        if value > limit:
-            return True
-    return value > limit

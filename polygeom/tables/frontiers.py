@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from polygeom.dimensions.counts import ambient_dimension
 from polygeom.dimensions.frontier.result import Frontier
 from polygeom.dimensions.frontier.search import frontier
 from polygeom.errors import BudgetError, PolygeomError
@@ -33,7 +34,7 @@ COLUMNS = (
     "bounds",
     "seconds",
 )
-_QUICK = 1.0
+GROWTH = 2.5
 
 Row = dict[str, int | float | bool]
 
@@ -59,25 +60,42 @@ def row(found: Frontier, seconds: float) -> Row:
 def rows(inputs: int, outputs: int, degree: int, limit: float, known: Mapping[tuple[int, ...], Row]) -> Iterator[Row]:
     """The rows of one question for depth 2, 3, … while a list takes at most ``limit`` seconds.
 
-    Stops before a depth that would take longer if its time grew by the last factor again, which is too little: factors
-    grow too. What takes longer nevertheless is stopped, and its row is left out.
+    A depth is tried if it would take less, were the number of architectures to grow by the last factor again and a rank
+    by the power ``GROWTH`` of the ambient dimension. That is too little where factors grow: what takes longer than
+    ``limit`` nevertheless is stopped, and its row is left out.
     """
-    before = last = 0.0
+    last = before = None
     depth = 2
-    while last <= _QUICK or last * last / before <= limit:
+    while _expected(last, before, (inputs, outputs, degree)) <= limit:
         one = known.get((inputs, outputs, degree, depth))
         if one is None:
-            started = time.process_time()
-            try:
-                found = frontier(inputs, outputs, degree, depth, timeout=limit)
-            except BudgetError:
+            one = _computed(inputs, outputs, degree, depth, limit)
+            if one is None:
                 return
-            if found.open:
-                return
-            one = row(found, time.process_time() - started)
         yield one
-        before, last = max(last, 1e-3), float(one["seconds"])
+        last, before = one, last
         depth += 1
+
+
+def _expected(last: Row | None, before: Row | None, question: tuple[int, int, int]) -> float:
+    """Seconds that the next depth will take at least, as far as the last two tell."""
+    if last is None or before is None:
+        return 0.0
+    inputs, outputs, degree = question
+    ambient = ambient_dimension((inputs, outputs), (degree,) * int(last["depth"]))
+    factor = last["architectures"] / before["architectures"]
+    return float(last["seconds"] * factor * (ambient / last["ambient_dimension"]) ** GROWTH)
+
+
+def _computed(inputs: int, outputs: int, degree: int, depth: int, limit: float) -> Row | None:
+    """One row; None for a list that was stopped or is refused. Loading what is compiled is not counted."""
+    try:
+        frontier(inputs, outputs, degree, 2)
+        started = time.process_time()
+        found = frontier(inputs, outputs, degree, depth, timeout=limit)
+    except BudgetError:
+        return None
+    return None if found.open else row(found, time.process_time() - started)
 
 
 def read(path: Path) -> dict[tuple[int, ...], Row]:
@@ -116,6 +134,25 @@ def write(path: Path, table: Mapping[tuple[int, ...], Row]) -> None:
     writer.writeheader()
     writer.writerows(table[key] for key in sorted(table, key=lambda key: (order.get(key[:3], len(order)), key)))
     write_file(path, text.getvalue().encode(), "table")
+
+
+def shown(table: Mapping[tuple[int, ...], Row]) -> str:
+    """The table in Markdown: how many architectures, and in brackets the share of those that are not unimodal."""
+    questions = list(dict.fromkeys(key[:3] for key in table))
+    depths = sorted({key[3] for key in table})
+    lines = ["| inputs, outputs, $r$ | " + " | ".join(f"$L = {depth}$" for depth in depths) + " |"]
+    lines.append("| --- " * (len(depths) + 1) + "|")
+    for question in questions:
+        cells = [_cell(table.get((*question, depth))) for depth in depths]
+        lines.append(f"| {', '.join(map(str, question))} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(one: Row | None) -> str:
+    if one is None:
+        return ""
+    share = one["not_unimodal"] / one["architectures"]
+    return f"{one['architectures']:,} ({100 * share:.0f} %)" if one["not_unimodal"] else f"{one['architectures']:,}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

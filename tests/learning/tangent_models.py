@@ -13,7 +13,7 @@ from polygeom.network import ccp, convolutional, lightning_attention, mlp, ncp, 
 
 
 class Custom(nn.Module):
-    """A parameter that acts elementwise, which no layer-wise rule covers."""
+    """A parameter that acts by a function that no layer-wise rule covers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class Custom(nn.Module):
         self.dense = nn.Linear(3, 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.dense(torch.sin(self.scale * x))
+        return self.dense(torch.sin(torch.einsum("i,ni->ni", self.scale, x)))
 
 
 class Residual(nn.Module):

@@ -72,21 +72,21 @@ def dim(
 
         options["memory"] = parse_memory(options["memory"])
     ends = time.monotonic() + timeout if timeout is not None else None
-    failed, result = 0, None
+    failed, result = False, None
     for text in network_texts(networks):
         try:
             result = _dimension(text, options, seed, timeout, shows_progress(quiet))
         except PolygeomError as problem:
             if len(networks) == 1 and networks[0] != "-":
                 raise
-            failed += 1
+            failed = True
             click.echo(f"polygeom: {text}: {problem}", err=True)
             continue
         if result is None:
-            failed += 1
+            failed = True
             click.echo(_unfinished(text, timeout, as_json))
-            continue
-        click.echo(json.dumps(result.as_dict()) if as_json else str(result))
+        else:
+            click.echo(json.dumps(result.as_dict()) if as_json else str(result))
     if certificate is not None and result is not None:
         _certify(result, seed, ends, certificate)
     return 1 if failed else 0

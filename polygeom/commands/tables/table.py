@@ -77,6 +77,7 @@ def table(
     from polygeom.tables import read_any, select, with_explanation, with_shape, write_table
     from polygeom.tables.conditions import sorted_by, with_coefficient
     from polygeom.tables.foreign import read_columns
+    from polygeom.tables.maps import with_fibres
 
     shown = columns if columns is not None and "=" not in columns else None
     given = read_any(file, None if columns is None or shown is not None else read_columns(columns))
@@ -89,14 +90,10 @@ def table(
     if recheck is not None:
         return _recheck(rows, None if recheck == "all" else _number(recheck), limit, out, **limits)
     only_with(limits, "has an effect with --recheck only; leave it out, or write --recheck")
-    if options["explained"]:
-        rows = with_explanation(rows)
-        written = [*(name for name in written if name != "explanation"), "explanation"]
-    if options["fibres"]:
-        from polygeom.tables.maps import with_fibres
-
-        rows = with_fibres(rows)
-        written = [*(name for name in written if name != "fibre"), "fibre"]
+    for wanted, column, fill in (("explained", "explanation", with_explanation), ("fibres", "fibre", with_fibres)):
+        if options[wanted]:
+            rows = fill(rows)
+            written = [*(name for name in written if name != column), column]
     if out is not None:
         write_table(rows[written], out)
     if options["conjectures"]:

@@ -21,10 +21,11 @@ from operator import or_
 
 import numpy as np
 
-from polygeom.dimensions.counts import Degrees, Widths, capped_monomials, output_degree, parameter_count
+from polygeom.dimensions.counts import Degrees, Widths, output_degree, parameter_count
 from polygeom.dimensions.ranks.budget import require_memory
 from polygeom.dimensions.ranks.witness import Rank, structured_weights
 from polygeom.modular import PrimeField, eliminate_columns_stable, rank_stable
+from polygeom.network.limits import capped_monomials
 
 Array = np.ndarray
 

@@ -92,15 +92,8 @@ class Magma(Reader):
             self.known[name] = self.polynomial()
 
     def _field(self) -> int:
-        scanner = self.scanner
-        if scanner.here.text in self.fields:
-            return self.fields[scanner.read().text]
-        if scanner.here.text in RATIONALS:
-            scanner.read()
-            scanner.expects("(")
-            scanner.expects(")")
-            return 0
-        if scanner.here.text in ("GF", "FiniteField"):
-            scanner.read()
-            return self.prime_field()
-        return self.not_a_field()
+        return self.field(RATIONALS, ("GF", "FiniteField"), self._empty_brackets)
+
+    def _empty_brackets(self) -> None:
+        self.scanner.expects("(")
+        self.scanner.expects(")")

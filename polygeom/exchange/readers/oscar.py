@@ -121,13 +121,4 @@ class Oscar(Reader):
             scanner.refuse(str(error))
 
     def _field(self) -> int:
-        scanner = self.scanner
-        if scanner.here.text in self.fields:
-            return self.fields[scanner.read().text]
-        if scanner.sees("QQ") or scanner.sees("QQField"):
-            scanner.read()
-            scanner.accepts("(", ")")
-            return 0
-        if scanner.accepts("GF"):
-            return self.prime_field()
-        return self.not_a_field()
+        return self.field(("QQ", "QQField"), ("GF",), lambda: self.scanner.accepts("(", ")"))

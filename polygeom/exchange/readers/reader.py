@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
@@ -119,6 +119,24 @@ class Reader(ABC):
             scanner.accepts(",")
             scanner.refuse(f"{scanner.shown()} in GF(…): an extension field", "use a prime field")
         return self.field_of(characteristic)
+
+    def field(self, rationals: Sequence[str], finite: Sequence[str], behind: Callable[[], object] | None = None) -> int:
+        """The characteristic of a field: of one with a name of its own, of the rationals, or of ``GF(p)``.
+
+        ``behind`` reads what stands behind the word for the rationals.
+        """
+        scanner = self.scanner
+        if scanner.here.text in self.fields:
+            return self.fields[scanner.read().text]
+        if any(map(scanner.sees, rationals)):
+            scanner.read()
+            if behind is not None:
+                behind()
+            return 0
+        if any(map(scanner.sees, finite)):
+            scanner.read()
+            return self.prime_field()
+        return self.not_a_field()
 
     def not_a_field(self) -> NoReturn:
         """Refuse the coefficients that come next."""

@@ -154,15 +154,7 @@ class Sage(Reader):
             scanner.refuse("'/' makes a quotient ring", "write the ideal in the polynomial ring")
 
     def _field(self) -> int:
-        scanner = self.scanner
-        if scanner.here.text in self.fields:
-            return self.fields[scanner.read().text]
-        if scanner.accepts("QQ"):
-            return 0
-        if scanner.sees("GF") or scanner.sees("FiniteField"):
-            scanner.read()
-            return self.prime_field()
-        return self.not_a_field()
+        return self.field(("QQ",), ("GF", "FiniteField"))
 
     def _printed(self) -> None:
         """``Ideal (x, y) of Multivariate Polynomial Ring in x, y over Rational Field``: the ring comes last."""

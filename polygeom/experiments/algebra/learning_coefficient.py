@@ -87,7 +87,7 @@ class Group(Options, Case):
 
 
 PRESETS = {
-    "quick": Config(),
+    "quick": Config(draws=100, warmup=120),
     "small": Config(networks=("[1,1,1] r=2", "[2,2,1] r=2"), strata=("generic", "dead 1"), draws=60, warmup=40),
     "published": Config(networks=_SHALLOW + _DEEP + _LINEAR),
 }

@@ -92,7 +92,7 @@ class Piece(Options, Case):
 
 
 PRESETS = {
-    "quick": Config(networks=";".join(QUICK[:10]), teachers=3, restarts=5),
+    "quick": Config(networks=";".join(QUICK[:10]), teachers=3, restarts=4),
     "page": Config(),
     "small": Config(situations=("same",), networks="[3,2,1] r=2", teachers=2, restarts=3, steps=60),
     "published": Config(networks=";".join(QUICK + LARGER), teachers=8, restarts=24, steps=400),

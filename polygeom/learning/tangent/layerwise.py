@@ -1,4 +1,4 @@
-"""Tangent kernels layer by layer: activation Gram matrices times back-propagated ones.
+"""Tangent kernels layer by layer: derivatives of all outputs from one backward pass through the values of layers.
 
 Where a weight matrix acts once, ``v = W a``, the derivative of output ``c`` at point ``n`` is the rank-one matrix
 ``b_nc ⊗ a_n`` with ``b_nc = ∂f_c/∂v``. Its inner products factor, so the tangent kernel of a dense network is
@@ -6,94 +6,176 @@ Where a weight matrix acts once, ``v = W a``, the derivative of output ``c`` at 
     K[n, c; n', c'] = Σ_l ⟨a_n, a_n'⟩_l ⟨b_nc, b_n'c'⟩_l
 
 at the cost of the activations instead of the weights: ``N² d`` instead of ``N² d²`` operations for each layer of width
-``d``. A weight used several times (tied layers) contributes every pair of uses; one that acts at many positions
-(convolutions), entry by entry (scales of batch normalisation) or through another tensor (diagonal scalings) is
-differentiated point by point, still without a backward pass for each point.
+``d``. A weight that acts at many positions (convolutions, tokens) is a sum of such terms, and what is cheapest there is
+counted (`polygeom.learning.tangent.pieces`). Scales and shifts have few entries, so their derivatives are formed, and
+so are those of weights that act through another tensor (weight normalisation, slices), still without a backward pass
+for each point. The ``C`` backward passes are one (`torch.func.vmap` over it) for as many points as keep the values of
+a layer in the cache of the processor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from polygeom.errors import BudgetError, PolygeomError
-from polygeom.learning import checks
+from polygeom.errors import BudgetError
 from polygeom.learning.tangent.functional import WeightFunction
-from polygeom.learning.tangent.recording import NotRecordable, Record, Use, record
+from polygeom.learning.tangent.pieces import Factor, Features, Piece, contraction_cost, pieces_cost, present
+from polygeom.learning.tangent.recording import NotRecordable, Record, Use, point_axes, record
 
-OUTPUTS = ("full", "trace", "diagonal", "sum")
 _TOLERANCE = 1e-3
+_CACHED = 2**21
+"""Bytes of the derivatives by one layer's values that a processor keeps near: so much is taken at once."""
 
 
-@dataclass(frozen=True, eq=False)
-class Outer:
-    """Derivatives ``b_nc ⊗ a_n``: ``inputs`` ``(N, k)``, or None for an added weight, and ``back`` ``(N, C, m)``."""
+@dataclass(frozen=True)
+class Plan:
+    """How derivatives are taken layer by layer.
 
-    inputs: Tensor | None
-    back: Tensor
+    Attributes
+    ----------
+    axes:
+        Of the points, for every function that uses weights.
+    batched:
+        Whether the backward passes of several outputs are one.
+    formed:
+        Names of the weights whose derivatives are formed; None for all.
+    points, rows:
+        Points and outputs taken at once.
+    """
 
-    def jacobian(self) -> Tensor:
-        """The derivatives themselves, ``(N, C, m · k)``."""
-        if self.inputs is None:
-            return self.back
-        return torch.einsum("ncm,nk->ncmk", self.back, self.inputs).flatten(start_dim=2)
-
-
-@dataclass(frozen=True, eq=False)
-class Factor:
-    """The derivative by one weight: a sum of `Outer` terms, or ``explicit`` of shape ``(N, C, size)``."""
-
-    name: str
-    outers: tuple[Outer, ...] = ()
-    explicit: Tensor | None = None
-
-    def jacobian(self) -> Tensor:
-        """Shape ``(N, C, size)``."""
-        if self.explicit is not None:
-            return self.explicit
-        total = self.outers[0].jacobian()
-        for outer in self.outers[1:]:
-            total = total + outer.jacobian()
-        return total
-
-    @property
-    def terms(self) -> tuple[Outer, ...]:
-        """The derivative as `Outer` terms, an explicit one as a term without inputs."""
-        return self.outers if self.explicit is None else (Outer(None, self.explicit),)
-
-    @property
-    def nbytes(self) -> int:
-        """Memory held."""
-        held = [t for outer in self.terms for t in (outer.inputs, outer.back) if t is not None]
-        return sum(_nbytes(t) for t in held)
+    axes: tuple[int, ...]
+    batched: bool
+    formed: frozenset[str] | None = None
+    points: int = 2
+    rows: int = 1
 
 
-Features = Callable[[Tensor], list[Factor]]
-"""Derivatives at a block of points, one `Factor` for each weight that matters."""
-
-
-def layerwise(f: WeightFunction, combinations: Tensor | None = None) -> Features:
+def layerwise(f: WeightFunction, plan: Plan, combinations: Tensor | None = None) -> Features:
     """Derivatives of the outputs, or of ``combinations`` ``(C', C)`` of them, from recorded uses of the weights.
 
     The returned function raises `NotRecordable` where the module has no layer-wise rule.
     """
 
-    return lambda x: _factors(record(f, x), combinations)
+    def features(x: Tensor) -> list[Factor]:
+        formed: dict[str, Tensor] = {}
+        blocks = [slice(start, start + plan.points) for start in range(0, len(x), plan.points)]
+        parts = []
+        for block in blocks:
+            place = None if len(blocks) == 1 else _Place(formed, len(x), block)
+            parts.append(_factors(record(f, x[block], plan.axes), combinations, plan, place))
+        return parts[0] if len(parts) == 1 else _together(parts, formed)
+
+    return features
 
 
-def _factors(seen: Record, combinations: Tensor | None) -> list[Factor]:
-    back = _derivatives(seen.outputs, seen.uses, combinations)
-    pairs = list(zip(seen.uses, back, strict=True))
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """Where the formed derivatives of some of ``points`` points belong: slices of one tensor for each weight."""
+
+    formed: dict[str, Tensor]
+    points: int
+    block: slice
+
+    def of(self, name: str, outputs: int, size: int, like: Tensor) -> Tensor:
+        """Shape ``(n, C, size)``."""
+        if name not in self.formed:
+            self.formed[name] = like.new_empty(self.points, outputs, size)
+        return self.formed[name][self.block]
+
+
+def _together(parts: Sequence[list[Factor]], formed: Mapping[str, Tensor]) -> list[Factor]:
+    """Factors of several blocks of points as those of one; what was one tensor stays one."""
+    known: dict[tuple[int, ...], Tensor] = {}
+
+    def joined(tensors: Sequence[Tensor]) -> Tensor:
+        key = tuple(map(id, tensors))
+        if key not in known:
+            known[key] = torch.cat(list(tensors))
+        return known[key]
+
+    found = []
+    for own in zip(*parts, strict=True):
+        if own[0].explicit is not None:
+            found.append(replace(own[0], explicit=formed[own[0].name]))
+            continue
+        pieces = []
+        for same in zip(*(factor.pieces for factor in own), strict=True):
+            read = None if same[0].read is None else joined([present(piece.read) for piece in same])
+            pieces.append(replace(same[0], read=read, back=joined([piece.back for piece in same])))
+        found.append(replace(own[0], pieces=tuple(pieces)))
+    return found
+
+
+def _factors(seen: Record, combinations: Tensor | None, plan: Plan, place: _Place | None = None) -> list[Factor]:
+    values = _derivatives(seen.outputs, seen.uses, combinations, plan)
+    backs: dict[int, Tensor] = {}
+    names = {id(weight): name for name, weight in seen.weights.items()}
+    own: dict[str, list[Use]] = {name: [] for name in seen.weights}
+    formed: dict[str, list[Tensor]] = {name: [] for name in seen.weights}
+
+    def derivative(use: Use) -> Tensor:
+        return piece(use).jacobian() if use.is_matrix else use.summed(values[id(use.outputs)])
+
+    def piece(use: Use) -> Piece:
+        if id(use.outputs) not in backs:
+            backs[id(use.outputs)] = use.back(values[id(use.outputs)])
+        read = None if use.shifts else use.read()
+        columns = 1 if read is None else read.shape[2] if read.is_floating_point() else len(use.weight)
+        return Piece(read, backs[id(use.outputs)], columns, use.flipped)
+
+    def formed_factor(name: str, uses: list[Use]) -> list[Factor]:
+        if not (uses or formed[name]):
+            return []
+        outputs = len(next(iter(values.values())))
+        out = None if place is None else place.of(name, outputs, seen.weights[name].numel(), seen.outputs)
+        if len(uses) == 1 and not formed[name] and uses[0].is_matrix:
+            return [Factor(name, explicit=piece(uses[0]).jacobian(out))]
+        terms = [*formed[name], *map(derivative, uses)]
+        total = sum(terms[1:], start=terms[0])
+        return [Factor(name, explicit=total if out is None else out.copy_(total))]
+
+    for use in seen.uses:
+        if id(use.weight) in names:
+            own[names[id(use.weight)]].append(use)
+        elif use.weight.grad_fn is not None:
+            found = derivative(use)
+            rows = found.reshape(-1, *use.weight.shape)
+            pulled = torch.autograd.grad(
+                use.weight, list(seen.weights.values()), rows, retain_graph=True, is_grads_batched=True,
+                allow_unused=True,
+            )  # fmt: skip
+            for name, one in zip(seen.weights, pulled, strict=True):
+                if one is not None:
+                    formed[name].append(one.reshape(*found.shape[:2], -1))
     factors = []
-    for name, weight in seen.weights.items():
-        own = [(use, b) for use, b in pairs if use.weight is weight]
-        derived = [(use, b) for use, b in pairs if use.weight is not weight]
-        factors += _factor(name, weight, own, derived)
+    for name, uses in own.items():
+        if formed[name] or not (plan.formed is not None and name not in plan.formed):
+            factors += formed_factor(name, uses)
+        elif uses:
+            factors.append(Factor(name, tuple(map(piece, uses))))
     return factors
+
+
+def _derivatives(y: Tensor, uses: Sequence[Use], combinations: Tensor | None, plan: Plan) -> dict[int, Tensor]:
+    """``(C, *outputs.shape)`` for all outputs of uses; points are independent: their sum is differentiated."""
+    rows = torch.eye(y.shape[1], dtype=y.dtype, device=y.device) if combinations is None else combinations.to(y)
+    distinct = list({id(use.outputs): use.outputs for use in uses}.values())
+
+    def one(row: Tensor) -> tuple[Tensor, ...]:
+        found = torch.autograd.grad(y, distinct, row.expand_as(y), retain_graph=True, allow_unused=True)
+        return tuple(torch.zeros_like(v) if g is None else g for g, v in zip(found, distinct, strict=True))
+
+    if plan.batched:
+        stacked = [torch.func.vmap(one)(some) for some in torch.split(rows, plan.rows)]
+        found = [torch.cat(own) if len(own) > 1 else own[0] for own in zip(*stacked, strict=True)]
+    else:
+        found = [torch.stack(own) for own in zip(*map(one, rows), strict=True)]
+    return {id(value): own for value, own in zip(distinct, found, strict=True)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,100 +187,71 @@ class Trial:
     points, outputs:
         How many points, and the number of outputs ``C``.
     factors:
-        The derivatives of the combination.
+        The derivatives of the combination, none formed that need not be.
     seen:
         The evaluation.
+    plan:
+        How derivatives are taken.
+    sizes:
+        Of all weights, by name.
     """
 
     points: int
     outputs: int
     factors: list[Factor]
     seen: Record
+    plan: Plan
+    sizes: Mapping[str, int]
 
-    def held(self, outputs: int) -> int:
+    def prepared(self, outputs: int, points: int, others: int, full: bool, memory: int) -> Plan:
+        """The plan for a kernel of so many outputs between so many points: of two ways the cheaper one.
+
+        A quarter of the memory at most is for what is taken at once, where that is enough for one point.
+        """
+        formed = {
+            factor.name
+            for factor in self.factors
+            if factor.explicit is not None or self._is_formed(factor, outputs, points, others, full)
+        }
+        largest = max(_nbytes(use.outputs) for use in self.seen.uses) // self.points
+        rows = min(outputs, max(1, _CACHED // largest))
+        one = replace(self.plan, formed=frozenset(formed), points=1, rows=rows)
+        fitting = memory // (4 * self.working_memory(outputs, one))
+        return replace(one, points=max(1, min(_CACHED // (largest * outputs), fitting)))
+
+    def _is_formed(self, factor: Factor, outputs: int, points: int, others: int, full: bool) -> bool:
+        if factor.once:
+            return False
+        if any(piece.read is None for piece in factor.pieces):
+            return True
+        sizes, size = [piece.sizes for piece in factor.pieces], self.sizes[factor.name]
+        return contraction_cost(sizes, size, points, others, outputs, full) <= pieces_cost(
+            sizes, points, others, outputs, full
+        )
+
+    def held(self, outputs: int, plan: Plan) -> int:
         """Bytes of the derivatives of so many outputs at one point."""
-        terms = [outer for factor in self.factors for outer in factor.terms]
-        back = sum(_nbytes(outer.back) for outer in terms)
-        inputs = sum(_nbytes(outer.inputs) for outer in terms if outer.inputs is not None)
-        return (back * outputs + inputs) // self.points
+        total = 0
+        for factor in self.factors:
+            if plan.formed is None or factor.name in plan.formed:
+                total += outputs * self.sizes[factor.name] * self.seen.outputs.element_size() * self.points
+                continue
+            total += sum(outputs * _nbytes(piece.back) for piece in factor.pieces)
+            total += sum(_nbytes(piece.read) for piece in factor.pieces if piece.read is not None)
+        return -(-total // self.points)
 
-    def working_memory(self, outputs: int) -> int:
-        """Bytes taken for one point on the way there: all values, and derivatives of so many outputs by them."""
+    def working_memory(self, outputs: int, plan: Plan) -> int:
+        """Bytes taken on the way there: all values, and derivatives of so many outputs by them."""
         uses = self.seen.uses
-        windows = max((_nbytes(use.read()) for use in uses if use.read is not None), default=0)
+        windows = max(
+            (_nbytes(p.read) for factor in self.factors for p in factor.pieces if p.read is not None), default=0
+        )
         distinct = sum(_nbytes(value) for value in {id(use.outputs): use.outputs for use in uses}.values())
-        return -(-(self.seen.nbytes + windows + (2 * outputs + 1) * distinct) // self.points)
+        return plan.points * -(-(self.seen.nbytes + 2 * windows + (2 * outputs + 1) * distinct) // self.points)
 
 
 def _nbytes(tensor: Tensor) -> int:
     return tensor.numel() * tensor.element_size()
-
-
-def pointwise(f: WeightFunction, combinations: Tensor | None = None) -> Features:
-    """The same derivatives by a backward pass for each point and output, many at once (``vmap`` of ``jacrev``)."""
-
-    def combined(weights: dict[str, Tensor], point: Tensor) -> Tensor:
-        y = f.point(weights, point)
-        return y if combinations is None else combinations.to(y) @ y
-
-    def features(x: Tensor) -> list[Factor]:
-        with checks.plain_attention():
-            derivatives = torch.func.vmap(torch.func.jacrev(combined), in_dims=(None, 0))(f.weights, x)
-        return [Factor(name, explicit=_flat(value.detach(), 2)) for name, value in derivatives.items()]
-
-    return features
-
-
-def single(f: WeightFunction, combinations: Tensor | None = None) -> Features:
-    """The same derivatives for every module, one point after the other: what has no rule for ``vmap`` works as well."""
-
-    def features(x: Tensor) -> list[Factor]:
-        with checks.plain_attention(), torch.enable_grad():
-            points = [_by_backward(f, point, combinations) for point in torch.split(x, 1)]
-        return [Factor(name, explicit=torch.stack([own[name] for own in points])) for name in f.weights]
-
-    return features
-
-
-def _by_backward(f: WeightFunction, point: Tensor, combinations: Tensor | None) -> dict[str, Tensor]:
-    """Derivatives ``(C, size)`` by every weight at one point."""
-    weights = {name: weight.detach().requires_grad_() for name, weight in f.weights.items()}
-    y = f(weights, point)[0]
-    y = y if combinations is None else combinations.to(y) @ y
-    rows = [
-        torch.autograd.grad(value, list(weights.values()), retain_graph=True, allow_unused=True)
-        if value.requires_grad else [None] * len(weights)
-        for value in y
-    ]  # fmt: skip
-    return {
-        name: torch.stack([(torch.zeros_like(weight) if g is None else g).reshape(-1) for g in own])
-        for (name, weight), own in zip(weights.items(), zip(*rows, strict=True), strict=True)
-    }
-
-
-def generic(f: WeightFunction, x: Tensor) -> Callable[[WeightFunction, Tensor | None], Features]:
-    """`pointwise` where torch has all rules for it, tried on two points; else `single`, with a `FallbackWarning`."""
-    x = x[:2]
-    try:
-        batched = {factor.name: factor.jacobian() for factor in pointwise(f)(x)}
-        reason = "the rules that torch has for a batch of points give other numbers"
-    except BudgetError:  # a limit of time or memory, no rule that is missing
-        raise
-    except Exception as error:  # noqa: BLE001  whatever torch's batching rules stumble over
-        batched, reason = {}, f"{type(error).__name__}: {error}"
-    for name, expected in ((factor.name, factor.jacobian()) for factor in single(f)(x) if batched):
-        if (batched[name] - expected).norm() > _TOLERANCE * expected.norm():
-            batched = {}
-            break
-    if batched:
-        return pointwise
-    checks.warn(f"module has no derivatives for many points at once, they are taken point by point: {reason}")
-    return single
-
-
-def _flat(values: Tensor, axes: int) -> Tensor:
-    """All axes after the first ``axes`` as one, also where there are none."""
-    return values.reshape(*values.shape[:axes], -1)
 
 
 def layerwise_trial(f: WeightFunction, x: Tensor) -> Trial | None:
@@ -210,11 +263,27 @@ def layerwise_trial(f: WeightFunction, x: Tensor) -> Trial | None:
     x = x[:2]
     try:
         seen = record(f, x)
+        axes = point_axes(f, x, seen)
+        if axes != tuple(action.axes(len(x))[0] for action in seen.actions):
+            seen = record(f, x, axes)
+        return _compared(f, x, seen, axes)
     except NotRecordable:
         return None
+
+
+def _compared(f: WeightFunction, x: Tensor, seen: Record, axes: tuple[int, ...]) -> Trial | None:
     size = seen.outputs.shape[1]
     mixture = torch.linspace(1.0, 2.0, size, dtype=torch.float64).to(next(iter(f.weights.values()))).unsqueeze(0)
-    found = _factors(seen, mixture)
+    plan = Plan(axes, size > 1, frozenset(name for name in f.weights if _must_be_formed(name, seen)))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = _factors(seen, mixture, plan)
+    except (BudgetError, NotRecordable):
+        raise
+    except Exception:  # noqa: BLE001  whatever torch's rules for several backward passes at once stumble over
+        plan = replace(plan, batched=False)
+        found = _factors(seen, mixture, plan)
     factors = {factor.name: factor for factor in found}
     for number in range(len(x)):
         weights = {name: weight.detach().requires_grad_() for name, weight in f.weights.items()}
@@ -223,117 +292,31 @@ def layerwise_trial(f: WeightFunction, x: Tensor) -> Trial | None:
         wanted = torch.autograd.grad(value, list(weights.values()), allow_unused=True)
         for (name, weight), gradient in zip(weights.items(), wanted, strict=True):
             expected = torch.zeros_like(weight) if gradient is None else gradient
-            own = factors[name].jacobian()[number] if name in factors else torch.zeros_like(weight)
+            own = _at(factors[name], number) if name in factors else torch.zeros_like(weight)
             if (own.reshape(-1) - expected.reshape(-1)).norm() > _TOLERANCE * expected.norm():
                 return None
-    return Trial(len(x), size, found, seen)
+    sizes = {name: weight.numel() for name, weight in f.weights.items()}
+    return Trial(len(x), size, found, seen, plan, sizes)
 
 
-def _derivatives(y: Tensor, uses: Sequence[Use], combinations: Tensor | None) -> list[Tensor]:
-    """``(N, C, T, m)`` for every use; points are independent, so a sum over points differentiates all at once."""
-    rows = torch.eye(y.shape[1], dtype=y.dtype, device=y.device) if combinations is None else combinations.to(y)
-    distinct = {id(use.outputs): use for use in uses}
-    values = [use.outputs for use in distinct.values()]
-    found: list[list[Tensor]] = []
-    for number, row in enumerate(rows):
-        more = number < len(rows) - 1
-        with torch.enable_grad():
-            value = (y @ row).sum()
-        gradients = torch.autograd.grad(value, values, retain_graph=more, allow_unused=True)
-        found.append([torch.zeros_like(v) if g is None else g for g, v in zip(gradients, values, strict=True)])
-    arranged = {
-        key: use.arrange(torch.stack(own)).transpose(0, 1).contiguous()
-        for (key, use), own in zip(distinct.items(), zip(*found, strict=True), strict=True)
-    }
-    return [arranged[id(use.outputs)] for use in uses]
+def _must_be_formed(name: str, seen: Record) -> bool:
+    """Whether a weight does not only act as one matrix, not its transpose as well, or as a summand at one position."""
+    uses = [use for use in seen.uses if use.weight is seen.weights[name]]
+    one_way = len({use.flipped for use in uses}) <= 1
+    return not (one_way and (all(use.is_matrix for use in uses) or all(_shifts_once(use) for use in uses)))
 
 
-def _factor(name: str, weight: Tensor, own: list[tuple[Use, Tensor]], others: list[tuple[Use, Tensor]]) -> list[Factor]:
-    """The factor of one weight, explicit where it acts at several positions or through another tensor."""
-    explicit = [_explicit(use, b) for use, b in own if b.shape[2] > 1 or use.scales]
-    outers = tuple(Outer(_only(use), b[:, :, 0]) for use, b in own if b.shape[2] == 1 and not use.scales)
-    for use, b in others:
-        if use.weight.grad_fn is None:
-            continue
-        derivative = _explicit(use, b)
-        rows = derivative.reshape(-1, *use.weight.shape)
-        (pulled,) = torch.autograd.grad(
-            use.weight, weight, rows, retain_graph=True, is_grads_batched=True, allow_unused=True
-        )
-        if pulled is not None:
-            explicit.append(pulled.reshape(*b.shape[:2], -1))
-    if not explicit:
-        return [Factor(name, outers)] if outers else []
-    total = sum((outer.jacobian() for outer in outers), start=sum(explicit[1:], start=explicit[0]))
-    return [Factor(name, explicit=total)]
+def _shifts_once(use: Use) -> bool:
+    return use.shifts and not use.action.loose and use.outputs.numel() == use.points * use.weight.numel()
 
 
-def _only(use: Use) -> Tensor | None:
-    return None if use.read is None else use.read()[:, 0]
+def _at(factor: Factor, number: int) -> Tensor:
+    """The derivatives at one point."""
+    if factor.explicit is not None:
+        return factor.explicit[number]
+    one = slice(number, number + 1)
+    pieces = (replace(p, back=p.back[one], read=None if p.read is None else p.read[one]) for p in factor.pieces)
+    return Factor(factor.name, tuple(pieces)).jacobian()[0]
 
 
-def _explicit(use: Use, back: Tensor) -> Tensor:
-    if use.read is None:
-        return back.sum(dim=2)
-    if use.scales:
-        return torch.einsum("nctm,ntm->ncm", back, use.read())
-    return torch.einsum("nctm,ntk->ncmk", back, use.read()).flatten(start_dim=2)
-
-
-def gram(left: Sequence[Factor], right: Sequence[Factor], outputs: str) -> Tensor:
-    """Inner products of derivatives at two blocks of points.
-
-    Returns
-    -------
-    ``(N, N', C, C')`` for ``"full"``, ``(N, N', C)`` for ``"diagonal"``, ``(N, N')`` for ``"trace"``; ``"sum"`` expects
-    derivatives of one combination and returns ``(N, N')``.
-    """
-    partners = {factor.name: factor for factor in right}
-    pairs = [
-        (u, v) for factor in left if factor.name in partners for u in factor.terms for v in partners[factor.name].terms
-    ]
-    total: Tensor | None = None
-    for _, group in groupby(pairs, key=lambda pair: (pair[0].back.data_ptr(), pair[1].back.data_ptr())):
-        shared = list(group)
-        part = _back_gram(shared[0][0].back, shared[0][1].back, outputs)
-        activations = _forward_gram(shared)
-        if activations is not None:
-            part *= activations.reshape(activations.shape + (1,) * (part.ndim - 2))
-        total = part if total is None else total.add_(part)
-    if total is None:
-        raise PolygeomError("module must use at least one of its weights; its outputs do not depend on any")
-    return total
-
-
-def _forward_gram(pairs: Sequence[tuple[Outer, Outer]]) -> Tensor | None:
-    """The sum of the activations' Gram matrices, an added weight counting as activation 1; None if that is all."""
-    grams = [u.inputs @ v.inputs.T for u, v in pairs if u.inputs is not None and v.inputs is not None]
-    if not grams:
-        return None
-    total = sum(grams[1:], start=grams[0])
-    return total.add_(len(pairs) - len(grams))
-
-
-def _back_gram(left: Tensor, right: Tensor, outputs: str) -> Tensor:
-    """Inner products of ``(N, C, m)`` and ``(N', C, m)`` in the shape of the wanted outputs."""
-    if outputs == "full":
-        product = left.flatten(end_dim=1) @ right.flatten(end_dim=1).T
-        return product.reshape(*left.shape[:2], *right.shape[:2]).transpose(1, 2)
-    if outputs == "diagonal":
-        return torch.einsum("ncm,kcm->nkc", left, right)
-    return left.flatten(start_dim=1) @ right.flatten(start_dim=1).T
-
-
-def gram_diagonal(factors: Sequence[Factor]) -> Tensor:
-    """Squared lengths of the derivatives, ``(N, C)``: the diagonal of the tangent kernel."""
-    total = None
-    for factor in factors:
-        for u in factor.terms:
-            for v in factor.terms:
-                part = (u.back * v.back).sum(dim=2)
-                if u.inputs is not None and v.inputs is not None:
-                    part = part * (u.inputs * v.inputs).sum(dim=1, keepdim=True)
-                total = part if total is None else total + part
-    if total is None:
-        raise PolygeomError("module must use at least one of its weights; its outputs do not depend on any")
-    return total
+__all__ = ["Plan", "Trial", "layerwise", "layerwise_trial"]

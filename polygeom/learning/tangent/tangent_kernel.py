@@ -29,17 +29,9 @@ from polygeom.learning.tangent.functional import (
     standalone,
     weight_function,
 )
-from polygeom.learning.tangent.layerwise import (
-    OUTPUTS,
-    Factor,
-    Features,
-    generic,
-    gram,
-    gram_diagonal,
-    layerwise,
-    layerwise_trial,
-    single,
-)
+from polygeom.learning.tangent.layerwise import layerwise, layerwise_trial
+from polygeom.learning.tangent.pieces import OUTPUTS, Features, gram, gram_diagonal
+from polygeom.learning.tangent.pointwise import generic, single
 
 METHODS = ("auto", "layerwise", "pointwise", "single")
 _OVERHEAD = 4
@@ -98,20 +90,21 @@ def jacobian(
     tensor([[[3., 4., 1.]]], dtype=torch.float64)
     """
     f = weight_function(module, dtype=dtype, parameters=parameters, head=head)
-    inputs = f.prepare(inputs)
-    features, per_point, size = _features(f, inputs, method)
+    inputs, shape = f.accept(inputs)
+    way, size = _way(f, inputs, method, math.prod(shape), memory), math.prod(shape)
     itemsize = next(iter(f.weights.values())).element_size()
     needed = len(inputs) * size * f.parameter_count * itemsize
-    if needed + 2 * per_point > memory:
+    least = needed + 2 * way.per_point + way.working
+    if least > memory:
         raise BudgetError(
-            f"memory must be at least {_bytes(needed + 2 * per_point)} for a Jacobian of {len(inputs)} × {size} × "
+            f"memory must be at least {_bytes(least)} for a Jacobian of {len(inputs)} × {size} × "
             f"{f.parameter_count} numbers, got {_bytes(memory)}; write a larger one, fewer points, or use "
             "tangent_operator or empirical_ntk, which do not form it"
         )
     result = next(iter(f.weights.values())).new_zeros((len(inputs), size, f.parameter_count))
     starts = dict(zip(f.weights, _offsets(f), strict=True))
-    for block in _blocks(len(inputs), max(1, int((memory - needed) / (2 * per_point)))):
-        for factor in features(inputs[block]):
+    for block in _blocks(len(inputs), way.step(memory - needed)):
+        for factor in way.features(inputs[block]):
             first = starts[factor.name]
             result[block, :, first : first + f.weights[factor.name].numel()] = factor.jacobian().detach()
     return result
@@ -191,14 +184,14 @@ def empirical_ntk(
             raise PolygeomError(f"method has no effect with differentiable=True, got {method!r}; leave it out")
         return differentiable_kernel(f, given, outputs, memory, dtype)
     combinations = None if outputs != "sum" else torch.full((1, size), size**-0.5, dtype=torch.float64)
-    features, per_point, _ = _features(f, inputs, method, combinations)
+    way = _way(f, inputs, method, size, memory, combinations, (len(other), outputs == "full"))
     like = next(iter(f.weights.values()))
     tail = {"full": (size, size), "diagonal": (size,), "trace": (), "sum": ()}[outputs]
     entry = math.prod(tail) * like.element_size()
     needed = len(inputs) * len(other) * entry
-    step = _block_size(memory - needed, per_point, entry)
+    step = _block_size(memory - needed - way.working, way.per_point, entry)
     if step < 1:
-        least = needed + 2 * per_point + _OVERHEAD * entry
+        least = needed + way.working + 2 * way.per_point + _OVERHEAD * entry
         raise BudgetError(
             f"memory must be at least {_bytes(least)} for this kernel, got {_bytes(memory)}; write a "
             'larger one, fewer points, outputs="trace", or use tangent_operator, which does not form it'
@@ -206,11 +199,11 @@ def empirical_ntk(
     result = like.new_empty((len(inputs), len(other), *tail))
     rule = "trace" if outputs == "sum" else outputs
     for rows in _blocks(len(inputs), step):
-        left = features(inputs[rows])
+        left = way.features(inputs[rows])
         for columns in _blocks(len(other), step):
             if others is None and columns.start < rows.start:
                 continue
-            right = left if others is None and columns == rows else features(other[columns])
+            right = left if others is None and columns == rows else way.features(other[columns])
             block = gram(left, right, rule).detach()
             result[rows, columns] = block
             if others is None and columns != rows:
@@ -320,35 +313,55 @@ def kernel_diagonal(
     tensor([[25.]], dtype=torch.float64)
     """
     f = weight_function(module, dtype=dtype, parameters=parameters, head=head)
-    inputs = f.prepare(inputs)
-    features, per_point, _ = _features(f, inputs, method)
-    blocks = _blocks(len(inputs), max(1, memory // (2 * per_point)))
-    return torch.cat([gram_diagonal(features(inputs[block])).detach() for block in blocks])
+    inputs, shape = f.accept(inputs)
+    way = _way(f, inputs, method, math.prod(shape), memory)
+    blocks = _blocks(len(inputs), way.step(memory))
+    return torch.cat([gram_diagonal(way.features(inputs[block])).detach() for block in blocks])
 
 
-def _features(
-    f: WeightFunction, x: Tensor, method: str, combinations: Tensor | None = None
-) -> tuple[Features, int, int]:
-    """The way to derivatives, the bytes it takes for one point, and the number of outputs."""
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """The way to derivatives, the bytes it holds for one point, those in between, and the number of outputs."""
+
+    features: Features
+    per_point: int
+    working: int
+    outputs: int
+
+    def step(self, free: int) -> int:
+        """How many points at once take no more than so many bytes, at least one."""
+        return max(1, (free - self.working) // (2 * self.per_point))
+
+
+def _way(
+    f: WeightFunction,
+    x: Tensor,
+    method: str,
+    size: int,
+    memory: int,
+    combinations: Tensor | None = None,
+    pairs: tuple[int, bool] | None = None,
+) -> _Way:
+    """How derivatives of ``size`` outputs are taken; ``pairs`` says how many other points they meet, and if all outputs
+    meet all outputs. None where they are wanted themselves."""
     choice("method", method, METHODS)
     trial = layerwise_trial(f, x) if method in ("auto", "layerwise") else None
     if method == "layerwise" and trial is None:
         raise PolygeomError(
             'method must be "pointwise" for this module: some weight acts other than by dense maps, convolutions, '
-            'sums or batch normalisations, or points influence each other; write method="auto"'
+            'sums or normalisations, or points influence each other; write method="auto"'
         )
+    size = size if combinations is None else len(combinations)
     if trial is not None:
         if not trial.factors:
             raise PolygeomError("module must use at least one of its weights; its outputs do not depend on any")
-        size = trial.outputs if combinations is None else len(combinations)
-        return layerwise(f, combinations), _OVERHEAD * trial.held(size) + trial.working_memory(size), size
+        others, full = (1, True) if pairs is None else pairs
+        plan = trial.prepared(size, len(x), others, full, memory)
+        held, working = trial.held(size, plan), trial.working_memory(size, plan)
+        return _Way(layerwise(f, plan, combinations), _OVERHEAD * held, working, size)
     features = (single if method == "single" else generic(f, x))(f, combinations)
-    first = features(x[:1])
-    return features, _OVERHEAD * sum(factor.nbytes for factor in first), _outputs(first)
-
-
-def _outputs(factors: list[Factor]) -> int:
-    return factors[0].terms[0].back.shape[1]
+    itemsize = next(iter(f.weights.values())).element_size()
+    return _Way(features, _OVERHEAD * size * f.parameter_count * itemsize, 0, size)
 
 
 def _block_size(free: int, per_point: int, entry: int) -> int:

@@ -13,6 +13,8 @@ transpose, so complex weights need nothing else. The damping follows the ratio o
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -43,6 +45,44 @@ def damped_step(jacobian: Tensor, residuals: Tensor, gradient: Tensor, damping: 
     step = -(jacobian.mH @ solution if dual else solution).squeeze(2)
     usable = (failed == 0) & torch.isfinite(step).all(dim=1)
     return torch.where(usable[:, None], step, torch.zeros_like(step))
+
+
+def relative_step(
+    jacobian: Tensor, residuals: Tensor, relative: Tensor, compiled: Any = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Steps whose dampings are relative to the mean diagonal of the normal matrix that is solved.
+
+    Parameters
+    ----------
+    jacobian, residuals:
+        As for `damped_step`.
+    relative:
+        The dampings in that unit, ``(A,)``.
+    compiled:
+        The kernel of `polygeom.learning._damped_numba` for these numbers, which takes the same steps to rounding.
+
+    Returns
+    -------
+    The steps and ``J* r``, shape ``(A, P)``; ``|J|²`` and the dampings themselves, shape ``(A,)``.
+
+    Examples
+    --------
+    >>> one = torch.ones(1, 1, 1, dtype=torch.float64)
+    >>> relative_step(2 * one, 8 * one[0], one[0, 0])[0]
+    tensor([[-2.]], dtype=torch.float64)
+    """
+    least = torch.finfo(torch.float64).tiny
+    if compiled is None:
+        gradient = (jacobian.mH @ residuals.unsqueeze(2)).squeeze(2)
+        flat = (torch.view_as_real(jacobian) if jacobian.is_complex() else jacobian).flatten(1)
+        squares: Tensor = torch.linalg.vector_norm(flat, dim=1).square()
+        damping = relative * (squares / min(jacobian.shape[1:])).clamp_min(least)
+        return damped_step(jacobian, residuals, gradient, damping), gradient, squares, damping
+    found = jacobian.new_empty(2, len(jacobian), jacobian.shape[2])
+    reals = relative.new_empty(2, len(jacobian))
+    given = (one.resolve_conj().contiguous().numpy() for one in (jacobian, residuals, relative))
+    compiled(*given, least, *found.numpy(), *reals.numpy())
+    return found[0], found[1], reals[0], reals[1]
 
 
 class Damping:
@@ -92,4 +132,4 @@ class Damping:
         return better
 
 
-__all__ = ["Damping", "damped_step"]
+__all__ = ["Damping", "damped_step", "relative_step"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,10 @@ from torch import Tensor
 
 from polygeom.engines.initialisation import calibrated
 from polygeom.engines.torch_engine import TorchEngine
+from polygeom.engines.torch_perceptron import perceptron_jacobian, perceptron_values, written_out
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
-from polygeom.learning.training.damping import Damping, damped_step
+from polygeom.learning.training.damping import Damping, relative_step
 from polygeom.network import Network
 from polygeom.network.builder import as_network
 
@@ -35,6 +36,8 @@ _LARGEST_DAMPING = 1e12
 _ZERO_GRADIENT = 1e-11
 _CALIBRATION_POINTS = 64
 _TOLERANCE = 1e-24
+_MANY_ATTEMPTS = 10_000
+"""So many fits times steps are worth the half second that loading compiled kernels takes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +129,8 @@ def random_starts(
 
 def fleet_outputs(network: Network, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
     """Outputs ``(B, N, *output_shape)`` of ``B`` sets of weights at their own points ``(B, N, *input_shape)``."""
+    if written_out(network) is not None:
+        return perceptron_values(network, weights, x)[-1]
 
     def outputs(own: dict[str, Tensor], points: Tensor) -> Tensor:
         value: Tensor = network.evaluate(TorchEngine(), own, points)
@@ -186,6 +191,10 @@ def fit_fleet(
     inputs, targets = _numbers(inputs, "inputs"), _numbers(targets, "targets")
     starts = {name: _numbers(weights, f"starts[{name!r}]") for name, weights in starts.items()}
     run = _Run(network, inputs, targets, starts, frozenset(fixed), tolerance)
+    if len(inputs) * steps >= _MANY_ATTEMPTS:
+        from polygeom.learning import _damped_numba
+
+        run.compiled = _damped_numba.kernel(run.w.is_complex())
     for _ in range(steps):
         if not run.step():
             break
@@ -212,17 +221,21 @@ class _Run:
         self.count = len(inputs)
         self.x, self.y = inputs.to(dtype), targets.to(dtype)
         self.w = torch.cat([starts[name].reshape(self.count, -1) for name in self.names], dim=1)
-        everyone = torch.arange(self.count)
-        self.residuals = self._residuals(self.w, everyone)
-        self.losses = self._loss(self.residuals)
+        self.written_out = written_out(network) is not None
+        self.compiled: Any = None
+        self.losses = torch.empty(self.count, dtype=torch.float64)
         self.goal = tolerance * self.y.abs().square().reshape(self.count, -1).mean(dim=1)
         self.damping = Damping(
             torch.full((self.count,), _FIRST_DAMPING, dtype=torch.float64), least=_LEAST_DAMPING
         )  # relative to the mean diagonal of J* J
         self.steps = torch.zeros(self.count, dtype=torch.long)
         self.state = torch.zeros(self.count, dtype=torch.long)
+        self.active = _Active(torch.arange(self.count), self.w, self.fixed, self.x, self.y)
+        self.active.residuals = self._residuals(self.active.w)
+        self.losses = self._loss(self.active.residuals)
         self.state[~torch.isfinite(self.losses)] = 3
         self.state[self.losses <= self.goal] = 1
+        self.active = self.active.only(self.state == 0)
 
     def _unflatten(self, w: Tensor) -> dict[str, Tensor]:
         sizes = [math.prod(self.network.parameters[name]) for name in self.names]
@@ -232,21 +245,21 @@ class _Run:
             for name, part in zip(self.names, parts, strict=True)
         }
 
-    def _weights(self, w: Tensor, index: Tensor) -> dict[str, Tensor]:
-        return self._unflatten(w) | {name: value[index] for name, value in self.fixed.items()}
-
-    def _residuals(self, w: Tensor, index: Tensor) -> Tensor:
-        value = fleet_outputs(self.network, self._weights(w, index), self.x[index]) - self.y[index]
-        return value.reshape(len(index), -1)
+    def _residuals(self, w: Tensor) -> Tensor:
+        """Of the active fits at weights ``(A, P)``, shape ``(A, m)``."""
+        found = fleet_outputs(self.network, self._unflatten(w) | self.active.held, self.active.x) - self.active.y
+        return found.reshape(len(w), -1)
 
     @staticmethod
     def _loss(residuals: Tensor) -> Tensor:
         return residuals.abs().square().mean(dim=1)
 
-    def _jacobian(self, index: Tensor) -> Tensor:
+    def _jacobian(self) -> Tensor:
         """Shape ``(A, m, P)``; reverse mode returns conjugates of holomorphic derivatives."""
-        network, dtype = self.network, self.w.dtype
-        held = {name: value[index] for name, value in self.fixed.items()}
+        network, dtype, active = self.network, self.w.dtype, self.active
+        own = self._unflatten(active.w)
+        if self.written_out:
+            return perceptron_jacobian(network, own | active.held, active.x, self.names)
         units = torch.eye(network.output_dimension, dtype=dtype)
 
         def at_point(own: dict[str, Tensor], held: dict[str, Tensor], point: Tensor) -> dict[str, Tensor]:
@@ -259,51 +272,67 @@ class _Run:
             return rows
 
         per_fit = torch.func.vmap(at_point, in_dims=(None, None, 0))
-        parts = torch.func.vmap(per_fit)(self._unflatten(self.w[index]), held, self.x[index])
-        rows = self.residuals.shape[1]
-        whole = torch.cat([parts[name].reshape(len(index), rows, -1) for name in self.names], dim=2)
+        parts = torch.func.vmap(per_fit)(own, active.held, active.x)
+        rows = active.residuals.shape[1]
+        whole = torch.cat([parts[name].reshape(len(active.w), rows, -1) for name in self.names], dim=2)
         return whole.conj().resolve_conj() if whole.is_complex() else whole
 
     def step(self) -> bool:
         """One attempt for every active fit; False when none is left."""
-        index = torch.nonzero(self.state == 0).flatten()
+        active = self.active
+        index, residuals = active.index, active.residuals
         if not len(index):
             return False
-        jacobian, residuals = self._jacobian(index), self.residuals[index]
-        gradient = (jacobian.mH @ residuals.unsqueeze(2)).squeeze(2)
-        size = torch.linalg.matrix_norm(jacobian) * torch.linalg.vector_norm(residuals, dim=1)
-        flat = torch.linalg.vector_norm(gradient, dim=1) <= _ZERO_GRADIENT * size
-        damping = self.damping.value[index] * _mean_square(jacobian)
-        direction = damped_step(jacobian, residuals, gradient, damping)
-        trial = self.w[index] + direction
-        trial_residuals = self._residuals(trial, index)
-        losses = self._loss(trial_residuals)
-        drop = residuals.shape[1] * (self.losses[index] - losses)
-        better = self.damping.judge(drop, direction, gradient, damping, index)
-        accepted = index[better]
-        self.w[accepted], self.residuals[accepted], self.losses[accepted] = (
-            trial[better],
-            trial_residuals[better],
-            losses[better],
+        jacobian = self._jacobian()
+        direction, gradient, squares, damping = relative_step(
+            jacobian, residuals, self.damping.value[index], self.compiled
         )
+        size = squares.sqrt() * torch.linalg.vector_norm(residuals, dim=1)
+        flat = torch.linalg.vector_norm(gradient, dim=1) <= _ZERO_GRADIENT * size
+        trial = active.w + direction
+        trial_residuals = self._residuals(trial)
+        losses, before = self._loss(trial_residuals), self.losses[index]
+        drop = residuals.shape[1] * (before - losses)
+        better = self.damping.judge(drop, direction, gradient, damping, index)
+        active.w = torch.where(better[:, None], trial, active.w)
+        active.residuals = torch.where(better[:, None], trial_residuals, residuals)
+        self.losses[index] = now = torch.where(better, losses, before)
         self.steps[index] += 1
-        self.state[index[self.damping.value[index] > _LARGEST_DAMPING]] = 3
-        self.state[index[flat]] = 2
-        self.state[index[self.losses[index] <= self.goal[index]]] = 1
+        state = torch.zeros_like(index)
+        state[self.damping.value[index] > _LARGEST_DAMPING] = 3
+        state[flat] = 2
+        state[now <= self.goal[index]] = 1
+        going = state == 0
+        if not going.all():
+            self.state[index] = state
+            self.w[index] = active.w
+            self.active = active.only(going)
         return True
 
     def result(self) -> Fleet:
-        everyone = torch.arange(self.count)
-        weights = self._weights(self.w, everyone)
+        self.w[self.active.index] = self.active.w
+        weights = self._unflatten(self.w) | self.fixed
         states = np.array(_STATES)[self.state.numpy()]
         ordered = {name: weights[name] for name in self.network.parameters}
         return Fleet(self.network, ordered, self.losses, self.steps.numpy(), states)
 
 
-def _mean_square(jacobian: Tensor) -> Tensor:
-    """The mean diagonal of the normal matrix that is solved, ``(A,)``."""
-    total = jacobian.abs().square().sum(dim=(1, 2)) / min(jacobian.shape[1:])
-    return total.clamp_min(torch.finfo(torch.float64).tiny)
+@dataclass(eq=False)
+class _Active:
+    """The fits that go on: their numbers, weights ``(A, P)``, fixed weights, data and residuals ``(A, m)``."""
+
+    index: Tensor
+    w: Tensor
+    held: dict[str, Tensor]
+    x: Tensor
+    y: Tensor
+    residuals: Tensor = field(default_factory=lambda: torch.empty(0))
+
+    def only(self, which: Tensor) -> _Active:
+        """Some of them."""
+        held = {name: value[which] for name, value in self.held.items()}
+        parts = (self.x[which], self.y[which], self.residuals[which])
+        return _Active(self.index[which], self.w[which], held, *parts)
 
 
 def _numbers(value: Any, name: str) -> Tensor:

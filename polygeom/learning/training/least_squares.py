@@ -17,7 +17,7 @@ from polygeom.errors import PolygeomError
 from polygeom.learning import checks
 from polygeom.learning import targets as fitting
 from polygeom.learning.tangent.functional import WeightFunction
-from polygeom.learning.tangent.layerwise import generic
+from polygeom.learning.tangent.pointwise import generic
 from polygeom.learning.training.damping import Damping, damped_step
 from polygeom.learning.training.loop import DivergenceError, Metric, TrainingResult
 

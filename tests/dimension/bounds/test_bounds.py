@@ -28,7 +28,6 @@ from polygeom.dimensions.counts import (
     Degrees,
     Widths,
     ambient_dimension,
-    capped_monomials,
     expected_dimension,
     monomials,
     output_degree,
@@ -40,6 +39,7 @@ from polygeom.engines.dual_numbers import dual_jacobian
 from polygeom.engines.exact import ExactEngine
 from polygeom.engines.symbolic import jacobian_rank
 from polygeom.network import mlp, parse
+from polygeom.network.limits import capped_monomials
 
 P = 4194301
 

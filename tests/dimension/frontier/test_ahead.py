@@ -86,14 +86,21 @@ def test_late_ranks_give_the_same_result(late: Callable[..., LateCrew], status: 
     assert crew.tasks == 1
 
 
+def test_one_dimension_less_is_not_filling() -> None:
+    decider = decision.Decider(2, 1, (3, 3, 3), {"error": 1e-9, "rng": 0, "memory": None})
+    assert dimension("[2,3,4,4,1] r=3").dimension == decider.ambient - 1 == 27
+    assert (decider.fills((3, 4, 4)), decider.fills((3, 5, 4))) == (False, True)
+
+
 @pytest.mark.usefixtures("weak")
+@pytest.mark.parametrize("status", ["ok", "crashed"])
 def test_a_rank_that_is_too_small_takes_the_search_back(
-    late: Callable[..., LateCrew], monkeypatch: pytest.MonkeyPatch
+    late: Callable[..., LateCrew], monkeypatch: pytest.MonkeyPatch, status: str
 ) -> None:
     alone = frontier(2, 2, 2, 5)
     assert alone.unproved
     monkeypatch.setattr(ahead, "TOGETHER", 3)
-    crew = late()
+    crew = late(status)
     found = frontier(2, 2, 2, 5)
     assert facts(found) == facts(alone)
     assert crew.tasks > 3

@@ -13,13 +13,14 @@ from polygeom.engines.jets import JetEngine
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.chart import Chart, chart
 from polygeom.ideal.counting.distance import form_matrix
+from polygeom.ideal.counting.paths.graph import Graph
 from polygeom.ideal.counting.paths.monodromy import monodromy
 from polygeom.ideal.counting.paths.proofs import certified
 from polygeom.ideal.counting.paths.residuals import enclosed
-from polygeom.ideal.counting.paths.starts import balanced, complex_normal
+from polygeom.ideal.counting.paths.starts import complex_normal
 from polygeom.ideal.counting.paths.systems import Coefficients, CriticalPoints, Outputs, Sections
 from polygeom.ideal.counting.paths.trace import second_differences, trace_test
-from polygeom.ideal.counting.paths.tracking import Tracker, _solve, refine, track
+from polygeom.ideal.counting.paths.tracking import Tracker, refine, track
 from polygeom.ideal.counting.quotient import quotient_dimension
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.singular import singular_subnetworks
@@ -59,7 +60,6 @@ def test_a_path_ends_at_a_solution() -> None:
 def test_new_start_solutions_have_parameters_of_the_size_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """The best of several draws is taken, and the median at first: single ones are larger or smaller by whole orders of
     magnitude."""
-    from polygeom.ideal.counting.paths.graph import Graph
 
     drawn, nodes = list[float](), list[float]()
     system, rng = sections("[1,1,1] r=6")
@@ -315,39 +315,3 @@ def test_a_regular_solution_at_which_the_map_is_no_immersion_is_not_certified() 
     refined, _ = refine(system, near_the_cusp, target, 3)
     assert abs(refined[0, 0]) < 1e-20
     assert certified(system, near_the_cusp, target) == 0
-
-
-def test_ends_far_from_the_right_side_are_no_critical_points(rng: np.random.Generator) -> None:
-    """Along a path to infinity the differential fades, so that equations hold; the outputs tell."""
-    network = parse("[2,1,1] r=2")
-    outputs = Coefficients(network, 2, rng)
-    system = CriticalPoints(outputs, np.diag([1, 2, 3]).astype(object), any_form=True)
-    w, target = system.start(rng)
-    right = system.right(target)[None]
-    ends = np.concatenate([w, 1e2 * w, 1e4 * w, np.full_like(w, np.nan)])  # outputs of degree 3 in weights
-    assert _solve(system, ends, np.repeat(right, 4, axis=0)).tolist() == [True, True, False, False]
-
-
-def test_a_right_side_of_zero_is_an_end_like_any_other(rng: np.random.Generator) -> None:
-    """The only solution of a linear network is zero there; weights with other outputs are none."""
-    outputs = Coefficients(parse("[2,1] r=1"), 2, rng)
-    for system in (Sections(outputs, rng), CriticalPoints(outputs, np.eye(2, dtype=int).astype(object))):
-        w, start = system.start(rng)
-        right = np.zeros((1, system.right(start).shape[-1]), dtype=complex)
-        assert _solve(system, np.zeros_like(w), right).tolist() == [True]
-        assert _solve(system, w, right).tolist() == [system.kind == 1]  # whose outputs are not compared
-        _, arrived = Tracker(system).follow(w, start, start)
-        assert arrived.all()
-
-
-@pytest.mark.parametrize("text", ["[2,2,2,1] r=3", "[3,2,3] r=2", "ccp(2,rank=2,degree=2)"])
-def test_balanced_weights_are_the_shortest(text: str, rng: np.random.Generator) -> None:
-    """No scaling of a neuron changes the sum of squares to first order; the function stays."""
-    network = parse(text)
-    given = complex_normal(rng, 5, network.parameter_count) * np.exp(rng.normal(size=network.parameter_count))
-    w = balanced(network, given)
-    slopes = np.abs(w) ** 2 @ scalings(network).T.astype(float)
-    assert np.abs(slopes).max() < 1e-6 * np.square(np.abs(w)).sum(axis=1).max()
-    assert (np.linalg.norm(w, axis=1) <= np.linalg.norm(given, axis=1)).all()
-    outputs = Outputs(network, 1, rng.normal(size=(4, *network.input_shape)))
-    assert np.allclose(outputs.raw(w), outputs.raw(given), rtol=1e-9)

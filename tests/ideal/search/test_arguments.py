@@ -230,7 +230,8 @@ def test_multiples_are_primitive(vector: list[Any], result: list[int]) -> None:
 def relation(*entries: Fraction) -> Any:
     """Values modulo any prime that satisfy this relation alone."""
 
-    def values(q: int, count: int) -> Any:
+    def values(numbers: Any, q: int, count: int) -> Any:
+        assert list(numbers) == list(range(len(entries)))
         field, draw = as_field(q), np.random.default_rng(q)
         table = draw.integers(0, q, (len(entries) - 1, count))
         row = [c.numerator * pow(c.denominator, -1, q) % q for c in entries]
@@ -242,8 +243,6 @@ def relation(*entries: Fraction) -> Any:
 
 
 def test_relations_are_lifted_with_as_many_primes_as_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifting, "evaluate", lambda monomials, points, spaces, field: points)
-    monomials: Any = np.arange(3)[:, None]
     for entries in (
         [Fraction(1, 3), Fraction(-5, 7), Fraction(1)],
         [Fraction(123456789012345678901, 98765432109876543211), Fraction(-2), Fraction(1)],
@@ -251,23 +250,23 @@ def test_relations_are_lifted_with_as_many_primes_as_they_need(monkeypatch: pyte
         values = relation(*entries)
         asked: list[tuple[int, int]] = []
 
-        def counted(q: int, count: int, values: Any = values, asked: Any = asked) -> Any:
+        def counted(numbers: Any, q: int, count: int, values: Any = values, asked: Any = asked) -> Any:
             asked.append((q, count))
-            return values(q, count)
+            return values(numbers, q, count)
 
         row = [c.numerator * pow(c.denominator, -1, P22) % P22 for c in entries]
-        found = lift_relations(FIELD.encode(np.array([row], dtype=object)), monomials, None, P22, counted)  # type: ignore[arg-type]
+        found = lift_relations(FIELD.encode(np.array([row], dtype=object)), P22, counted)
         assert found == [tuple(primitive(entries))]
         assert {count for _, count in asked} == {3 + lifting.SPARE}
         assert [q for q, _ in asked] == [q for q, _ in zip(primes_below(P22), asked, strict=False)]
         assert len(asked) < 20
     monkeypatch.setattr(lifting, "MOST_PRIMES", 3)
     with pytest.raises(BudgetError, match="an equation of 3 terms was not lifted with 4 primes"):
-        lift_relations(FIELD.encode(np.array([row], dtype=object)), monomials, None, P22, values)  # type: ignore[arg-type]
+        lift_relations(FIELD.encode(np.array([row], dtype=object)), P22, values)
     with pytest.raises(BudgetError, match="with 2 primes"):
-        lift_relations(FIELD.encode(np.array([row], dtype=object)), monomials, None, P22, values, time.monotonic() - 1)  # type: ignore[arg-type]
+        lift_relations(FIELD.encode(np.array([row], dtype=object)), P22, values, time.monotonic() - 1)
     with pytest.raises(PolygeomError, match="prime must be large, got 5"):
-        lift_relations(np.array([[1.0, 2.0, 1.0]]), monomials, None, 5, values)  # type: ignore[arg-type]
+        lift_relations(np.array([[1.0, 2.0, 1.0]]), 5, values)
 
 
 # Substitution

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from polygeom.dimensions.bounds.bound import Instance, Rule, register
 from polygeom.dimensions.bounds.graphs import narrowed
-from polygeom.dimensions.counts import capped_monomials
 from polygeom.network import Bias, Dense, Network, Polynomial, Power
+from polygeom.network.limits import capped_monomials
 from polygeom.symmetry.mixings import FreeWeights, readers
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from polygeom.dimensions.bounds.bound import Instance, Rule, register
-from polygeom.dimensions.counts import Degrees, Widths, capped_monomials, output_degree
+from polygeom.dimensions.counts import Degrees, Widths, output_degree
+from polygeom.network.limits import capped_monomials
 
 
 def _instances(widths: Widths, degrees: Degrees, limit: int) -> Iterator[Instance]:

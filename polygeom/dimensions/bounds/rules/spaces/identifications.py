@@ -13,7 +13,8 @@ from collections.abc import Iterator
 
 from polygeom.dimensions.bounds.bound import Instance, Rule, register
 from polygeom.dimensions.bounds.identified_points import conditions, possible_conditions
-from polygeom.dimensions.counts import Degrees, Widths, capped_monomials, monomials, output_degree
+from polygeom.dimensions.counts import Degrees, Widths, monomials, output_degree
+from polygeom.network.limits import capped_monomials
 
 
 def _instances(widths: Widths, degrees: Degrees, limit: int) -> Iterator[Instance]:

@@ -1,0 +1,387 @@
+"""Derivatives by one weight without forming them, and the ways to their inner products, by counted operations.
+
+A weight ``(G, m, k)`` that acts as a matrix at ``T`` positions has at point ``n``, for output ``c``, the derivative
+``Σ_t b_nc[:, t] ⊗ a_n[:, t]`` (group by group). For a pair of blocks of ``N`` and ``N'`` points with ``C`` outputs its
+part of the tangent kernel is had in four ways (Novak, Sohl-Dickstein, Schoenholz, arXiv 2206.08720), here with the
+multiplications of all groups together (a flop count is twice as large) and the numbers that are written and read again:
+
+============ ============================================================== ==========================================
+way          what is formed                                                 multiplications
+============ ============================================================== ==========================================
+contraction  both derivatives, then their inner products                    ``(N + N') C G T k m + N N' C² G k m``
+grams        the Gram matrices of ``a`` and of ``b``, and their product     ``N N' G T T' (k + C² m + C²)``
+             entry by entry
+products     the Gram matrix of ``a`` applied to ``b``, then the inner      ``N N' G (T T' (k + C m) + C² T m)``
+             product with ``b``
+vectors      the derivatives at ``N'``, applied to ``a``, then the inner    ``N' C G T' k m + N N' C G T (k + C) m``
+             product with ``b``
+============ ============================================================== ==========================================
+
+The last two are products of the kernel of this layer with vectors. With the diagonal or the trace alone ``C²`` is
+``C``. ``contraction`` takes the derivatives once for each block, so that it is counted once for all pairs of a block.
+Beside operands and result, ``products`` holds ``N C G T m + N G T T'`` numbers and ``vectors`` ``N C G T m`` for one of
+the ``N'`` points after the other, ``grams`` ``N N' G T T' (1 + C²)`` and ``contraction`` ``(N + N') C G k m``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+from polygeom.errors import PolygeomError
+
+OUTPUTS = ("full", "trace", "diagonal", "sum")
+NUMBER = 8
+"""Multiplications of a matrix product in the time in which one number is written to memory and read again."""
+_PARTS = 8
+"""Of a symmetric product: all but a sixteenth of its other half is left out."""
+WAYS = ("contraction", "grams", "products", "vectors")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of one action of a weight as a matrix: ``G`` groups, ``m`` rows, ``k`` columns, ``T`` positions."""
+
+    groups: int
+    rows: int
+    columns: int
+    positions: int
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Derivatives ``Σ_t b ⊗ a``.
+
+    Attributes
+    ----------
+    read:
+        ``a``, ``(N, G, k, T)``; the rows ``(N, 1, T)`` of an embedding, -1 for none; None if a weight is added.
+    back:
+        ``b``, ``(N, C, G, m, T)``.
+    columns:
+        ``k``.
+    flipped:
+        Whether the weight has the shape ``(k, m)``.
+    """
+
+    read: Tensor | None
+    back: Tensor
+    columns: int
+    flipped: bool = False
+
+    @property
+    def sizes(self) -> Sizes:
+        """Of the action."""
+        return Sizes(self.back.shape[2], self.back.shape[3], self.columns, self.back.shape[4])
+
+    def jacobian(self, out: Tensor | None = None) -> Tensor:
+        """The derivatives themselves, ``(N, C, G · m · k)``, written to ``out`` if it is given."""
+        points, outputs, groups, rows, positions = self.back.shape
+        if self.read is None:
+            return _into(self.back.sum(dim=4).flatten(start_dim=2), out)
+        if not self.read.is_floating_point():
+            kept = self.read[:, 0] >= 0
+            b = (self.back[:, :, 0] * kept[:, None, None]).transpose(2, 3)
+            found = b.new_zeros(points, outputs, self.columns, rows)
+            index = self.read[:, 0].clamp(min=0)[:, None, :, None].expand(-1, outputs, -1, rows)
+            return _into(found.scatter_add_(2, index, b).flatten(start_dim=2), out)
+        a = self.read.transpose(2, 3)
+        if groups > 1 or self.flipped:
+            b = self.back.transpose(1, 2).reshape(points, groups, outputs * rows, positions)
+            found = torch.matmul(b, a).reshape(points, groups, outputs, rows, -1)
+            found = found.transpose(3, 4) if self.flipped else found
+            return _into(found.transpose(1, 2).reshape(points, outputs, -1), out)
+        b = self.back.reshape(points, outputs * rows, positions)
+        own = b.new_empty(points, outputs * rows, a.shape[3]) if out is None else out.view(points, outputs * rows, -1)
+        with torch.no_grad():
+            torch.bmm(b, a[:, 0], out=own)
+        return own.view(points, outputs, -1)
+
+
+def _into(found: Tensor, out: Tensor | None) -> Tensor:
+    return found if out is None else out.copy_(found)
+
+
+def contraction_cost(sizes: Sequence[Sizes], size: int, points: int, others: int, outputs: int, full: bool) -> int:
+    """What ``contraction`` costs for a weight of so many entries, with all derivatives of both sides."""
+    both = outputs * (outputs if full else 1)
+    formed = sum(s.groups * s.positions * s.rows * s.columns for s in sizes)
+    numbers = (points + others) * outputs * size
+    return (points + others) * outputs * formed + points * others * both * size + NUMBER * numbers
+
+
+def pair_costs(u: Sizes, v: Sizes, points: int, others: int, outputs: int, full: bool) -> dict[str, int]:
+    """What the three other ways cost for two actions ``u``, ``v`` of one weight."""
+    pairs, square = points * others * u.groups, u.positions * v.positions
+    both = outputs * (outputs if full else 1)
+    own = outputs * u.positions * u.rows
+    return {
+        "grams": pairs * square * (u.columns + both * (u.rows + 1) + NUMBER * (1 + both)),
+        "products": pairs * (square * (u.columns + outputs * u.rows) + both * u.positions * u.rows)
+        + NUMBER * pairs * (square + own),
+        "vectors": others * outputs * v.groups * v.positions * v.columns * v.rows
+        + pairs * u.positions * u.rows * (outputs * u.columns + both)
+        + NUMBER * pairs * own,
+    }
+
+
+def cheapest(u: Sizes, v: Sizes, points: int, others: int, outputs: int, full: bool) -> tuple[str, int]:
+    """The cheapest of the three ways that do not form all derivatives, and its cost.
+
+    Examples
+    --------
+    >>> late = Sizes(1, 512, 4608, 16)
+    >>> cheapest(late, late, 8, 8, 10, True)[0]
+    'products'
+    """
+    counted = pair_costs(u, v, points, others, outputs, full)
+    way = min(counted, key=counted.__getitem__)
+    return way, counted[way]
+
+
+def pieces_cost(sizes: Sequence[Sizes], points: int, others: int, outputs: int, full: bool) -> int:
+    """Of all pairs of actions of one weight, each in its cheapest way."""
+    return sum(cheapest(u, v, points, others, outputs, full)[1] for u in sizes for v in sizes)
+
+
+def pair_gram(u: Piece, v: Piece, outputs: str, way: str | None = None) -> Tensor:
+    """Inner products of two pieces of one weight at two blocks of points, in the cheapest or a given way.
+
+    Returns
+    -------
+    ``(N, N', C, C)`` for ``"full"``, ``(N, N', C)`` for ``"diagonal"``, ``(N, N')`` for ``"trace"``.
+    """
+    if way is None:
+        way, _ = cheapest(u.sizes, v.sizes, len(u.back), len(v.back), u.back.shape[1], outputs == "full")
+    if way == "grams":
+        return _grams(u, v, outputs)
+    back = u.back.transpose(3, 4).flatten(start_dim=2)  # (N, C, G T m)
+    same = u is v and outputs != "diagonal"
+    total: Tensor | None = None
+    for point in range(len(v.back)):
+        some = slice(0, point + 1 if same else None)
+        part = _joined(back[some], _applied(u, v, point, way, some), outputs)
+        if total is None:
+            total = part.new_empty(len(u.back), len(v.back), *part.shape[1:])
+        total[some, point] = part
+        if same:
+            total[point, some] = part.transpose(1, -1) if outputs == "full" else part
+    return present(total)
+
+
+def activations(u: Piece, v: Piece, points: slice | None = None) -> Tensor:
+    """``⟨a_n[:, t], a_n'[:, t']⟩`` as ``(G, N · T, N' · T')``, of some of the points ``n'``."""
+    left, right = present(u.read), present(v.read)
+    right = right if points is None else right[points]
+    if not left.is_floating_point():
+        one, other = (x.transpose(0, 1).flatten(start_dim=1) for x in (left, right))
+        same = (one[:, :, None] == other[:, None, :]) & (one >= 0)[:, :, None]
+        return same.to(u.back)
+    one = left.permute(1, 0, 3, 2).flatten(start_dim=1, end_dim=2)
+    other = right.permute(1, 2, 0, 3).flatten(start_dim=2)
+    return torch.matmul(one, other)
+
+
+def _applied(u: Piece, v: Piece, point: int, way: str, some: slice) -> Tensor:
+    """``Σ_t' ⟨a_n[:, t], a_p[:, t']⟩ b_pd[:, t']`` at one point ``p`` and some ``n``, shape ``(N, G T m, C')``."""
+    b = v.back[point]  # (C', G, m, T')
+    outputs, groups, rows, positions = b.shape
+    if way == "vectors":
+        a, theirs = present(v.read)[point].transpose(1, 2), present(u.read)[some]
+        weight = torch.matmul(b.permute(1, 2, 0, 3).reshape(groups, rows * outputs, positions), a)  # (G, m C', k)
+        found = torch.matmul(theirs.transpose(2, 3), weight.transpose(1, 2))  # (N, G, T, m C')
+        return found.reshape(len(found), -1, outputs)
+    a = activations(replace(u, read=present(u.read)[some]), v, slice(point, point + 1))
+    found = torch.matmul(a, b.permute(1, 3, 2, 0).reshape(groups, positions, rows * outputs))
+    if groups > 1:
+        count = u.back[some].shape[0]
+        found = found.reshape(groups, count, -1).transpose(0, 1)
+    return found.reshape(-1, groups * u.back.shape[4] * rows, outputs)
+
+
+def _joined(left: Tensor, right: Tensor, outputs: str) -> Tensor:
+    """Inner products of ``(N, C, …)`` with ``(N, …, C')``, all of them, of equal outputs, or their sum."""
+    if outputs == "full":
+        return torch.matmul(left, right)
+    found = torch.einsum("ncx,nxc->nc", left, right)
+    return found if outputs == "diagonal" else found.sum(dim=1)
+
+
+def _grams(u: Piece, v: Piece, outputs: str) -> Tensor:
+    """Gram matrices of activations and of derivatives, and their product entry by entry."""
+    (points, size, groups, rows, own), others, theirs = u.back.shape, len(v.back), v.back.shape[4]
+    a = activations(u, v).reshape(groups, points, own, others, theirs)
+    if outputs == "full":
+        one = u.back.permute(2, 0, 1, 4, 3).reshape(groups, -1, rows)
+        other = v.back.permute(2, 3, 0, 1, 4).reshape(groups, rows, -1)
+        b = torch.matmul(one, other).reshape(groups, points, size, own, others, size, theirs)
+        return torch.einsum("gntpu,gnctpdu->npcd", a, b)
+    b = torch.einsum("ncgmt,pcgmu->gcntpu", u.back, v.back)
+    found = torch.einsum("gntpu,gcntpu->npc", a, b)
+    return found if outputs == "diagonal" else found.sum(dim=2)
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """The derivative by one weight: a sum of `Piece`s, or ``explicit`` of shape ``(N, C, size)``."""
+
+    name: str
+    pieces: tuple[Piece, ...] = ()
+    explicit: Tensor | None = None
+
+    def jacobian(self) -> Tensor:
+        """Shape ``(N, C, size)``."""
+        if self.explicit is not None:
+            return self.explicit
+        total = self.pieces[0].jacobian()
+        for piece in self.pieces[1:]:
+            total = total + piece.jacobian()
+        return total
+
+    @property
+    def once(self) -> bool:
+        """Whether the weight acts at one position of a point each time."""
+        return self.explicit is None and all(
+            p.back.shape[2] == p.back.shape[4] == 1 and (p.read is None or p.read.is_floating_point())
+            for p in self.pieces
+        )
+
+    @property
+    def outputs(self) -> int:
+        """``C``."""
+        return (self.pieces[0].back if self.explicit is None else self.explicit).shape[1]
+
+
+Features = Callable[[Tensor], list[Factor]]
+"""Derivatives at a block of points, one `Factor` for each weight that matters."""
+
+
+def present(tensor: Tensor | None) -> Tensor:
+    """A tensor that must be there."""
+    if tensor is None:
+        raise PolygeomError("tensor must be there, got None")
+    return tensor
+
+
+def gram(left: Sequence[Factor], right: Sequence[Factor], outputs: str) -> Tensor:
+    """Inner products of derivatives at two blocks of points.
+
+    Returns
+    -------
+    ``(N, N', C, C')`` for ``"full"``, ``(N, N', C)`` for ``"diagonal"``, ``(N, N')`` for ``"trace"``; ``"sum"`` expects
+    derivatives of one combination and returns ``(N, N')``.
+    """
+    partners = {factor.name: factor for factor in right}
+    pairs = [(factor, partners[factor.name]) for factor in left if factor.name in partners]
+    once = [(u, v) for one, other in pairs if one.once for u in one.pieces for v in other.pieces]
+    parts = [*_once(once, outputs)]
+    formed = [(present(u.explicit), present(v.explicit)) for u, v in pairs if u.explicit is not None]
+    if formed:
+        parts.append(_contracted(formed, outputs, left is right))
+    for one, other in pairs:
+        if one.explicit is None and not one.once:
+            parts += [pair_gram(u, v, outputs) for u in one.pieces for v in other.pieces]
+    if not parts:
+        raise PolygeomError("module must use at least one of its weights; its outputs do not depend on any")
+    total = parts[0]
+    for part in parts[1:]:
+        total = total.add_(part)
+    return total
+
+
+def _contracted(pairs: Sequence[tuple[Tensor, Tensor]], outputs: str, same: bool) -> Tensor:
+    """Inner products of derivatives ``(N, C, P)`` and ``(N', C, P)``, weight by weight; half if both are one."""
+    if outputs == "diagonal":
+        parts = [_back_gram(u, v, outputs) for u, v in pairs]
+        return sum(parts[1:], start=parts[0])
+    axis = 0 if outputs == "full" else 1
+    shapes = [one.shape[: 2 - axis] for one in pairs[0]]
+    flat = [
+        (u.flatten(end_dim=1), v.flatten(end_dim=1)) if not axis else (u.flatten(1), v.flatten(1)) for u, v in pairs
+    ]
+    total = flat[0][0].new_empty(len(flat[0][0]), len(flat[0][1]))
+    step = -(-len(total) // (_PARTS if same and len(total) >= 8 * _PARTS else 1))
+    for start in range(0, len(total), step):
+        rows, columns = slice(start, start + step), slice(start if same else 0, None)
+        block = torch.mm(flat[0][0][rows], flat[0][1][columns].T)
+        for u, v in flat[1:]:
+            block.addmm_(u[rows], v[columns].T)
+        total[rows, columns] = block
+        if same:
+            total[columns, rows] = block.T
+    return total if axis else total.reshape(*shapes[0], *shapes[1]).transpose(1, 2)
+
+
+def _once(pairs: Sequence[tuple[Piece, Piece]], outputs: str) -> list[Tensor]:
+    """Of weights that act at one position: one Gram matrix of derivatives for all that share them."""
+    parts = []
+    for _, group in groupby(pairs, key=lambda pair: (pair[0].back.data_ptr(), pair[1].back.data_ptr())):
+        shared = list(group)
+        part = _back_gram(shared[0][0].back[:, :, 0, :, 0], shared[0][1].back[:, :, 0, :, 0], outputs)
+        activations = _forward_gram(shared)
+        if activations is not None:
+            part *= activations.reshape(activations.shape + (1,) * (part.ndim - 2))
+        parts.append(part)
+    return parts
+
+
+def _forward_gram(pairs: Sequence[tuple[Piece, Piece]]) -> Tensor | None:
+    """The sum of the activations' Gram matrices, an added weight counting as activation 1; None if that is all."""
+    read = [(u.read, v.read) for u, v in pairs if u.read is not None and v.read is not None]
+    grams = [one[:, 0, :, 0] @ other[:, 0, :, 0].T for one, other in read]
+    if not grams:
+        return None
+    total = sum(grams[1:], start=grams[0])
+    return total.add_(len(pairs) - len(grams))
+
+
+def _back_gram(left: Tensor, right: Tensor, outputs: str) -> Tensor:
+    """Inner products of ``(N, C, m)`` and ``(N', C, m)`` in the shape of the wanted outputs."""
+    if outputs == "full":
+        product = left.flatten(end_dim=1) @ right.flatten(end_dim=1).T
+        return product.reshape(*left.shape[:2], *right.shape[:2]).transpose(1, 2)
+    if outputs == "diagonal":
+        return torch.einsum("ncm,kcm->nkc", left, right)
+    return left.flatten(start_dim=1) @ right.flatten(start_dim=1).T
+
+
+def gram_diagonal(factors: Sequence[Factor]) -> Tensor:
+    """Squared lengths of the derivatives, ``(N, C)``: the diagonal of the tangent kernel."""
+    total = None
+    for factor in factors:
+        if not factor.once:
+            part = factor.jacobian().square().sum(dim=2)
+            total = part if total is None else total + part
+            continue
+        for u in factor.pieces:
+            for v in factor.pieces:
+                part = (u.back * v.back).flatten(start_dim=2).sum(dim=2)
+                if u.read is not None and v.read is not None:
+                    part = part * (u.read * v.read).flatten(start_dim=1).sum(dim=1, keepdim=True)
+                total = part if total is None else total + part
+    if total is None:
+        raise PolygeomError("module must use at least one of its weights; its outputs do not depend on any")
+    return total
+
+
+__all__ = [
+    "OUTPUTS",
+    "WAYS",
+    "Factor",
+    "Features",
+    "Piece",
+    "Sizes",
+    "activations",
+    "cheapest",
+    "contraction_cost",
+    "gram",
+    "gram_diagonal",
+    "pair_costs",
+    "pair_gram",
+    "pieces_cost",
+    "present",
+]
