@@ -103,7 +103,7 @@ class Piece(Options, Case):
 
 
 PRESETS = {
-    "quick": Config(networks=";".join(QUICK[::2]), draws=4, restarts=3),
+    "quick": Config(networks=";".join(QUICK[::2]), draws=3, restarts=3),
     "page": Config(),
     "small": Config(
         networks="[3,2,1] r=2;[2,2,3] r=2;[2,2,1] r=4", weights=("real", "complex"), draws=2, restarts=2, steps=40
