@@ -241,6 +241,7 @@ def test_expansions_over_a_common_denominator_have_the_values_of_the_map() -> No
         ("map(a,b: a, b)", 0),
         ("map(a,b,c: a)", 2),
         ("map(a,b: (a+b)/(a-b))", 1),
+        ("map(a,b: a*b+b)", 1),  # a scaling about a = -1
     ],
 )
 def test_symmetries_that_the_checker_finds(text: str, fibre: int) -> None:

@@ -13,6 +13,7 @@ import pytest
 from sweeps.clusters import Cluster, running
 
 from polygeom.dimensions.frontier.search import frontier
+from polygeom.ideal.search.search import interpolate
 from polygeom.sweeps.cluster import dask_executor
 from polygeom.sweeps.crew import ExecutorCrew
 from polygeom.tables import recheck, sweep
@@ -45,6 +46,12 @@ def a_recheck(out: Path, **how: Any) -> None:
     found.attrs["table"].drop(columns="elapsed").to_csv(out, index=False)
 
 
+def equations(out: Path, **how: Any) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("polygeom.ideal.search.interpolation.is_quick", lambda *_: False)
+        out.write_text(str(interpolate("[2,2,2,2] r=2", 5, **how).result.generators))
+
+
 def a_study(out: Path, **how: Any) -> None:
     pytest.importorskip("torch")
     from polygeom.experiments import run
@@ -59,7 +66,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         yield started
 
 
-@pytest.mark.parametrize("job", [a_frontier, an_atlas, thresholds, a_recheck, a_study])
+@pytest.mark.parametrize("job", [a_frontier, an_atlas, thresholds, a_recheck, equations, a_study])
 def test_a_job_that_loses_a_worker_gives_the_same_result(
     job: Callable[..., None], cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

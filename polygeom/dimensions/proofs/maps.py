@@ -77,7 +77,7 @@ def read_map(text: str) -> Map:
 
 def _terms(text: str, parameters: tuple[str, ...]) -> dict[Monomial, Fraction]:
     pieces = [match.group() for match in _TERM.finditer(text)]
-    if "".join(pieces) != text or any(piece[0] not in "+-" for piece in pieces[1:]):
+    if "".join(pieces) != text or text[0] == "+" or any(piece[0] not in "+-" for piece in pieces[1:]):
         raise ValueError(text)
     terms: dict[Monomial, Fraction] = {}
     for piece in pieces:

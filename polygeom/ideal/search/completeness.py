@@ -16,7 +16,11 @@ MOST_SECTIONS = 40
 MOST_DEGREES = 40
 """Largest degree of the quotient ring of a section."""
 MOST_BYTES = 2**32
-"""What the check of an argument may need: an argument that nobody can check is no proof."""
+"""What the check of an argument may need, estimated from above: an argument that nobody can check is no proof.
+
+The checker was measured to need a ninth of the estimate (0.1 GB for ``[7,1,1] r=2``). What the bound refuses is slow:
+the section of ``[8,1,1] r=2`` takes 9 s to find, 42 s and 1.1 GB to check.
+"""
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ def _by_sections(
     length = sum(h)
     if ring.hilbert[-1] or length > MOST_LENGTH or series(h, dimension, len(hilbert)) != tuple(hilbert):
         return None
-    # the checker lets contractions by all pairs of the variables of a section by points commute
+    # contractions by all pairs of the variables of a section by points commute, as far as the checker has to ask
     if 24 * length**2 * codimension * (codimension + 1) ** 2 > MOST_BYTES:
         return None
     possible = set(range(1, length + 1))

@@ -21,11 +21,12 @@ from polygeom.dimensions.bounds.fields import as_fraction
 from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.bounds.identified_points import _choices, _field_with_root, conditions, possible_conditions
 from polygeom.dimensions.bounds.rules.graphs import surplus
+from polygeom.dimensions.proofs.graphs import bounds as checked
 from polygeom.dimensions.proofs.graphs import products
 from polygeom.dimensions.proofs.graphs.bounds import bound_holds
 from polygeom.dimensions.proofs.graphs.cuts import Cut
 from polygeom.dimensions.proofs.limits import Budget
-from polygeom.dimensions.proofs.programs import read
+from polygeom.dimensions.proofs.programs import Program, read
 from polygeom.dimensions.proofs.rules import Step
 from polygeom.errors import BudgetError
 from polygeom.network import Polynomial, Power, mlp, parse
@@ -250,6 +251,9 @@ def test_ranks_of_large_networks_are_not_taken(monkeypatch: pytest.MonkeyPatch) 
     assert graphs.ancestors(parse("x=input(2); a=dense(x,2); b=dense(x,2); sum(a,b)"), 2) == {0, 2}
 
 
+POWER_ONE = "x=input(3); a=dense(x,2); b=bias(a); c=power(b,1); dense(c,1)"
+
+
 @pytest.mark.parametrize("name", ["quadratic function", "heads of full rank", "one token at a time", "shifted square"])
 def test_rules_that_ask_for_one_form_say_nothing_of_others(name: str) -> None:
     """Two outputs, shared weights, a skip, other activations."""
@@ -259,11 +263,12 @@ def test_rules_that_ask_for_one_form_say_nothing_of_others(name: str) -> None:
             "[3,2,1] r=3 bias",
             "[3,2,2,1] r=2 bias",
             "[3,2,1] p=0,0,1,1",
-            "[3,2,1] r=1 bias",
+            POWER_ONE,
         ],
         "heads of full rank": [
             "x=input(2,2); a=attention(x,2,2); sum(a,a)",
             "x=input(2,2); a=attention(x,2,1); dense(a,1)",
+            "x=input(2,2); a=dense(x,1); b=dense(x,1); sum(a,b)",
         ],
         "one token at a time": ["x=input(2); dense(x,2)", "x=input(2,2); a=dense(x,2); flatten(a)"],
         "shifted square": [
@@ -304,3 +309,22 @@ def test_constants_are_left_out_only_where_there_are_some() -> None:
             if products._reads(second, counts, space, step):
                 found.add((inputs, shift))
         assert found == allowed, (counts, space)
+
+
+@pytest.mark.parametrize("name", ["graph outputs", "graph surplus", "graph span", "cells"])
+def test_a_network_is_no_part_of_itself(name: str) -> None:
+    """A step that only repeats what is to be shown is none, though it is true."""
+    for text in (
+        "x=input(2); a=dense(x,3); b=power(a,2); c=sum(b,a); dense(c,3)",
+        "x=input(2); a=dense(x,2); b=power(a,2); c=sum(b,a); dense(c,2)",
+        "[2,2,2] r=2 bias",
+    ):
+        program = read(plain_text(parse(text)))
+        itself = Step(10, "ambient", [], [], 0, [], plain_text(parse(text)))
+        for layer in range(len(program.layers)):
+            step = Step(10, name, [], [], layer, [itself])
+            assert not bound_holds_once(program, step), (text, layer)
+
+
+def bound_holds_once(program: Program, step: Step) -> bool:
+    return checked._instance(program, step, Budget())

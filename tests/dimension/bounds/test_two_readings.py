@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from dimension.bounds.random_networks import networks
 
-from polygeom.dimensions.bounds import graphs
+from polygeom.dimensions.bounds import graphs, spaces
 from polygeom.dimensions.bounds.bound import RULES
 from polygeom.dimensions.bounds.rules.graphs import cut as cut_rule
-from polygeom.dimensions.proofs.graphs import bounds, cuts, parts, steps
+from polygeom.dimensions.bounds.rules.products import hypersurface
+from polygeom.dimensions.proofs.graphs import bounds, cuts, parts, products, steps
 from polygeom.dimensions.proofs.graphs.parts import Lines, canonical
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.programs import Program, from_lines, read
@@ -251,3 +252,41 @@ def as_step(part: Network) -> Step:
     if part.widths is not None and part.activation_degrees is not None:
         return Step(100, "x", list(part.widths), list(part.activation_degrees), 0, [])
     return Step(100, "x", [], [], 0, [], graphs.plain_text(part))
+
+
+@pytest.mark.thorough
+def test_two_cuts_are_read_alike() -> None:
+    """Monomials between them, equations of values at the first, and powers of linear forms."""
+    seen: Counter[str] = Counter()
+    for network in (*some(), *map(parse, PAIRED)):
+        whole = program(network)
+        if len(parts.lines_of(whole)) != len(network.nodes):
+            continue
+        ours = {(one.first, one.second): one.degrees for one in spaces.pairs(network)}
+        for v in graphs.cuts(network):
+            first = cuts.Cut(whole, v)
+            known = spaces.powers_of_forms(network, v)
+            assert (products._forms(first) or None) == (None if known is None else tuple(known)), (network.text, v)
+            seen["powers"] += known is not None
+            for second, counts in products._later(first, Budget()):
+                if (v, second.v) not in ours:
+                    continue  # of high degrees the search counts none
+                assert ours.pop((v, second.v)) == counts, (network.text, v, second.v)
+                pair = spaces.Cuts(v, second.v, counts)
+                left = products._left(first, counts, Budget())
+                assert left == hypersurface._space(network, pair), (network.text, v, second.v)
+                seen["equations"] += left < sum(counts.values())
+        assert not ours, network.text
+    assert min(seen["powers"], seen["equations"]) > 5, seen
+
+
+PAIRED = [
+    "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,2); d=dense(b,2); e=product(c,d); dense(e,1)",
+    "x=input(2); a=dense(x,3); b=power(a,2); u=dense(b,3); c=dense(u,2); d=dense(u,2); e=product(c,d); dense(e,1)",
+    "x=input(1); a=dense(x,2); b=polynomial(a,[0,1,1]); u=dense(b,2); c=dense(u,2); polynomial(c,[0,1,1])",
+    "x=input(1); a=dense(x,2); b=polynomial(a,[0,1,1]); c=dense(b,2); u=bias(c); d=dense(u,3); power(d,4)",
+    "x=input(1); a=dense(x,2); b=polynomial(a,[1,1,1]); c=dense(b,2); d=dense(c,3); polynomial(d,[0,1,0,1])",
+    "x=input(2); a=dense(x,3); b=power(a,2); c=dense(b,4); d=power(c,4); dense(d,1)",
+    "x=input(2); a=dense(x,3); b=power(a,3); c=dense(b,2); d=dense(c,3); e=power(d,3); f=dense(e,2); power(f,2)",
+    "x=input(3); a=dense(x,4); b=bias(a); c=power(b,2); d=dense(c,2); e=power(d,9); dense(e,1)",
+]

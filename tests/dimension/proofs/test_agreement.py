@@ -147,6 +147,10 @@ def test_perceptrons() -> None:
 def altered(step: Step) -> Iterator[tuple[str, Step]]:
     """The same step in another form: parts, layer, and what belongs to other rules."""
     total = step.value
+    for k, part in enumerate(step.parts):
+        less = structs.replace(part, value=0, rule="ambient", parts=[], layer=0)
+        parts = [*step.parts[:k], less, *step.parts[k + 1 :]]
+        yield "a part that claims nothing is left", structs.replace(step, parts=parts, value=total - part.value)
     if step.parts:
         yield "a part less", structs.replace(step, parts=step.parts[:-1], value=total - step.parts[-1].value)
         yield "no part", structs.replace(step, parts=[])

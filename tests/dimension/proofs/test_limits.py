@@ -13,9 +13,10 @@ import polygeom
 from polygeom.dimensions import certify
 from polygeom.dimensions.bounds.bound import RULES, Instance, Rule
 from polygeom.dimensions.bounds.graphs import plain_text
-from polygeom.dimensions.proofs import decoding, limits, outcome
+from polygeom.dimensions.proofs import decoding, limits, outcome, rules
 from polygeom.dimensions.proofs.decoding import decode, encode, loads, read, typed
 from polygeom.dimensions.proofs.graphs.bounds import added, bound_holds
+from polygeom.dimensions.proofs.jacobians import is_odd_prime
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.programs import read as read_program
 from polygeom.dimensions.proofs.rules import Step
@@ -184,3 +185,14 @@ def test_an_added_rule_for_any_network_is_believed_and_named(monkeypatch: pytest
     assert not bound_holds(read_program("[2,2,1] r=2 bias"), step, budget)
     monkeypatch.setitem(RULES, "magic", Rule("magic", "by magic", "A statement.", perceptrons=lambda *_: []))
     assert not bound_holds(program, step, budget)
+
+
+def test_roots_of_unity_have_their_order() -> None:
+    for r in (2, 3, 4, 6):
+        p = next(q for q in range(1 + r * 10, 10**4, r) if is_odd_prime(q))
+        orders = {w: next(d for d in range(1, p) if pow(w, d, p) == 1) for w in range(1, p)}
+        assert {w for w, d in orders.items() if d == r} == {
+            w for w in orders if pow(w, r, p) == 1 and rules._order(w, r, p)
+        }
+    assert [n for n in range(60) if is_odd_prime(n)] == [3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59]
+    assert not is_odd_prime(2**26 + 15)

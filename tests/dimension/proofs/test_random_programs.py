@@ -142,3 +142,12 @@ def test_matrices_are_absorbed_by_full_ones() -> None:
         ("x=input(2); a=dense(x,2); b=power(a,2); sum(a,b)", False),
     ):
         assert mixes(read(plain_text(parse(text)))) is expected, text
+
+
+def test_ranks_of_symmetries_are_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+    monkeypatch.setattr(Budget, "rank", lambda _, what, rows, columns: asked.append((what, columns)))
+    program = read("[2,3,2,1] r=1,2")
+    gauge(program, Budget())
+    torus(program, Budget())
+    assert asked == [("the rank of the symmetries", program.weights), ("the rank of the scalings", program.weights)]

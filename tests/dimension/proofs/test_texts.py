@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +21,10 @@ from polygeom.engines.prime_field import PrimeFieldEngine
 from polygeom.errors import BudgetError, CertificateError, PolygeomError
 from polygeom.modular import P22, PrimeField
 from polygeom.network import Network, parse
+from polygeom.network.text.maps import map_formula
 
 ALPHABET = "0123456789,;/[]()=-xrp "
+OF_MAPS = "0123456789,/()+-*^=stxyab: "
 OWN = [
     "[2,3,3,3,2] r=2 tied",
     "[2,3,3,2] r=2,3 bias",
@@ -38,13 +42,13 @@ OWN = [
 ]
 
 
-def altered(text: str, draw: random.Random) -> str:
+def altered(text: str, draw: random.Random, alphabet: str = ALPHABET) -> str:
     """A character in place of another, put in or left out; two exchanged; or a number one larger or smaller."""
     place, action = draw.randrange(len(text)), draw.randrange(5)
     if action == 0:
-        return text[:place] + draw.choice(ALPHABET) + text[place + 1 :]
+        return text[:place] + draw.choice(alphabet) + text[place + 1 :]
     if action == 1:
-        return text[:place] + draw.choice(ALPHABET) + text[place:]
+        return text[:place] + draw.choice(alphabet) + text[place:]
     if action == 2:
         return text[:place] + text[place + 1 :]
     if action == 3:
@@ -169,6 +173,8 @@ x0=input(2); dense(x0,2,pattern=[[0,00],[-1,1]])
 x0=input(2); dense(x0,2,pattern=[[0,2],[-1,3]])
 x0=input(2); dense(x0,2,pattern=[[0,1]])
 map(s: x=s^2
+map(s,t: s/(+t), t)
+map(s: +s)
 """.strip().splitlines()
 
 
@@ -225,3 +231,52 @@ def test_perceptrons_are_recognised(text: str, widths: tuple[int, ...] | None, d
     program = read(text)
     assert (program.widths, program.degrees) == (widths, degrees)
     assert PRIME > 2**24
+
+
+MAPS = [
+    "map(s,t: s^2, -1/2*s*t, s/(s+t))",
+    "map(s,t: x=s^2, y=s*t, z=t^2, w=s*t/(s+t))",
+    "map(s: a=0, b=1/3, c=1/2*s^2, d=s)",
+    "map(s,t: x=(s+t^2)/(1+s), y=2*s-3*t)",
+    "map(: 1, 2/3)",
+    "map(a,b,c: a*b^2*c, (a-b)/(c+1/2*a))",
+]
+
+
+@pytest.mark.thorough
+def test_altered_texts_of_maps_are_refused_or_mean_the_same() -> None:
+    accepted = refused = 0
+    for number in range(1500):
+        draw = random.Random(number)
+        text = altered(draw.choice(MAPS), draw, OF_MAPS)
+        try:
+            own = read(text).formulas
+        except (CertificateError, BudgetError):
+            refused += 1
+            continue
+        if own is None:
+            continue
+        accepted += 1
+        network = parse(text)
+        formula = map_formula(network)
+        assert formula is not None
+        assert network.parameter_count == len(own.parameters)
+        assert len(formula.compiled.quotients) == len(own.quotients)
+        point = [draw.randrange(1, PRIME) for _ in own.parameters]
+        for theirs, (top, bottom) in zip(formula.compiled.quotients, own.quotients, strict=True):
+            values = [
+                value(terms, point) for terms in (theirs.numerator, bottom.items(), theirs.denominator, top.items())
+            ]
+            assert (values[0] * values[1] - values[2] * values[3]) % PRIME == 0, text
+    assert accepted > 200
+    assert refused > 500
+
+
+def value(terms: Iterable[tuple[tuple[int, ...], Any]], point: list[int]) -> int:
+    total = 0
+    for exponents, c in terms:
+        term = int(c.numerator) * pow(int(c.denominator), -1, PRIME)
+        for base, e in zip(point, exponents, strict=True):
+            term = term * pow(base, e, PRIME) % PRIME
+        total += term
+    return total % PRIME

@@ -273,6 +273,7 @@ def test_relations_are_lifted_with_as_many_primes_as_they_need(monkeypatch: pyte
 
 
 def test_weights_that_symmetries_fix() -> None:
+    assert fixed_weights(Coordinates("[2,3,1] r=2")) == {0: 1, 1: 1, 2: 1, 4: 1, 6: 1}, "scalings alone unless told"
     both = fixed_weights(Coordinates("[2,2,2] r=3"), outputs=True, inputs=True)
     assert both == {0: 1, 1: 0, 2: 0, 3: 1, 4: 1, 5: 0, 6: 0, 7: 1}
     assert fixed_weights(Coordinates("[2,2,2] r=3"), outputs=True).keys() >= {4, 5, 6, 7}
