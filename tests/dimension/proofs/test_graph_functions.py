@@ -315,7 +315,7 @@ def changed(text: str, value: int, part: str, layer: int) -> Iterator[tuple[str,
     yield text, value - 1, part, layer
     yield text, value, part, layer + 1
     yield text, value, text, layer
-    yield "x0=input(2); x1=dense(x0,2); x2=power(x1,2); x3=dense(x2,2); sum(x0,x3)", value, part, layer
+    yield "x0=input(2); x1=dense(x0,4); x2=power(x1,3); x3=dense(x2,2); sum(x0,x3)", value, part, layer
 
 
 @pytest.mark.parametrize(
