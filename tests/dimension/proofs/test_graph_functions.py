@@ -12,12 +12,13 @@ from msgspec import structs
 
 from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.proofs import monomials, rules, symmetries, verification
+from polygeom.dimensions.proofs.certificate import certified
 from polygeom.dimensions.proofs.graphs import formulas, parts, products, steps
 from polygeom.dimensions.proofs.graphs.cuts import Cut
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.programs import Program, read
 from polygeom.dimensions.proofs.rules import Step
-from polygeom.dimensions.proofs.verification import Witness
+from polygeom.dimensions.proofs.verification import Claim, Witness
 from polygeom.errors import CertificateError
 from polygeom.network import parse
 
@@ -50,6 +51,8 @@ def test_what_a_statement_needs() -> None:
         ("power", (0,), [2], {}),
         ("polynomial", (0,), [[0, 1, 1]], {}),
     ]
+    negative = [("polynomial", (0,), [[0, 0, -1]], {})]
+    assert parts.canonical(negative) == negative
     assert parts.canonical([("polynomial", (0,), [[0, 2]], {})]) == [("polynomial", (0,), [[0, 2]], {})]
     assert [layer.word for layer in parts.readers(program, 0)] == ["dense", "dense", "sum"]
 
@@ -106,6 +109,47 @@ def test_quadratic_functions_have_their_dimension(text: str, value: int) -> None
     program = program_of(text)
     held = [v for v in range(40) if formulas._quadratic_function(program, step_of(v, "quadratic function"), Budget())]
     assert held == [value]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x=input(1,3); a=dense(x,2); b=power(a,2); c=dense(b,1); attention(c,1,1)",
+        "x=input(1,3); a=dense(x,2); b=attention(a,1,2); c=power(b,2); dense(c,1)",
+        "x=input(3); a=dense(x,2); b=power(a,2); c=scale(b); dense(c,1)",
+        "x=input(2,2); a=attention(x,2,2); b=attention(a,2,1); sum(b,b)",
+        "x=input(2,2); a=attention(x,2,1); b=product(a,a); sum(a,b)",
+    ],
+)
+def test_formulas_are_for_their_networks_alone(text: str) -> None:
+    program = program_of(text)
+    for name, check in formulas.FORMULA_RULES.items():
+        assert not any(check(program, step_of(v, name), Budget()) for v in range(40))
+
+
+def test_what_follows_a_matrix_decides_what_it_takes_up() -> None:
+    for text in ("x=input(2,2); a=dense(x,2); attention(a,1,1)", "x=input(2,2); a=attention(x,1,2); bias(a)"):
+        program = program_of(text)
+        assert (parts.absorbs(program, False), parts.absorbs(program, True)) == (True, False)
+    for text in (
+        "x=input(3); a=convolution(x,2); b=bias(a); c=power(b,2); d=dense(c,1); bias(d)",
+        "[2,2,1] p=0,1,1 bias",
+    ):
+        assert symmetries.homogenised(program_of(text)) is None
+    assert symmetries.one_token(read("[1,2]")) == -1
+    program = program_of("x=input(2,2); a=attention(x,2,2); b=dense(a,3); c=bias(b); power(c,2)")
+    below, above = "x0=input(2,2); attention(x0,2,2)", "x0=input(2,2); x1=dense(x0,3); x2=bias(x1); power(x2,2)"
+    leaves = [Step(20, "ambient", [], [], 0, [], text) for text in (below, above)]
+    held = [
+        c for c in range(-9, 0) if steps._graph_cut(program, Step(40 + c, "graph cut", [], [], 1, leaves), Budget())
+    ]
+    assert held == list(range(-4, 0)), "a matrix is mixed in, no shift"
+    twice = "x0=input(2); x1=dense(x0,4); x2=power(x1,2); x3=power(x2,2); dense(x3,1)"
+    part = Step(7, "ambient", [], [], 0, [], twice.replace(",4)", ",3)"))
+    assert not steps._graph_surplus(read(twice), Step(7, "graph surplus", [], [], 2, [part]), Budget())
+    scaled = "x0=input(2); x1=polynomial(x0,[1,1,1]); scale(x1)"
+    part = Step(7, "ambient", [], [], 0, [], "x0=input(2); x1=bias(x0); x2=power(x1,2); scale(x2)")
+    assert not steps._shifted_square(read(scaled), Step(7, "shifted square", [], [], 0, [part]), Budget())
 
 
 def test_heads_of_full_rank_have_their_dimension() -> None:
@@ -260,6 +304,8 @@ def test_biases_that_are_shifted() -> None:
         "x=input(1); a=dense(x,2); b=bias(a); c=power(b,2); d=dense(c,1); bias(d)",
         "x=input(1); a=dense(x,2); b=bias(a); c=dense(b,1); d=bias(c); sum(d,c)",
         "x=input(1); a=dense(x,1); b=bias(a); c=dense(b,1); d=bias(c,shares=b); power(d,2)",
+        "x=input(1,2); a=bias(x); b=attention(a,1,2); bias(b)",
+        "x=input(1,2); a=bias(x); b=dense(a,2); attention(b,1,1)",
     ):
         assert shifts(text, 9) == [], text
 
@@ -344,7 +390,7 @@ def changed(text: str, value: int, part: str, layer: int) -> Iterator[tuple[str,
         ),
         (
             "one token at a time",
-            "x=input(3,2); a=dense(x,2); b=power(a,2); sum(b,a)",
+            "x=input(3,4,2); a=dense(x,2); b=power(a,2); sum(b,a)",
             0,
             "x=input(2); a=dense(x,2); b=power(a,2); sum(b,a)",
             0,
@@ -374,3 +420,25 @@ def test_steps_have_one_part_one_place_and_their_constant(
     for wrong in changed(text, constant, part, layer):
         assert not holds(*wrong), wrong
     assert not holds(text, constant, part, layer, 2)
+
+
+def test_claims_fit_to_the_proofs() -> None:
+    """A claim that would say less than its proofs is none either."""
+    honest = certified("[2,2,1] r=2", None)
+    assert verification.check(honest, Budget()).valid
+    for claim, words in (
+        (Claim(2, 3, 3, True), "dimension 2"),
+        (Claim(4, 3, 3, True), "dimension 4"),
+        (Claim(3, 3, 3, False), "called probable"),
+        (Claim(3, 3, 4, True), "called proved"),
+        (Claim(2, 2, 3, False), "lower bound 2"),
+        (Claim(4, 4, 3, False), "lower bound 4"),
+        (Claim(3, 3, 4, False), "upper bound 4"),
+        (Claim(3, 3, 2, False), "upper bound 2"),
+    ):
+        found = verification.check(structs.replace(honest, claim=claim), Budget())
+        assert not found.valid
+        assert found.checks[-1].startswith(f"FALSE: {words}"), claim
+    false = structs.replace(honest.upper, value=2)
+    crossed = structs.replace(honest, claim=Claim(3, 3, 2, False), upper=false)
+    assert verification.check(crossed, Budget()).checks[-1] == "FALSE: the bounds do not cross"

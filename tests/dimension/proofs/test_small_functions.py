@@ -93,6 +93,17 @@ def test_layers_know_what_is_their_own() -> None:
     for wrong in ("x0=input(2); power(x0,1000001)", "x0=input(2,2,2,2,2); flatten(x0)"):
         with pytest.raises(CertificateError):
             read(wrong)
+    others = read(
+        "x0=input(2); x1=polynomial(x0,[0,0,1]); x2=polynomial(x1,[-1,1]); x3=polynomial(x2,[0,1/2]); bias(x3)"
+    )
+    assert [layer.degree for layer in others.layers] == [0] * 5
+    for wrong in (
+        "x0=input(2); dense(x0,2,pattern=[[0,1],[2,3],[4,5]])",
+        "x0=input(2); dense(x0,2,pattern=[[0,1,2],[3,4,5]])",
+        "x0=input(2); x1=dense(x0,3); dense(x1,2,shares=x1)",
+    ):
+        with pytest.raises(CertificateError):
+            read(wrong)
     assert read("x0=input(2); power(x0,1000000)").steps[0].data == 10**6
     assert read("x0=input(2,2,2,2); flatten(x0)").outputs == 16
 
@@ -245,6 +256,13 @@ def test_fractions_of_small_numbers_are_recognised() -> None:
     assert maps._fraction((bound + 1) * pow(bound + 3, -1, p) % p) != Fraction(bound + 1, bound + 3)
 
 
+def test_slopes_of_terms() -> None:
+    assert maps._value_and_slopes({(1, 0): Fraction(1, 2), (2, 3): Fraction(5)}, 101, [3, 4]) == (
+        (3 * 51 + 5 * 9 * 64) % 101,
+        [(51 + 5 * 2 * 3 * 64) % 101, 5 * 9 * 3 * 16 % 101],
+    )
+
+
 def test_coordinates_of_maps_that_vary() -> None:
     made = read_map("map(s,t: s, 2, 0, s/(s), 2*s*t/(s*t), s/(t), (s+t)/(2*s+2*t), (s+t)/(s-t), s+1)")
     assert made.varying == 4
@@ -278,6 +296,7 @@ def test_coordinates_of_maps_that_vary() -> None:
         ("x=input(2); a=scale(x); b=dense(x,1); c=dense(a,1); product(b,c)", [(0, 1)]),
         ("x=input(2); a=scale(x); b=scale(x); c=sum(a,b); product(c,x)", [(0,), (1,)]),
         ("x=input(2,2); attention(x,1,1)", [(0, 1), (2, 3)]),
+        ("x=input(2); a=scale(x); b=polynomial(a,[1,1]); power(b,2)", [(0,), (1,)]),
         ("x=input(2); dense(x,2)", [(0, 1)]),
     ],
 )
