@@ -1,10 +1,10 @@
-"""Layers as they are called: one watch over the functions of torch for all who ask what a module does to its data.
+"""Layers as they are called: a watch over the functions of torch for who asks what a module does to its data.
 
 A dense map, a convolution, an added bias and a batch normalisation are seen where they happen, at the functions of
 torch, so modules, functional calls and polynomial networks (`polygeom.engines.torch_module.NetworkModule`) are all seen
-alike. What is noted of them is said by who records: tangent kernels note the uses of every weight
-(`polygeom.learning.tangent.recording`), regions the affine maps between inputs and outputs
-(`polygeom.learning.regions.affine`).
+alike. What is noted of them is said by who records: regions the affine maps between inputs and outputs
+(`polygeom.learning.regions.affine`). Tangent kernels, which know many more functions, have their own watch
+(`polygeom.learning.tangent.recording`).
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Piece(Options, Case):
 
 
 PRESETS = {
-    "quick": Config(),
+    "quick": Config(data_sets=6, searched=2, runs=12, steps=200),
     "small": Config(
         fits=("[2,2,1] r=3",), labels=("polynomial",), powers=(), data_sets=4, searched=1, runs=4, steps=40
     ),

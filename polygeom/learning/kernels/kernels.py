@@ -26,6 +26,8 @@ from polygeom.learning.kernels.algebra import Composable, Kernel
 _NEAR = 1e-4
 _PAIRS_AT_ONCE = 4_000_000
 _DIAGONAL_BLOCK = 32
+_SIDE = 1024
+"""Of the blocks of a large symmetric matrix: eight megabytes of float64."""
 
 
 def root(squares: Tensor) -> Tensor:
@@ -252,6 +254,8 @@ def gram(kernel: Kernel, x: Tensor) -> Tensor:
     PolygeomError
         When the kernel returns another shape or numbers that are not finite.
     """
+    if isinstance(kernel, Gaussian | Laplacian | Dispersal | Polynomial) and len(x) >= 4 * _SIDE:
+        return _gram_by_blocks(kernel, x)
     matrix = a_kernel(kernel)(x, x)
     if matrix.shape != (len(x), len(x)):
         raise PolygeomError(
@@ -261,6 +265,23 @@ def gram(kernel: Kernel, x: Tensor) -> Tensor:
     if not torch.isfinite(matrix).all():
         raise PolygeomError("kernel must have finite values, got some that are not; scale the inputs down")
     return (matrix + matrix.T) / 2
+
+
+def _gram_by_blocks(kernel: Kernel, x: Tensor) -> Tensor:
+    """The same for kernels whose values know of two rows only: one of each pair of blocks, and its mirror image."""
+    matrix = x.new_empty(len(x), len(x), dtype=x.dtype if x.is_floating_point() else torch.float64)
+    for start in range(0, len(x), _SIDE):
+        rows = slice(start, start + _SIDE)
+        for other in range(start, len(x), _SIDE):
+            columns = slice(other, other + _SIDE)
+            block = kernel(x[rows], x[columns])
+            if not math.isfinite(float(block.sum())) and not torch.isfinite(block).all():
+                raise PolygeomError("kernel must have finite values, got some that are not; scale the inputs down")
+            if other == start:
+                block = (block + block.T) / 2
+            matrix[rows, columns] = block
+            matrix[columns, rows] = block.T
+    return matrix
 
 
 def diagonal(kernel: Kernel, x: Tensor) -> Tensor:

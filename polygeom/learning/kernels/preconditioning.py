@@ -112,9 +112,9 @@ class Preconditioner:
         scale = self.damping / (self.values * len(self.centres))
         return self.vectors @ (scale[:, None] * (self.vectors.T @ (values.T @ residual)))
 
-    def damped_diagonal(self, x: Tensor) -> Tensor:
-        """``k(x, x) - Σ_j damping_j ψ_j(x)²`` at rows ``x``, shape ``(N,)``."""
-        functions = self.kernel(x, self.centres) @ self.vectors
+    def damped_diagonal(self, x: Tensor, values: Tensor | None = None) -> Tensor:
+        """``k(x, x) - Σ_j damping_j ψ_j(x)²`` at rows ``x``, shape ``(N,)``; ``values`` are ``k(x, centres)``."""
+        functions = (self.kernel(x, self.centres) if values is None else values) @ self.vectors
         weight = self.damping / (self.values * len(self.centres))
         return diagonal(self.kernel, x) - functions.square() @ weight
 
@@ -130,8 +130,11 @@ def precondition(
     legacy_step: bool = False,
     memory: int = MEMORY_BUDGET,
     rng: int | torch.Generator = 0,
+    kept: Tensor | None = None,
 ) -> Preconditioner:
     """The leading eigenpairs of a subsample and the steps they allow; arguments as for `eigenpro`.
+
+    ``kept`` is the whole matrix of kernel values, if it is known.
 
     Raises
     ------
@@ -146,7 +149,7 @@ def precondition(
         raise PolygeomError(f"alpha must be in (0, 1], got {alpha}; write alpha=0.95")
     indices = draw(len(x), size, rng)
     centres = x[indices.to(x.device)]
-    values, vectors = torch.linalg.eigh(gram(kernel, centres) / size)
+    values, vectors = torch.linalg.eigh((gram(kernel, centres) if kept is None else kept[indices][:, indices]) / size)
     values, vectors = values.flip(0), vectors.flip(1)
     positive = int((values > torch.finfo(x.dtype).eps * size * values[0]).sum())
     if top is None:
@@ -163,8 +166,11 @@ def precondition(
     if legacy_step:
         beta = float((1 - made.vectors.square().sum(1)).max())
     else:
-        rows = blocks(x, block_rows(size, x.element_size(), memory))
-        beta = max(float(made.damped_diagonal(block).max()) for block in rows)
+        step = block_rows(size, x.element_size(), memory)
+        known = [None] * -(-len(x) // step) if kept is None else [part[:, indices] for part in blocks(kept, step)]
+        beta = max(
+            float(made.damped_diagonal(block, part).max()) for block, part in zip(blocks(x, step), known, strict=True)
+        )
     return replace(made, beta=beta)
 
 
@@ -267,6 +273,7 @@ def eigenpro(
         legacy_step=legacy_step,
         memory=memory,
         rng=generator,
+        kept=source.kept,
     )
     batch = batch_size or min(damped.critical_batch, source.largest_batch, len(inputs))
     if not 1 <= batch <= source.largest_batch:
@@ -297,9 +304,15 @@ class _Values:
         size = len(x) ** 2 * x.element_size()
         self.kept = gram(kernel, x) if 3 * size <= memory else None
         self.largest_batch = min(len(x), block_rows(len(x), x.element_size(), memory))
+        self._place = x.new_empty(0)
 
     def __call__(self, batch: Tensor) -> Tensor:
-        return self.kernel(self.x[batch], self.x) if self.kept is None else self.kept[batch]
+        """At some rows, until the next call: they are written to one place, which costs less than fresh memory."""
+        if self.kept is None:
+            return self.kernel(self.x[batch], self.x)
+        if len(batch) > len(self._place):
+            self._place = self.kept.new_empty(len(batch), len(self.x))
+        return torch.index_select(self.kept, 0, batch, out=self._place[: len(batch)])
 
 
 class _Descent:

@@ -28,7 +28,7 @@ from polygeom.learning.tangent.pieces import Factor, Features, Piece, contractio
 from polygeom.learning.tangent.recording import NotRecordable, Record, Use, point_axes, record
 
 _TOLERANCE = 1e-3
-_CACHED = 2**21
+_CACHED = 2**22
 """Bytes of the derivatives by one layer's values that a processor keeps near: so much is taken at once."""
 
 
@@ -213,6 +213,18 @@ class Trial:
             for factor in self.factors
             if factor.explicit is not None or self._is_formed(factor, outputs, points, others, full)
         }
+        kept = {
+            id(piece.back)
+            for factor in self.factors
+            if factor.name not in formed and not factor.shift
+            for piece in factor.pieces
+        }
+        # the Gram matrix of b that a bias needs is there where the weight beside it is not formed
+        formed |= {
+            factor.name
+            for factor in self.factors
+            if factor.shift and not any(id(piece.back) in kept for piece in factor.pieces)
+        }
         largest = max(_nbytes(use.outputs) for use in self.seen.uses) // self.points
         rows = min(outputs, max(1, _CACHED // largest))
         one = replace(self.plan, formed=frozenset(formed), points=1, rows=rows)
@@ -220,10 +232,8 @@ class Trial:
         return replace(one, points=max(1, min(_CACHED // (largest * outputs), fitting)))
 
     def _is_formed(self, factor: Factor, outputs: int, points: int, others: int, full: bool) -> bool:
-        if factor.once:
-            return False
         if any(piece.read is None for piece in factor.pieces):
-            return True
+            return not factor.once
         sizes, size = [piece.sizes for piece in factor.pieces], self.sizes[factor.name]
         return contraction_cost(sizes, size, points, others, outputs, full) <= pieces_cost(
             sizes, points, others, outputs, full

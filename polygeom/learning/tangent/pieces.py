@@ -35,8 +35,10 @@ from torch import Tensor
 from polygeom.errors import PolygeomError
 
 OUTPUTS = ("full", "trace", "diagonal", "sum")
-NUMBER = 8
+NUMBER = 16
 """Multiplications of a matrix product in the time in which one number is written to memory and read again."""
+_FEW, _LONG = 1024, 128
+"""Rows of so few numbers are multiplied side by side, and half of a symmetric product is worth a copy from so many."""
 _PARTS = 8
 """Of a symmetric product: all but a sixteenth of its other half is left out."""
 WAYS = ("contraction", "grams", "products", "vectors")
@@ -251,9 +253,9 @@ class Factor:
         )
 
     @property
-    def outputs(self) -> int:
-        """``C``."""
-        return (self.pieces[0].back if self.explicit is None else self.explicit).shape[1]
+    def shift(self) -> bool:
+        """Whether the weight is added at one position of a point each time."""
+        return self.once and all(piece.read is None for piece in self.pieces)
 
 
 Features = Callable[[Tensor], list[Factor]]
@@ -303,8 +305,10 @@ def _contracted(pairs: Sequence[tuple[Tensor, Tensor]], outputs: str, same: bool
     flat = [
         (u.flatten(end_dim=1), v.flatten(end_dim=1)) if not axis else (u.flatten(1), v.flatten(1)) for u, v in pairs
     ]
+    flat = _joined_small(flat)
     total = flat[0][0].new_empty(len(flat[0][0]), len(flat[0][1]))
-    step = -(-len(total) // (_PARTS if same and len(total) >= 8 * _PARTS else 1))
+    same = same and len(total) >= 8 * _PARTS and sum(u.shape[1] for u, _ in flat) >= _LONG
+    step = -(-len(total) // (_PARTS if same else 1))
     for start in range(0, len(total), step):
         rows, columns = slice(start, start + step), slice(start if same else 0, None)
         block = torch.mm(flat[0][0][rows], flat[0][1][columns].T)
@@ -314,6 +318,16 @@ def _contracted(pairs: Sequence[tuple[Tensor, Tensor]], outputs: str, same: bool
         if same:
             total[columns, rows] = block.T
     return total if axis else total.reshape(*shapes[0], *shapes[1]).transpose(1, 2)
+
+
+def _joined_small(pairs: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
+    """Rows of few numbers side by side: one product of matrices for all of them."""
+    small = [pair for pair in pairs if pair[0].shape[1] <= _FEW]
+    if len(small) < 2:
+        return pairs
+    left = torch.cat([u for u, _ in small], dim=1)
+    right = left if all(u is v for u, v in small) else torch.cat([v for _, v in small], dim=1)
+    return [(left, right), *(pair for pair in pairs if pair[0].shape[1] > _FEW)]
 
 
 def _once(pairs: Sequence[tuple[Piece, Piece]], outputs: str) -> list[Tensor]:

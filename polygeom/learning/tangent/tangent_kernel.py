@@ -196,7 +196,7 @@ def empirical_ntk(
             f"memory must be at least {_bytes(least)} for this kernel, got {_bytes(memory)}; write a "
             'larger one, fewer points, outputs="trace", or use tangent_operator, which does not form it'
         )
-    result = like.new_empty((len(inputs), len(other), *tail))
+    result = like.new_empty((len(inputs), len(other), *tail) if step < max(len(inputs), len(other)) else 0)
     rule = "trace" if outputs == "sum" else outputs
     for rows in _blocks(len(inputs), step):
         left = way.features(inputs[rows])
@@ -205,6 +205,8 @@ def empirical_ntk(
                 continue
             right = left if others is None and columns == rows else way.features(other[columns])
             block = gram(left, right, rule).detach()
+            if len(block) == len(inputs) and block.shape[1] == len(other):
+                return block
             result[rows, columns] = block
             if others is None and columns != rows:
                 mirrored = block.transpose(0, 1)

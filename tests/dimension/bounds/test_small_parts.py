@@ -251,6 +251,9 @@ def test_ranks_of_large_networks_are_not_taken(monkeypatch: pytest.MonkeyPatch) 
     assert graphs.ancestors(parse("x=input(2); a=dense(x,2); b=dense(x,2); sum(a,b)"), 2) == {0, 2}
 
 
+POWER_ONE = "x=input(3); a=dense(x,2); b=bias(a); c=power(b,1); dense(c,1)"
+
+
 @pytest.mark.parametrize("name", ["quadratic function", "heads of full rank", "one token at a time", "shifted square"])
 def test_rules_that_ask_for_one_form_say_nothing_of_others(name: str) -> None:
     """Two outputs, shared weights, a skip, other activations."""
@@ -260,7 +263,7 @@ def test_rules_that_ask_for_one_form_say_nothing_of_others(name: str) -> None:
             "[3,2,1] r=3 bias",
             "[3,2,2,1] r=2 bias",
             "[3,2,1] p=0,0,1,1",
-            "[3,2,1] r=1 bias",
+            POWER_ONE,
         ],
         "heads of full rank": [
             "x=input(2,2); a=attention(x,2,2); sum(a,a)",

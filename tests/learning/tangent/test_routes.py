@@ -14,6 +14,7 @@ from torch import nn  # noqa: E402
 from polygeom.learning.tangent.functional import weight_function  # noqa: E402
 from polygeom.learning.tangent.layerwise import layerwise_trial  # noqa: E402
 from polygeom.learning.tangent.pieces import (  # noqa: E402
+    NUMBER,
     Piece,
     Sizes,
     cheapest,
@@ -165,13 +166,13 @@ def test_costs_are_the_multiplications_and_numbers_of_each_way() -> None:
     pairs = 3 * 2
     counted = pair_costs(u, v, 3, 2, 2, True)
     gram_a, gram_b, product = pairs * 20 * 3, pairs * 4 * 20 * 2, pairs * 4 * 20
-    assert counted["grams"] == gram_a + gram_b + product + 8 * pairs * 20 * (1 + 4)
+    assert counted["grams"] == gram_a + gram_b + product + NUMBER * pairs * 20 * (1 + 4)
     applied, joined = pairs * 20 * 2 * 2, pairs * 4 * 5 * 2
-    assert counted["products"] == gram_a + applied + joined + 8 * pairs * (20 + 2 * 5 * 2)
+    assert counted["products"] == gram_a + applied + joined + NUMBER * pairs * (20 + 2 * 5 * 2)
     formed, moved = 2 * 2 * 4 * 3 * 2, pairs * 2 * 5 * 2 * 3
-    assert counted["vectors"] == formed + moved + joined + 8 * pairs * 2 * 5 * 2
+    assert counted["vectors"] == formed + moved + joined + NUMBER * pairs * 2 * 5 * 2
     both = (3 + 2) * 2 * (5 + 4) * 6
-    assert contraction_cost([u, v], 6, 3, 2, 2, True) == both + pairs * 4 * 6 + 8 * 5 * 2 * 6
+    assert contraction_cost([u, v], 6, 3, 2, 2, True) == both + pairs * 4 * 6 + NUMBER * 5 * 2 * 6
 
 
 @pytest.mark.parametrize("full", [True, False])
