@@ -72,7 +72,8 @@ class Piece(Options, TrainingCase):
 
 
 PRESETS = {
-    "quick": Config(),
+    "quick": Config(models=("lenet:gelu", "mlp2:60"), train=1000, test=1000),
+    "page": Config(),
     "small": Config(models=("lenet:gelu",), side=8, directions=(0, 10), train=200, test=200, epochs=15, batch_size=32),
     "published": Config(
         models=("lenet:gelu",), side=32, directions=(0, 10, 100, 500, 1023), train=10_000, test=10_000, epochs=100

@@ -80,7 +80,7 @@ class Piece(Options, KernelCase):
 
 
 PRESETS = {
-    "quick": Config(epochs=50),
+    "quick": Config(epochs=40),
     "page": Config(),
     "small": Config(models=("relu:100-100",), train=200, test=100, epochs=10),
     "published": Config(models=("relu:100-100", "lenet:relu"), dataset="cifar10", train=50_000, test=10_000),

@@ -215,13 +215,14 @@ def test_gaps_are_found_where_there_are_some() -> None:
         }
         gap = find_gap(top, filling, boxes)
         assert (gap in free) if free else gap is None
-        held = _Held(boxes)
+        held = _Held(boxes, lambda *_: None)
         for x in itertools.product(*(range(1, t + 1) for t in top)):
             assert held.somewhere(x) is any(all(a <= b for a, b in zip(x, box, strict=True)) for box in boxes)
     assert _largest(np.array([(1, 2), (2, 1), (1, 1)])).tolist() == [[1, 2], [2, 1]]
-    asked: list[str] = []
-    assert find_gap((3,), [(3,), (2,)], [(1,)], asked.append) is None
-    assert asked == ["the search for what is left out"] * 2
+    told: list[tuple[float, float]] = []
+    assert find_gap((3,), [(3,), (2,)], [(1,)], lambda _, a=0, b=0: told.append((a, b))) is None
+    each = frontier_check._TUPLE
+    assert told == [(1, 1 / 8), (1, 24), (each, each), (1, 2 / 8), (0, 0), (0, 0)]
 
 
 def test_exponents_are_as_many_as_equations_leave() -> None:

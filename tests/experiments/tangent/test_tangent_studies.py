@@ -381,7 +381,7 @@ def test_the_kernel_after_training_explains_the_network(model: str, ahead: tuple
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_easy_directions_are_learned_and_hard_ones_are_not() -> None:
-    config = configured(anisotropy.STUDY, models=("lenet:gelu",), directions=(0, 143), linearised=False)
+    config = configured(anisotropy.STUDY, "page", models=("lenet:gelu",), directions=(0, 143), linearised=False)
     rows = run(anisotropy.STUDY, config=config, repeats=3, workers=2).table.query("what == 'accuracy'")
     assert (rows[rows["index"] == 0]["networks_test"] >= 0.9).all()
     assert (rows[rows["index"] == 143]["networks_test"] <= 0.6).all()
