@@ -1,7 +1,7 @@
 """Check the certificate of a frontier by a path of its own.
 
 What is repeated differently: filling, by the Jacobian at weights and points drawn here, its rank by FLINT; the bounds,
-step by step, without searching for them; that nothing lies between the lists, coordinate by coordinate. What is
+step by step, without searching for them; that nothing lies between the lists, from above. What is
 believed: that neurovarieties grow with hidden widths up to the saturated ones, and the rules for upper bounds.
 """
 
@@ -24,6 +24,9 @@ from polygeom.errors import CertificateError
 PRIME = 33554393
 _WITNESSES = 4
 MOST_LISTED = 200_000
+_GAP = "the search for what is left out"
+_TUPLE = 32
+"""Bytes, and elementary steps, of an entry of a tuple of Python."""
 
 Point = tuple[int, ...]
 Width = Annotated[int, Meta(ge=1, le=10**6)]
@@ -222,33 +225,38 @@ def find_gap(
     top: Sequence[int],
     filling: Sequence[Point],
     boxes: Sequence[Point],
-    step: Callable[[str], None] = lambda what: None,
+    step: Callable[..., None] = lambda what, operations=0, size=0: None,
 ) -> Point | None:
     """A point of ``1 ≤ x ≤ top`` neither ``≥`` an element of ``filling`` nor ``≤`` a box; None if there is none.
 
     From above: the largest points that are ``≥`` none of the elements taken so far are lowered below the next element,
-    one coordinate at a time; those in a box are done with. ``step`` is called on the way and may raise.
+    one coordinate at a time; those in a box are done with. There can be exponentially many: ``step`` is called with the
+    operations and bytes of what comes next, as `Budget.step`, and may raise.
 
     >>> find_gap((3, 5), [(2, 3)], [(1, 5), (3, 2)]), find_gap((3, 5), [(2, 3)], [(1, 4), (3, 2)])
     (None, (1, 5))
     """
-    held = _Held(boxes)
-    left = np.array([top] if top and not held.somewhere(tuple(top)) else [], np.int64).reshape(-1, len(top))
+    depth, held = len(top), _Held(boxes, step)
+    left = np.array([top] if not held.somewhere(tuple(top)) else [], np.int64).reshape(-1, depth)
     for element in sorted(filling):
-        step("the search for what is left out")
+        step(_GAP, depth * len(left), 24 * depth * len(left))
         if not len(left):
             return None
         above = (left >= np.array(element)).all(axis=1)
+        moved = depth * int(above.sum())
+        step(_GAP, _TUPLE * depth * moved, _TUPLE * depth * moved)
         lowered = [
             (*point[:k], element[k] - 1, *point[k + 1 :])
             for point in map(tuple, left[above].tolist())
-            for k in range(len(top))
+            for k in range(depth)
             if element[k] > 1
         ]
         rest = left[~above]
-        found = _largest(np.array([p for p in set(lowered) if not held.somewhere(p)], np.int64).reshape(-1, len(top)))
+        out = np.array([p for p in set(lowered) if not held.somewhere(p)], np.int64).reshape(-1, depth)
+        step(_GAP, depth * len(out) * (len(out) + len(rest)))
+        found = _largest(out)
         new = [point for point in found if not (rest >= point).all(axis=1).any()]
-        left = np.concatenate([rest, np.array(new, np.int64).reshape(-1, len(top))])
+        left = np.concatenate([rest, np.array(new, np.int64).reshape(-1, depth)])
     return tuple(left[0].tolist()) if len(left) else None
 
 
@@ -260,8 +268,8 @@ def _largest(points: np.ndarray) -> np.ndarray:
 class _Held:
     """The boxes as sets of numbers, written as bits: for each coordinate and value those that reach it."""
 
-    def __init__(self, boxes: Sequence[Point]) -> None:
-        self._columns = list(zip(*boxes, strict=True))
+    def __init__(self, boxes: Sequence[Point], step: Callable[..., None]) -> None:
+        self._columns, self._count, self._step = list(zip(*boxes, strict=True)), len(boxes), step
         self._sets: dict[tuple[int, int], int] = {}
 
     def somewhere(self, point: Point) -> bool:
@@ -269,6 +277,7 @@ class _Held:
         common = -1
         for k, value in enumerate(point):
             if (k, value) not in self._sets:
+                self._step(_GAP, self._count, (len(self._sets) + 1) * self._count / 8)
                 digits = "".join("1" if b >= value else "0" for b in self._columns[k]) if self._columns else ""
                 self._sets[k, value] = int(digits or "0", 2)
             common &= self._sets[k, value]

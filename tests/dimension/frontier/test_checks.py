@@ -15,7 +15,7 @@ from polygeom.dimensions.proofs import frontier_check
 from polygeom.dimensions.proofs.decoding import decode
 from polygeom.dimensions.proofs.frontier_check import FrontierCertificate, _Claims, find_gap
 from polygeom.dimensions.proofs.limits import Budget
-from polygeom.errors import CertificateError
+from polygeom.errors import BudgetError, CertificateError
 
 Data = dict[str, Any]
 
@@ -153,3 +153,27 @@ def test_what_is_left_out_is_found(honest: Data) -> None:
     assert find_gap((3, 5), [(2, 3)], [(1, 4), (3, 2)]) == (1, 5)
     assert find_gap((1,), [], []) == (1,)
     assert find_gap((1,), [(1,)], []) is None
+
+
+def test_what_is_left_out_is_announced_before_it_is_looked_for() -> None:
+    """Of n disjoint pairs 2^n points are left, which are compared with each other; of boxes one set for every edge."""
+    pairs = [tuple(2 if k // 2 == i else 1 for k in range(18)) for i in range(9)]
+    told: list[tuple[float, float]] = []
+    assert find_gap((2,) * 18, pairs, [], lambda what, operations=0, size=0: told.append((operations, size)))
+    assert max(operations for operations, _ in told) >= 18 * 2**18
+    assert max(size for _, size in told) >= 8 * 18 * 2**9
+    told.clear()
+    boxes = [(k, 100 - k) for k in range(1, 100)]
+    find_gap(
+        (100, 100),
+        [(k, 101 - k) for k in range(2, 100)],
+        boxes,
+        lambda what, operations=0, size=0: told.append((operations, size)),
+    )
+    assert max(size for _, size in told) >= 99 * 99 / 8
+
+
+def test_a_check_of_a_frontier_keeps_its_time() -> None:
+    pairs = [tuple(2 if k // 2 == i else 1 for k in range(60)) for i in range(30)]
+    with pytest.raises(BudgetError, match="the search for what is left out does not fit"):
+        find_gap((2,) * 60, pairs, [], Budget(0.2).step)
