@@ -21,6 +21,7 @@ NETWORKS = {
     "[3,2] r=2 bias": torch.complex128,
     "[2,2,2] r=4": torch.complex128,
 }
+ALWAYS = ("[3,4,2,2] r=3", "[2,3,3,1] r=2 bias", "[3,2] r=2 bias")
 
 
 def data(text: str, dtype: torch.dtype, count: int = 4, points: int = 5):
@@ -31,7 +32,9 @@ def data(text: str, dtype: torch.dtype, count: int = 4, points: int = 5):
     return network, x, y, random_starts(network, count, rng=1, dtype=dtype, biases=0.5)
 
 
-@pytest.mark.parametrize("text", NETWORKS)
+@pytest.mark.parametrize(
+    "text", [pytest.param(name, marks=[] if name in ALWAYS else [pytest.mark.thorough]) for name in NETWORKS]
+)
 def test_values_and_jacobians_are_those_of_autograd(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     network, x, _, weights = data(text, NETWORKS[text])
     x = x.to(NETWORKS[text])
@@ -66,25 +69,35 @@ def test_only_monomials_are_written_out() -> None:
     assert written_out(mlp((2, 3, 3, 1), (2, 3), bias=True)) is None
 
 
+def plain(jacobian, residuals, relative):
+    return stepped(_damped_numba._steps, jacobian, residuals, relative)
+
+
 def compiled(jacobian, residuals, relative):
+    return stepped(_damped_numba.kernel(jacobian.is_complex()), jacobian, residuals, relative)
+
+
+def stepped(kernel, jacobian, residuals, relative):
     steps, gradients = torch.full((2, len(jacobian), jacobian.shape[2]), 7.0, dtype=jacobian.dtype)
     squares, damping = torch.empty(2, len(jacobian), dtype=torch.float64)
     arrays = (one.numpy() for one in (jacobian, residuals, relative))
     outputs = (one.numpy() for one in (steps, gradients, squares, damping))
-    _damped_numba.kernel(jacobian.is_complex())(*arrays, 1e-300, *outputs)
+    kernel(*arrays, 1e-300, *outputs)
     return steps, gradients, squares, damping
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, pytest.param(torch.complex128, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("way", [plain, pytest.param(compiled, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
 @pytest.mark.parametrize("shape", [(6, 4, 9), (6, 9, 4), (3, 5, 5), (2, 1, 1)])
-def test_compiled_steps_are_those_of_the_twin(dtype: torch.dtype, shape: tuple[int, int, int]) -> None:
+def test_written_out_steps_are_those_of_the_twin(way, dtype: torch.dtype, shape: tuple[int, int, int]) -> None:
+    """The same lines compiled and as they stand."""
     generator = torch.Generator().manual_seed(0)
     jacobian = torch.randn(shape, generator=generator, dtype=dtype)
     residuals = torch.randn(shape[:2], generator=generator, dtype=dtype)
     relative = torch.logspace(-6, 2, shape[0], dtype=torch.float64)
     jacobian[0] = 0
     jacobian[0, 0, 0] = float("nan")
-    steps, gradients, squares, damping = compiled(jacobian, residuals, relative)
+    steps, gradients, squares, damping = way(jacobian, residuals, relative)
     wanted = (jacobian.mH @ residuals.unsqueeze(2)).squeeze(2)
     sizes = jacobian.abs().square().sum(dim=(1, 2))
     assert not steps[0].any()
@@ -95,14 +108,8 @@ def test_compiled_steps_are_those_of_the_twin(dtype: torch.dtype, shape: tuple[i
     torch.testing.assert_close(steps[1:], expected, rtol=1e-7, atol=1e-9)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[2,3,1] r=2",
-        pytest.param("[2,2,2] r=4", marks=pytest.mark.thorough),
-        pytest.param("[2,3,3,1] r=2 bias", marks=pytest.mark.thorough),
-    ],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("text", ["[2,3,1] r=2", "[2,2,2] r=4", "[2,3,3,1] r=2 bias"])
 def test_fits_end_where_those_of_the_slow_route_end(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     network, x, _, starts = data(text, NETWORKS[text], count=30, points=6)
     y = fleet_outputs(network, random_starts(network, 30, rng=9), x)  # some fits reach zero
@@ -118,8 +125,11 @@ def test_fits_end_where_those_of_the_slow_route_end(text: str, monkeypatch: pyte
     assert abs(int(quick.reached.sum()) - int(slow.reached.sum())) <= 3
 
 
-def test_the_first_steps_are_those_of_the_slow_route(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.thorough)])
+def test_the_first_steps_are_those_of_the_slow_route(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     network, x, y, starts = data("[3,4,2,2] r=3", torch.float64, count=9)
+    if not compiled:
+        monkeypatch.setattr(_damped_numba, "kernel", lambda _: _damped_numba._steps)
     monkeypatch.setattr(fleet, "_MANY_ATTEMPTS", 1)
     quick = fit_fleet(network, x, y, starts, steps=4, fixed=["W2"])
     monkeypatch.setattr(fleet, "_MANY_ATTEMPTS", 10**9)
