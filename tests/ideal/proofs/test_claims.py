@@ -167,6 +167,9 @@ def test_copies_of_an_equation_are_its_rearrangements(nine: Data) -> None:
             some = list(claim.copies(equation, weight))
             assert weight in {w for w, _ in some}
             assert all(a <= b for w, _ in some for a, b in zip(w, weight, strict=True))
+            for most in (weight, (9, 9, *weight[2:]), (*weight[:2], 9, 9, *weight[4:])):
+                below = {w for w, _ in copies if all(a <= b for a, b in zip(w, most, strict=True))}
+                assert {w for w, _ in claim.copies(equation, most)} == below
     first, second = list(claim.exchanges())
     assert [names[k] for k in first] == [f"c{3 - int(name[1])}{name[2:]}" for name in names]
     assert [names[k] for k in second] == [f"{name[:3]}{name[4]}{name[3]}" for name in names]

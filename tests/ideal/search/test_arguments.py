@@ -269,6 +269,19 @@ def test_relations_are_lifted_with_as_many_primes_as_they_need(monkeypatch: pyte
         lift_relations(np.array([[1.0, 2.0, 1.0]]), 5, values)
 
 
+def test_bases_are_the_identity_on_the_same_columns() -> None:
+    """Told by the last entry of each row that is not zero, whatever stands before it."""
+    one = np.array([[3.0, 1, 0, 0], [5, 0, 0, 1]])
+    for other, same in (
+        ([[1.0, 1, 0, 0], [0, 0, 1, 1]], True),
+        ([[0.0, 1, 0, 0], [1, 1, 1, 1]], True),
+        ([[3.0, 0, 1, 0], [5, 0, 0, 1]], False),
+        ([[1.0, 0, 0, 0], [5, 0, 0, 1]], False),
+        ([[3.0, 1, 0, 0], [5, 0, 1, 0]], False),
+    ):
+        assert lifting._same_pivots(one, np.array(other)) is same
+
+
 # Substitution
 
 
