@@ -167,13 +167,22 @@ def test_copies_of_an_equation_are_its_rearrangements(nine: Data) -> None:
             some = list(claim.copies(equation, weight))
             assert weight in {w for w, _ in some}
             assert all(a <= b for w, _ in some for a, b in zip(w, weight, strict=True))
-            for most in (weight, (9, 9, *weight[2:]), (*weight[:2], 9, 9, *weight[4:])):
-                below = {w for w, _ in copies if all(a <= b for a, b in zip(w, most, strict=True))}
-                assert {w for w, _ in claim.copies(equation, most)} == below
     first, second = list(claim.exchanges())
     assert [names[k] for k in first] == [f"c{3 - int(name[1])}{name[2:]}" for name in names]
     assert [names[k] for k in second] == [f"{name[:3]}{name[4]}{name[3]}" for name in names]
     assert claim.moved([], []) == list(range(claim.size))
+
+
+def test_copies_below_a_weight_are_all_of_those() -> None:
+    """Three outputs and two inputs: each block has a limit of its own."""
+    claim = claim_of(json.loads(json.dumps(certify(interpolate("[2,1,3] r=2", 2)))))
+    assert claim.blocks == [(0, 3), (3, 5)]
+    for equation in claim.equations:
+        copies = [weight for weight, _ in claim.copies(equation)]
+        for weight in copies:
+            for most in (weight, (9, 9, 9, *weight[3:]), (*weight[:3], 9, 9, *weight[5:])):
+                below = {w for w in copies if all(a <= b for a, b in zip(w, most, strict=True))}
+                assert {w for w, _ in claim.copies(equation, most)} == below
 
 
 @pytest.mark.parametrize("values", [(), (1,), (1, 1), (2, 1), (0, 2, 1), (1, 1, 0), (1, 0, 1, 2)])
