@@ -107,8 +107,8 @@ def _tokens(program: Program, step: Step, _: Budget) -> bool:
 
 
 def _resized(lines: Lines, number: int, width: int) -> Lines:
-    word, reads, values, named = lines[number]
-    return [*lines[:number], (word, reads, [width, *values[1:]], named), *lines[number + 1 :]]
+    word, reads, _, named = lines[number]  # a dense layer, whose only value is its width
+    return [*lines[:number], (word, reads, [width], named), *lines[number + 1 :]]
 
 
 def _graph_outputs(program: Program, step: Step, _: Budget) -> bool:
