@@ -53,6 +53,9 @@ def test_points_identified_ask_for_their_case(monkeypatch: pytest.MonkeyPatch) -
         structs.replace(honest, parts=[second, first]),
         structs.replace(honest, parts=[first, structs.replace(second, widths=[40])]),
         structs.replace(deep, parts=[deep.parts[0], structs.replace(deep.parts[1], widths=[40, 60, 4, 2])]),
+        structs.replace(  # the powers themselves are no products of them
+            honest, parts=[first, Step(second.value, "ambient", [40, 60, 2], [3], 0, [])]
+        ),
         identifications([3, 4, 60, 2], [3, 3], 40),
         identifications([3, 6, 60, 2], [3, 3], 40),
         identifications([3, 5, 60, 2], [1, 3], 9),
