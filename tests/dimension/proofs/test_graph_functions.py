@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from polygeom.dimensions.bounds.bound import RULES
 from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.proofs import monomials, symmetries
 from polygeom.dimensions.proofs.graphs import formulas, parts, products, steps
@@ -97,6 +98,7 @@ def step_of(value: int, name: str, **more: Any) -> Step:
         ("[3,2,1] r=2 bias", 2 * 3 - 1 + 2 + 1),
         ("x=input(3); a=dense(x,2); b=bias(a); c=power(b,2); dense(c,1)", 2 * 3 - 1 + 2),
         ("x=input(3); a=dense(x,2); b=bias(a); c=polynomial(b,[1,2,1]); dense(c,1)", 2 * 3 - 1 + 2),
+        ("x=input(3); a=dense(x,2); b=bias(a); c=polynomial(b,[4,4,1]); dense(c,1)", 2 * 3 - 1 + 2),
         ("x=input(3); a=dense(x,2); b=bias(a); c=polynomial(b,[1,1,1]); dense(c,1)", 2 * 3 - 1 + 2 + 1),
         ("x=input(3); a=dense(x,3); b=polynomial(a,[0,1,1]); dense(b,1)", 3 * 3 - 3 + 3),
     ],
@@ -105,6 +107,9 @@ def test_quadratic_functions_have_their_dimension(text: str, value: int) -> None
     program = program_of(text)
     held = [v for v in range(40) if formulas._quadratic_function(program, step_of(v, "quadratic function"), Budget())]
     assert held == [value]
+    rule = RULES["quadratic function"].networks
+    assert rule is not None
+    assert [one.constant for one in rule(parse(text))] == [value], "the search says the same"
 
 
 @pytest.mark.parametrize(

@@ -298,6 +298,8 @@ def test_coordinates_of_maps_that_vary() -> None:
         ("x=input(2); a=scale(x); b=scale(x); c=sum(a,b); product(c,x)", [(0,), (1,)]),
         ("x=input(2,2); attention(x,1,1)", [(0, 1), (2, 3)]),
         ("x=input(2); a=scale(x); b=polynomial(a,[1,1]); power(b,2)", [(0,), (1,)]),
+        ("x=input(2); a=scale(x); b=bias(a); c=dense(b,1); power(c,2)", [(0, 1)]),
+        ("x=input(2); a=scale(x); b=power(a,1); c=dense(b,1); power(c,2)", [(0, 1)]),
         ("x=input(2); dense(x,2)", [(0, 1)]),
     ],
 )
