@@ -148,6 +148,9 @@ def test_what_follows_a_matrix_decides_what_it_takes_up() -> None:
     twice = "x0=input(2); x1=dense(x0,4); x2=power(x1,2); x3=power(x2,2); dense(x3,1)"
     part = Step(7, "ambient", [], [], 0, [], twice.replace(",4)", ",3)"))
     assert not steps._graph_surplus(read(twice), Step(7, "graph surplus", [], [], 2, [part]), Budget())
+    both = "x0=input(2); x1=dense(x0,4); x2=power(x1,2); x3=dense(x2,1); x4=dense(x1,1); sum(x3,x4)"
+    part = Step(7, "ambient", [], [], 0, [], both.replace(",4)", ",3)"))
+    assert not steps._graph_surplus(read(both), Step(7, "graph surplus", [], [], 2, [part]), Budget())
     scaled = "x0=input(2); x1=polynomial(x0,[1,1,1]); scale(x1)"
     part = Step(7, "ambient", [], [], 0, [], "x0=input(2); x1=bias(x0); x2=power(x1,2); scale(x2)")
     assert not steps._shifted_square(read(scaled), Step(7, "shifted square", [], [], 0, [part]), Budget())
