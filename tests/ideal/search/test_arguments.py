@@ -15,7 +15,8 @@ from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.quotients import TooLargeError
 from polygeom.ideal.grading.spaces import Spaces
-from polygeom.ideal.search import completeness, lifting, membership, sections
+from polygeom.ideal.search import completeness, interpolation, lifting, membership, sections
+from polygeom.ideal.search.batch import solve_spaces
 from polygeom.ideal.search.completeness import Completeness, prove_complete
 from polygeom.ideal.search.equations import Equation, generated
 from polygeom.ideal.search.interpolation import Interpolation
@@ -280,6 +281,27 @@ def test_bases_are_the_identity_on_the_same_columns() -> None:
         ([[3.0, 1, 0, 0], [5, 0, 1, 0]], False),
     ):
         assert lifting._same_pivots(one, np.array(other)) is same
+
+
+def test_what_has_a_limit_is_done_by_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They can be ended when time is over; without a limit one process works where it stands."""
+    asked: list[str] = []
+    monkeypatch.setattr(interpolation, "is_quick", lambda *_: False)
+
+    def here(*given: Any) -> Any:
+        asked.append("here")
+        return solve_spaces(*given)
+
+    def crew(*given: Any) -> Any:
+        asked.append("crew")
+        return solve_spaces(*given)
+
+    monkeypatch.setattr(interpolation, "solve_spaces", here)
+    monkeypatch.setattr(Interpolation, "crew", SimpleNamespace(solve=crew))
+    Interpolation("[2,2,1] r=2").advance()
+    Interpolation("[2,2,1] r=2").advance(time.monotonic() + 60)
+    Interpolation("[2,2,1] r=2", memory=2**33).advance()
+    assert asked == ["here", "crew", "crew"]
 
 
 # Substitution
