@@ -221,7 +221,7 @@ class _Reader:
         """Note widths and degrees of a perceptron without biases: dense layers and powers in turn."""
         program, widths, degrees, active = self.program, [*self.program.shapes[0]], list[int](), True
         for number, (word, reads, values, named) in enumerate(lines[1:], start=1):
-            if reads != (number - 1,) or named or len(widths) == 0:
+            if reads != (number - 1,) or named:
                 return
             if word == "dense":
                 degrees += [] if active else [1]

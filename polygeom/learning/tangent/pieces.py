@@ -87,6 +87,8 @@ def pair_gram(u: Piece, v: Piece, outputs: str, way: str | None = None) -> Tenso
     """
     if way is None:
         way, _ = cheapest(u.sizes, v.sizes, len(u.back), len(v.back), u.back.shape[1], outputs == "full")
+    if way == "vectors" and not present(u.read).is_floating_point():
+        way = "products"  # rows of an embedding are chosen, not multiplied
     if way == "grams":
         return _grams(u, v, outputs)
     back = u.back.transpose(3, 4).flatten(start_dim=2)  # (N, C, G T m)

@@ -15,6 +15,7 @@ from polygeom.dimensions.proofs import frontier_check
 from polygeom.dimensions.proofs.decoding import decode
 from polygeom.dimensions.proofs.frontier_check import FrontierCertificate, _Claims, find_gap
 from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.programs import read
 from polygeom.errors import BudgetError, CertificateError
 
 Data = dict[str, Any]
@@ -153,6 +154,24 @@ def test_what_is_left_out_is_found(honest: Data) -> None:
     assert find_gap((3, 5), [(2, 3)], [(1, 4), (3, 2)]) == (1, 5)
     assert find_gap((1,), [], []) == (1,)
     assert find_gap((1,), [(1,)], []) is None
+
+
+def test_steps_of_a_frontier_are_announced(honest: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(Budget, "rank", lambda _, *asked: told.append(asked))
+    one = claims(honest)
+    point = one.filling[0]
+    weights = read(f"[2,{','.join(map(str, point))},1] r={','.join(map(str, one.degrees))}").weights
+    assert one.fills(point, 0)
+    assert told == [("the rank of an architecture", one.ambient, weights)]
+    told.clear()
+    monkeypatch.setattr(Budget, "step", lambda _, *asked: told.append(asked))
+    assert one.predecessors_hold(0)
+    assert told == [("the predecessors",)] * len(point)
+    told.clear()
+    many = {**honest, "outputs": 10**6, "inputs": 10**6, "degrees": [10**6], "architectures": [], "excluded": []}
+    claims(many)
+    assert told == [("the ambient dimension", float("inf"))]
 
 
 def test_what_is_left_out_is_announced_before_it_is_looked_for() -> None:
