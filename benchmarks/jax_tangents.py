@@ -169,7 +169,7 @@ def compare(name: str, python: str) -> dict[str, Any]:
     given = arrays(net)
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        np.savez(folder / "arrays.npz", **given)
+        np.savez(folder / "arrays.npz", **given)  # type: ignore[arg-type]
         before, kernel = ours(net, given)
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {
             "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
@@ -178,7 +178,7 @@ def compare(name: str, python: str) -> dict[str, Any]:
         }
         subprocess.run([python, __file__, "--peer", name, "--folder", text], check=True, env=environment)
         after, _ = ours(net, given)
-        found = json.loads((folder / "seconds.json").read_text())
+        found: dict[str, Any] = json.loads((folder / "seconds.json").read_text())
         errors = {path.stem: difference(np.load(path), kernel) for path in sorted(folder.glob("*.npy"))}
     seconds = {one: found[one] for one in IMPLEMENTATIONS if one in errors}
     own = statistics.median([*before, *after])
