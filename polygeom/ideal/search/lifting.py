@@ -90,7 +90,7 @@ def small_multiples(relations: Residues, field: PrimeField) -> list[tuple[int, .
     left = np.arange(len(relations))
     for factor in range(1, MOST_FACTOR + 1):
         multiples = field.reduce(relations[left] * factor)
-        small = np.abs(multiples).max(axis=1) <= SMALL
+        small = np.abs(multiples).max(axis=1, initial=0) <= SMALL
         for k, row in zip(left[small].tolist(), multiples[small].tolist(), strict=True):
             found[k] = tuple(primitive([int(c) for c in row]))
         left = left[~small]

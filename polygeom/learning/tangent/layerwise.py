@@ -7,7 +7,7 @@ Where a weight matrix acts once, ``v = W a``, the derivative of output ``c`` at 
 
 at the cost of the activations instead of the weights: ``N² d`` instead of ``N² d²`` operations for each layer of width
 ``d``. A weight that acts at many positions (convolutions, tokens) is a sum of such terms, and what is cheapest there is
-counted (`polygeom.learning.tangent.pieces`). Scales and shifts have few entries, so their derivatives are formed, and
+counted (`polygeom.learning.tangent.costs`). Scales and shifts have few entries, so their derivatives are formed, and
 so are those of weights that act through another tensor (weight normalisation, slices), still without a backward pass
 for each point. The ``C`` backward passes are one (`torch.func.vmap` over it) for as many points as keep the values of
 a layer in the cache of the processor.
@@ -23,13 +23,16 @@ import torch
 from torch import Tensor
 
 from polygeom.errors import BudgetError
+from polygeom.learning.tangent.costs import contraction_cost, pieces_cost
 from polygeom.learning.tangent.functional import WeightFunction
-from polygeom.learning.tangent.pieces import Factor, Features, Piece, contraction_cost, pieces_cost, present
+from polygeom.learning.tangent.pieces import Factor, Features, Piece, present
 from polygeom.learning.tangent.recording import NotRecordable, Record, Use, point_axes, record
 
 _TOLERANCE = 1e-3
 _CACHED = 2**22
 """Bytes of the derivatives by one layer's values that a processor keeps near: so much is taken at once."""
+_SMALL = 256
+"""Entries of a computed tensor whose Jacobian is formed: a number of it costs less than a pass through its graph."""
 
 
 @dataclass(frozen=True)
@@ -144,14 +147,8 @@ def _factors(seen: Record, combinations: Tensor | None, plan: Plan, place: _Plac
             own[names[id(use.weight)]].append(use)
         elif use.weight.grad_fn is not None:
             found = derivative(use)
-            rows = found.reshape(-1, *use.weight.shape)
-            pulled = torch.autograd.grad(
-                use.weight, list(seen.weights.values()), rows, retain_graph=True, is_grads_batched=True,
-                allow_unused=True,
-            )  # fmt: skip
-            for name, one in zip(seen.weights, pulled, strict=True):
-                if one is not None:
-                    formed[name].append(one.reshape(*found.shape[:2], -1))
+            for name, one in _pulled(use.weight, seen.weights, found.flatten(end_dim=1)):
+                formed[name].append(one.reshape(*found.shape[:2], -1))
     factors = []
     for name, uses in own.items():
         if formed[name] or not (plan.formed is not None and name not in plan.formed):
@@ -159,6 +156,22 @@ def _factors(seen: Record, combinations: Tensor | None, plan: Plan, place: _Plac
         elif uses:
             factors.append(Factor(name, tuple(map(piece, uses))))
     return factors
+
+
+def _pulled(tensor: Tensor, weights: Mapping[str, Tensor], rows: Tensor) -> list[tuple[str, Tensor]]:
+    """Derivatives by a tensor, as rows, as ones by the weights that it is computed from.
+
+    Where rows are more than the entries of the tensor, and these few, its own Jacobian is formed once instead.
+    """
+    size = tensor.numel()
+    own = size <= _SMALL and size < len(rows)
+    given = torch.eye(size, dtype=rows.dtype, device=rows.device) if own else rows
+    pulled = torch.autograd.grad(
+        tensor, list(weights.values()), given.reshape(-1, *tensor.shape), retain_graph=True, is_grads_batched=True,
+        allow_unused=True,
+    )  # fmt: skip
+    found = [(name, one.reshape(len(given), -1)) for name, one in zip(weights, pulled, strict=True) if one is not None]
+    return [(name, rows @ one) for name, one in found] if own else found
 
 
 def _derivatives(y: Tensor, uses: Sequence[Use], combinations: Tensor | None, plan: Plan) -> dict[int, Tensor]:

@@ -1,26 +1,7 @@
-"""Derivatives by one weight without forming them, and the ways to their inner products, by counted operations.
+"""Derivatives by one weight without forming them, and the ways to their inner products.
 
 A weight ``(G, m, k)`` that acts as a matrix at ``T`` positions has at point ``n``, for output ``c``, the derivative
-``Σ_t b_nc[:, t] ⊗ a_n[:, t]`` (group by group). For a pair of blocks of ``N`` and ``N'`` points with ``C`` outputs its
-part of the tangent kernel is had in four ways (Novak, Sohl-Dickstein, Schoenholz, arXiv 2206.08720), here with the
-multiplications of all groups together (a flop count is twice as large) and the numbers that are written and read again:
-
-============ ============================================================== ==========================================
-way          what is formed                                                 multiplications
-============ ============================================================== ==========================================
-contraction  both derivatives, then their inner products                    ``(N + N') C G T k m + N N' C² G k m``
-grams        the Gram matrices of ``a`` and of ``b``, and their product     ``N N' G T T' (k + C² m + C²)``
-             entry by entry
-products     the Gram matrix of ``a`` applied to ``b``, then the inner      ``N N' G (T T' (k + C m) + C² T m)``
-             product with ``b``
-vectors      the derivatives at ``N'``, applied to ``a``, then the inner    ``N' C G T' k m + N N' C G T (k + C) m``
-             product with ``b``
-============ ============================================================== ==========================================
-
-The last two are products of the kernel of this layer with vectors. With the diagonal or the trace alone ``C²`` is
-``C``. ``contraction`` takes the derivatives once for each block, so that it is counted once for all pairs of a block.
-Beside operands and result, ``products`` holds ``N C G T m + N G T T'`` numbers and ``vectors`` ``N C G T m`` for one of
-the ``N'`` points after the other, ``grams`` ``N N' G T T' (1 + C²)`` and ``contraction`` ``(N + N') C G k m``.
+``Σ_t b_nc[:, t] ⊗ a_n[:, t]`` (group by group). Which way is taken is counted in `polygeom.learning.tangent.costs`.
 """
 
 from __future__ import annotations
@@ -33,25 +14,14 @@ import torch
 from torch import Tensor
 
 from polygeom.errors import PolygeomError
+from polygeom.learning.tangent.costs import Sizes, cheapest
 
 OUTPUTS = ("full", "trace", "diagonal", "sum")
-NUMBER = 16
-"""Multiplications of a matrix product in the time in which one number is written to memory and read again."""
 _FEW, _LONG = 1024, 128
 """Rows of so few numbers are multiplied side by side, and half of a symmetric product is worth a copy from so many."""
 _PARTS = 8
 """Of a symmetric product: all but a sixteenth of its other half is left out."""
 WAYS = ("contraction", "grams", "products", "vectors")
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Of one action of a weight as a matrix: ``G`` groups, ``m`` rows, ``k`` columns, ``T`` positions."""
-
-    groups: int
-    rows: int
-    columns: int
-    positions: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,48 +78,6 @@ def _into(found: Tensor, out: Tensor | None) -> Tensor:
     return found if out is None else out.copy_(found)
 
 
-def contraction_cost(sizes: Sequence[Sizes], size: int, points: int, others: int, outputs: int, full: bool) -> int:
-    """What ``contraction`` costs for a weight of so many entries, with all derivatives of both sides."""
-    both = outputs * (outputs if full else 1)
-    formed = sum(s.groups * s.positions * s.rows * s.columns for s in sizes)
-    numbers = (points + others) * outputs * size
-    return (points + others) * outputs * formed + points * others * both * size + NUMBER * numbers
-
-
-def pair_costs(u: Sizes, v: Sizes, points: int, others: int, outputs: int, full: bool) -> dict[str, int]:
-    """What the three other ways cost for two actions ``u``, ``v`` of one weight."""
-    pairs, square = points * others * u.groups, u.positions * v.positions
-    both = outputs * (outputs if full else 1)
-    own = outputs * u.positions * u.rows
-    return {
-        "grams": pairs * square * (u.columns + both * (u.rows + 1) + NUMBER * (1 + both)),
-        "products": pairs * (square * (u.columns + outputs * u.rows) + both * u.positions * u.rows)
-        + NUMBER * pairs * (square + own),
-        "vectors": others * outputs * v.groups * v.positions * v.columns * v.rows
-        + pairs * u.positions * u.rows * (outputs * u.columns + both)
-        + NUMBER * pairs * own,
-    }
-
-
-def cheapest(u: Sizes, v: Sizes, points: int, others: int, outputs: int, full: bool) -> tuple[str, int]:
-    """The cheapest of the three ways that do not form all derivatives, and its cost.
-
-    Examples
-    --------
-    >>> late = Sizes(1, 512, 4608, 16)
-    >>> cheapest(late, late, 8, 8, 10, True)[0]
-    'products'
-    """
-    counted = pair_costs(u, v, points, others, outputs, full)
-    way = min(counted, key=counted.__getitem__)
-    return way, counted[way]
-
-
-def pieces_cost(sizes: Sequence[Sizes], points: int, others: int, outputs: int, full: bool) -> int:
-    """Of all pairs of actions of one weight, each in its cheapest way."""
-    return sum(cheapest(u, v, points, others, outputs, full)[1] for u in sizes for v in sizes)
-
-
 def pair_gram(u: Piece, v: Piece, outputs: str, way: str | None = None) -> Tensor:
     """Inner products of two pieces of one weight at two blocks of points, in the cheapest or a given way.
 
@@ -159,6 +87,8 @@ def pair_gram(u: Piece, v: Piece, outputs: str, way: str | None = None) -> Tenso
     """
     if way is None:
         way, _ = cheapest(u.sizes, v.sizes, len(u.back), len(v.back), u.back.shape[1], outputs == "full")
+    if way == "vectors" and not present(u.read).is_floating_point():
+        way = "products"  # rows of an embedding are chosen, not multiplied
     if way == "grams":
         return _grams(u, v, outputs)
     back = u.back.transpose(3, 4).flatten(start_dim=2)  # (N, C, G T m)
@@ -306,18 +236,26 @@ def _contracted(pairs: Sequence[tuple[Tensor, Tensor]], outputs: str, same: bool
         (u.flatten(end_dim=1), v.flatten(end_dim=1)) if not axis else (u.flatten(1), v.flatten(1)) for u, v in pairs
     ]
     flat = _joined_small(flat)
-    total = flat[0][0].new_empty(len(flat[0][0]), len(flat[0][1]))
-    same = same and len(total) >= 8 * _PARTS and sum(u.shape[1] for u, _ in flat) >= _LONG
-    step = -(-len(total) // (_PARTS if same else 1))
-    for start in range(0, len(total), step):
-        rows, columns = slice(start, start + step), slice(start if same else 0, None)
-        block = torch.mm(flat[0][0][rows], flat[0][1][columns].T)
-        for u, v in flat[1:]:
-            block.addmm_(u[rows], v[columns].T)
-        total[rows, columns] = block
-        if same:
+    count = len(flat[0][0])
+    if same and count >= 8 * _PARTS and sum(u.shape[1] for u, _ in flat) >= _LONG:
+        total = flat[0][0].new_empty(count, count)
+        step = -(-count // _PARTS)
+        for start in range(0, count, step):
+            rows, columns = slice(start, start + step), slice(start, None)
+            block = _products([(u[rows], v[columns]) for u, v in flat])
+            total[rows, columns] = block
             total[columns, rows] = block.T
+    else:
+        total = _products(flat)
     return total if axis else total.reshape(*shapes[0], *shapes[1]).transpose(1, 2)
+
+
+def _products(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """The sum of ``u vᵀ``."""
+    total = torch.mm(pairs[0][0], pairs[0][1].T)
+    for u, v in pairs[1:]:
+        total.addmm_(u, v.T)
+    return total
 
 
 def _joined_small(pairs: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
@@ -388,14 +326,9 @@ __all__ = [
     "Factor",
     "Features",
     "Piece",
-    "Sizes",
     "activations",
-    "cheapest",
-    "contraction_cost",
     "gram",
     "gram_diagonal",
-    "pair_costs",
     "pair_gram",
-    "pieces_cost",
     "present",
 ]

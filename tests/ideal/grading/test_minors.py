@@ -124,3 +124,9 @@ def test_matrices_that_make_the_outputs_together_become_the_identity() -> None:
     assert [[fixed[int(k)] for k in row] for row in np.hstack([first, second])] == np.eye(3).tolist()
     readers = np.vstack([numbers[network.weight_names[n]["W"]] for n in (1, 3)])
     assert [[fixed[int(k)] for k in row] for row in readers[:2]] == np.eye(2).tolist()
+
+
+def test_a_weight_without_products_of_minors_has_no_equation() -> None:
+    """Of three outputs: in degree 3 most weights are of none of the products, and one is that of the determinant."""
+    result = interpolate("ccp(1,rank=2,degree=3,outputs=3)", 3).result
+    assert [generator.degree for generator in result.generators] == [3]

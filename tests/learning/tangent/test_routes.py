@@ -11,18 +11,17 @@ torch = pytest.importorskip("torch", reason="tangent kernels need the extra lear
 from learning.tangent_models import jacobian_by_backward, seeded  # noqa: E402
 from torch import nn  # noqa: E402
 
-from polygeom.learning.tangent.functional import weight_function  # noqa: E402
-from polygeom.learning.tangent.layerwise import layerwise_trial  # noqa: E402
-from polygeom.learning.tangent.pieces import (  # noqa: E402
+from polygeom.learning.tangent.costs import (  # noqa: E402
     NUMBER,
-    Piece,
     Sizes,
     cheapest,
     contraction_cost,
     pair_costs,
-    pair_gram,
     pieces_cost,
 )
+from polygeom.learning.tangent.functional import weight_function  # noqa: E402
+from polygeom.learning.tangent.layerwise import layerwise_trial  # noqa: E402
+from polygeom.learning.tangent.pieces import Piece, pair_gram  # noqa: E402
 from polygeom.learning.tangent.tangent_kernel import empirical_ntk, jacobian  # noqa: E402
 
 
@@ -211,3 +210,18 @@ def test_plans_form_what_is_cheaper_formed(outputs: str) -> None:
     j = jacobian_by_backward(module, x)
     if full:
         close(empirical_ntk(module, x), torch.einsum("ncp,kdp->nkcd", j, j))
+
+
+@pytest.mark.parametrize("points", [2, 9])
+def test_weights_computed_from_others_are_pulled_back_either_way(points: int) -> None:
+    """Fewer and more derivatives than entries of the computed weight; sums of rows without symmetry."""
+    inner = nn.utils.parametrizations.weight_norm(nn.Linear(3, 4))
+    module = Called(
+        lambda m, x: m.outer(m.inner(x).tanh()) * m.size.exp(), inner=inner, outer=nn.Linear(4, 2),
+        size=nn.Parameter(torch.tensor(0.5)),
+    ).double()  # fmt: skip
+    x = torch.randn(points, 3, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
+    assert layerwise_trial(weight_function(module), x) is not None
+    j = jacobian_by_backward(module, x)
+    close(jacobian(module, x), j)
+    close(empirical_ntk(module, x), torch.einsum("ncp,kdp->nkcd", j, j))
