@@ -143,7 +143,7 @@ PRESETS = {
         directions=100, train=4000, sign="p", fixed=8,
     ),
 }  # fmt: skip
-REPEATS = {"quick": 2, "published": 1}
+REPEATS = {"quick": 1, "published": 1}
 
 
 def cases(config: Config) -> list[Piece]:

@@ -77,7 +77,7 @@ class Piece(Options, Case):
 
 
 PRESETS = {
-    "quick": Config(normalisations=("context", "none"), resolution=16, steps=200, tested=600),
+    "quick": Config(normalisations=("context", "none"), resolution=16, steps=110, tested=600),
     "small": Config(regimes=("scale",), resolution=16, maps=4, features=12, hidden=8, steps=10, tested=40),
     "reduced": Config(normalisations=("context", "none")),
     "published": Config(
