@@ -73,7 +73,7 @@ def perceptron_values(network: Network, weights: Mapping[str, Tensor], x: Tensor
     values = [x]
     degrees = (*(written_out(network) or ()), 1)
     for layer, degree in zip(_layers(network), degrees, strict=True):
-        values.append(_power(_linear(values[-1], weights, layer), degree))
+        values.append(power(_linear(values[-1], weights, layer), degree))
     return values
 
 
@@ -92,7 +92,7 @@ def perceptron_jacobian(network: Network, weights: Mapping[str, Tensor], x: Tens
     values, slopes = [x], []
     for layer, degree in zip(layers, written_out(network) or (), strict=False):
         value = _linear(values[-1], weights, layer)
-        lower = _power(value, degree - 1)
+        lower = power(value, degree - 1)
         values.append(lower * value)
         slopes.append(degree * lower)
     outputs = network.output_dimension
@@ -123,7 +123,7 @@ def perceptron_jacobian(network: Network, weights: Mapping[str, Tensor], x: Tens
     return result.flatten(1, 2)
 
 
-def _power(value: Tensor, degree: int) -> Tensor:
+def power(value: Tensor, degree: int) -> Tensor:
     """``value ** degree`` by multiplications."""
     if degree == 0:
         return torch.ones_like(value)
@@ -133,4 +133,4 @@ def _power(value: Tensor, degree: int) -> Tensor:
     return result
 
 
-__all__ = ["perceptron_jacobian", "perceptron_values", "written_out"]
+__all__ = ["perceptron_jacobian", "perceptron_values", "power", "written_out"]

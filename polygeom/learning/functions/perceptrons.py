@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor
 
+from polygeom.engines.torch_perceptron import power
 from polygeom.learning.functions.coefficient_map import monomial_values, monomials
 from polygeom.network import Network
 
@@ -110,7 +111,7 @@ class PerceptronEnergy:
         factors: list[Tensor] = []  # derivatives of the activations
         value = (matrices[0].flatten(0, 1) @ inputs).reshape(count, -1, len(self.points))
         for degree, matrix in zip(self.degrees, matrices[1:], strict=True):
-            lower = _power(value, degree - 1)
+            lower = power(value, degree - 1)
             factors.append(degree * lower)
             values.append(lower * value if degree > 1 else value)
             value = torch.bmm(matrix, values[-1])
@@ -123,13 +124,3 @@ class PerceptronEnergy:
             back = torch.bmm(matrices[place].transpose(1, 2), back) * factors[place - 1]
         slopes.append((back.flatten(0, 1) @ self.points).reshape(count, -1))
         return loss, self._masked(torch.cat(slopes[::-1], dim=1))
-
-
-def _power(value: Tensor, degree: int) -> Tensor:
-    """``value ** degree`` by multiplications."""
-    if degree == 0:
-        return torch.ones_like(value)
-    result = value
-    for _ in range(degree - 1):
-        result = result * value
-    return result
