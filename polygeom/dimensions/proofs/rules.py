@@ -135,7 +135,7 @@ def parameters(widths: Widths, degrees: Widths) -> int:
 
 
 def span(widths: Widths, degrees: Widths) -> int:
-    """At least how many dimensions the activations of the last layer but one span, at generic weights (Hopf)."""
+    """At least how many dimensions the values behind the last of some activations span, at generic weights (Hopf)."""
     if not degrees:
         return widths[0]
     least = min(widths[1], monomials(widths[0], degrees[0]))
@@ -145,7 +145,7 @@ def span(widths: Widths, degrees: Widths) -> int:
 
 
 def _orbit(widths: Widths, degrees: Widths, k: int) -> int:
-    mixed = degrees[k - 1] == 1 and widths[k] <= span(widths[: k + 1], degrees[: k - 1])
+    mixed = degrees[k - 1] == 1 and widths[k] <= span(widths, degrees[:k])
     return widths[k] ** 2 if mixed else widths[k]
 
 
@@ -157,12 +157,12 @@ def _is(step: Step, constant: int, *parts: Case) -> bool:
 
 
 def _parameters(step: Step, _: Budget) -> bool:
-    return step.layer == 0 and _is(step, parameters(*step.case))
+    return not step.layer and _is(step, parameters(*step.case))
 
 
 def _ambient(step: Step, _: Budget) -> bool:
     widths, degrees = step.case
-    return step.layer == 0 and _is(step, widths[-1] * monomials(widths[0], product(degrees)))
+    return not step.layer and _is(step, widths[-1] * monomials(widths[0], product(degrees)))
 
 
 def _idle(step: Step, _: Budget) -> bool:
@@ -173,7 +173,7 @@ def _idle(step: Step, _: Budget) -> bool:
             widths, degrees, k = widths[:k] + widths[k + 1 :], degrees[: k - 1] + degrees[k:], 1
         else:
             k += 1
-    return step.layer == 0 and widths != step.case[0] and _is(step, 0, (widths, degrees))
+    return not step.layer and widths != step.case[0] and _is(step, 0, (widths, degrees))
 
 
 def _surplus(step: Step, _: Budget) -> bool:
@@ -181,7 +181,7 @@ def _surplus(step: Step, _: Budget) -> bool:
     kept = [widths[0]]
     for k, r in enumerate(degrees, start=1):
         kept.append(min(widths[k], monomials(kept[-1], r), monomials(widths[0], product(degrees[:k]))))
-    return step.layer == 0 and _is(step, 0, ((*kept, widths[-1]), degrees))
+    return not step.layer and _is(step, 0, ((*kept, widths[-1]), degrees))
 
 
 def _inputs(step: Step, _: Budget) -> bool:
@@ -223,14 +223,14 @@ def _quadrics(step: Step, _: Budget) -> bool:
     if degrees != (2,) or widths[2] != 1 or widths[1] > widths[0]:
         return False
     n, s = widths[:2]
-    return step.layer == 0 and _is(step, s * n - s * (s - 1) // 2)
+    return not step.layer and _is(step, s * n - s * (s - 1) // 2)
 
 
 def _veronese(step: Step, _: Budget) -> bool:
     known: dict[Widths, int] = {(5, 7, 3): 34, (3, 5, 4): 14, (4, 9, 4): 34, (5, 14, 4): 69}
     widths, degrees = step.case
     value = known.get((*widths[:2], *degrees)) if len(widths) == 3 and widths[2] == 1 else None
-    return step.layer == 0 and value is not None and _is(step, value)
+    return not step.layer and value is not None and _is(step, value)
 
 
 def _segre(step: Step, _: Budget) -> bool:

@@ -28,14 +28,14 @@ def test_what_a_statement_needs() -> None:
     program = program_of("x=input(2); a=dense(x,2); b=power(a,2); c=dense(x,2); d=sum(b,c); e=dense(d,2); sum(e,x)")
     lines = parts.lines_of(program)
     assert [parts.needed(lines, v) for v in (0, 2, 3, 4)] == [{0}, {0, 1, 2}, {0, 3}, {0, 1, 2, 3, 4}]
-    assert [v for v in range(-1, 8) if parts.is_cut(lines, v, parts.needed(lines, v) if 0 <= v < 7 else set())] == []
+    assert [v for v in range(-1, 8) if parts.is_cut(lines, v)] == []
     chain = parts.lines_of(program_of("x=input(2); a=dense(x,2); b=power(a,2); dense(b,2)"))
-    assert [v for v in range(-1, 5) if parts.is_cut(chain, v, parts.needed(chain, v) if 0 <= v < 4 else set())] == [
+    assert [v for v in range(-1, 5) if parts.is_cut(chain, v)] == [
         1,
         2,
     ]
     shared = parts.lines_of(program_of("x=input(2); a=dense(x,2); b=power(a,2); dense(b,2,shares=a)"))
-    assert [v for v in range(4) if parts.is_cut(shared, v, parts.needed(shared, v))] == []
+    assert [v for v in range(4) if parts.is_cut(shared, v)] == []
     assert [parts.owner(shared, number) for number in range(4)] == [0, 1, 2, 1]
     taken = parts.taken(chain, [2, 3], 1, (7,), [("dense", (0,), [4], {})])
     assert taken == [

@@ -54,10 +54,11 @@ def owner(lines: Lines, number: int) -> int:
     return number if shares is None else int(shares)
 
 
-def is_cut(lines: Lines, v: int, before: set[int]) -> bool:
+def is_cut(lines: Lines, v: int) -> bool:
     """Whether every path from the input to the output meets ``v``, and no weights are shared across it."""
     if not 0 < v < len(lines) - 1:
         return False
+    before = needed(lines, v)
     for number, (_, reads, _, _) in enumerate(lines):
         if number not in before and any(i in before and i != v for i in reads):
             return False

@@ -71,7 +71,7 @@ def _left(cut: Cut, counts: Counts, budget: Budget) -> int:
     m, t, best = cut.shape[0], max(counts), sum(counts.values())
     for i in range(cut.v):
         earlier = shape_of(cut.program, i) == (m - 1,) and i in cut.before
-        if not earlier or (i and not is_cut(cut.lines, i, needed(cut.lines, i))) or t > MOST_DEGREE or m > MOST_DEGREE:
+        if not earlier or (i and not is_cut(cut.lines, i)) or t > MOST_DEGREE or m > MOST_DEGREE:
             continue
         values = _between(cut, i, cut.v, budget)
         e = max(values, default=0)
