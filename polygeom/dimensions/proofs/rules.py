@@ -238,7 +238,7 @@ def _segre(step: Step, _: Budget) -> bool:
     if step.layer or len(widths) != 3:
         return False
     (n, s, m), r = widths, degrees[0]
-    family = (r, m) == (2, 3) and n >= 4 and n % 2 == 0 and 2 * s == 3 * n - 2
+    family = (r, m) == (2, 3) and n >= 4 and 2 * s == 3 * n - 2
     if not family and (n, s, m, r) not in {(3, 5, 2, 3), (4, 6, 5, 2)}:
         return False
     return _is(step, min(m * monomials(n, r), s * (n + m - 1)) - 1)
@@ -254,7 +254,7 @@ def _rotations(step: Step, _: Budget) -> bool:
 
 def _hypersurface(step: Step, _: Budget) -> bool:
     (widths, degrees), k = step.case, step.layer
-    if k < 1 or len(step.parts) != 2:
+    if len(step.parts) < 2:
         return False
     j = len(widths) + 1 - len(step.parts[1].widths)
     before = [i for i in range(k) if widths[i] == widths[k] - 1 >= 2]
@@ -262,33 +262,29 @@ def _hypersurface(step: Step, _: Budget) -> bool:
         return False
     relation = product((product(degrees[before[-1] : k]),) * (widths[k] - 2))
     t = product(degrees[k : j - 1])
-    if not relation <= t <= LARGEST:
+    if t < relation or monomials(widths[k], t) > LARGEST:
         return False
     space = monomials(widths[k], t) - monomials(widths[k], t - relation)
-    if monomials(widths[k], t) > LARGEST:
-        return False
     reached = ((space, *widths[j:]), degrees[j - 1 :])
     return _is(step, -_orbit(widths, degrees, k), _below(widths, degrees, k), reached)
 
 
 def _span(step: Step, _: Budget) -> bool:
     (widths, degrees), k = step.case, step.layer
-    if k < 1:
-        return False
     m, space = widths[k], monomials(widths[0], product(degrees[:k]))
     return m < space and _is(step, m * (space - m), (widths[k:], degrees[k:]))
 
 
 def _pencil(step: Step, _: Budget) -> bool:
     widths, degrees = step.case
-    if step.layer != 1 or len(widths) < 4 or widths[:2] != (4, 8) or degrees[:2] != (2, 2):
+    if step.layer != 1 or widths[:2] != (4, 8) or degrees[:2] != (2, 2):
         return False
     return _is(step, 15, ((34, *widths[3:]), degrees[2:]))
 
 
 def _identifications(step: Step, budget: Budget) -> bool:
     widths, degrees = step.case
-    if step.layer != 1 or len(step.parts) != 2 or len(widths) < 4:
+    if step.layer != 1 or len(step.parts) < 2:
         return False
     n, m, r = widths[0], widths[1], degrees[0]
     j = len(widths) + 1 - len(step.parts[1].widths)

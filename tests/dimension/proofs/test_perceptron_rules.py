@@ -8,6 +8,7 @@ the search, which has its own statement of the rule, says just that of just this
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from functools import cache
 
@@ -91,6 +92,48 @@ def as_step(rule: str, case: Case, said: Said) -> Step:
     return Step(constant + 1000 * len(parts), rule, list(case[0]), list(case[1]), layer, made)
 
 
+def careless(rule: str, widths: Widths, degrees: Degrees) -> Iterator[Said]:
+    """What the rule would say if it had no hypotheses; where its numbers make no sense, it may raise."""
+    layers, last = range(1, len(widths) - 1), len(widths) - 1
+    if rule in ("ambient", "parameters", "quadrics", "Veronese", "Segre–Veronese"):
+        yield from ((constant, (), 0) for constant in range(140))
+    elif rule in ("idle layer", "surplus"):
+        yield 0, ((widths, degrees),), 0
+        yield from ((0, ((widths[:k] + widths[k + 1 :], degrees[: k - 1] + degrees[k:]),), 0) for k in layers)
+        for k in layers:
+            yield from ((0, (((*widths[:k], w, *widths[k + 1 :]), degrees),), 0) for w in range(1, widths[k]))
+    elif rule == "inputs":
+        yield widths[1] * (widths[0] - widths[1]), (((widths[1], *widths[1:]), degrees),), 0
+    elif rule == "outputs":
+        w = widths[-2]
+        yield from ((c * (widths[-1] - w), (((*widths[:-1], w), degrees),), 0) for c in range(1, 9))
+    elif rule == "rotations":
+        s = widths[-2]
+        yield -(s * (s - 1) // 2), ((widths[:-1], degrees[:-1]),), 0
+    elif rule == "cut":
+        yield from ((-c, (below(widths, degrees, k), (widths[k:], degrees[k:])), k) for k in layers for c in range(20))
+    elif rule == "lift":
+        for k in layers:
+            yield from ((0, (((space, *widths[k:]), degrees[k - 1 :]),), k) for space in range(1, 9))
+    elif rule == "span":
+        yield from ((c, ((widths[k:], degrees[k:]),), k) for k in layers for c in range(-20, 20))
+    elif rule == "pencil":
+        yield from ((15, (((34, *widths[j:]), degrees[j - 1 :]),), k) for k in (0, 1, 2) for j in range(2, last + 1))
+    else:
+        for k, i in itertools.product(layers, range(last)):
+            relation = math.prod(degrees[i:k]) ** max(1, widths[k] - 2)
+            for j in range(k + 1, last + 1):
+                space = max(
+                    1, monomials(widths[k], t := math.prod(degrees[k : j - 1])) - monomials(widths[k], t - relation)
+                )
+                for c in {widths[k], widths[k] ** 2}:
+                    yield -c, (below(widths, degrees, k), ((space, *widths[j:]), degrees[j - 1 :])), k
+
+
+def monomials(variables: int, degree: int) -> int:
+    return math.comb(variables + degree - 1, degree) if degree >= 0 else 0
+
+
 @pytest.mark.parametrize("rule", CASES)
 def test_every_hypothesis_is_asked_for(rule: str) -> None:
     for base in CASES[rule]:
@@ -99,8 +142,23 @@ def test_every_hypothesis_is_asked_for(rule: str) -> None:
         for case in family:
             layers, right = len(case[0]) - 1, says(rule, *case)
             assert len(right) == len({(parts, layer) for _, parts, layer in right})
-            more = (wrong for said in right for wrong in altered(said, layers))
-            for said in itertools.chain(proposed, more):
+            more = [wrong for said in right for wrong in altered(said, layers)]
+            for said in {*proposed, *more, *careless(rule, *case)}:
                 if said[2] < max(1, layers):
                     accepted = rules._RULES[rule](as_step(rule, case, said), Budget())
                     assert accepted == (said in right), (case, said)
+
+
+def test_numbers_beyond_all_are_refused() -> None:
+    """Where there are more monomials than the checker counts to, no number of them is taken."""
+    largest = rules.LARGEST
+    assert rules.monomials(3, largest - 1) > largest
+    assert rules.monomials(largest, 1) == largest
+    assert rules.product((2**31, 2**31)) == largest
+    assert rules.product((2**31, 2**31, 2)) > largest
+    for r, holds in ((40, True), (2**40, False), (largest, False)):
+        case, t = ((2, 3, 2, 1), (1, r)), r
+        for space in {rules.monomials(3, t) - rules.monomials(3, t - 1), 1, t + 1, largest}:
+            parts = (((2, 3), ()), ((space, 1), ()))
+            accepted = rules._hypersurface(as_step("hypersurface", case, (-3, parts, 1)), Budget())
+            assert accepted is (holds and space == t + 1), (r, space)
