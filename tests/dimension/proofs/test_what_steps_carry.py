@@ -183,13 +183,13 @@ def test_rules_from_elsewhere_have_parts_of_every_kind(monkeypatch: pytest.Monke
     """A perceptron as widths and degrees or as a network, and another network."""
     network, other = parse(SKIP), parse("x=input(2); bias(x)")
     parts = (parse("[2,2,2] r=2"), ((2, 2), ()), other)
-    magic = Rule("magic", "by magic", "A statement.", networks=lambda one: [Instance(0), Instance(1, parts)])
-    monkeypatch.setitem(RULES, "magic", magic)
+    magic = Rule("wand", "by magic", "A statement.", networks=lambda one: [Instance(0), Instance(1, parts)])
+    monkeypatch.setitem(RULES, "wand", magic)
     made = [Step(6, "parameters", [2, 2, 2], [2], 0, []), LEAF, Step(2, "ambient", [], [], 0, [], plain_text(other))]
-    honest = Step(13, "magic", [], [], 0, made)
+    honest = Step(13, "wand", [], [], 0, made)
     assert network.widths is None
     assert holds(SKIP, honest)
-    assert holds(SKIP, Step(0, "magic", [], [], 0, []))
+    assert holds(SKIP, Step(0, "wand", [], [], 0, []))
     for wrong in (
         structs.replace(honest, parts=[made[0], made[0], made[2]], value=15),
         structs.replace(honest, parts=[made[1], made[1], made[2]], value=11),
@@ -197,6 +197,7 @@ def test_rules_from_elsewhere_have_parts_of_every_kind(monkeypatch: pytest.Monke
         structs.replace(honest, parts=[made[2], made[1], made[2]], value=9),
         structs.replace(honest, parts=made[:2], value=11),
         structs.replace(honest, value=12),
+        *filled(honest, "fields", "equations", "degrees", "layer"),
     ):
         assert not holds(SKIP, wrong), wrong
     perceptrons = Rule(

@@ -73,9 +73,9 @@ def _ambient(program: Program, step: rules.Step, budget: Budget) -> bool:
 
 
 def _homogenised(program: Program, step: rules.Step, _: Budget) -> bool:
-    larger = homogenised(program)
-    (part,) = step.parts or (None,)
-    return not step.layer and part is not None and larger == part.case and step.value == part.value
+    if step.layer or len(step.parts) != 1:
+        return False
+    return step.parts[0].case == homogenised(program) and step.parts[0].value == step.value
 
 
 def _one_token(program: Program, step: rules.Step, _: Budget) -> bool:
