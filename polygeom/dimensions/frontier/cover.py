@@ -39,7 +39,9 @@ class Uncovered:
     def __init__(self, top: Sequence[int]) -> None:
         self.top = tuple(top)
         self.points: set[Point] = {(1,) * len(self.top)}
-        self._kind: type = np.int16 if max(self.top, default=1) < 2**15 else np.int64  # short columns are compared sooner
+        self._kind: type = (
+            np.int16 if max(self.top, default=1) < 2**15 else np.int64
+        )  # short columns are compared sooner
         self._columns = np.ones((len(self.top), 1), self._kind)
         """The points as columns of an array, in any order; those from ``_count`` on are room for more."""
         self._count = 1
