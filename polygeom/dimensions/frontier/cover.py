@@ -75,7 +75,7 @@ class Uncovered:
     def _store(self, fresh: np.ndarray) -> None:
         count = self._count + len(fresh)
         if count > self._columns.shape[1]:
-            room = np.empty((len(self.top), 2 * count), self._kind)
+            room: np.ndarray = np.empty((len(self.top), 2 * count), self._kind)
             room[:, : self._count] = self._columns[:, : self._count]
             self._columns = room
         self._columns[:, self._count : count] = fresh.T
