@@ -38,7 +38,10 @@ LISTS = ["[0,1,1]", "[1,1,1]", "[1,2,1]", "[0,0,1,1]", "[1,0,1]"]
 MORE = {
     "graph span": ["x=input(2); a=dense(x,1); b=power(a,2); c=dense(b,2); power(c,2)"],
     "graph cut": ["x=input(2); a=dense(x,2); b=bias(a); c=dense(b,2); d=bias(c); e=power(d,2); dense(e,1)"],
-    "one token": [],
+    "quadratic function": [
+        "[2,2,1] p=1,1,1",
+        "x=input(3); a=dense(x,2); b=bias(a); c=polynomial(b,[2,4,2]); dense(c,1)",
+    ],
 }
 COSTLY = {"graph cut": 3, "graph span": 6, "graph lift": 6, "graph hypersurface": 2}
 """Rules for which some of the networks have to do."""

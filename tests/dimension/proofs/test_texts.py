@@ -280,3 +280,30 @@ def value(terms: Iterable[tuple[tuple[int, ...], Any]], point: list[int]) -> int
             term = term * pow(base, e, PRIME) % PRIME
         total += term
     return total % PRIME
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x0=input(2); x1=dense(x0,2); x2=input(x1); dense(x2,1)",
+        "x0=input(2); x1=input(2); sum(x0,x1)",
+        "x0=input(2); x1=dense(x0,2); sum(x1)",
+        "x0=input(2); x1=dense(x0,2); x2=bias(x1); bias(x2,shares=x1)",
+        "x0=input(2); x1=dense(x0,2); x2=power(x1,2); power(x2,2,shares=x2)",
+        "x0=input(2); dense(x0,2,pattern=[[0,3],[1,0]])",
+        "x0=input(2); dense(x0,2,pattern=[[0,1],[1,-2]])",
+        "x0=input(2); dense(x0,2,pattern=[[0,1,1],[1,0,0]])",
+        "x0=input(2); dense(x0,1,pattern=[[0,1],[1,0]])",
+    ],
+)
+def test_statements_that_are_none(text: str) -> None:
+    with pytest.raises(CertificateError):
+        read(text)
+
+
+@pytest.mark.parametrize("pattern", ["[[0,1],[1,0]]", "[[0,-1],[-1,0]]", "[[-1,0],[1,2]]", "[[0,0],[0,0]]"])
+def test_patterns_number_their_weights(pattern: str) -> None:
+    program = read(f"x0=input(2); dense(x0,2,pattern={pattern})")
+    places = [int(k) for k in pattern.replace("[", "").replace("]", "").split(",")]
+    assert program.steps[0].data.ravel().tolist() == places
+    assert program.weights == max(places) + 1

@@ -92,8 +92,7 @@ def _multiples(variables: int, degree: int) -> int:
 def _forms(cut: Cut) -> tuple[int, int, int] | None:
     """Variables, number and exponent of the powers of linear forms that stand at a cut; a bias is one more variable."""
     words = [word for word, *_ in cut.below[1:]]
-    chained = all(reads == (k,) for k, (_, reads, _, _) in enumerate(cut.below[1:]))
-    if words not in (["dense", "power"], ["dense", "bias", "power"]) or not chained or len(cut.program.shapes[0]) != 1:
+    if words not in (["dense", "power"], ["dense", "bias", "power"]) or len(cut.program.shapes[0]) != 1:
         return None
     return cut.program.inputs + len(words) - 2, cut.below[1][2][0], cut.below[-1][2][0]
 

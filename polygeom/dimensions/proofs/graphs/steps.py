@@ -96,7 +96,7 @@ def _cells(program: Program, step: Step, budget: Budget) -> bool:
                     break
         else:
             return False
-    return step.layer == 0 and _constant(step) >= outside
+    return not step.layer and _constant(step) >= outside
 
 
 def _tokens(program: Program, step: Step, _: Budget) -> bool:
@@ -198,9 +198,7 @@ def _completed_square(program: Program, step: Step, _: Budget) -> bool:
     """Squares between biases, by an invertible change of the weights: scalings count, and the network homogenises."""
     lines = lines_of(program)
     words = [word for word, *_ in lines[1:]]
-    reads = all(layer.reads == (program.layers[k].value,) for k, layer in enumerate(program.layers[1:]))
-    own = all(layer.own for layer in program.layers if layer.weights)
-    if step.layer or not reads or not own or len(program.shapes[0]) != 1:
+    if step.layer or not all(layer.own for layer in program.layers) or len(program.shapes[0]) != 1:
         return False
     widths, degrees = [program.inputs + 1], list[int]()
     position, affine = 0, True
