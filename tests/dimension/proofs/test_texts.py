@@ -307,3 +307,22 @@ def test_patterns_number_their_weights(pattern: str) -> None:
     places = [int(k) for k in pattern.replace("[", "").replace("]", "").split(",")]
     assert program.steps[0].data.ravel().tolist() == places
     assert program.weights == max(places) + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("[2]", False), ("[2,3]", True), ("[2,3] r=2", False), ("[2,3] p=0,1,1", False), ("[2,3,1]", False),
+        ("[2,3,1] r=2", True), ("[2,3,1] r=2,2", False), ("[2,3,1,1] r=2", True), ("[2,3,1,1] r=2,3", True),
+        ("[2,3,1,1] r=2,3,2", False), ("[2,3,1,1,1] r=2,3", False), ("[2,3,1] p=1,0,-1", True),
+        ("[2,3,1] p=1,0,0", False), ("[2,3,1] p=1", False), ("[2,3,1] p=0,1/2", True), ("[1000001,1]", False),
+        ("[1,1000001,1] r=2", False), ("[1,1000000,1] r=2", True), ("[2,0,1] r=2", False),
+    ],
+)  # fmt: skip
+def test_perceptrons_that_are_read(text: str, fits: bool) -> None:
+    """As many activations as hidden layers, or one for all; widths up to a million."""
+    if fits:
+        assert statements(text)[0][0] == "input"
+    else:
+        with pytest.raises(ValueError):
+            statements(text)
