@@ -43,7 +43,7 @@ MORE = {
         "x=input(3); a=dense(x,2); b=bias(a); c=polynomial(b,[2,4,2]); dense(c,1)",
     ],
 }
-COSTLY = {"graph cut": 3, "graph span": 6, "graph lift": 6, "graph hypersurface": 2}
+COSTLY = {"graph cut": 2, "graph span": 5, "graph lift": 5, "graph hypersurface": 1}
 """Rules for which some of the networks have to do."""
 OTHERS = 4
 """To how many of the others a step is put."""

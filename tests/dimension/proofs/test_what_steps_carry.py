@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from polygeom.dimensions.bounds.bound import RULES, Instance, Rule
+from polygeom.dimensions.bounds.bound import RULES, Bound, Instance, Rule
 from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.bounds.search import proved_bound
-from polygeom.dimensions.proofs import maps, rules
+from polygeom.dimensions.proofs import certificate, maps, rules
 from polygeom.dimensions.proofs.decoding import typed
 from polygeom.dimensions.proofs.graphs import bounds
 from polygeom.dimensions.proofs.graphs.bounds import bound_holds
@@ -221,3 +221,10 @@ def test_rules_from_elsewhere_have_parts_of_every_kind(monkeypatch: pytest.Monke
     assert limits == [honest.value + 1]
     monkeypatch.setitem(RULES, "magic", magic)
     assert not rules.holds(honest, Budget())
+
+
+def test_what_is_not_proved_is_not_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value, proved in ((3, True), (4, False), (5, False)):
+        monkeypatch.setattr(certificate, "proved_bound", lambda *_, v=value, **__: Bound(v, "ambient", (2, 2, 1), (2,)))
+        claim = certificate.certified("[2,2,1] r=2", None).claim
+        assert (claim.lower, claim.upper, claim.proved) == (3, value, proved)
