@@ -144,6 +144,10 @@ SILENT = {
         "shifted square", "x=input(1); a=dense(x,2); b=bias(a); c=polynomial(b,[1,1,1]); dense(c,1)", 0, 0,
         ["x=input(1); a=dense(x,2); b=bias(a); c=bias(b); d=power(c,2); dense(d,1)"],
     ),
+    "a square of constants in two variables": (
+        "shifted square", "x=input(2); a=dense(x,2); b=bias(a); c=polynomial(b,[1,1,1]); dense(c,1)", 0, 0,
+        ["x=input(2); a=dense(x,2); b=bias(a); c=bias(b); d=power(c,2); dense(d,1)"],
+    ),
     "a square read twice": (
         "shifted square", "x=input(1); a=polynomial(x,[1,1,1]); b=dense(a,1); c=product(a,b); dense(c,1)", 0, 0,
         ["x=input(1); a=bias(x); b=power(a,2); dense(b,1)"],
@@ -200,7 +204,11 @@ def test_fields_are_not_believed() -> None:
     assert fields._proved(network, [field])
     assert not fields._proved(network, [field, ((k, a + 1, b, m), *rest)])
     assert not holds(5, ((99, a, b, m), *rest))
-    assert not holds(network.parameter_count, ((99, a, b, m), *rest))
+    for more in (0, 1, 9):
+        assert not holds(network.parameter_count + more, ((99, a, b, m), *rest))
+        assert not holds(network.parameter_count + more, ((k, a + 1, b, m), *rest))
+    assert holds(network.parameter_count, ((0, 0, 1, ()),))
+    assert not holds(network.parameter_count - 1, ((0, 0, 1, ()),))
     assert not holds(5)
 
 

@@ -70,7 +70,7 @@ def _left(cut: Cut, counts: Counts, budget: Budget) -> int:
     """The dimension that an equation between the values at a cut leaves for polynomials with these monomials."""
     m, t, best = cut.shape[0], max(counts), sum(counts.values())
     for i in range(cut.v):
-        earlier = shape_of(cut.program, i) == (m - 1,) and i in cut.before
+        earlier = shape_of(cut.program, i) == (m - 1,)
         if not earlier or (i and not is_cut(cut.lines, i)) or t > MOST_DEGREE or m > MOST_DEGREE:
             continue
         values = _between(cut, i, cut.v, budget)

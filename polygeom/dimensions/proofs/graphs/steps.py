@@ -14,7 +14,6 @@ from polygeom.dimensions.proofs.graphs.parts import (
     is_part,
     lines_of,
     mixes,
-    needed,
     readers,
     shape_of,
     taken,
@@ -126,7 +125,7 @@ def _graph_outputs(program: Program, step: Step, _: Budget) -> bool:
 
 def _graph_surplus(program: Program, step: Step, _: Budget) -> bool:
     lines, v = lines_of(program), step.layer
-    if not 1 < v < len(lines) - 1 or len(step.parts) != 1 or _constant(step) < 0:
+    if v >= len(lines) - 1 or len(step.parts) != 1 or _constant(step) < 0:
         return False
     at = {layer.value: number for number, layer in enumerate(program.layers)}
     layer, source = program.layers[v], program.layers[at[program.layers[v].reads[0]]]
@@ -154,22 +153,20 @@ def _features(statement: Any, n: int, biased: bool) -> int:
 
 def _shifted_square(program: Program, step: Step, budget: Budget) -> bool:
     lines = lines_of(program)
-    if step.layer or len(lines) < 3 or len(step.parts) != 1 or _constant(step) < 0 or len(program.shapes[-1]) != 1:
+    if step.layer or len(step.parts) != 1 or _constant(step) < 0 or len(program.shapes[-1]) != 1:
         return False
-    (word, reads, _, _), (other, source, values, _) = lines[-1], lines[-2]
-    last, v = program.layers[-1], len(lines) - 2
-    if word != "dense" or not last.own or reads != (v,) or other != "polynomial":
+    (word, _, width, _), (other, source, values, _) = lines[-1], lines[-2]
+    v = len(lines) - 2
+    if word != "dense" or not program.layers[-1].own or other != "polynomial":
         return False
     coefficients = values[0]
     if len(coefficients) != 3 or not coefficients[1]:
         return False
     below = lines[: source[0] + 1]
-    if needed(lines, source[0]) != set(range(v)):
-        return False
     if source[0] and any((0,) * program.inputs in entry for entry in occurring(from_lines(below), budget)):
         return False
     made: Lines = [*lines[:-2], ("bias", source, [], {}), ("power", (v,), [2], {})]
-    return is_part(step.parts[0], [*made, (word, (v + 1,), lines[-1][2], {})])
+    return is_part(step.parts[0], [*made, (word, (v + 1,), width, {})])
 
 
 def _monomials(program: Program, step: Step, budget: Budget) -> bool:
