@@ -51,7 +51,7 @@ def _hypersurface(program: Program, step: Step, budget: Budget) -> bool:
     lower, constant = from_lines(first.below), step.value - sum(part.value for part in step.parts)
     upper = from_lines(first.above([]))
     scalings = torus(program, budget) - torus(lower, budget) - torus(upper, budget)
-    m, last = first.shape[-1], lower.layers[-1]
+    m = first.shape[-1]
     for second, counts in _later(first, budget):
         full = {k: monomials(m, k) for k in counts}
         if constant >= -scalings and _reads(second, counts, _left(first, counts, budget), step.parts[1]):
@@ -60,7 +60,7 @@ def _hypersurface(program: Program, step: Step, budget: Budget) -> bool:
             continue
         if constant >= -m * m and independent(lower, False, budget):
             return True
-        affine = last.word == "bias" and last.own and len(counts) == max(counts) + 1
+        affine = lower.layers[-1].word == "bias" and len(counts) == max(counts) + 1
         if affine and constant >= -m * (m + 1) and independent(lower, True, budget):
             return True
     return False

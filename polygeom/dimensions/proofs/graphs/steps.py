@@ -45,8 +45,7 @@ def _graph_cut(program: Program, step: Step, budget: Budget) -> bool:
         return False
     if constant >= -m * m and is_part(upper, cut.outer(False)) and independent(lower, False, budget):
         return True
-    last = lower.layers[-1]
-    shifts = last.word == "bias" and last.own
+    shifts = lower.layers[-1].word == "bias"  # an own one, since matrices are taken up
     return shifts and constant >= -m * (m + 1) and is_part(upper, cut.outer(True)) and independent(lower, True, budget)
 
 
