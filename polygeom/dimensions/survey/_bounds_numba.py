@@ -6,9 +6,9 @@ equal bounds, with every architecture that was bounded once kept in a table. The
 
 An architecture is a row ``(number of widths, r, d_0, …, d_L)`` of `CASE` integers. Its key is those numbers with 16
 bits each, so widths are below 2^16 (`TOO_LARGE` otherwise). An inequality with a wider part is left out: what remains
-is a bound, but need not be the smallest, and its layer is `ROUGH` more, as are those of what rests on it. All counts are
-capped at a limit below 2^31, so that a product of two stays below 2^62. Cost: per architecture about ``L²`` look-ups,
-memory 43 bytes per entry of the table.
+is a bound, but need not be the smallest, and its layer is `ROUGH` more, as are those of what rests on it. All counts
+are capped at a limit below 2^31, so that a product of two stays below 2^62. Cost: per architecture about ``L²``
+look-ups, memory 43 bytes per entry of the table.
 
 The search keeps a stack in place of recursion, which numba cannot cache: an architecture whose parts are not all known
 puts them on the stack and is looked at again when they are. Look-ups stand in one place: compiling them once for every
