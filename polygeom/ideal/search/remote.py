@@ -11,7 +11,7 @@ import functools
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, wait
 from dataclasses import asdict, replace
 from typing import Any
@@ -238,7 +238,8 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
     """In the worker: `begin`, `solve` or `complete`. One function, since a worker that is to run another one starts
     anew.
     """
-    return {"begin": begin, "solve": solve, "complete": complete}[order["name"]](order["argument"])
+    functions: dict[str, Callable[[Any], dict[str, Any]]] = {"begin": begin, "solve": solve, "complete": complete}
+    return functions[order["name"]](order["argument"])
 
 
 def elsewhere(task: Mapping[str, Any]) -> dict[str, Any]:
