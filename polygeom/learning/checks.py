@@ -312,14 +312,13 @@ def independent(values: Callable[[Tensor], Tensor], x: Tensor, first: Tensor | N
     rows = torch.tensor([0, far], device=x.device)
     together = values(rows)
     alone = [values(rows[:1])[0] if first is None else first, values(rows[1:])[0]]
-    slack = torch.finfo(together.dtype).eps ** 0.5
     again = [values(rows) for _ in range(3)]
-    if not all(_close(together, other, slack) for other in again):
+    if not all(close(together, other) for other in again):
         raise PolygeomError(
             "module must have definite outputs, but they change from call to call (dropout or noise as a function, or "
             "statistics that move); call module.eval(), or write it without"
         )
-    if any(not _close(one, other, slack) for one, other in zip(together, alone, strict=True)):
+    if any(not close(one, other) for one, other in zip(together, alone, strict=True)):
         raise PolygeomError(
             "module must treat every point on its own, but its outputs at a point depend on the other points (the "
             "first axis is that of points: means over it, attention or recurrence along it); write batch_first=True, "
@@ -327,7 +326,9 @@ def independent(values: Callable[[Tensor], Tensor], x: Tensor, first: Tensor | N
         )
 
 
-def _close(one: Tensor, other: Tensor, slack: float) -> bool:
+def close(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are equal but for rounding, next to the largest of their entries."""
+    slack = torch.finfo(one.dtype).eps ** 0.5
     if one.shape != other.shape:
         return False
     return bool(((one - other).abs() <= slack * torch.maximum(one.abs().amax(), other.abs().amax())).all())
@@ -351,20 +352,25 @@ def refuse_batch_statistics(module: nn.Module) -> None:
 def call_with(module: nn.Module, tensors: Mapping[str, Tensor], x: Tensor) -> Any:
     """What a module gives at ``x`` with other tensors in place of its parameters and buffers, by name.
 
-    `torch.func.functional_call` ties shared tensors by all their names, and leaves a module that has one submodule in
-    two places with the other tensors for good. Here a submodule counts once, and a tensor under all names it has in
-    different submodules.
+    Unlike in `torch.func.functional_call` a submodule counts once, and a tensor under all names it has in different
+    submodules.
     """
     first: dict[int, str] = {}
-    placed = {}
+    places = []
     for prefix, part in module.named_modules():
-        for name, own in (*part._parameters.items(), *part._buffers.items()):
-            if own is not None:
-                full = f"{prefix}.{name}" if prefix else name
-                known = first.setdefault(id(own), full)
-                if known in tensors:
-                    placed[full] = tensors[known]
-    return torch.func.functional_call(module, placed, (x,), tie_weights=False)
+        for held in (part._parameters, part._buffers):
+            for name, own in held.items():
+                if own is not None:
+                    known = first.setdefault(id(own), f"{prefix}.{name}" if prefix else name)
+                    if known in tensors:
+                        places.append((held, name, own, tensors[known]))
+    try:
+        for held, name, _, other in places:
+            held[name] = other  # type: ignore[assignment]
+        return module(x)
+    finally:
+        for held, name, own, _ in places:
+            held[name] = own
 
 
 @contextmanager
@@ -380,6 +386,7 @@ __all__ = [
     "FallbackWarning",
     "accept",
     "call_with",
+    "close",
     "evaluate",
     "floats",
     "independent",

@@ -7,7 +7,7 @@ Where a weight matrix acts once, ``v = W a``, the derivative of output ``c`` at 
 
 at the cost of the activations instead of the weights: ``N² d`` instead of ``N² d²`` operations for each layer of width
 ``d``. A weight that acts at many positions (convolutions, tokens) is a sum of such terms, and what is cheapest there is
-counted (`polygeom.learning.tangent.costs`). Scales and shifts have few entries, so their derivatives are formed, and
+counted (`polygeom.learning.tangent.layers.costs`). Scales and shifts have few entries, so their derivatives are formed, and
 so are those of weights that act through another tensor (weight normalisation, slices), still without a backward pass
 for each point. The ``C`` backward passes are one (`torch.func.vmap` over it) for as many points as keep the values of
 a layer in the cache of the processor.
@@ -15,22 +15,16 @@ a layer in the cache of the processor.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from polygeom.errors import BudgetError
-from polygeom.learning.tangent.costs import contraction_cost, pieces_cost
 from polygeom.learning.tangent.functional import WeightFunction
-from polygeom.learning.tangent.pieces import Factor, Features, Piece, present
-from polygeom.learning.tangent.recording import NotRecordable, Record, Use, point_axes, record
+from polygeom.learning.tangent.layers.pieces import Factor, Features, Piece, present
+from polygeom.learning.tangent.layers.recording import Record, Use, record
 
-_TOLERANCE = 1e-3
-_CACHED = 2**22
-"""Bytes of the derivatives by one layer's values that a processor keeps near: so much is taken at once."""
 _SMALL = 256
 """Entries of a computed tensor whose Jacobian is formed: a number of it costs less than a pass through its graph."""
 
@@ -49,6 +43,8 @@ class Plan:
         Names of the weights whose derivatives are formed; None for all.
     points, rows:
         Points and outputs taken at once.
+    copies:
+        How often every point is evaluated: once for each output where that is quicker than several backward passes.
     """
 
     axes: tuple[int, ...]
@@ -56,9 +52,16 @@ class Plan:
     formed: frozenset[str] | None = None
     points: int = 2
     rows: int = 1
+    copies: int = 1
 
 
-def layerwise(f: WeightFunction, plan: Plan, combinations: Tensor | None = None) -> Features:
+Watch = Callable[[Tensor, Record, list[Factor]], None]
+"""Sees some points, their evaluation and what it gave."""
+
+
+def layerwise(
+    f: WeightFunction, plan: Plan, combinations: Tensor | None = None, watch: Watch | None = None
+) -> Features:
     """Derivatives of the outputs, or of ``combinations`` ``(C', C)`` of them, from recorded uses of the weights.
 
     The returned function raises `NotRecordable` where the module has no layer-wise rule.
@@ -70,7 +73,11 @@ def layerwise(f: WeightFunction, plan: Plan, combinations: Tensor | None = None)
         parts = []
         for block in blocks:
             place = None if len(blocks) == 1 else _Place(formed, len(x), block)
-            parts.append(_factors(record(f, x[block], plan.axes), combinations, plan, place))
+            own = x[block]
+            seen = record(f, repeated(own, plan), plan.axes)
+            parts.append(factors_of(seen, combinations, plan, place))
+            if watch is not None:
+                watch(own, seen, parts[-1])
         return parts[0] if len(parts) == 1 else _together(parts, formed)
 
     return features
@@ -114,7 +121,21 @@ def _together(parts: Sequence[list[Factor]], formed: Mapping[str, Tensor]) -> li
     return found
 
 
-def _factors(seen: Record, combinations: Tensor | None, plan: Plan, place: _Place | None = None) -> list[Factor]:
+def repeated(x: Tensor, plan: Plan) -> Tensor:
+    """The points, as often as the plan wants them."""
+    return x if plan.copies == 1 else x.repeat(plan.copies, *(1,) * (x.ndim - 1))
+
+
+def factors_of(seen: Record, combinations: Tensor | None, plan: Plan, place: _Place | None = None) -> list[Factor]:
+    """Derivatives of the outputs, or of combinations of them, from one evaluation."""
+    copies = plan.copies
+
+    def by_output(found: Tensor) -> Tensor:
+        """One output at ``C N`` points as ``C`` outputs at ``N``."""
+        if copies == 1:
+            return found
+        return found.reshape(copies, -1, *found.shape[2:]).transpose(0, 1)
+
     values = _derivatives(seen.outputs, seen.uses, combinations, plan)
     backs: dict[int, Tensor] = {}
     names = {id(weight): name for name, weight in seen.weights.items()}
@@ -122,19 +143,20 @@ def _factors(seen: Record, combinations: Tensor | None, plan: Plan, place: _Plac
     formed: dict[str, list[Tensor]] = {name: [] for name in seen.weights}
 
     def derivative(use: Use) -> Tensor:
-        return piece(use).jacobian() if use.is_matrix else use.summed(values[id(use.outputs)])
+        return piece(use).jacobian() if use.is_matrix else by_output(use.summed(values[id(use.outputs)]))
 
     def piece(use: Use) -> Piece:
         if id(use.outputs) not in backs:
-            backs[id(use.outputs)] = use.back(values[id(use.outputs)])
+            backs[id(use.outputs)] = by_output(use.back(values[id(use.outputs)]))
         read = None if use.shifts else use.read()
+        read = read if read is None or copies == 1 else read[: len(read) // copies]
         columns = 1 if read is None else read.shape[2] if read.is_floating_point() else len(use.weight)
         return Piece(read, backs[id(use.outputs)], columns, use.flipped)
 
     def formed_factor(name: str, uses: list[Use]) -> list[Factor]:
         if not (uses or formed[name]):
             return []
-        outputs = len(next(iter(values.values())))
+        outputs = max(copies, len(next(iter(values.values()))))
         out = None if place is None else place.of(name, outputs, seen.weights[name].numel(), seen.outputs)
         if len(uses) == 1 and not formed[name] and uses[0].is_matrix:
             return [Factor(name, explicit=piece(uses[0]).jacobian(out))]
@@ -177,6 +199,8 @@ def _pulled(tensor: Tensor, weights: Mapping[str, Tensor], rows: Tensor) -> list
 def _derivatives(y: Tensor, uses: Sequence[Use], combinations: Tensor | None, plan: Plan) -> dict[int, Tensor]:
     """``(C, *outputs.shape)`` for all outputs of uses; points are independent: their sum is differentiated."""
     rows = torch.eye(y.shape[1], dtype=y.dtype, device=y.device) if combinations is None else combinations.to(y)
+    if plan.copies > 1:
+        rows = rows.repeat_interleave(len(y) // plan.copies, dim=0).unsqueeze(0)
     distinct = list({id(use.outputs): use.outputs for use in uses}.values())
 
     def one(row: Tensor) -> tuple[Tensor, ...]:
@@ -186,155 +210,15 @@ def _derivatives(y: Tensor, uses: Sequence[Use], combinations: Tensor | None, pl
     if plan.batched:
         stacked = [torch.func.vmap(one)(some) for some in torch.split(rows, plan.rows)]
         found = [torch.cat(own) if len(own) > 1 else own[0] for own in zip(*stacked, strict=True)]
+    elif len(rows) == 1:
+        found = [own.unsqueeze(0) for own in one(rows[0])]
     else:
         found = [torch.stack(own) for own in zip(*map(one, rows), strict=True)]
     return {id(value): own for value, own in zip(distinct, found, strict=True)}
 
 
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """What differentiating one combination of the outputs at ``points`` points layer by layer has shown.
-
-    Attributes
-    ----------
-    points, outputs:
-        How many points, and the number of outputs ``C``.
-    factors:
-        The derivatives of the combination, none formed that need not be.
-    seen:
-        The evaluation.
-    plan:
-        How derivatives are taken.
-    sizes:
-        Of all weights, by name.
-    """
-
-    points: int
-    outputs: int
-    factors: list[Factor]
-    seen: Record
-    plan: Plan
-    sizes: Mapping[str, int]
-
-    def prepared(self, outputs: int, points: int, others: int, full: bool, memory: int) -> Plan:
-        """The plan for a kernel of so many outputs between so many points: of two ways the cheaper one.
-
-        A quarter of the memory at most is for what is taken at once, where that is enough for one point.
-        """
-        formed = {
-            factor.name
-            for factor in self.factors
-            if factor.explicit is not None or self._is_formed(factor, outputs, points, others, full)
-        }
-        kept = {
-            id(piece.back)
-            for factor in self.factors
-            if factor.name not in formed and not factor.shift
-            for piece in factor.pieces
-        }
-        # the Gram matrix of b that a bias needs is there where the weight beside it is not formed
-        formed |= {
-            factor.name
-            for factor in self.factors
-            if factor.shift and not any(id(piece.back) in kept for piece in factor.pieces)
-        }
-        largest = max(_nbytes(use.outputs) for use in self.seen.uses) // self.points
-        rows = min(outputs, max(1, _CACHED // largest))
-        one = replace(self.plan, formed=frozenset(formed), points=1, rows=rows)
-        fitting = memory // (4 * self.working_memory(outputs, one))
-        return replace(one, points=max(1, min(_CACHED // (largest * outputs), fitting)))
-
-    def _is_formed(self, factor: Factor, outputs: int, points: int, others: int, full: bool) -> bool:
-        if any(piece.read is None for piece in factor.pieces):
-            return not factor.once
-        sizes, size = [piece.sizes for piece in factor.pieces], self.sizes[factor.name]
-        return contraction_cost(sizes, size, points, others, outputs, full) <= pieces_cost(
-            sizes, points, others, outputs, full
-        )
-
-    def held(self, outputs: int, plan: Plan) -> int:
-        """Bytes of the derivatives of so many outputs at one point."""
-        total = 0
-        for factor in self.factors:
-            if plan.formed is None or factor.name in plan.formed:
-                total += outputs * self.sizes[factor.name] * self.seen.outputs.element_size() * self.points
-                continue
-            total += sum(outputs * _nbytes(piece.back) for piece in factor.pieces)
-            total += sum(_nbytes(piece.read) for piece in factor.pieces if piece.read is not None)
-        return -(-total // self.points)
-
-    def working_memory(self, outputs: int, plan: Plan) -> int:
-        """Bytes taken on the way there: all values, and derivatives of so many outputs by them."""
-        uses = self.seen.uses
-        windows = max(
-            (_nbytes(p.read) for factor in self.factors for p in factor.pieces if p.read is not None), default=0
-        )
-        distinct = sum(_nbytes(value) for value in {id(use.outputs): use.outputs for use in uses}.values())
-        return plan.points * -(-(self.seen.nbytes + 2 * windows + (2 * outputs + 1) * distinct) // self.points)
-
-
-def _nbytes(tensor: Tensor) -> int:
-    return tensor.numel() * tensor.element_size()
-
-
-def layerwise_trial(f: WeightFunction, x: Tensor) -> Trial | None:
-    """A trial on two points where recorded uses explain the derivatives of ``f``, None where they do not.
-
-    It is compared with automatic differentiation, which also finds weights that act unseen (inside autograd functions)
-    and points that influence each other.
-    """
-    x = x[:2]
-    try:
-        seen = record(f, x)
-        axes = point_axes(f, x, seen)
-        if axes != tuple(action.axes(len(x))[0] for action in seen.actions):
-            seen = record(f, x, axes)
-        return _compared(f, x, seen, axes)
-    except NotRecordable:
-        return None
-
-
-def _compared(f: WeightFunction, x: Tensor, seen: Record, axes: tuple[int, ...]) -> Trial | None:
-    size = seen.outputs.shape[1]
-    mixture = torch.linspace(1.0, 2.0, size, dtype=torch.float64).to(next(iter(f.weights.values()))).unsqueeze(0)
-    plan = Plan(axes, size > 1, frozenset(name for name in f.weights if _must_be_formed(name, seen)))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            found = _factors(seen, mixture, plan)
-    except (BudgetError, NotRecordable):
-        raise
-    except Exception:  # noqa: BLE001  whatever torch's rules for several backward passes at once stumble over
-        plan = replace(plan, batched=False)
-        found = _factors(seen, mixture, plan)
-    factors = {factor.name: factor for factor in found}
-    for number in range(len(x)):
-        weights = {name: weight.detach().requires_grad_() for name, weight in f.weights.items()}
-        with torch.enable_grad():  # also where the caller needs no derivatives
-            value = (f(weights, x[number : number + 1]) @ mixture[0]).sum()
-        wanted = torch.autograd.grad(value, list(weights.values()), allow_unused=True)
-        for (name, weight), gradient in zip(weights.items(), wanted, strict=True):
-            expected = torch.zeros_like(weight) if gradient is None else gradient
-            own = _at(factors[name], number) if name in factors else torch.zeros_like(weight)
-            if (own.reshape(-1) - expected.reshape(-1)).norm() > _TOLERANCE * expected.norm():
-                return None
-    sizes = {name: weight.numel() for name, weight in f.weights.items()}
-    return Trial(len(x), size, found, seen, plan, sizes)
-
-
-def _must_be_formed(name: str, seen: Record) -> bool:
-    """Whether a weight does not only act as one matrix, not its transpose as well, or as a summand at one position."""
-    uses = [use for use in seen.uses if use.weight is seen.weights[name]]
-    one_way = len({use.flipped for use in uses}) <= 1
-    return not (one_way and (all(use.is_matrix for use in uses) or all(_shifts_once(use) for use in uses)))
-
-
-def _shifts_once(use: Use) -> bool:
-    return use.shifts and not use.action.loose and use.outputs.numel() == use.points * use.weight.numel()
-
-
-def _at(factor: Factor, number: int) -> Tensor:
-    """The derivatives at one point."""
+def at_point(factor: Factor, number: int) -> Tensor:
+    """The derivatives ``(C, size)`` at one point."""
     if factor.explicit is not None:
         return factor.explicit[number]
     one = slice(number, number + 1)
@@ -342,4 +226,4 @@ def _at(factor: Factor, number: int) -> Tensor:
     return Factor(factor.name, tuple(pieces)).jacobian()[0]
 
 
-__all__ = ["Plan", "Trial", "layerwise", "layerwise_trial"]
+__all__ = ["Plan", "Watch", "at_point", "factors_of", "layerwise", "repeated"]
