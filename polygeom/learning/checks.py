@@ -12,7 +12,7 @@ Anything else is refused in words.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -113,8 +113,7 @@ def points(x: Any, like: Tensor, *, name: str = "inputs", integers: bool = False
     x = tensor(x, name).detach()
     if not x.ndim or not x.numel():
         raise PolygeomError(
-            f"{name} must be a tensor of at least one point, shape (N, …), got shape {tuple(x.shape)}; "
-            "add a leading axis"
+            f"{name} must be a tensor of at least one point (N, …), got shape {tuple(x.shape)}; add a leading axis"
         )
     if x.is_floating_point() and not torch.isfinite(x).all():
         raise PolygeomError(f"{name} must be finite, got NaN or infinite entries; leave those points out")
@@ -328,10 +327,14 @@ def independent(values: Callable[[Tensor], Tensor], x: Tensor, first: Tensor | N
 
 def close(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors are equal but for rounding, next to the largest of their entries."""
-    slack = torch.finfo(one.dtype).eps ** 0.5
     if one.shape != other.shape:
         return False
-    return bool(((one - other).abs() <= slack * torch.maximum(one.abs().amax(), other.abs().amax())).all())
+    return bool(
+        (
+            (one - other).abs()
+            <= torch.finfo(one.dtype).eps ** 0.5 * torch.maximum(one.abs().amax(), other.abs().amax())
+        ).all()
+    )
 
 
 def refuse_batch_statistics(module: nn.Module) -> None:
@@ -349,30 +352,6 @@ def refuse_batch_statistics(module: nn.Module) -> None:
             )
 
 
-def call_with(module: nn.Module, tensors: Mapping[str, Tensor], x: Tensor) -> Any:
-    """What a module gives at ``x`` with other tensors in place of its parameters and buffers, by name.
-
-    Unlike in `torch.func.functional_call` a submodule counts once, and a tensor under all names it has in different
-    submodules.
-    """
-    first: dict[int, str] = {}
-    places = []
-    for prefix, part in module.named_modules():
-        for held in (part._parameters, part._buffers):
-            for name, own in held.items():
-                if own is not None:
-                    known = first.setdefault(id(own), f"{prefix}.{name}" if prefix else name)
-                    if known in tensors:
-                        places.append((held, name, own, tensors[known]))
-    try:
-        for held, name, _, other in places:
-            held[name] = other  # type: ignore[assignment]
-        return module(x)
-    finally:
-        for held, name, own, _ in places:
-            held[name] = own
-
-
 @contextmanager
 def plain_attention() -> Iterator[None]:
     """Attention by its formula, which has all derivatives; the fused rules have no forward mode and no second ones."""
@@ -385,7 +364,6 @@ def plain_attention() -> Iterator[None]:
 __all__ = [
     "FallbackWarning",
     "accept",
-    "call_with",
     "close",
     "evaluate",
     "floats",

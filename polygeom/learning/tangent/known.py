@@ -133,9 +133,7 @@ def _accepted(f: WeightFunction, given: Sequence[tuple[Tensor, str]]) -> tuple[P
     read, shapes = zip(*(f.accept(x, name=name) for x, name in given), strict=True)
     if shapes[0] != shapes[-1]:
         names = " and ".join(name for _, name in given)
-        raise PolygeomError(
-            f"{names} must have outputs of one shape, got {tuple(shapes[0])} and {tuple(shapes[-1])}"
-        )
+        raise PolygeomError(f"{names} must have outputs of one shape, got {tuple(shapes[0])} and {tuple(shapes[-1])}")
     return list(read), shapes[0]
 
 
@@ -162,7 +160,7 @@ def _holds_elsewhere(f: WeightFunction, known: _Known, points: Points) -> bool:
         value = seen.outputs[: len(x)]
         with torch.no_grad():
             alone = torch.cat([g(g.weights, x[number : number + 1]) for number in numbers])
-            again = g(g.weights, repeated(x, plan))
+            again = g(g.weights, repeated(x, plan) if len(seen.outputs) > len(x) else x)
         size = value.shape[1]
         mixture = torch.eye(size).to(value) if known.way.combinations is None else known.way.combinations.to(value)
         shares = torch.linspace(1.0, 2.0, len(mixture)).to(value)

@@ -3,8 +3,8 @@
 ``J`` is the derivative of all outputs at all points by all weights, the kernel is ``K = J Jᵀ`` (arXiv 1806.07572).
 Modules made of dense maps, convolutions, added biases and batch normalisations with fixed statistics, all networks of
 `polygeom.network` and residual networks among them, are differentiated layer by layer
-(`polygeom.learning.tangent.layers.layerwise`); all others by a backward pass for each point. Which of them is taken changes
-the time, not the numbers. What points and modules may be is said in `polygeom.learning.checks`.
+(`polygeom.learning.tangent.layers.layerwise`); all others by a backward pass for each point. Which of them is
+taken changes the time, not the numbers. What points and modules may be is said in `polygeom.learning.checks`.
 """
 
 from __future__ import annotations
@@ -184,9 +184,7 @@ def empirical_ntk(
     return answer(f, given, (outputs, method, memory), _by(f, method, memory, outputs), work)
 
 
-def _kernel(
-    way: Way, features: Features, points: list[Tensor], size: int, outputs: str, memory: int
-) -> Tensor:
+def _kernel(way: Way, features: Features, points: list[Tensor], size: int, outputs: str, memory: int) -> Tensor:
     """Block by block, one triangle of blocks where there is one set of points."""
     inputs, other, same = points[0], points[-1], len(points) == 1
     tail = {"full": (size, size), "diagonal": (size,), "trace": (), "sum": ()}[outputs]

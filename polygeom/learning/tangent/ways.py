@@ -12,8 +12,8 @@ from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 from polygeom.learning.tangent.functional import WeightFunction
 from polygeom.learning.tangent.layers.layerwise import Plan, Watch, layerwise
-from polygeom.learning.tangent.layers.trials import layerwise_trial
 from polygeom.learning.tangent.layers.pieces import Features
+from polygeom.learning.tangent.layers.trials import layerwise_trial
 from polygeom.learning.tangent.pointwise import generic, single
 
 METHODS = ("auto", "layerwise", "pointwise", "single")
@@ -86,7 +86,9 @@ def way_of(
         held, working = trial.held(size, plan), trial.working_memory(size, plan)
         return Way(like, size, OVERHEAD * held, working, plan=plan, combinations=combinations)
     rule = single if method == "single" else generic(f, x)
-    return Way(like, size, OVERHEAD * size * f.parameter_count * like.element_size(), 0, rule=rule, combinations=combinations)
+    return Way(
+        like, size, OVERHEAD * size * f.parameter_count * like.element_size(), 0, rule=rule, combinations=combinations
+    )
 
 
 def blocks(count: int, step: int) -> Iterator[slice]:

@@ -2,9 +2,9 @@
 
 A graph lists every function of torch that was called, in order, with its plain arguments by value and its tensors by
 where they came from: the how-manyth weight, constant or result. Numbers that were read out of tensors (``item``, the
-condition of an ``if``) stand in it by value, and so do constants that are no floats. An evaluation that no function
-mode sees as a whole has no graph: tensors from elsewhere (attributes that are no buffers, results of autograd functions,
-of compiled code, of NumPy), and arguments that are no plain values.
+condition of an ``if``) stand in it by value, and so do buffers that are no floats, and small tensors from elsewhere
+without a derivative (attributes that are no buffers). An evaluation that no function mode sees as a whole has no graph:
+other tensors from elsewhere (results of autograd functions and compiled code), and arguments that are no plain values.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 _PLAIN = {
-    int, bool, str, type(None), type(Ellipsis), torch.dtype, torch.device, torch.layout, torch.memory_format, torch.Size,
+    int, bool, str, type(None), type(Ellipsis), torch.Size,
+    torch.dtype, torch.device, torch.layout, torch.memory_format,
 }  # fmt: skip
 _LISTED = 1024
-"""Entries of a constant of integers or truth values that a graph holds."""
+"""Entries of a constant that a graph holds."""
 
 Told = tuple[Any, ...]
 """A graph; equal for equal evaluations."""
@@ -36,9 +37,10 @@ class Teller:
     """
 
     def __init__(self, leaves: Iterable[Tensor]) -> None:
-        self._numbers: dict[int, tuple[int, weakref.ref[Tensor]]] = {}
+        self._numbers: dict[int, tuple[int, weakref.ref[Tensor], bool]] = {}
         self._count = 0
         self._unread: dict[int, Tensor] = {}
+        self._alive: list[Tensor] = []
         self._closed = True
         self._steps: list[Any] = []
         for leaf in leaves:
@@ -65,22 +67,25 @@ class Teller:
         return (*self._steps, number) if self._closed and number is not None else None
 
     def _new(self, tensor: Tensor) -> int:
-        self._numbers[id(tensor)] = self._count, weakref.ref(tensor)
+        self._numbers[id(tensor)] = self._count, weakref.ref(tensor), tensor.requires_grad
         self._count += 1
         return self._count - 1
 
     def _number(self, tensor: Tensor) -> int | None:
-        number, known = self._numbers.get(id(tensor), (None, None))
-        return number if known is not None and known() is tensor else None
+        """None for what was not met, or has got another derivative out of sight (by an autograd function)."""
+        number, known, differentiable = self._numbers.get(id(tensor), (None, None, None))
+        return number if known is not None and known() is tensor and differentiable == tensor.requires_grad else None
 
     def _told(self, value: Any) -> Any:
         """A tensor as its number, anything else with its type: numbers of tensors are the only bare integers."""
         if isinstance(value, Tensor):
             number = self._number(value)
             if number is None:
-                self._closed = False
+                number = self._new(value)
+                self._alive.append(value)
+                self._read(number, value)
             elif number in self._unread:
-                self._read(number)
+                self._read(number, self._unread.pop(number))
             return number
         return self._plain(value, self._told)
 
@@ -106,13 +111,13 @@ class Teller:
         self._closed = False
         return None
 
-    def _read(self, number: int) -> None:
-        """The entries of a constant that is no float, once."""
-        constant = self._unread.pop(number)
-        if constant.numel() > _LISTED:
+    def _read(self, number: int, constant: Tensor) -> None:
+        """The entries of a constant, once."""
+        if constant.numel() > _LISTED or constant.requires_grad or constant.layout is not torch.strided:
             self._closed = False
         else:
-            self._steps.append((number, constant.tolist()))
+            entries = constant.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+            self._steps.append((number, constant.shape, constant.stride(), constant.dtype, constant.device, entries))
 
 
 __all__ = ["Teller", "Told"]

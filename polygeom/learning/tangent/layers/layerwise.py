@@ -7,10 +7,10 @@ Where a weight matrix acts once, ``v = W a``, the derivative of output ``c`` at 
 
 at the cost of the activations instead of the weights: ``N² d`` instead of ``N² d²`` operations for each layer of width
 ``d``. A weight that acts at many positions (convolutions, tokens) is a sum of such terms, and what is cheapest there is
-counted (`polygeom.learning.tangent.layers.costs`). Scales and shifts have few entries, so their derivatives are formed, and
-so are those of weights that act through another tensor (weight normalisation, slices), still without a backward pass
-for each point. The ``C`` backward passes are one (`torch.func.vmap` over it) for as many points as keep the values of
-a layer in the cache of the processor.
+counted (`polygeom.learning.tangent.layers.costs`). Scales and shifts have few entries, so their derivatives are formed,
+and so are those of weights that act through another tensor (weight normalisation, slices), still without a backward
+pass for each point. The ``C`` backward passes are one (`torch.func.vmap` over it) for as many points as keep the values
+of a layer in the cache of the processor.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from polygeom.errors import BudgetError
 from polygeom.learning.tangent.functional import WeightFunction
 from polygeom.learning.tangent.layers.pieces import Factor, Features, Piece, present
 from polygeom.learning.tangent.layers.recording import Record, Use, record
@@ -74,8 +75,8 @@ def layerwise(
         for block in blocks:
             place = None if len(blocks) == 1 else _Place(formed, len(x), block)
             own = x[block]
-            seen = record(f, repeated(own, plan), plan.axes)
-            parts.append(factors_of(seen, combinations, plan, place))
+            seen, taken = _recorded(f, own, plan)
+            parts.append(factors_of(seen, combinations, taken, place))
             if watch is not None:
                 watch(own, seen, parts[-1])
         return parts[0] if len(parts) == 1 else _together(parts, formed)
@@ -119,6 +120,18 @@ def _together(parts: Sequence[list[Factor]], formed: Mapping[str, Tensor]) -> li
             pieces.append(replace(same[0], read=read, back=joined([piece.back for piece in same])))
         found.append(replace(own[0], pieces=tuple(pieces)))
     return found
+
+
+def _recorded(f: WeightFunction, x: Tensor, plan: Plan) -> tuple[Record, Plan]:
+    """An evaluation, and the plan without copies where the module does not take so many points."""
+    if plan.copies > 1:
+        try:
+            return record(f, repeated(x, plan), plan.axes), plan
+        except BudgetError:  # a limit of time or memory
+            raise
+        except Exception:  # noqa: BLE001  whatever a module has against other numbers of points
+            plan = replace(plan, copies=1)
+    return record(f, x, plan.axes), plan
 
 
 def repeated(x: Tensor, plan: Plan) -> Tensor:
@@ -207,11 +220,11 @@ def _derivatives(y: Tensor, uses: Sequence[Use], combinations: Tensor | None, pl
         found = torch.autograd.grad(y, distinct, row.expand_as(y), retain_graph=True, allow_unused=True)
         return tuple(torch.zeros_like(v) if g is None else g for g, v in zip(found, distinct, strict=True))
 
-    if plan.batched:
+    if len(rows) == 1:
+        found = [own.unsqueeze(0) for own in one(rows[0])]
+    elif plan.batched:
         stacked = [torch.func.vmap(one)(some) for some in torch.split(rows, plan.rows)]
         found = [torch.cat(own) if len(own) > 1 else own[0] for own in zip(*stacked, strict=True)]
-    elif len(rows) == 1:
-        found = [own.unsqueeze(0) for own in one(rows[0])]
     else:
         found = [torch.stack(own) for own in zip(*map(one, rows), strict=True)]
     return {id(value): own for value, own in zip(distinct, found, strict=True)}

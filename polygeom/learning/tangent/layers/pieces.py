@@ -1,7 +1,8 @@
 """Derivatives by one weight without forming them, and the ways to their inner products.
 
 A weight ``(G, m, k)`` that acts as a matrix at ``T`` positions has at point ``n``, for output ``c``, the derivative
-``Σ_t b_nc[:, t] ⊗ a_n[:, t]`` (group by group). Which way is taken is counted in `polygeom.learning.tangent.layers.costs`.
+``Σ_t b_nc[:, t] ⊗ a_n[:, t]`` (group by group). Which way is taken is counted in
+`polygeom.learning.tangent.layers.costs`.
 """
 
 from __future__ import annotations

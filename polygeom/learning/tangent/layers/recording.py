@@ -14,12 +14,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from polygeom.learning.tangent.functional import WeightFunction
+from polygeom.learning.tangent.layers.composed import COMPOSED
 from polygeom.learning.tangent.layers.graphs import Teller, Told
-from polygeom.learning.tangent.layers.rules import PAIRED, RULES, Action, NotRecordable, attention
+from polygeom.learning.tangent.layers.rules import PAIRED, RULES, Action, NotRecordable
 
 _WEIGHT, _CONSTANT, _DATA = "weight", "constant", "data"
 
@@ -59,7 +59,7 @@ class Use:
     @property
     def is_matrix(self) -> bool:
         """Whether derivatives by the weight are sums of outer products."""
-        return not (self.shifts or self.action.scales or self.action.loose)
+        return not self.shifts and self.action.is_matrix
 
     def back(self, values: Tensor) -> Tensor:
         """Derivatives ``(C, *outputs.shape)`` by the outputs as ``(N, C, G, m, T)``."""
@@ -123,6 +123,7 @@ class _Recorder(TorchFunctionMode):
         self._leaves = set(self._kinds)
         self._kinds[id(points)] = (_DATA, points)
         self._turned: dict[int, Tensor] = {}
+        self._reshaped: dict[int, Tensor] = {}
         self._read: list[tuple[Tensor, int]] = []
 
     def kind(self, tensor: Tensor) -> str:
@@ -136,9 +137,9 @@ class _Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         kinds = {self.kind(t) for t in _tensors((args, kwargs))}
         meeting = _WEIGHT in kinds and _DATA in kinds
-        if meeting and func is functional.multi_head_attention_forward:
+        if meeting and func in COMPOSED:
             with self:
-                return attention(*args, **kwargs)
+                return COMPOSED[func](*args, **kwargs)
         self.teller.called(func, args, kwargs)
         return self.teller.gave(self._evaluated(func, args, kwargs, kinds, meeting))
 
@@ -154,7 +155,7 @@ class _Recorder(TorchFunctionMode):
         return result
 
     def _note(self, action: Action) -> Tensor:
-        if self.kind(action.data) == _WEIGHT:
+        if any(self.kind(one) == _WEIGHT for one in (action.data, *action.others)):
             raise NotRecordable("a layer whose input is a weight")
         if any(self.kind(one) != _CONSTANT for one in action.constants):
             raise NotRecordable("a batch normalisation whose statistics are not fixed")
@@ -165,9 +166,11 @@ class _Recorder(TorchFunctionMode):
                 turned = self._turned.get(id(tensor))
                 flipped = action.flipped != (turned is not None)
                 own = tensor if turned is None else turned
+                if tensor is action.weight and action.is_matrix:
+                    own = self._reshaped.get(id(tensor), own)
                 self.uses.append(Use(own, action, shifts, self._points, axis, flipped))
         if action.read is not None:
-            self._read.append((action.data, action.data._version))
+            self._read += [(one, one._version) for one in (action.data, *action.others)]
         self.nbytes += 3 * action.outputs.numel() * action.outputs.element_size()
         if not action.outputs.requires_grad:  # nothing before it has derivatives
             action.outputs.requires_grad_()
@@ -196,8 +199,11 @@ class _Recorder(TorchFunctionMode):
             return
         for tensor in found:
             self._kinds[id(tensor)] = (_WEIGHT if _WEIGHT in kinds else _CONSTANT, tensor)
-            if args and isinstance(args[0], Tensor) and id(args[0]) in self._leaves and _turned(args[0], tensor):
-                self._turned[id(tensor)] = args[0]
+            if args and isinstance(args[0], Tensor) and id(args[0]) in self._leaves:
+                if _turned(args[0], tensor):
+                    self._turned[id(tensor)] = args[0]
+                elif _reshaped(args[0], tensor):
+                    self._reshaped[id(tensor)] = args[0]
 
     def check(self) -> None:
         if any(tensor._version != version for tensor, version in self._read):
@@ -208,6 +214,12 @@ def _turned(one: Tensor, other: Tensor) -> bool:
     """Whether two matrices are transposes of each other in memory."""
     same = one.ndim == other.ndim == 2 and one.data_ptr() == other.data_ptr()
     return same and one.shape == other.shape[::-1] and one.stride() == other.stride()[::-1] and min(one.shape) > 1
+
+
+def _reshaped(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same entries in memory, in the same order."""
+    same = one.data_ptr() == other.data_ptr() and one.numel() == other.numel()
+    return same and one.is_contiguous() and other.is_contiguous()
 
 
 def _tensors(values: Iterable[Any]) -> list[Tensor]:
@@ -268,10 +280,13 @@ def record(f: WeightFunction, x: Tensor, axes: Sequence[int] | None = None) -> R
     """
     weights = {name: weight.detach().requires_grad_() for name, weight in f.weights.items()}
     recorder = _Recorder(weights.values(), f.constants.values(), x, axes)
-    with torch.enable_grad(), recorder:
-        y = f(weights, x)
+    with torch.enable_grad():
+        with recorder:
+            value = f.value(weights, x)
+        y = f.read(value, len(x))
+        graph, y = recorder.teller.graph(y), y.reshape(len(x), -1)
     recorder.check()
-    return Record(y, weights, recorder.uses, recorder.actions, recorder.nbytes, recorder.teller.graph(y))
+    return Record(y, weights, recorder.uses, recorder.actions, recorder.nbytes, graph)
 
 
 def point_axes(f: WeightFunction, x: Tensor, seen: Record) -> tuple[int, ...]:

@@ -103,7 +103,9 @@ class Trial:
             (_nbytes(p.read) for factor in self.factors for p in factor.pieces if p.read is not None), default=0
         )
         distinct = sum(_nbytes(value) for value in {id(use.outputs): use.outputs for use in uses}.values())
-        return plan.points * -(-(plan.copies * (self.seen.nbytes + 2 * windows) + (2 * outputs + 1) * distinct) // self.points)
+        return plan.points * -(
+            -(plan.copies * (self.seen.nbytes + 2 * windows) + (2 * outputs + 1) * distinct) // self.points
+        )
 
 
 def _nbytes(tensor: Tensor) -> int:
