@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,19 @@ def test_rooms_are_reached_from_the_top() -> None:
         "[2,3,1] r=2 polygeom.learning"
     )
     assert set(polygeom._ROOMS) <= set(dir(polygeom))
+
+
+@pytest.mark.thorough
+def test_a_room_does_not_load_the_programs_in_it() -> None:
+    """``python -m`` would run them a second time beside the module that is loaded already, and warns of it."""
+    package = Path(polygeom.__path__[0])
+    files = [file for file in package.rglob("*.py") if "__main__" in file.read_text("utf-8")]
+    names = {".".join(file.relative_to(package.parent).with_suffix("").parts) for file in files}
+    names.remove("polygeom.supervision.child")  # started by its path
+    assert "polygeom.report.surprises" in names
+    rooms = {name.rpartition(".")[0] for name in names}
+    code = f"import sys\nfor room in {rooms}: __import__(room)\nprint({names} & {{*sys.modules}})"
+    assert run(code) == "set()"
 
 
 ROOMS = [one.name for one in pkgutil.walk_packages(polygeom.__path__, "polygeom.", onerror=lambda _: None) if one.ispkg]

@@ -24,7 +24,6 @@ from polygeom.report.algebra import (
 )
 from polygeom.report.generalisation import generalisation_section
 from polygeom.report.page import UNFINISHED, Section
-from polygeom.report.surprises import surprises_section
 from polygeom.supervision.alarm import last_resort
 
 MOST_TRAINED = 400
@@ -106,6 +105,8 @@ def portrait(network: Network | str, *, training: bool | None = None, timeout: f
     >>> [section.title for section in page.sections][1:4]
     ['How big is it?', 'Why this size?', 'Does the function determine the weights?']
     """
+    from polygeom.report.surprises import surprises_section  # which is a program as well, so that it loads late
+
     start = time.monotonic()
     network = as_network(network)
     timeout = checks.seconds(timeout)

@@ -47,6 +47,9 @@ def test_a_comparison_has_what_each_page_says(tmp_path: Path, capsys: pytest.Cap
     arguments = ["portrait", "[3,2,1] r=2", "--compare", "[3,3,1] r=2", "--no-training"]
     assert run([*arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["second"]["network"] == "[3,3,1] r=2"
+    assert run(["portrait", "--no-training", "--json", "--compare=[3,3,1] r=2", "[3,2,1] r=2"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [told[place]["network"] for place in ("first", "second")] == ["[3,3,1] r=2", "[3,2,1] r=2"]
     assert run(arguments) == 0
     told = capsys.readouterr().out
     assert " * [3,3,1] r=2: Its neurovariety has dimension 6" in told

@@ -15,9 +15,23 @@ from polygeom.storage.durable import output_file, write_file
 
 DRAWING = 3.0
 """Seconds of the time for a page that are kept for its figures."""
+OTHER_FIRST = "polygeom.commands.pages.portrait.other_first"
+"""Where the command notes the order of its networks."""
 
 
-@click.command()
+class _Ordered(click.Command):
+    """A command that knows whether OTHER, of ``--compare``, was written before NETWORK."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        written = [word.partition("=")[0] for word in args]
+        place = written.index("--compare") if "--compare" in written else len(args)
+        words = list(args)
+        rest = super().parse_args(ctx, args)
+        ctx.meta[OTHER_FIRST] = ctx.params["network"] in words[place:]
+        return rest
+
+
+@click.command(cls=_Ordered)
 @click.argument("network", required=False)
 @click.option("--html", "html_file", metavar="FILE", help="Also write the page, with figures, as one HTML file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the page as JSON.")
@@ -29,7 +43,11 @@ DRAWING = 3.0
     help="Seconds for the page; what is not finished then is left out and named.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
-@click.option("--compare", metavar="OTHER", help="Compare with another network, question by question.")
+@click.option(
+    "--compare",
+    metavar="OTHER",
+    help="Compare with another network, question by question, in the order in which they are written.",
+)
 @takes_maps
 def portrait(
     network: str,
@@ -59,7 +77,9 @@ def portrait(
     if compare is not None:
         from polygeom.report.comparison import Comparison
 
-        page = Comparison(page, compute(compare, training=training, timeout=share, rng=seed))
+        other = compute(compare, training=training, timeout=share, rng=seed)
+        first, second = (other, page) if click.get_current_context().meta[OTHER_FIRST] else (page, other)
+        page = Comparison(first, second)
     if html_file is not None:
         write_file(html_file, page.to_html().encode(), "--html")
     click.echo(json.dumps(page.as_dict()) if as_json else page.to_text(), nl=as_json)

@@ -12,18 +12,13 @@ import numpy as np
 
 Point = tuple[int, ...]
 
+BLOCK = 1 << 20
+"""Pairs of points compared at a time."""
+
 
 def below(a: Sequence[int], b: Sequence[int]) -> bool:
     """``a ≤ b`` in every coordinate."""
     return all(x <= y for x, y in zip(a, b, strict=True))
-
-
-def _inside(columns: np.ndarray, box: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Which of the points, columns ``(coordinates, N)``, are ``≤ box``: coordinate by coordinate, which is quicker."""
-    found: np.ndarray = columns[0] <= box[0]
-    for line, edge in zip(columns[1:], box[1:], strict=True):
-        found &= line <= edge
-    return found
 
 
 class Uncovered:
@@ -31,7 +26,8 @@ class Uncovered:
 
     If the list covers everything but an upward closed set, these are the minimal elements of that set. Adding a box
     replaces each minimal point inside it by its neighbours just outside (Berge's algorithm for dual antichains). A box
-    costs comparisons of all points with it, and of the new points with those that have a coordinate in common.
+    costs a comparison of all points with it, coordinate by coordinate, and little else: a point that could keep a
+    neighbour from being minimal is above the box in one coordinate alone, by one.
 
     >>> cover = Uncovered((3, 5))
     >>> cover.add((1, 5)), cover.add((3, 2))
@@ -43,36 +39,29 @@ class Uncovered:
     def __init__(self, top: Sequence[int]) -> None:
         self.top = tuple(top)
         self.points: set[Point] = {(1,) * len(self.top)}
-        self._columns = np.ones((len(self.top), 1), np.int32)
+        self._kind: type = (
+            np.int16 if max(self.top, default=1) < 2**15 else np.int64
+        )  # short columns are compared sooner
+        self._columns = np.ones((len(self.top), 1), self._kind)
         """The points as columns of an array, in any order; those from ``_count`` on are room for more."""
         self._count = 1
 
     def add(self, box: Point) -> list[Point]:
         """Cover all points ``≤ box``; the points that are minimal now and were not before."""
-        inside = self._taken(np.flatnonzero(_inside(self._columns[:, : self._count], box)))
+        above = np.zeros(self._count, np.int8)
+        for line, edge in zip(self._columns, box, strict=True):
+            above += line[: self._count] > edge
+        beside = self._columns[:, np.flatnonzero(above == 1)].T
+        inside = self._taken(np.flatnonzero(above == 0))
         self.points.difference_update(map(tuple, inside.tolist()))
         found = [
-            self._stepped_out(inside, k, edge + 1) for k, edge in enumerate(box) if edge < self.top[k]
+            _stepped_out(inside, beside, k, edge + 1) for k, edge in enumerate(box) if edge < self.top[k]
         ]  # points moved in different coordinates are never comparable
-        fresh = np.concatenate([np.zeros((0, len(self.top)), np.int32), *found])
+        fresh = np.concatenate([np.zeros((0, len(self.top)), self._kind), *found])
         self._store(fresh)
         new: list[Point] = list(map(tuple, fresh.tolist()))
         self.points.update(new)
         return new
-
-    def _stepped_out(self, inside: np.ndarray, k: int, value: int) -> np.ndarray:
-        """The points of ``inside`` moved to ``value`` in coordinate ``k``, as far as they are minimal.
-
-        A point below a moved one and not below the original has exactly this value there.
-        """
-        moved = inside.copy()
-        moved[:, k] = value
-        moved = np.unique(moved, axis=0) if len(moved) > 1 else moved
-        rivals = self._columns[:, np.flatnonzero(self._columns[k, : self._count] == value)]
-        rivals = np.concatenate([rivals, moved.T], axis=1)
-        minimal = [int(_inside(rivals, point).sum()) == 1 for point in moved]  # the point itself
-        chosen: np.ndarray = moved[np.array(minimal, bool)]
-        return chosen
 
     def _taken(self, places: np.ndarray) -> np.ndarray:
         """Take points out, as rows; the last points move to the free places."""
@@ -86,8 +75,34 @@ class Uncovered:
     def _store(self, fresh: np.ndarray) -> None:
         count = self._count + len(fresh)
         if count > self._columns.shape[1]:
-            room = np.empty((len(self.top), 2 * count), np.int32)
+            room: np.ndarray = np.empty((len(self.top), 2 * count), self._kind)
             room[:, : self._count] = self._columns[:, : self._count]
             self._columns = room
         self._columns[:, self._count : count] = fresh.T
         self._count = count
+
+
+def _stepped_out(inside: np.ndarray, beside: np.ndarray, k: int, value: int) -> np.ndarray:
+    """The points of ``inside`` moved to ``value`` in coordinate ``k``, as far as they are minimal.
+
+    A point below a moved one and not below the original has exactly this value there, and is in the box otherwise.
+    """
+    moved = inside.copy()
+    moved[:, k] = value
+    if len(moved) > 1:
+        whole = moved.view(np.dtype((np.void, moved.dtype.itemsize * moved.shape[1]))).ravel()
+        moved = moved[np.unique(whole, return_index=True)[1]]
+    rivals = np.concatenate([beside[beside[:, k] == value], moved]).T.copy()
+    step = max(1, BLOCK // max(1, rivals.shape[1]))
+    counts = [_below_each(rivals, moved[start : start + step]) for start in range(0, len(moved), step)]
+    chosen: np.ndarray = moved[np.concatenate([np.zeros(0, int), *counts]) == 1]  # the point itself
+    return chosen
+
+
+def _below_each(rivals: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """How many of the rivals, columns ``(coordinates, N)``, are ``≤`` each point, a row."""
+    found = np.ones((len(points), rivals.shape[1]), bool)
+    for line, edges in zip(rivals, points.T, strict=True):
+        found &= line <= edges[:, None]
+    counts: np.ndarray = found.sum(axis=1)
+    return counts

@@ -135,7 +135,7 @@ def parameters(widths: Widths, degrees: Widths) -> int:
 
 
 def span(widths: Widths, degrees: Widths) -> int:
-    """At least how many dimensions the activations of the last layer but one span, at generic weights (Hopf)."""
+    """At least how many dimensions the values behind the last of some activations span, at generic weights (Hopf)."""
     if not degrees:
         return widths[0]
     least = min(widths[1], monomials(widths[0], degrees[0]))
@@ -145,7 +145,7 @@ def span(widths: Widths, degrees: Widths) -> int:
 
 
 def _orbit(widths: Widths, degrees: Widths, k: int) -> int:
-    mixed = degrees[k - 1] == 1 and widths[k] <= span(widths[: k + 1], degrees[: k - 1])
+    mixed = degrees[k - 1] == 1 and widths[k] <= span(widths, degrees[:k])
     return widths[k] ** 2 if mixed else widths[k]
 
 
@@ -157,12 +157,12 @@ def _is(step: Step, constant: int, *parts: Case) -> bool:
 
 
 def _parameters(step: Step, _: Budget) -> bool:
-    return step.layer == 0 and _is(step, parameters(*step.case))
+    return not step.layer and _is(step, parameters(*step.case))
 
 
 def _ambient(step: Step, _: Budget) -> bool:
     widths, degrees = step.case
-    return step.layer == 0 and _is(step, widths[-1] * monomials(widths[0], product(degrees)))
+    return not step.layer and _is(step, widths[-1] * monomials(widths[0], product(degrees)))
 
 
 def _idle(step: Step, _: Budget) -> bool:
@@ -173,7 +173,7 @@ def _idle(step: Step, _: Budget) -> bool:
             widths, degrees, k = widths[:k] + widths[k + 1 :], degrees[: k - 1] + degrees[k:], 1
         else:
             k += 1
-    return step.layer == 0 and widths != step.case[0] and _is(step, 0, (widths, degrees))
+    return not step.layer and widths != step.case[0] and _is(step, 0, (widths, degrees))
 
 
 def _surplus(step: Step, _: Budget) -> bool:
@@ -181,7 +181,7 @@ def _surplus(step: Step, _: Budget) -> bool:
     kept = [widths[0]]
     for k, r in enumerate(degrees, start=1):
         kept.append(min(widths[k], monomials(kept[-1], r), monomials(widths[0], product(degrees[:k]))))
-    return step.layer == 0 and _is(step, 0, ((*kept, widths[-1]), degrees))
+    return not step.layer and _is(step, 0, ((*kept, widths[-1]), degrees))
 
 
 def _inputs(step: Step, _: Budget) -> bool:
@@ -223,14 +223,14 @@ def _quadrics(step: Step, _: Budget) -> bool:
     if degrees != (2,) or widths[2] != 1 or widths[1] > widths[0]:
         return False
     n, s = widths[:2]
-    return step.layer == 0 and _is(step, s * n - s * (s - 1) // 2)
+    return not step.layer and _is(step, s * n - s * (s - 1) // 2)
 
 
 def _veronese(step: Step, _: Budget) -> bool:
     known: dict[Widths, int] = {(5, 7, 3): 34, (3, 5, 4): 14, (4, 9, 4): 34, (5, 14, 4): 69}
     widths, degrees = step.case
     value = known.get((*widths[:2], *degrees)) if len(widths) == 3 and widths[2] == 1 else None
-    return step.layer == 0 and value is not None and _is(step, value)
+    return not step.layer and value is not None and _is(step, value)
 
 
 def _segre(step: Step, _: Budget) -> bool:
@@ -238,7 +238,7 @@ def _segre(step: Step, _: Budget) -> bool:
     if step.layer or len(widths) != 3:
         return False
     (n, s, m), r = widths, degrees[0]
-    family = (r, m) == (2, 3) and n >= 4 and n % 2 == 0 and 2 * s == 3 * n - 2
+    family = (r, m) == (2, 3) and n >= 4 and 2 * s == 3 * n - 2
     if not family and (n, s, m, r) not in {(3, 5, 2, 3), (4, 6, 5, 2)}:
         return False
     return _is(step, min(m * monomials(n, r), s * (n + m - 1)) - 1)
@@ -254,7 +254,7 @@ def _rotations(step: Step, _: Budget) -> bool:
 
 def _hypersurface(step: Step, _: Budget) -> bool:
     (widths, degrees), k = step.case, step.layer
-    if k < 1 or len(step.parts) != 2:
+    if len(step.parts) < 2:
         return False
     j = len(widths) + 1 - len(step.parts[1].widths)
     before = [i for i in range(k) if widths[i] == widths[k] - 1 >= 2]
@@ -262,33 +262,29 @@ def _hypersurface(step: Step, _: Budget) -> bool:
         return False
     relation = product((product(degrees[before[-1] : k]),) * (widths[k] - 2))
     t = product(degrees[k : j - 1])
-    if not relation <= t <= LARGEST:
+    if t < relation or monomials(widths[k], t) > LARGEST:
         return False
     space = monomials(widths[k], t) - monomials(widths[k], t - relation)
-    if monomials(widths[k], t) > LARGEST:
-        return False
     reached = ((space, *widths[j:]), degrees[j - 1 :])
     return _is(step, -_orbit(widths, degrees, k), _below(widths, degrees, k), reached)
 
 
 def _span(step: Step, _: Budget) -> bool:
     (widths, degrees), k = step.case, step.layer
-    if k < 1:
-        return False
     m, space = widths[k], monomials(widths[0], product(degrees[:k]))
     return m < space and _is(step, m * (space - m), (widths[k:], degrees[k:]))
 
 
 def _pencil(step: Step, _: Budget) -> bool:
     widths, degrees = step.case
-    if step.layer != 1 or len(widths) < 4 or widths[:2] != (4, 8) or degrees[:2] != (2, 2):
+    if step.layer != 1 or widths[:2] != (4, 8) or degrees[:2] != (2, 2):
         return False
     return _is(step, 15, ((34, *widths[3:]), degrees[2:]))
 
 
 def _identifications(step: Step, budget: Budget) -> bool:
     widths, degrees = step.case
-    if step.layer != 1 or len(step.parts) != 2 or len(widths) < 4:
+    if step.layer != 1 or len(step.parts) < 2:
         return False
     n, m, r = widths[0], widths[1], degrees[0]
     j = len(widths) + 1 - len(step.parts[1].widths)

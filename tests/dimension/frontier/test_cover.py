@@ -36,6 +36,20 @@ def test_uncovered_points_are_the_minimal_ones_outside_all_boxes(
         assert cover.points == minimal([p for p in points(top) if not any(below(p, b) for b in boxes)])
 
 
+def test_wide_boxes_and_small_blocks_leave_the_same_points(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top, far = (3, 4, 5), 10_000  # widths beyond 2^15: one that is not 1 stands for `far` of them
+    boxes = random_boxes(rng, top, 8)
+    near, wide = Uncovered(top), Uncovered(tuple(far * t for t in top))
+    monkeypatch.setattr("polygeom.dimensions.frontier.cover.BLOCK", 4)
+    for box in boxes:
+        near.add(box)
+        wide.add(tuple(far * b for b in box))
+    assert wide.points == {tuple(far * (w - 1) + 1 for w in p) for p in near.points}
+    assert near.points == minimal([p for p in points(top) if not any(below(p, b) for b in boxes)])
+
+
 @pytest.mark.parametrize("top", [(4,), (5, 4), (3, 4, 5), (2, 3, 3, 3)])
 def test_a_gap_is_found_exactly_when_there_is_one(top: Point, rng: np.random.Generator, multiplier: int) -> None:
     seen = set()

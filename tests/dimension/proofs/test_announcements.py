@@ -126,14 +126,13 @@ def test_proofs_are_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     what = "the proof of the upper bound"
     leaf = Step(6, "parameters", [2, 3, 1], [2], 0, [])
     assert told(lambda b: rules.holds(leaf, b)) == [(what, rules.MOST_STEPS * 3, 0)]
-    program = read(SQUARE)
-    assert told(lambda b: bounds.bound_holds(program, leaf, b))[0] == (what, 1000.0 * program.entries, 0)
     surplus = Step(6, "surplus", [2, 3, 1], [2], 0, [leaf])
     for most, holds in ((2, True), (1, False)):
         monkeypatch.setattr(rules, "MOST_STEPS", most)
         assert rules.holds(surplus, Budget()) is holds
     skip = program_of("x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); sum(x,c)")
     step = Step(6 + 2, "cells", [], [], 0, [Step(6, "parameters", [2, 2, 2], [2], 0, [])])
+    assert told(lambda b: bounds.bound_holds(skip, step, b))[0] == (what, 1000.0 * skip.entries, 0)
     for most, holds in ((1, True), (0, False)):
         monkeypatch.setattr(rules, "MOST_STEPS", most)
         monkeypatch.setattr(rules, "holds", lambda *_: True)

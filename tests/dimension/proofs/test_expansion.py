@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+from fractions import Fraction
 
+import flint
 import numpy as np
 import pytest
 
 from polygeom.dimensions.bounds.graphs import plain_text
+from polygeom.dimensions.proofs.graphs import cuts
 from polygeom.dimensions.proofs.graphs.expansion import (
     MOST_TERMS,
     Expansion,
+    _residue,
     dimension_by_equations,
     fields_rank,
     linear_span,
@@ -18,6 +22,7 @@ from polygeom.dimensions.proofs.graphs.expansion import (
 from polygeom.dimensions.proofs.jacobians import _reuse, forward, jacobian
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.programs import Program, read
+from polygeom.dimensions.proofs.symmetries import PRIME
 from polygeom.errors import BudgetError
 from polygeom.network import parse
 
@@ -30,6 +35,7 @@ PROGRAMS = [
     "x=input(3); a=dense(x,2); b=power(a,3); c=sum(b,a); dense(c,2)",
     "convolutional(4,kernels=[2,2],degrees=2)",
     "x=input(3); a=convolution(x,2); power(a,2)",
+    "x=input(3); a=dense(x,2); b=bias(a); c=sum(b,b); polynomial(c,[1/2,0,1])",
 ]
 
 
@@ -71,6 +77,8 @@ def test_fields_are_counted_where_the_outputs_stay() -> None:
     assert fields_rank(program, [[(0, 3, 7, [0, 1]), (1, -3, 7, [1, 1])]], Budget()) == 1
     assert fields_rank(program, [[up, down], [(0, 2, 1, [0]), (1, -2, 1, [1])]], Budget()) == 1
     assert fields_rank(program, [[up, up, down, down]], Budget()) == 1
+    assert fields_rank(program, [[up, down], [(0, 1, 2, [0]), (1, -2, 4, [1])]], Budget()) == 1
+    assert fields_rank(program, [[up, down], [(0, 1, 2, [0]), (0, 1, 3, [0]), (1, -5, 6, [1])]], Budget()) == 1
     for wrong in (
         [up],
         [up, (1, 1, 1, [1])],
@@ -97,6 +105,8 @@ def test_equations_are_counted_where_they_hold() -> None:
     assert dimension_by_equations(program, [cone, [(8, 3, [0, 2]), (-2, 3, [1, 1])]], Budget()) == 2
     assert dimension_by_equations(program, [cone, [(4, 1, [0, 0, 2]), (-1, 1, [0, 1, 1])]], Budget()) == 2
     assert dimension_by_equations(program, [], Budget()) == 3
+    assert dimension_by_equations(program, [cone, [(4, 2, [0, 2]), (-2, 4, [1, 1])]], Budget()) == 2
+    assert dimension_by_equations(program, [cone, [(4, 2, [0, 2]), (-1, 3, [1, 1]), (-1, 6, [1, 1])]], Budget()) == 2
     for wrong in (
         [(4, 1, [0, 2])],
         [(4, 1, [0, 2]), (-1, 2, [1, 1])],
@@ -109,6 +119,43 @@ def test_equations_are_counted_where_they_hold() -> None:
     assert (
         dimension_by_equations(twice, [[(2, 1, [0, 0, 0]), (-1, 1, [2])], [(1, 1, [0, 0]), (-1, 1, [1])]], Budget())
         == 1
+    )
+
+
+def test_coefficients_with_a_constant_vary_too() -> None:
+    """w + 1 is one coefficient that varies, 1 is none."""
+    assert dimension_by_equations(program_of("x=input(1); a=scale(x); sum(a,x)"), [], Budget()) == 1
+    skip = program_of("x=input(1); a=scale(x); b=power(a,2); sum(b,x)")
+    assert dimension_by_equations(skip, [], Budget()) == 1
+
+
+def test_values_of_coefficients() -> None:
+    terms = {(2, 0): flint.fmpq(3, 2), (0, 1): flint.fmpq(-5, 7), (0, 0): flint.fmpq(1, 3)}
+    value = Fraction(3, 2) * 4**2 - Fraction(5, 7) * 9 + Fraction(1, 3)
+    assert _residue(terms, [4, 9]) == value.numerator * pow(value.denominator, -1, PRIME) % PRIME
+    assert _residue({}, [4, 9]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "independent", "with_one"),
+    [
+        ("x=input(3,2); dense(x,2)", True, True),
+        ("x=input(2,3); dense(x,2)", True, True),
+        ("x=input(3,2); a=dense(x,1); dense(a,2)", False, False),
+        ("x=input(3,2); a=dense(x,3); power(a,2)", True, True),
+        ("x=input(3,2); a=dense(x,4); power(a,2)", False, False),
+        ("x=input(3); a=dense(x,1); b=polynomial(a,[0,1,1]); dense(b,1)", True, True),
+        ("x=input(3); a=dense(x,2); polynomial(a,[1,1,1])", True, True),
+        ("x=input(1); a=dense(x,3); polynomial(a,[1,1,1])", True, False),
+        ("x=input(1); a=dense(x,4); polynomial(a,[1,1,1])", False, False),
+    ],
+)
+def test_features_at_a_cut(text: str, independent: bool, with_one: bool) -> None:
+    """Those of the last axis, at all tokens together; and with the constant."""
+    program = program_of(text)
+    assert (cuts.independent(program, False, Budget()), cuts.independent(program, True, Budget())) == (
+        independent,
+        with_one,
     )
 
 

@@ -28,14 +28,14 @@ def test_what_a_statement_needs() -> None:
     program = program_of("x=input(2); a=dense(x,2); b=power(a,2); c=dense(x,2); d=sum(b,c); e=dense(d,2); sum(e,x)")
     lines = parts.lines_of(program)
     assert [parts.needed(lines, v) for v in (0, 2, 3, 4)] == [{0}, {0, 1, 2}, {0, 3}, {0, 1, 2, 3, 4}]
-    assert [v for v in range(-1, 8) if parts.is_cut(lines, v, parts.needed(lines, v) if 0 <= v < 7 else set())] == []
+    assert [v for v in range(-1, 8) if parts.is_cut(lines, v)] == []
     chain = parts.lines_of(program_of("x=input(2); a=dense(x,2); b=power(a,2); dense(b,2)"))
-    assert [v for v in range(-1, 5) if parts.is_cut(chain, v, parts.needed(chain, v) if 0 <= v < 4 else set())] == [
+    assert [v for v in range(-1, 5) if parts.is_cut(chain, v)] == [
         1,
         2,
     ]
     shared = parts.lines_of(program_of("x=input(2); a=dense(x,2); b=power(a,2); dense(b,2,shares=a)"))
-    assert [v for v in range(4) if parts.is_cut(shared, v, parts.needed(shared, v))] == []
+    assert [v for v in range(4) if parts.is_cut(shared, v)] == []
     assert [parts.owner(shared, number) for number in range(4)] == [0, 1, 2, 1]
     taken = parts.taken(chain, [2, 3], 1, (7,), [("dense", (0,), [4], {})])
     assert taken == [
@@ -48,6 +48,8 @@ def test_what_a_statement_needs() -> None:
         ("power", (0,), [2], {}),
         ("polynomial", (0,), [[0, 1, 1]], {}),
     ]
+    for odd in ([], [[0, 0, 1], [0, 0, 1]], [[0, 2, 1]], [[1, 0, 1]]):
+        assert parts.canonical([("polynomial", (0,), odd, {})]) == [("polynomial", (0,), odd, {})]
     negative = [("polynomial", (0,), [[0, 0, -1]], {})]
     assert parts.canonical(negative) == negative
     assert parts.canonical([("polynomial", (0,), [[0, 2]], {})]) == [("polynomial", (0,), [[0, 2]], {})]
@@ -306,3 +308,32 @@ def test_steps_have_one_part_one_place_and_their_constant(
     for wrong in changed(text, constant, part, layer):
         assert not holds(*wrong), wrong
     assert not holds(text, constant, part, layer, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "mixed", "absorbed", "shifted"),
+    [
+        ("x=input(2); dense(x,2)", True, True, False),
+        ("x=input(2); a=dense(x,2); bias(a)", True, True, True),
+        ("x=input(2); a=dense(x,2); b=bias(a); c=dense(x,2); sum(b,c)", True, True, False),
+        ("x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,2); sum(a,c)", False, True, False),
+        ("x=input(2); a=dense(x,2); b=dense(a,2); sum(a,b)", True, True, False),
+        ("x=input(2); a=dense(x,2); sum(a,x)", False, False, False),
+        ("x=input(2); bias(x)", False, False, False),
+        ("x=input(2); scale(x)", False, False, False),
+        ("x=input(2); a=dense(x,2); power(a,2)", False, True, False),
+        ("x=input(2); a=dense(x,2); b=bias(a); c=dense(x,2); d=bias(c); product(b,d)", False, True, True),
+        ("x=input(2); a=dense(x,2); b=bias(a); c=dense(a,2); d=bias(c); product(b,d)", False, True, False),
+        ("x=input(2); a=dense(x,2); b=bias(a); c=dense(x,2,shares=a); d=bias(c); product(b,d)", False, False, False),
+        ("x=input(2); a=dense(x,2); b=bias(a); c=dense(x,2); d=bias(c,shares=b); product(b,d)", False, True, False),
+        ("x=input(3,2); attention(x,1,2)", True, True, False),
+        ("x=input(3,2); a=convolution(x,2,1,2); bias(a)", True, True, False),
+        ("x=input(3); a=convolution(x,2); power(a,2)", False, False, False),
+    ],
+)
+def test_matrices_that_a_network_takes_up(text: str, mixed: bool, absorbed: bool, shifted: bool) -> None:
+    """Behind its outputs, before its inputs, and there with a shift."""
+    program = program_of(text)
+    assert parts.mixes(program) is mixed
+    assert parts.absorbs(program, False) is absorbed
+    assert parts.absorbs(program, True) is shifted

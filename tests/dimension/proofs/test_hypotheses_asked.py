@@ -40,6 +40,9 @@ def test_points_identified_ask_for_their_case(monkeypatch: pytest.MonkeyPatch) -
     assert holds(identifications([3, 5, 60, 2], [3, 3], 55)), "all there are"
     assert holds(identifications([3, 5, 60, 2], [3, 3], 56))
     assert asked == []
+    monkeypatch.setattr(rules, "conditions", lambda *_: 0)
+    assert not holds(identifications([3, 5, 60, 2], [3, 3], 54)), "one condition, and none is found"
+    monkeypatch.setattr(rules, "conditions", lambda *case: asked.append(case[:-1]) or 15)
     deep = identifications([3, 5, 60, 4, 2], [3, 3, 2], 40)
     assert holds(deep)
     first, second = honest.parts
@@ -82,6 +85,7 @@ def test_numbers_of_conditions_are_limited() -> None:
         ([3, 5, 9, 1], [2, 223], True),
         ([3, 5, 9, 1], [17, 1], False),
         ([3, 5, 9, 1], [18, 1], True),
+        ([4, 6, 9, 1], [10, 1], False),
     ):
         calls.clear()
         space = rules.monomials(widths[0], degrees[0] * degrees[1])

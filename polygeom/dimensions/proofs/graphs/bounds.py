@@ -26,6 +26,8 @@ def bound_holds(program: Program, claim: rules.Step, budget: Budget) -> bool:
     if program.formulas is not None:
         plain = not (claim.widths or claim.degrees or claim.layer or claim.parts or claim.fields or claim.equations)
         return plain and _bound_of_map(program.formulas, claim, budget)
+    if claim.widths:
+        return claim.case == (program.widths, program.degrees) and rules.holds(claim, budget)
     pending, seen = [(program, claim)], 0
     while pending:
         one, step = pending.pop()
@@ -33,10 +35,6 @@ def bound_holds(program: Program, claim: rules.Step, budget: Budget) -> bool:
         budget.step("the proof of the upper bound", 1000.0 * one.entries)
         if seen > rules.MOST_STEPS:
             return False
-        if step.widths:
-            if step.case != (one.widths, one.degrees) or not rules.holds(step, budget):
-                return False
-            continue
         if (step.fields and step.rule != "vector fields") or (step.equations and step.rule != "equations"):
             return False
         if step.degrees or not _instance(one, step, budget):
@@ -75,9 +73,9 @@ def _ambient(program: Program, step: rules.Step, budget: Budget) -> bool:
 
 
 def _homogenised(program: Program, step: rules.Step, _: Budget) -> bool:
-    larger = homogenised(program)
-    (part,) = step.parts or (None,)
-    return not step.layer and part is not None and larger == part.case and step.value == part.value
+    if step.layer or len(step.parts) != 1:
+        return False
+    return step.parts[0].case == homogenised(program) and step.parts[0].value == step.value
 
 
 def _one_token(program: Program, step: rules.Step, _: Budget) -> bool:

@@ -16,9 +16,8 @@ class Cut:
 
     def __init__(self, program: Program, v: int) -> None:
         self.program, self.lines, self.v = program, lines_of(program), v
-        self.holds = 0 < self.v < len(self.lines) - 1
+        self.holds = is_cut(self.lines, self.v)
         self.before = needed(self.lines, self.v) if self.holds else set()
-        self.holds = self.holds and is_cut(self.lines, self.v, self.before)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -109,7 +109,7 @@ def fields_rank(program: Program, fields: Sequence[Field], budget: Budget) -> in
 
     ``Σ_k v_k ∂F/∂w_k`` is expanded for every field v and every output F.
     """
-    if any(max(k, *m, 0) >= program.weights for field in fields for k, _, _, m in field):
+    if any(max(k, *m) >= program.weights for field in fields for k, _, _, m in field):
         return -1
     ring, n = Expansion(program, budget), program.inputs
     for output in ring.outputs():
@@ -193,8 +193,8 @@ def linear_span(program: Program, budget: Budget) -> int:
             if any(exponents[n:]):
                 column = columns.setdefault(tuple(exponents[n:]), len(columns))
                 rows.setdefault((number, tuple(exponents[:n])), {})[column] = c
-    budget.rank("the linear span of the coefficients", len(rows), max(1, len(columns)))
-    matrix = flint.fmpq_mat(max(1, len(rows)), max(1, len(columns)))
+    budget.rank("the linear span of the coefficients", len(rows), len(columns))
+    matrix = flint.fmpq_mat(len(rows), len(columns))
     for i, row in enumerate(rows.values()):
         for j, c in row.items():
             matrix[i, j] = c

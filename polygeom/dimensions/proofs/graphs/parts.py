@@ -34,15 +34,15 @@ def _as_power(word: str, reads: tuple[int, ...], values: list[Any], named: dict[
 def is_part(part: Step, lines: Lines) -> bool:
     """Whether a part of a proof is about the network of these statements: its text, or its widths and degrees."""
     if part.network:
-        return not part.widths and canonical(statements(part.network)) == lines
+        return canonical(statements(part.network)) == lines
     program = from_lines(lines)
-    return program.widths is not None and (program.widths, program.degrees) == part.case
+    return (program.widths, program.degrees) == part.case
 
 
 def needed(lines: Lines, v: int) -> set[int]:
     """The statements that statement ``v`` needs, itself among them."""
     found = {v}
-    for number in range(v, -1, -1):
+    for number in range(v, 0, -1):
         if number in found:
             found.update(lines[number][1])
     return found
@@ -54,10 +54,11 @@ def owner(lines: Lines, number: int) -> int:
     return number if shares is None else int(shares)
 
 
-def is_cut(lines: Lines, v: int, before: set[int]) -> bool:
+def is_cut(lines: Lines, v: int) -> bool:
     """Whether every path from the input to the output meets ``v``, and no weights are shared across it."""
     if not 0 < v < len(lines) - 1:
         return False
+    before = needed(lines, v)
     for number, (_, reads, _, _) in enumerate(lines):
         if number not in before and any(i in before and i != v for i in reads):
             return False
@@ -91,7 +92,7 @@ def readers(program: Program, value: int) -> list[Layer]:
 def absorbs(program: Program, shift: bool) -> bool:
     """Whether matrices on the last axis of the input, and shifts, make no new functions: its readers take them up."""
     for layer in readers(program, 0):
-        if passes(layer) or columns_of(layer, program) is None:
+        if columns_of(layer, program) is None:
             return False
         if shift and not (layer.word == "dense" and _biased(program, layer)):
             return False
@@ -112,8 +113,6 @@ def mixes(program: Program) -> bool:
             root = {v: min(joined) if r in joined else r for v, r in root.items()}
     last = program.layers[-1].value
     group = [layer for layer in program.layers if root[layer.value] == root[last]]
-    if any(layer.value == 0 for layer in group):
-        return False
     inside = {layer.value for layer in group}
     outside = [x for x in program.layers if not passes(x) and not inside.isdisjoint(x.reads)]
     return None not in [rows_of(x, program) for x in group] and None not in [columns_of(x, program) for x in outside]

@@ -28,11 +28,11 @@ def _between(cut: Cut, first: int, second: int, budget: Budget) -> Counts:
 
 def _later(cut: Cut, budget: Budget) -> Iterator[tuple[Cut, Counts]]:
     """The cuts at vectors behind a cut at one, with the monomials of their values in those at the cut."""
-    if not cut.holds or len(cut.shape) != 1:
+    if len(cut.shape) != 1:
         return
-    for v in range(cut.v + 1, len(cut.lines) - 1):
+    for v in range(cut.v + 1, len(cut.lines)):
         second = Cut(cut.program, v)
-        if second.holds and cut.v in second.before and len(second.shape) == 1:
+        if second.holds and len(second.shape) == 1:
             yield second, _between(cut, cut.v, v, budget)
 
 
@@ -71,7 +71,7 @@ def _left(cut: Cut, counts: Counts, budget: Budget) -> int:
     m, t, best = cut.shape[0], max(counts), sum(counts.values())
     for i in range(cut.v):
         earlier = shape_of(cut.program, i) == (m - 1,) and i in cut.before
-        if not earlier or (i and not is_cut(cut.lines, i, needed(cut.lines, i))) or t > MOST_DEGREE or m > MOST_DEGREE:
+        if not earlier or (i and not is_cut(cut.lines, i)) or t > MOST_DEGREE or m > MOST_DEGREE:
             continue
         values = _between(cut, i, cut.v, budget)
         e = max(values, default=0)
