@@ -8,15 +8,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
 
 import click
 
 from polygeom.errors import BudgetError, PolygeomError
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
 GRACE = 1.5
 """Seconds after which a count is ended that has not ended by itself with the lower bound that it has."""
+CONNECTING = 15.0
+"""Seconds beside the time limit in which a cluster may be reached."""
 
 
 def within(
@@ -63,23 +67,45 @@ def only_with(options: Mapping[str, Any], why: str) -> None:
             raise PolygeomError(f"--{name} {why}")
 
 
-@contextmanager
-def crew(dask: str | None, workers: int) -> Iterator[tuple[Executor | None, int]]:
+def takes_workers(what: str, only: str | None = None) -> Callable[[_Command], _Command]:
+    """Options ``--workers``, which are ``what``, and ``--dask``: for `crew`.
+
+    Parameters
+    ----------
+    what:
+        What the workers are, for the help text.
+    only:
+        The options with which alone they have an effect, if any; then they are None where they are not given.
+    """
+    cluster = "a dask cluster: its scheduler, or local for one on this machine."
+
+    def add(command: _Command) -> _Command:
+        if only is None:
+            dask = click.option("--dask", metavar="ADDRESS", help=f"Run on {cluster}")
+            return click.option("--workers", default=1, show_default=True, help=what)(dask(command))
+        dask = click.option("--dask", metavar="ADDRESS", help=f"With {only}: run on {cluster}")
+        few = f"With {only}: {what[0].lower()}{what[1:-1]} (default 1)."
+        return click.option("--workers", type=int, help=few)(dask(command))
+
+    return add
+
+
+def crew(dask: str | None, workers: int) -> AbstractContextManager[tuple[Executor | None, int]]:
     """The executor that ``--dask`` names and how many tasks it runs at a time; without it none, and ``workers``."""
-    if dask is None:
-        yield None, workers
-        return
     from polygeom.sweeps.cluster import dask_executor
 
-    with dask_executor(dask, workers) as found:
-        yield found
+    return dask_executor(dask, workers)
 
 
 def counted(target: str, question: Mapping[str, Any], label: str, timeout: float, as_json: bool, quiet: bool) -> int:
-    """Print what ``target`` counts for the question in a child that ends after ``timeout``; the exit status."""
+    """Print what ``target`` counts for the question in a child that ends after ``timeout``; the exit status.
+
+    Where the question names a cluster under ``"dask"``, it may take `CONNECTING` more until that answers.
+    """
     network = question["network"]
+    limit = timeout + GRACE + (CONNECTING if question.get("dask") else 0.0)
     with ticking(f"{network:.60}: {label}", shows_progress(quiet)):
-        found = within(target, {**question, "timeout": timeout}, timeout + GRACE)
+        found = within(target, {**question, "timeout": timeout}, limit)
     if found is None:
         unfinished = {"network": network, "value": None, "status": "timeout", "timeout": timeout}
         found = {"answer": unfinished, "text": f"{network}: not found within {timeout:g} s (timeout)", "counted": False}

@@ -23,9 +23,9 @@ class Workspace:
     rng:
         Seed of all random choices.
     workers:
-        Processes that share a search, and threads that follow paths.
+        Processes that share a search for equations, and that follow paths.
     executor:
-        What runs the processes of a search instead of this machine, such as the executor of a dask cluster.
+        What runs these processes instead of this machine, such as the executor of a dask cluster.
     """
 
     def __init__(

@@ -22,15 +22,18 @@ LOCAL = "local"
 
 
 @contextlib.contextmanager
-def dask_executor(address: str, workers: int = 1, *, connect_timeout: float = 10.0) -> Iterator[tuple[Executor, int]]:
+def dask_executor(
+    address: str | None, workers: int = 1, *, connect_timeout: float = 10.0
+) -> Iterator[tuple[Executor | None, int]]:
     """An executor on the dask cluster at ``address``, and the number of tasks it can run at the same time.
 
     Parameters
     ----------
     address:
-        Address of a scheduler, such as ``"tcp://127.0.0.1:8786"``, or `LOCAL`.
+        Address of a scheduler, such as ``"tcp://127.0.0.1:8786"``, or `LOCAL`. None for no cluster: then there is no
+        executor, and ``workers`` processes of this machine do the work.
     workers:
-        Number of worker processes of a `LOCAL` cluster.
+        Number of worker processes, of a `LOCAL` cluster too.
     connect_timeout:
         Seconds to wait for the scheduler.
 
@@ -39,6 +42,9 @@ def dask_executor(address: str, workers: int = 1, *, connect_timeout: float = 10
     PolygeomError
         If dask is not installed, or no scheduler answers.
     """
+    if address is None:
+        yield None, workers
+        return
     try:
         distributed: Any = importlib.import_module("distributed")  # untyped
     except ImportError as error:

@@ -11,6 +11,7 @@ import csv
 import io
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import write_file
 from polygeom.storage.reading import read_text
+from polygeom.sweeps.cluster import dask_executor
 from polygeom.tables.dimensions import sweep
 
 if TYPE_CHECKING:
@@ -121,12 +123,18 @@ FAMILIES = (
 )
 
 
-def table(family: Family, journal: Path | None = None, workers: int = 1) -> pandas.DataFrame:
-    """The dimensions of a family, one row for each network; ``status`` is proved, probable, or why there is none."""
+def table(
+    family: Family, journal: Path | None = None, workers: int = 1, executor: Executor | None = None
+) -> pandas.DataFrame:
+    """The dimensions of a family, one row for each network; ``status`` is proved, probable, or why there is none.
+
+    ``journal``, ``workers`` and ``executor`` are as for `polygeom.sweep`.
+    """
     import pandas
 
     cases = list(family.cases())
-    found = sweep([text for _, text in cases], timeout=120, memory="4GB", journal=journal, workers=workers)
+    texts = [text for _, text in cases]
+    found = sweep(texts, timeout=120, memory="4GB", journal=journal, workers=workers, executor=executor)
     verdict = found["proved"].map({True: "proved", False: "probable"})
     found["status"] = verdict.where(found["status"] == "ok", found["status"])
     sizes = pandas.DataFrame([values for values, _ in cases], columns=list(family.sizes))
@@ -183,14 +191,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, help="where NAME.csv of every family goes")
     parser.add_argument("--family", choices=[f.name for f in FAMILIES], action="append", help="only these")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="networks at the same time")
+    parser.add_argument("--dask", metavar="ADDRESS", help="run on a dask cluster: its scheduler, or local")
     given = parser.parse_args(arguments)
     given.folder.mkdir(parents=True, exist_ok=True)
-    for family in FAMILIES:
-        if given.family is None or family.name in given.family:
-            journal = given.folder / f"{family.name}.journal"
-            text = table(family, journal, given.workers).to_csv(index=False, lineterminator="\n")
-            write_file(given.folder / f"{family.name}.csv", text.encode(), "table")
-            journal.unlink()
+    with dask_executor(given.dask, given.workers) as (executor, workers):
+        for family in FAMILIES:
+            if given.family is None or family.name in given.family:
+                journal = given.folder / f"{family.name}.journal"
+                text = table(family, journal, workers, executor).to_csv(index=False, lineterminator="\n")
+                write_file(given.folder / f"{family.name}.csv", text.encode(), "table")
+                journal.unlink()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import click
 
 from polygeom.commands.inputs import takes_maps
-from polygeom.commands.limits import check_timeout, counted, counting, shows_progress
+from polygeom.commands.limits import check_timeout, counted, counting, crew, shows_progress, takes_workers
 from polygeom.errors import FormatError, PolygeomError
 
 
@@ -22,6 +22,7 @@ from polygeom.errors import FormatError, PolygeomError
 )
 @click.option("--timeout", type=float, help="Seconds for everything; what is proved until then is the answer.")
 @click.option("--max-degree", type=int, help="Last degree in which equations are sought.")
+@takes_workers("Processes that follow paths and look for equations; the numbers do not depend on it.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all random choices.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
@@ -31,6 +32,8 @@ def degree(
     form: str | None,
     inputs: TextIO | None,
     timeout: float | None,
+    workers: int,
+    dask: str | None,
     seed: int,
     as_json: bool,
     quiet: bool,
@@ -54,11 +57,12 @@ def degree(
 
         texts = None if rows is None else [[str(c) for c in row] for row in rows]  # JSON has no fractions
         question = {"network": parse(network).text, "form": form, "inputs": texts, "options": options, "seed": seed}
+        question |= {"workers": workers, "dask": dask}
         return counted("polygeom.ideal.task:count_within", question, "counting", timeout, as_json, quiet)
     from polygeom.ideal.task import count
 
-    with counting("solutions", shows_progress(quiet)) as progress:
-        found, h_vector = count(network, form, rows, {**options, "progress": progress}, seed)
+    with crew(dask, workers) as (executor, tasks), counting("solutions", shows_progress(quiet)) as progress:
+        found, h_vector = count(network, form, rows, {**options, "progress": progress}, seed, tasks, executor)
     click.echo(json.dumps(found.as_dict() | {"h_vector": h_vector}) if as_json else str(found))
     return 0 if found.value is not None else 1
 

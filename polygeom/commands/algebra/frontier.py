@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from polygeom.commands.limits import crew
+from polygeom.commands.limits import crew, takes_workers
 from polygeom.commands.printing import keep_certificate
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import output_file
@@ -29,10 +29,7 @@ if TYPE_CHECKING:
 @click.option("--excluded", is_flag=True, help="Also print what excludes all other architectures.")
 @click.option("--json", "as_json", is_flag=True, help="The certificate as JSON on standard output instead of text.")
 @click.option("--seed", "rng", default=0, show_default=True, help="Seed of the random weights, points and primes.")
-@click.option("--workers", default=1, show_default=True, help="Processes that compute ranks.")
-@click.option(
-    "--dask", metavar="ADDRESS", help="Run on a dask cluster: its scheduler, or local for one on this machine."
-)
+@takes_workers("Processes that compute ranks.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def frontier(
     inputs: int, outputs: int, degree: str, depth: int, certificate: str | None, as_json: bool, **options: Any

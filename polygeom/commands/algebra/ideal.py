@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polygeom.commands.inputs import takes_maps
-from polygeom.commands.limits import check_timeout, crew, shows_progress, ticking
+from polygeom.commands.limits import check_timeout, crew, shows_progress, takes_workers, ticking
 from polygeom.commands.printing import keep_certificate
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import output_file, write_file
@@ -39,10 +39,7 @@ FORMATS = ("m2", "singular", "oscar", "sage", "magma", "msolve", "mrdi")
 @click.option("--method", default="auto", metavar="auto|interpolation|elimination", help="How equations are found.")
 @click.option("--timeout", type=float, help="Seconds; 60 if there is no --max-degree.")
 @click.option("--memory", metavar="SIZE", help="Most memory for the matrices of one weight space, such as 2GB.")
-@click.option("--workers", default=1, show_default=True, help="Processes; the numbers do not depend on it.")
-@click.option(
-    "--dask", metavar="ADDRESS", help="Run on a dask cluster: its scheduler, or local for one on this machine."
-)
+@takes_workers("Processes; the numbers do not depend on it.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the random points.")
 @click.option("--lift", type=int, help="Largest degree in which equations are written out and proved.")
 @click.option("--journal", metavar="FILE", help="Keep finished degrees in FILE and go on from there.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from polygeom.commands.limits import check_timeout, crew, only_with, within
+from polygeom.commands.limits import check_timeout, crew, only_with, takes_workers, within
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import output_file
 
@@ -25,8 +25,7 @@ from polygeom.storage.durable import output_file
 @click.option("--singular", is_flag=True, help="From which degree on only subnetworks are critical.")
 @click.option("--timeout", type=float, help="With --singular: seconds for each of WIDTHS.")
 @click.option("--out", metavar="FILE", help="With --all: the file to write, CSV; compressed without --singular.")
-@click.option("--workers", type=int, help="With --all: processes that compute (default 1).")
-@click.option("--dask", metavar="ADDRESS", help="With --all: run on a dask cluster.")
+@takes_workers("Processes that compute.", "--all")
 def threshold(
     widths: tuple[str, ...], where: tuple[str, ...], box: str | None, singular: bool, as_json: bool, **options: Any
 ) -> int:
@@ -50,13 +49,13 @@ def threshold(
         only_with(build, "is for --all; leave it out")
     if sum((bool(widths), bool(where), box is not None)) != 1:
         raise click.UsageError('write WIDTHS such as "[2,2,4,1]", or --where CONDITION, or --all WIDTH:DEPTH')
-    if singular and (where or build["dask"] is not None):
-        raise PolygeomError("--singular has no --where and no --dask; leave them out")
+    if singular and where:
+        raise PolygeomError("--singular has no --where; leave it out")
     if timeout is not None and (not singular or box is not None):
         raise PolygeomError("--timeout is for --singular with WIDTHS; leave it out")
     check_timeout(timeout)
     if box is not None:
-        return _all_singular(box, build["out"], build["workers"]) if singular else _all(box, **build)
+        return _all_singular(box, **build) if singular else _all(box, **build)
     if singular:
         return _singular(widths, {"rng": seed, "timeout": timeout}, as_json)
     if where:
@@ -95,13 +94,14 @@ def _all(box: str, out: str | None, workers: int | None, dask: str | None) -> in
     return 0
 
 
-def _all_singular(most: str, out: str | None, workers: int | None) -> int:
+def _all_singular(most: str, out: str | None, workers: int | None, dask: str | None) -> int:
     from polygeom.singularities.critical.table import build_table
 
     if out is None or not re.fullmatch(r"[0-9]{1,3}", most, re.ASCII) or (workers is not None and workers < 1):
         advice = "write polygeom threshold --singular --all 12 --out FILE.csv"
         raise PolygeomError(f"--all needs a number of weights, a file and at least one worker; {advice}")
-    count = build_table(out, int(most), workers=workers or 1, progress=None)
+    with crew(dask, workers or 1) as (executor, tasks):
+        count = build_table(out, int(most), workers=tasks, executor=executor, progress=None)
     click.echo(f"{count} rows written to {out}", err=True)
     return 0
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from polygeom.commands.limits import crew, only_with
+from polygeom.commands.limits import crew, only_with, takes_workers
 from polygeom.commands.printing import print_columns
 from polygeom.errors import MissingPackageError, PolygeomError
 from polygeom.storage.durable import output_file, write_file
@@ -35,8 +35,7 @@ SHOWN = "network,ambient_dimension,expected_dimension,dimension,defect,filling,e
     metavar="BOX",
     help='Compute the atlas of another box, such as "2:12,3:8,4:6 r=2..6", and write it to --out.',
 )
-@click.option("--workers", type=int, help="With --build, --rebuild: processes that compute (default 1).")
-@click.option("--dask", metavar="ADDRESS", help="With --build, --rebuild: run on a dask cluster.")
+@takes_workers("Processes that compute.", "--build, --rebuild")
 @click.option("--html", metavar="FILE", help="Write the rows kept as a page to explore: one file that loads no other.")
 @click.option("--seed", default=0, show_default=True, help="Which rows --check draws.")
 def atlas(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polygeom.commands.inputs import network_texts, takes_maps
-from polygeom.commands.limits import crew
+from polygeom.commands.limits import crew, takes_workers
 from polygeom.commands.printing import overview, print_columns, print_rows, split_columns
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import output_file
@@ -28,10 +28,7 @@ MOST_NETWORKS = 10_000_000
 @click.option("--max-ambient", type=int, metavar="N", help="Keep networks with ambient dimension at most N.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Deadline of one network; compiled code is stopped.")
 @click.option("--memory", metavar="SIZE", help="Most memory for one network, such as 2GB.")
-@click.option("--workers", default=1, show_default=True, help="Networks computed at the same time.")
-@click.option(
-    "--dask", metavar="ADDRESS", help="Run on a dask cluster: its scheduler, or local for one on this machine."
-)
+@takes_workers("Networks computed at the same time.")
 @click.option("--out", metavar="FILE.csv", help="Write the table; results are kept in FILE.csv.journal as they come.")
 @click.option("--journal", metavar="FILE", help="Keep results here instead.")
 @click.option(

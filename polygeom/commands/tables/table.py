@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from polygeom.commands.limits import crew, only_with
+from polygeom.commands.limits import crew, only_with, takes_workers
 from polygeom.commands.printing import overview, print_columns, print_rows
 from polygeom.errors import PolygeomError
 
@@ -40,8 +40,7 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=int, help="With --recheck SAMPLE: another seed draws other rows (default 0).")
 @click.option("--timeout", type=float, help="With --recheck: seconds for one row.")
-@click.option("--workers", type=int, help="With --recheck: processes (default 1).")
-@click.option("--dask", metavar="ADDRESS", help="With --recheck: compute on a dask cluster.")
+@takes_workers("Processes.", "--recheck")
 @click.option("--out", metavar="OUT.csv", help="Write the rows kept; with --recheck, the rows computed.")
 def table(
     file: str,

@@ -88,7 +88,7 @@ class Decider:
     def _value(self, table: BoundTable, point: Point) -> int:
         table.trim()
         widths = np.array([(self.inputs, *point, self.outputs)])
-        return int(table.find(widths, self.degrees[0])[0, 0]) if widths.shape[1] <= 14 else -1
+        return int(table.find(widths, self.degrees[0], rough=True)[0, 0]) if widths.shape[1] <= 14 else -1
 
     def _searched(self, point: Point) -> Bound:
         widths = (self.inputs, *point, self.outputs)

@@ -5,8 +5,10 @@ equal bounds, with every architecture that was bounded once kept in a table. The
 `polygeom.dimensions.bounds.rules`; here is their arithmetic alone, and a test compares the two searches.
 
 An architecture is a row ``(number of widths, r, d_0, …, d_L)`` of `CASE` integers. Its key is those numbers with 16
-bits each, so widths are below 2^16 (`TOO_LARGE` otherwise). All counts are capped at a limit below 2^31, so that a
-product of two stays below 2^62. Cost: per architecture about ``L²`` look-ups, memory 43 bytes per entry of the table.
+bits each, so widths are below 2^16 (`TOO_LARGE` otherwise). An inequality with a wider part is left out: what remains
+is a bound, but need not be the smallest, and its layer is `ROUGH` more, as are those of what rests on it. All counts
+are capped at a limit below 2^31, so that a product of two stays below 2^62. Cost: per architecture about ``L²``
+look-ups, memory 43 bytes per entry of the table.
 
 The search keeps a stack in place of recursion, which numba cannot cache: an architecture whose parts are not all known
 puts them on the stack and is looked at again when they are. Look-ups stand in one place: compiling them once for every
@@ -40,6 +42,8 @@ _ORDER = np.array(ORDERS)
 _PARAMETERS, _AMBIENT, _SEGRE, _VERONESE, _QUADRICS, _SURPLUS, _INPUTS, _OUTPUTS = range(8)
 _ROTATIONS, _CUT, _LIFT, _HYPERSURFACE, _SPAN, _PENCIL, _IDENTIFICATIONS = range(8, 15)
 
+ROUGH = 1 << 6
+"""Added to the layer of a bound that need not be the smallest."""
 FULL, TOO_LARGE, UNKNOWN = -1, -2, -3
 """Why a search stopped: the table is full, a width is too large or the stack too high, conditions are not counted."""
 
@@ -347,7 +351,7 @@ def bound_cases(cases, thorough, table, keys, values, rules, used, stack, why, o
                 why[0], why[1] = UNKNOWN, answer
                 return number
             above = top
-            best, rule, layer = np.int64(1 << 62), np.int64(0), np.int64(0)
+            best, rule, layer, rough = np.int64(1 << 62), np.int64(0), np.int64(0), np.int64(0)
             for one in range(counts[0]):
                 value = offers[one, 0]
                 stop = offers[one + 1, 3] if one + 1 < counts[0] else counts[1]
@@ -356,14 +360,18 @@ def bound_cases(cases, thorough, table, keys, values, rules, used, stack, why, o
                     if part[0] == 2:
                         value += part[2] * part[3]
                         continue
-                    if not _pack(part, key) or above + 1 == stack.shape[0]:
-                        why[0] = TOO_LARGE
-                        return number
+                    if not _pack(part, key):
+                        value, rough = np.int64(1 << 62), np.int64(ROUGH)
+                        break
                     place = _slot(keys, key)
                     if keys[place, 0] != 0:
                         value += values[place]
+                        rough |= rules[place, 1] & ROUGH
                     else:
                         above += 1
+                        if above == stack.shape[0]:
+                            why[0] = TOO_LARGE
+                            return number
                         for j in range(CASE):
                             stack[above, j] = part[j]
                 kind = offers[one, 1]
@@ -380,7 +388,7 @@ def bound_cases(cases, thorough, table, keys, values, rules, used, stack, why, o
             _pack(case, key)
             for word in range(_WORDS):
                 keys[at, word] = key[word]
-            values[at], rules[at, 0], rules[at, 1] = best, rule, layer
+            values[at], rules[at, 0], rules[at, 1] = best, rule, layer + rough
             used[0] += 1
     return cases.shape[0]
 

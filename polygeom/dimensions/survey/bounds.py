@@ -78,7 +78,7 @@ class BoundTable:
             self._used[0] = 0
             self._make(_FIRST_SIZE)
 
-    def find(self, widths: Array, degree: int | Array) -> Array:
+    def find(self, widths: Array, degree: int | Array, *, rough: bool = False) -> Array:
         """Bounds of architectures of one depth.
 
         Parameters
@@ -87,6 +87,9 @@ class BoundTable:
             Integers ``(N, L + 1)``, at most `_bounds_numba.MOST_WIDTHS` of them in a row.
         degree:
             The activation degree, at least 2, or one for each row.
+        rough:
+            Whether bounds are welcome that need not be the smallest, since an inequality was left out for which the
+            table has no room.
 
         Returns
         -------
@@ -113,6 +116,11 @@ class BoundTable:
                 case kernels.TOO_LARGE:
                     out[done] = -1
                     done += 1
+        left_out = out[:, 2] >= kernels.ROUGH
+        if rough:
+            out[left_out, 2] -= kernels.ROUGH
+        else:
+            out[left_out] = -1
         return out
 
     def _grow(self) -> None:
@@ -140,7 +148,7 @@ class BoundTable:
         widths, degrees = case
         if len(widths) == 2:
             return upper_bound(widths, degrees)
-        value, number, layer = map(int, self.find(np.array([widths]), degree)[0])
+        value, number, layer = map(int, self.find(np.array([widths]), degree, rough=True)[0])
         if value < 0:
             return upper_bound(widths, degrees, thorough=self.thorough)
         rule = RULES[self._kernels.RULES[number]]

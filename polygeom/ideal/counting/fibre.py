@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,8 @@ def fibre(
     timeout: float | None = None,
     rng: int | None = None,
     progress: Progress | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
 ) -> Fibre:
     """How many weights, up to scalings and permutations of neurons, give a generic function of the network.
 
@@ -138,7 +141,7 @@ def fibre(
         ``"theorem"``, ``"monodromy"``, ``"all"``, or ``"auto"``: monodromy where no theorem is known.
     timeout:
         Seconds for everything.
-    rng, progress:
+    rng, progress, workers, executor:
         As for `polygeom.degree`.
 
     Returns
@@ -160,7 +163,7 @@ def fibre(
     """
     if method not in METHODS:
         raise PolygeomError(f"method must be one of {', '.join(METHODS)}, got {method!r:.40}; write method='auto'")
-    task = Task.of(network, "fibre", "", rng, timeout, None, progress)
+    task = Task.of(network, "fibre", "", rng, timeout, None, progress, workers, executor)
     result = task.variety.dimension_result
     about: dict[str, Any] = {"network": task.network.text, "seed": task.seed}
     formula = map_formula(task.network)

@@ -22,7 +22,7 @@ from polygeom.ideal.counting.fibre import weight_marks
 from polygeom.ideal.counting.paths.monodromy import monodromy
 from polygeom.ideal.counting.paths.proofs import proved
 from polygeom.ideal.counting.paths.systems import Array, Outputs, System
-from polygeom.ideal.counting.paths.tracking import Deadline, refine
+from polygeom.ideal.counting.paths.tracking import Deadline, Tracker, refine
 from polygeom.ideal.counting.real import RealCounts, real_weights, solutions_at
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.network import Network
@@ -157,7 +157,7 @@ def fits_of(
     everything = Outputs.random(network, size, rng)
     system = _Fit(Outputs(network, size, points), everything)
     ways = monodromy(system, rng, marks=weight_marks(network, rng), until=until)
-    ends = solutions_at(system, ways, values.astype(complex), rng, until)
+    ends = solutions_at(Tracker(system, until), ways, values.astype(complex), rng)
     if ends is None:
         return Fits(ways.count, None, 0)
     real = real_weights(network, ends)

@@ -19,6 +19,7 @@ Every route keeps to the time, within about a second, and what it has proved unt
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from typing import Any
 
 from polygeom.ideal.counting.distance import form_matrix
@@ -38,6 +39,8 @@ def degree(
     max_degree: int | None = None,
     rng: int | None = None,
     progress: Progress | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
 ) -> Count:
     """The degree of the neurovariety: in how many points a generic linear space of complementary dimension meets it.
 
@@ -60,6 +63,11 @@ def degree(
         Seed of all random choices; that of the neurovariety, or 0, if None.
     progress:
         Called by the monodromy with the number of paths and of solutions so far.
+    workers:
+        Processes that follow paths and look for equations; the answer does not depend on it, unless the time was up.
+        Those of the neurovariety, or 1, if None.
+    executor:
+        Where they run, if not on this machine: any `concurrent.futures.Executor`, such as that of a dask cluster.
 
     Raises
     ------
@@ -72,7 +80,7 @@ def degree(
     [5,3,1] r=2: degree 20 (proved)
       theorem: symmetric 5 x 5 matrices of rank at most 3 (Harris, Tu)
     """
-    task = Task.of(network, "degree", "", rng, timeout, max_degree, progress)
+    task = Task.of(network, "degree", "", rng, timeout, max_degree, progress, workers, executor)
     routes = {
         THEOREM: task.degree_by_theorem,
         EQUATIONS: lambda: task.degree_by_equations() if h_vector is None else task.by_h_vector(h_vector),
@@ -90,6 +98,8 @@ def ed_degree(
     max_degree: int | None = None,
     rng: int | None = None,
     progress: Progress | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
 ) -> Count:
     """The Euclidean distance degree: complex critical points, at smooth points, of the distance to a generic target.
 
@@ -98,7 +108,7 @@ def ed_degree(
     form:
         The quadratic form: ``"generic"``, ``"unit"``, ``"bombieri-weyl"``, or a symmetric matrix of exact numbers in
         the plain coefficients (`polygeom.ideal.grading.coordinates.Coordinates`).
-    network, method, timeout, max_degree, rng, progress:
+    network, method, timeout, max_degree, rng, progress, workers, executor:
         As for `degree`.
 
     Raises
@@ -120,7 +130,7 @@ def ed_degree(
     13
     """
     name = form if isinstance(form, str) else "given matrix"
-    task = Task.of(network, "ED degree", name, rng, timeout, max_degree, progress)
+    task = Task.of(network, "ED degree", name, rng, timeout, max_degree, progress, workers, executor)
     matrix = form_matrix(task.variety.coordinates, form, task.generator)
     routes = {
         THEOREM: task.distance_by_theorem,
@@ -139,6 +149,8 @@ def learning_degree(
     max_degree: int | None = None,
     rng: int | None = None,
     progress: Progress | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
 ) -> Count:
     """The learning degree at given inputs: complex critical points of the squared loss, for generic labels.
 
@@ -150,7 +162,7 @@ def learning_degree(
     inputs:
         ``(samples, n)`` numbers. Where they do not determine a function of the network up to finitely many, critical
         points are counted by their outputs at the inputs, and the answer says what is undetermined.
-    network, method, timeout, max_degree, rng, progress:
+    network, method, timeout, max_degree, rng, progress, workers, executor:
         As for `degree`.
 
     Raises
@@ -167,7 +179,7 @@ def learning_degree(
     >>> learning_degree("[2,2,3] r=2", [[1, 0], [0, 1], [1, 1]]).value
     3
     """
-    task = Task.of(network, "learning degree", LOSS, rng, timeout, max_degree, progress)
+    task = Task.of(network, "learning degree", LOSS, rng, timeout, max_degree, progress, workers, executor)
     samples = Samples.of(task.network, inputs)
     routes = {
         THEOREM: lambda: _learning_by_theorem(task, samples),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ from polygeom.ideal.counting.distance import form_matrix
 from polygeom.ideal.counting.fibre import weight_marks
 from polygeom.ideal.counting.paths.monodromy import Solutions, monodromy
 from polygeom.ideal.counting.paths.proofs import proved
+from polygeom.ideal.counting.paths.sharing import PathCrew
 from polygeom.ideal.counting.paths.systems import Array, Coefficients, CriticalPoints, Sections, System
 from polygeom.ideal.counting.paths.tracking import CAREFUL, Deadline, Tracker, refine
 from polygeom.ideal.grading.coordinates import Coordinates
@@ -98,7 +100,10 @@ class RealCounts(Answer):
         return "\n".join(lines)
 
 
-def real_fibres(network: Network | str, samples: int, *, timeout: float | None = None, rng: int = 0) -> RealCounts:
+def real_fibres(
+    network: Network | str, samples: int, *, timeout: float | None = None, rng: int = 0, workers: int = 1,
+    executor: Executor | None = None,
+) -> RealCounts:  # fmt: skip
     """Over how many random real functions are there 0, 1, 2, … real weights, up to scalings and permutations.
 
     The network must fill its space, so that every generic function has the same number of complex weights. The
@@ -111,7 +116,7 @@ def real_fibres(network: Network | str, samples: int, *, timeout: float | None =
         A perceptron with monomial activations that fills its space with finite fibres.
     samples:
         Number of functions.
-    timeout, rng:
+    timeout, rng, workers, executor:
         As for `polygeom.degree`.
 
     Raises
@@ -143,15 +148,17 @@ def real_fibres(network: Network | str, samples: int, *, timeout: float | None =
         values: Array = system.matrix @ (inverse @ (plain / outputs.scales))
         return values
 
-    return _real_counts(
-        system, marks, lambda g: right(g.standard_normal(len(outputs.scales))), samples, "real weights", timeout, rng,
-        generator,
-    )  # fmt: skip
+    with PathCrew(workers, executor) as crew:
+        return _real_counts(
+            system, marks, lambda g: right(g.standard_normal(len(outputs.scales))), samples, "real weights", timeout,
+            rng, generator, crew,
+        )  # fmt: skip
 
 
 def real_critical_points(
-    network: Network | str, form: Any = "generic", samples: int = 100, *, timeout: float | None = None, rng: int = 0
-) -> RealCounts:
+    network: Network | str, form: Any = "generic", samples: int = 100, *, timeout: float | None = None, rng: int = 0,
+    workers: int = 1, executor: Executor | None = None,
+) -> RealCounts:  # fmt: skip
     """How many critical points of the distance to a random real target have real weights.
 
     Targets have independent standard normal entries in coordinates in which the Bombieri–Weyl form is the identity.
@@ -162,7 +169,7 @@ def real_critical_points(
         A network whose hidden features meet monomial activations.
     form:
         As for `polygeom.ed_degree`.
-    samples, timeout, rng:
+    samples, timeout, rng, workers, executor:
         As for `real_fibres`.
 
     Examples
@@ -175,28 +182,30 @@ def real_critical_points(
     generator = np.random.default_rng(rng)
     outputs = Coefficients(network, dimension(network).dimension, generator)
     system = CriticalPoints(outputs, form_matrix(Coordinates(network), form, generator))
-    return _real_counts(
-        system, None, lambda g: g.standard_normal(len(outputs.scales)), samples, "real critical points", timeout, rng,
-        generator,
-    )  # fmt: skip
+    with PathCrew(workers, executor) as crew:
+        return _real_counts(
+            system, None, lambda g: g.standard_normal(len(outputs.scales)), samples, "real critical points", timeout,
+            rng, generator, crew,
+        )  # fmt: skip
 
 
 def _real_counts(
     system: System, marks: Any, draw: Any, samples: int, quantity: str, timeout: float | None, rng: int,
-    generator: np.random.Generator,
+    generator: np.random.Generator, crew: PathCrew,
 ) -> RealCounts:  # fmt: skip
     until = None if timeout is None else time.monotonic() + timeout
     network = system.outputs.network
     finite = system.outputs.dimension == network.parameter_count - network.gauge
     quantity = quantity if finite else "real critical functions"
-    found = monodromy(system, generator, marks=marks, until=until)
+    found = monodromy(system, generator, marks=marks, until=until, crew=crew)
+    tracker = Tracker(system, until, crew)
     histogram, functions = Counter[int](), Counter[int]()
     twin = _real_twin(system)
     certified = lost = 0
     try:
         for _ in range(samples):
             target = draw(generator)
-            ends = solutions_at(system, found, target.astype(complex), generator, until)
+            ends = solutions_at(tracker, found, target.astype(complex), generator)
             if ends is None:
                 lost += 1
                 continue
@@ -218,11 +227,8 @@ def _real_counts(
                       lost, certified, status, rng)  # fmt: skip
 
 
-def solutions_at(
-    system: System, found: Solutions, target: Array, rng: np.random.Generator, until: float | None = None
-) -> Array | None:
+def solutions_at(tracker: Tracker, found: Solutions, target: Array, rng: np.random.Generator) -> Array | None:
     """All solutions at another parameter; None if a path is lost on every one of some detours."""
-    tracker = Tracker(system, until)
     w = found.weights.astype(complex)
     ends = np.zeros_like(w)
     missing = np.arange(len(w))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +17,7 @@ from polygeom.ideal.counting.distance import critical_equations
 from polygeom.ideal.counting.evidence import EQUATIONS, MONODROMY, THEOREM, Count, Evidence, Route, settle
 from polygeom.ideal.counting.newton import newton_degree
 from polygeom.ideal.counting.paths.monodromy import Solutions, monodromy
+from polygeom.ideal.counting.paths.sharing import PathCrew
 from polygeom.ideal.counting.paths.systems import Coefficients, CriticalPoints, Outputs, Sections, System
 from polygeom.ideal.counting.paths.tracking import shortened
 from polygeom.ideal.counting.quotient import MOST_MONOMIALS, quotient_dimension
@@ -56,6 +58,8 @@ class Task:
         Last degree in which equations are sought.
     progress:
         See `Progress`.
+    workers, executor:
+        Who follows paths, see `polygeom.ideal.counting.paths.sharing`; None for those of the variety.
     started:
         `time.monotonic` at the beginning.
     """
@@ -67,6 +71,8 @@ class Task:
     timeout: float | None
     max_degree: int | None
     progress: Progress | None = None
+    workers: int | None = None
+    executor: Executor | None = None
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -79,15 +85,18 @@ class Task:
         timeout: float | None,
         max_degree: int | None,
         progress: Progress | None,
+        workers: int | None = None,
+        executor: Executor | None = None,
     ) -> Task:
         """The arguments of a public function, checked."""
+        workers = None if workers is None else integer("workers", workers)
         rng = None if rng is None else integer("rng", rng, least=0)
         timeout = None if timeout is None else checks.seconds(timeout)
         started = time.monotonic()
         if not isinstance(source, Workspace):
-            source = Workspace(source, rng=rng or 0)
+            source = Workspace(source, rng=rng or 0, workers=workers or 1, executor=executor)
         seed = source.rng if rng is None else rng
-        return cls(source, quantity, form, seed, timeout, max_degree, progress, started)
+        return cls(source, quantity, form, seed, timeout, max_degree, progress, workers, executor, started)
 
     @property
     def network(self) -> Network:
@@ -255,14 +264,15 @@ class Task:
         """Solutions within the time that is left, of which a part remains for proofs."""
         left = self.left()
         until = None if left is None else time.monotonic() + (1 - _PROOF_SHARE) * left
-        return monodromy(
-            system,
-            rng,
-            until=until,
-            workers=self.variety.workers,
-            progress=self.progress,
-            **options,  # type: ignore[arg-type]
-        )
+        with PathCrew(self.workers or self.variety.workers, self.executor or self.variety.executor) as crew:
+            return monodromy(
+                system,
+                rng,
+                until=until,
+                crew=crew,
+                progress=self.progress,
+                **options,  # type: ignore[arg-type]
+            )
 
     def _by_monodromy(self, system: System, rng: np.random.Generator) -> Evidence:
         return self.evidence(system, self.solve(system, rng))

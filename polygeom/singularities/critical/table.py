@@ -6,6 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from itertools import pairwise
 from typing import Any
 
@@ -65,7 +66,12 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def build_table(
-    path: str | os.PathLike[str], most: int = 12, *, workers: int = 1, progress: bool | None = False
+    path: str | os.PathLike[str],
+    most: int = 12,
+    *,
+    workers: int = 1,
+    progress: bool | None = False,
+    executor: Executor | None = None,
 ) -> int:
     """Write the table of all architectures with at most ``most`` weights and a hidden layer; the number of rows.
 
@@ -80,6 +86,8 @@ def build_table(
         those that the theorem leaves open, and two more as a check of it.
     most, workers, progress:
         The number of weights, of processes, and whether to show how far it is.
+    executor:
+        Where they run, if not on this machine: any `concurrent.futures.Executor`, such as that of a dask cluster.
 
     Raises
     ------
@@ -93,7 +101,7 @@ def build_table(
     board = Board(len(rows), progress, name="critical weights")
     plans = (Plan(Task(TARGET, {"widths": list(widths)}, 0, ALGORITHM), {}) for widths in rows)
     limits = Limits(4 * SECONDS, None)
-    with perform(plans, len(rows), board, workers, limits, f"{os.fspath(path)}.journal") as records:
+    with perform(plans, len(rows), board, workers, limits, f"{os.fspath(path)}.journal", executor) as records:
         outcomes = [record["outcome"] for record in records]
     if failed := [outcome["message"] for outcome in outcomes if outcome["status"] != "ok"]:
         raise PolygeomError(f"threshold: {len(failed)} rows failed, the first with {failed[0]}; run the same again")

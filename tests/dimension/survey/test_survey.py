@@ -55,6 +55,19 @@ def test_a_table_grows_without_losing_anything() -> None:
     assert np.array_equal(small.find(rows, 2), bounds.BoundTable(thorough=False).find(rows, 2))
 
 
+def test_where_a_part_is_too_wide_for_the_table_its_bound_is_one_but_not_called_the_smallest() -> None:
+    table = bounds.BoundTable(thorough=False)
+    wide = (2, 2, 5, 9, 17, 33, 65, 129, 257, 513, 1)  # lifted, the last three layers have 2^16 inputs and more
+    assert table.find(np.array([wide]), 2).tolist() == [[-1, -1, -1]]
+    value, _, _ = table.find(np.array([wide]), 2, rough=True)[0].tolist()
+    assert value == 4 + 257 - 2  # a form of degree 256 in the two squares: 257 coefficients, 4 weights, 2 scalings
+    tree = table.tree(wide, 2)
+    assert tree.value == value
+    assert {part.rule for part in tree.parts} == {"cut"}
+    narrow = (2, 2, 5, 9, 17, 33, 65, 129, 252, 65, 1)
+    assert table.find(np.array([wide, narrow]), 2)[:, 0].tolist() == [-1, 259]
+
+
 def test_the_kernels_know_every_rule() -> None:
     """A rule for perceptrons that they do not know would send every survey the slow way."""
     assert bounds.available()

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from polygeom.ideal.counting.paths.graph import Graph, Node
+from polygeom.ideal.counting.paths.sharing import PathCrew
 from polygeom.ideal.counting.paths.systems import Array, Marks, System
 from polygeom.ideal.counting.paths.trace import Trace, straightness
 from polygeom.ideal.counting.paths.tracking import CAREFUL, QUICK, Deadline, Steps, Tracker
@@ -81,7 +82,7 @@ def monodromy(
     edges: int = _EDGES,
     most: int = 20_000,
     until: float | None = None,
-    workers: int = 1,
+    crew: PathCrew | None = None,
     progress: Callable[[int, int], None] | None = None,
     enough: Callable[[Solutions], bool] | None = None,
 ) -> Solutions:
@@ -103,8 +104,8 @@ def monodromy(
         Stop with so many solutions.
     until:
         `time.monotonic` at which to stop.
-    workers:
-        Threads that follow paths.
+    crew:
+        Who follows long batches of paths; None for this process. The solutions do not depend on it.
     progress:
         Called now and then with the number of paths and of solutions.
     enough:
@@ -120,7 +121,7 @@ def monodromy(
     SIAM J. Numer. Anal. 40 (2002). Duff, Hill, Jensen, Lee, Leykin, Sommars, "Solving polynomial systems via homotopy
     continuation and monodromy", arXiv 1609.08722.
     """
-    tracker = Tracker(system, until, workers)
+    tracker = Tracker(system, until, crew)
     graph = Graph(tracker, rng, marks or system.outputs.marks(rng), most, progress)
     starts = sorted((system.start(rng, real=system.real) for _ in range(_DRAWS)), key=lambda each: _size(each[1]))
     w, base = starts[_DRAWS // 2]  # high powers of random weights differ by many orders of magnitude

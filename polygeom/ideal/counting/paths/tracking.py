@@ -9,12 +9,23 @@ that jumps to another solution still ends at a solution, and what is claimed abo
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from polygeom.ideal.counting.paths.systems import Array, System
+
+if TYPE_CHECKING:
+    from polygeom.ideal.counting.paths.sharing import PathCrew
+
+Batch = tuple[Array, ...]
+"""Solutions ``(B, P)``, parameters at both ends ``(B, ·)``, arcs ``(B,)``."""
+Limits = tuple[float, float, float, int, int]
+"""The entries of `Steps`."""
+Piece = tuple[slice, tuple[Array, Array, Array]]
+"""Rows of a batch, and what a kernel says about them."""
 
 _LONGEST = 0.25
 """Seconds that one call of a kernel should take, so that a deadline is noticed in time."""
@@ -65,15 +76,15 @@ class Tracker:
         The equations.
     until:
         `time.monotonic` at which `Deadline` is raised; None for no limit.
-    workers:
-        Threads.
+    crew:
+        Who follows long batches of paths; None for this process.
     paths, lost, steps:
         How many paths were followed, given up, and in how many steps.
     """
 
     system: System
     until: float | None = None
-    workers: int = 1
+    crew: PathCrew | None = None
     paths: int = 0
     lost: int = 0
     steps: int = 0
@@ -113,40 +124,44 @@ class Tracker:
         gamma = np.full(count, 1.0, dtype=complex) * gamma
         w = np.ascontiguousarray(w, dtype=complex)
         ends, arrived = np.zeros_like(w), np.zeros(count, dtype=bool)
-        for first, last, found in self._pieces(w, start, end, gamma, steps):
-            ends[first:last], reached, numbers = found
-            arrived[first:last] = reached >= 1.0
+        limits = (steps.aim, steps.far, steps.least, steps.most, steps.fulls)
+        for rows, found in self._pieces((w, start, end, gamma), limits):
+            ends[rows], reached, numbers = found
+            arrived[rows] = reached >= 1.0
             self.steps += int(numbers.sum())
         arrived &= _solve(self.system, ends, end)
         self.paths, self.lost = self.paths + count, self.lost + count - int(arrived.sum())
         return ends, arrived
 
-    def _pieces(self, w: Array, start: Array, end: Array, gamma: Array, steps: Steps):  # type: ignore[no-untyped-def]
+    def _pieces(self, batch: Batch, limits: Limits) -> Iterator[Piece]:
+        """The ends of a batch, rows by rows: from here, or from the crew where that takes long."""
+        count = len(batch[0])
+        if self.crew is None or not self.paths or not self.crew.takes(count * self._pace):
+            yield from self._here(batch, 0, count, limits)
+            return
+        size = self.crew.size(count, self._pace)
+        pieces = [slice(at, min(count, at + size)) for at in range(0, count, size)]
+        parts = [tuple(part[rows] for part in batch) for rows in pieces]
+        shared = self.crew.follow(self.system.packed, parts, limits, self.until)
+        if shared is None:
+            raise Deadline
+        for rows, found in zip(pieces, shared, strict=True):
+            if found is None:
+                yield from self._here(batch, rows.start, rows.stop, limits)
+            else:
+                yield rows, found
+
+    def _here(self, batch: Batch, at: int, to: int, limits: Limits) -> Iterator[Piece]:
         from polygeom.ideal.counting.paths import kernels
 
-        limits = (steps.aim, steps.far, steps.least, steps.most, steps.fulls)
-
-        def piece(a: int, b: int):  # type: ignore[no-untyped-def]
-            rows = slice(a, b)
-            ends = start[rows], end[rows], gamma[rows]
-            found = kernels.follow(*self.system.packed, w[rows], *ends, *limits)  # type: ignore[call-arg, no-untyped-call]
-            return a, b, found
-
-        at = 0
-        while at < len(w):
+        while at < to:
             if self.until is not None and time.monotonic() > self.until:
                 raise Deadline
             began = time.perf_counter()
-            size = max(1, min(len(w) - at, int(_LONGEST / self._pace)))
-            stop = min(len(w), at + size * self.workers)
-            cuts = [(a, min(stop, a + size)) for a in range(at, stop, size)]
-            if len(cuts) == 1:
-                yield piece(*cuts[0])
-            else:
-                with ThreadPoolExecutor(len(cuts)) as pool:
-                    yield from pool.map(lambda cut: piece(*cut), cuts)
-            self._pace = max(1e-6, (time.perf_counter() - began) / size)
-            at = stop
+            rows = slice(at, min(to, at + max(1, int(_LONGEST / self._pace))))
+            yield rows, kernels.follow(*self.system.packed, *(part[rows] for part in batch), *limits)  # type: ignore[call-arg, no-untyped-call]
+            self._pace = max(1e-6, (time.perf_counter() - began) / (rows.stop - at))
+            at = rows.stop
 
     @staticmethod
     def _rows(parameters: Array, count: int) -> Array:
