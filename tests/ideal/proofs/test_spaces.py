@@ -191,7 +191,8 @@ def test_leading_monomials_are_those_of_four_orders(minors: Claim, monkeypatch: 
 
 def test_values_of_coordinates_are_theirs(minors: Claim) -> None:
     """At weights drawn from one seed: more points go on where fewer ended."""
-    for claim in (minors, claim_of("[2,1,2] r=2 bias", 1)):
+    halves = "x=input(2); a=dense(x,1); b=polynomial(a,[0,1/2,1/3]); dense(b,2)"
+    for claim in (minors, claim_of("[2,1,2] r=2 bias", 1), claim_of(halves, 1)):
         coefficients = Coefficients(claim)
         few, many = coefficients.modulo(3).copy(), coefficients.modulo(5)
         assert few.shape == (3, claim.size)
