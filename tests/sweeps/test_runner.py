@@ -13,7 +13,7 @@ import pytest
 
 from polygeom.errors import PolygeomError
 from polygeom.supervision import Limits, Outcome, Status
-from polygeom.sweeps import Task, cluster
+from polygeom.sweeps import Task, cluster, environment
 from polygeom.sweeps.progress import Board, _duration
 from polygeom.sweeps.records import answers, is_settled, make_record
 from polygeom.sweeps.runner import Memory, Plan, Runner
@@ -370,3 +370,14 @@ def test_a_scheduler_is_asked_at_its_port(monkeypatch: pytest.MonkeyPatch) -> No
     for address in ("tcp://here:1234", "here:1", "tcp://here", "tls://there:9"):
         cluster._check_answer(address, 2.5)
     assert asked == [((name, port), 2.5) for name, port in (("here", 1234), ("here", 1), ("here", 8786), ("there", 9))]
+
+
+def test_packages_that_are_missing_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name == "missing":
+            raise environment.metadata.PackageNotFoundError
+        return f"{name} 1"
+
+    monkeypatch.setattr(environment.metadata, "version", version)
+    monkeypatch.setattr(environment, "_PACKAGES", ("first", "missing", "last"))
+    assert environment._versions.__wrapped__() == {"first": "first 1", "last": "last 1"}

@@ -220,3 +220,14 @@ def test_a_rank_that_does_not_fit_is_refused(minors: Claim) -> None:
         space._matrix([{0: 1}] * 100, PRIME)
     matrix = Space(2, space.weight, table, minors)._matrix([{0: -1}, {}], PRIME)
     assert Counter(matrix.ravel().tolist()) == {0: matrix.size - 1, PRIME - 1: 1}
+
+
+def test_the_last_weight_is_the_same_for_exchanged_coordinates() -> None:
+    """That of the homogenising coordinate, where there is one."""
+    claim = claim_of("[2,1,2] r=2 bias", 1)
+    coefficients, weights = Coefficients(claim), claim.weights
+    assert coefficients._columns_are_those_of_blocks()
+    claim.cone = False
+    for last, fits in (((0, 0, 0, 0), True), ((1, 1, 2, 2), True), ((1, 0, 0, 0), False), ((0, 0, 0, 1), False)):
+        claim.weights = [*weights, last]
+        assert coefficients._columns_are_those_of_blocks() is fits, last
