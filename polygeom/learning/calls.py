@@ -9,6 +9,24 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+def parts(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    """``module.named_modules()``, which for large modules takes longer than their small layers."""
+    found: list[tuple[str, nn.Module]] = []
+    seen = set()
+
+    def visit(part: nn.Module, name: str) -> None:
+        if part in seen:
+            return
+        seen.add(part)
+        found.append((name, part))
+        for own, inner in part._modules.items():
+            if inner is not None:
+                visit(inner, f"{name}.{own}" if name else own)
+
+    visit(module, "")
+    return found
+
+
 def call_with(module: nn.Module, tensors: Mapping[str, Tensor], x: Tensor) -> Any:
     """What a module gives at ``x`` with other tensors in place of its parameters and buffers, by name.
 
@@ -16,7 +34,7 @@ def call_with(module: nn.Module, tensors: Mapping[str, Tensor], x: Tensor) -> An
     """
     first: dict[int, str] = {}
     places = []
-    for prefix, part in module.named_modules():
+    for prefix, part in parts(module):
         for held in (part._parameters, part._buffers):
             for name, own in held.items():
                 if own is not None:
@@ -32,4 +50,4 @@ def call_with(module: nn.Module, tensors: Mapping[str, Tensor], x: Tensor) -> An
             held[name] = own
 
 
-__all__ = ["call_with"]
+__all__ = ["call_with", "parts"]
