@@ -118,8 +118,10 @@ def seconds(call: Any) -> tuple[float, Any]:
 
 
 def compare(module: nn.Module, x: torch.Tensor, rounds: int, few: int, memory: int) -> dict[str, Any]:
-    """Medians over ``rounds`` after two that are not counted, in which polygeom looks at the module; products at ``few``
-    points, scaled by their pairs."""
+    """Medians over ``rounds`` after two that are not counted, in which polygeom looks at the module.
+
+    Products are taken at ``few`` points and scaled by their pairs.
+    """
     ways = {"polygeom": lambda: empirical_ntk(module, x, memory=memory), "contraction": lambda: contraction(module, x)}
     if few:
         ways["products"] = lambda: products(module, x[:few])
