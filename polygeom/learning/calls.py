@@ -33,9 +33,10 @@ def call_with(module: nn.Module, tensors: Mapping[str, Tensor], x: Tensor) -> An
     Other than in `torch.func.functional_call` a submodule counts once, a tensor under all names in other submodules.
     """
     first: dict[int, str] = {}
-    places = []
+    places: list[tuple[dict[str, Any], str, Any, Tensor]] = []
     for prefix, part in parts(module):
-        for held in (part._parameters, part._buffers):
+        holders: tuple[dict[str, Any], ...] = (part._parameters, part._buffers)
+        for held in holders:
             for name, own in held.items():
                 if own is not None:
                     known = first.setdefault(id(own), f"{prefix}.{name}" if prefix else name)

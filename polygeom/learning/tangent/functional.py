@@ -185,15 +185,15 @@ def weight_function(
         wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
         return tensor.detach().to(wanted, copy=True)
 
-    named: dict[str, nn.Parameter] = {}
+    named: dict[str, Tensor] = {}
     buffers: dict[str, Tensor] = {}
-    met = set()
+    met: set[Tensor] = set()
     for prefix, part in parts(module):
         for held, kept in ((part._parameters, named), (part._buffers, buffers)):
             for name, one in held.items():
                 if one is not None and one not in met:  # a tensor counts under its first name
                     met.add(one)
-                    kept[f"{prefix}.{name}" if prefix else name] = one  # type: ignore[index]
+                    kept[f"{prefix}.{name}" if prefix else name] = one
     chosen = {name for name, p in named.items() if p.requires_grad}
     if parameters is not None:
         chosen = chosen_parameters(module, parameters)

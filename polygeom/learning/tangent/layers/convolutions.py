@@ -54,7 +54,7 @@ class _Pulled(torch.autograd.Function):
     ) -> tuple[Tensor, int]:
         g = g.movedim(in_dims[0], 0)
         found = pulled(g.flatten(end_dim=1), images, weight, setting, groups)
-        return found.unflatten(0, g.shape[:2]), 0
+        return found.reshape(*g.shape[:2], *found.shape[1:]), 0
 
 
 def pulled(g: Tensor, images: Tensor, weight: Tensor, setting: Setting, groups: int, way: str | None = None) -> Tensor:
@@ -89,6 +89,7 @@ def pulled(g: Tensor, images: Tensor, weight: Tensor, setting: Setting, groups: 
     columns = torch.mm(weight.flatten(1).T, rows).view(images.shape[1], *window, len(g), *positions)
     sizes = [size + 2 * p for size, p in zip(images.shape[2:], padding, strict=True)]
     total = g.new_zeros(images.shape[1], len(g), *sizes)
+    place: tuple[int, ...]
     for place in itertools.product(*map(range, window)):
         starts = [at * d for at, d in zip(place, dilation, strict=True)]
         ends = [at + s * (n - 1) + 1 for at, s, n in zip(starts, stride, positions, strict=True)]
