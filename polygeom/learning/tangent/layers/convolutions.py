@@ -89,12 +89,12 @@ def pulled(g: Tensor, images: Tensor, weight: Tensor, setting: Setting, groups: 
     columns = torch.mm(weight.flatten(1).T, rows).view(images.shape[1], *window, len(g), *positions)
     sizes = [size + 2 * p for size, p in zip(images.shape[2:], padding, strict=True)]
     total = g.new_zeros(images.shape[1], len(g), *sizes)
-    place: tuple[Any, ...]
     for place in itertools.product(*map(range, window)):
         starts = [at * d for at, d in zip(place, dilation, strict=True)]
         ends = [at + s * (n - 1) + 1 for at, s, n in zip(starts, stride, positions, strict=True)]
+        own: Any = (slice(None), *place)
         area = tuple(slice(*one) for one in zip(starts, ends, stride, strict=True))
-        total[(slice(None), slice(None), *area)] += columns[(slice(None), *place)]
+        total[(slice(None), slice(None), *area)] += columns[own]
     inner = tuple(slice(p, size - p) for p, size in zip(padding, sizes, strict=True))
     return total[(slice(None), slice(None), *inner)].transpose(0, 1)
 
