@@ -12,7 +12,7 @@ Anything else is refused in words.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -113,8 +113,7 @@ def points(x: Any, like: Tensor, *, name: str = "inputs", integers: bool = False
     x = tensor(x, name).detach()
     if not x.ndim or not x.numel():
         raise PolygeomError(
-            f"{name} must be a tensor of at least one point, shape (N, …), got shape {tuple(x.shape)}; "
-            "add a leading axis"
+            f"{name} must be a tensor of at least one point (N, …), got shape {tuple(x.shape)}; add a leading axis"
         )
     if x.is_floating_point() and not torch.isfinite(x).all():
         raise PolygeomError(f"{name} must be finite, got NaN or infinite entries; leave those points out")
@@ -312,14 +311,13 @@ def independent(values: Callable[[Tensor], Tensor], x: Tensor, first: Tensor | N
     rows = torch.tensor([0, far], device=x.device)
     together = values(rows)
     alone = [values(rows[:1])[0] if first is None else first, values(rows[1:])[0]]
-    slack = torch.finfo(together.dtype).eps ** 0.5
     again = [values(rows) for _ in range(3)]
-    if not all(_close(together, other, slack) for other in again):
+    if not all(close(together, other) for other in again):
         raise PolygeomError(
             "module must have definite outputs, but they change from call to call (dropout or noise as a function, or "
             "statistics that move); call module.eval(), or write it without"
         )
-    if any(not _close(one, other, slack) for one, other in zip(together, alone, strict=True)):
+    if any(not close(one, other) for one, other in zip(together, alone, strict=True)):
         raise PolygeomError(
             "module must treat every point on its own, but its outputs at a point depend on the other points (the "
             "first axis is that of points: means over it, attention or recurrence along it); write batch_first=True, "
@@ -327,10 +325,16 @@ def independent(values: Callable[[Tensor], Tensor], x: Tensor, first: Tensor | N
         )
 
 
-def _close(one: Tensor, other: Tensor, slack: float) -> bool:
+def close(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are equal but for rounding, next to the largest of their entries."""
     if one.shape != other.shape:
         return False
-    return bool(((one - other).abs() <= slack * torch.maximum(one.abs().amax(), other.abs().amax())).all())
+    return bool(
+        (
+            (one - other).abs()
+            <= torch.finfo(one.dtype).eps ** 0.5 * torch.maximum(one.abs().amax(), other.abs().amax())
+        ).all()
+    )
 
 
 def refuse_batch_statistics(module: nn.Module) -> None:
@@ -348,25 +352,6 @@ def refuse_batch_statistics(module: nn.Module) -> None:
             )
 
 
-def call_with(module: nn.Module, tensors: Mapping[str, Tensor], x: Tensor) -> Any:
-    """What a module gives at ``x`` with other tensors in place of its parameters and buffers, by name.
-
-    `torch.func.functional_call` ties shared tensors by all their names, and leaves a module that has one submodule in
-    two places with the other tensors for good. Here a submodule counts once, and a tensor under all names it has in
-    different submodules.
-    """
-    first: dict[int, str] = {}
-    placed = {}
-    for prefix, part in module.named_modules():
-        for name, own in (*part._parameters.items(), *part._buffers.items()):
-            if own is not None:
-                full = f"{prefix}.{name}" if prefix else name
-                known = first.setdefault(id(own), full)
-                if known in tensors:
-                    placed[full] = tensors[known]
-    return torch.func.functional_call(module, placed, (x,), tie_weights=False)
-
-
 @contextmanager
 def plain_attention() -> Iterator[None]:
     """Attention by its formula, which has all derivatives; the fused rules have no forward mode and no second ones."""
@@ -379,7 +364,7 @@ def plain_attention() -> Iterator[None]:
 __all__ = [
     "FallbackWarning",
     "accept",
-    "call_with",
+    "close",
     "evaluate",
     "floats",
     "independent",

@@ -4,7 +4,7 @@ A dense map, a convolution, an added bias and a batch normalisation are seen whe
 torch, so modules, functional calls and polynomial networks (`polygeom.engines.torch_module.NetworkModule`) are all seen
 alike. What is noted of them is said by who records: regions the affine maps between inputs and outputs
 (`polygeom.learning.regions.affine`). Tangent kernels, which know many more functions, have their own watch
-(`polygeom.learning.tangent.recording`).
+(`polygeom.learning.tangent.layers.recording`).
 """
 
 from __future__ import annotations

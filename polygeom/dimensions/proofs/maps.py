@@ -155,7 +155,7 @@ def _scalings(map_: Map, budget: Budget) -> int:
         rows |= {tuple(a - b for a, b in zip(m, first, strict=True)) for m in (*top, *bottom)}
     budget.rank("the scalings", len(rows), n)
     entries = [e for row in rows for e in row]
-    return n - int(flint.fmpz_mat(len(rows), n, entries).rank()) if n and rows else n
+    return n - int(flint.fmpz_mat(len(rows), n, entries).rank())
 
 
 def _affine(map_: Map, budget: Budget) -> int:
@@ -198,7 +198,7 @@ def _fraction(residue: int) -> Fraction | None:
     while b > bound:
         q = a // b
         a, b, x, y = b, a - q * b, y, x - q * y
-    return Fraction(b, y) if 0 < abs(y) <= bound else None
+    return Fraction(b, y) if abs(y) <= bound else None
 
 
 def constant_along(map_: Map, field: Sequence[Fraction], budget: Budget) -> bool:

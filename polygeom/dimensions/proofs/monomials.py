@@ -34,7 +34,7 @@ def coordinates(program: Program, budget: Budget) -> list[list[tuple[int, ...]]]
     They are all of some multidegrees: those that may occur, in the groups of inputs that are read separately.
     """
     groups = separate_inputs(program)
-    entries = _followed(program, groups, budget, MOST_MULTIDEGREES) if len(groups) > 1 else []
+    entries = _followed(program, groups, budget, MOST_MULTIDEGREES)
     if not entries:
         groups = [tuple(range(program.inputs))]
         entries = _followed(program, groups, budget)
@@ -108,7 +108,7 @@ def _followed(
     for step, shape in zip(program.steps, program.shapes[1:], strict=True):
         parts = [entries[i] for i in step.reads]
         entries.append(_monomials(step, shape, parts, n, program, budget))
-        if max(map(len, entries[-1]), default=0) > most:
+        if max(map(len, entries[-1])) > most:
             return []
     return entries[-1]
 

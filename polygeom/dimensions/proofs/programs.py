@@ -294,7 +294,7 @@ class _Reader:
         return self.program.push("polynomial", (x,), self._shape(x), tuple(coefficients))
 
     def _several(self, word: str, values: tuple[int, ...]) -> int:
-        if len(values) < 2 or len({self._shape(x) for x in values}) != 1:
+        if len({self._shape(x) for x in values}) != 1:
             raise ValueError(word)
         value = values[0]
         for other in values[1:]:

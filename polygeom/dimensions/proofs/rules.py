@@ -317,12 +317,12 @@ def conditions(n: int, m: int, r: int, t: int, asked: int, budget: Budget) -> in
     budget.rank("the rule identifications", min(wanted * 4, each * len(known)), len(exponents))
     rows: list[list[int]] = []
     found = 0
-    for repeat in range(1, each + 1):
+    for _ in range(each):
         for choice in known:
             pair = _pair(forms, [pow(root, e, p) for e in choice], p, draw)
             values = [_values(point, exponents, p) for point in (pair[:n], pair[n:])]
             rows.append([(a - b) % p for a, b in zip(*values, strict=True)])
-        if len(rows) >= asked and (repeat == each or len(rows) >= wanted):
+        if len(rows) >= wanted:
             found = rank(np.array(rows, dtype=np.int64), p)
             if found >= asked or len(rows) > 4 * wanted:
                 break
@@ -330,7 +330,7 @@ def conditions(n: int, m: int, r: int, t: int, asked: int, budget: Budget) -> in
 
 
 def _order(w: int, r: int, p: int) -> bool:
-    return all(pow(w, d, p) != 1 for d in range(1, r) if r % d == 0)
+    return all(pow(w, d, p) != 1 for d in range(1, r))
 
 
 def choices(r: int, m: int) -> Iterator[tuple[int, ...]]:

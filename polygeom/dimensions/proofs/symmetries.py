@@ -95,12 +95,11 @@ def homogenised(program: Program) -> rules.Case | None:
     """The perceptron without biases that has one with biases as a part: an input and a neuron in each layer more."""
     if len(program.shapes[0]) != 1:
         return None
-    widths, degrees, biased, last = [program.inputs + 1], list[int](), False, 0
+    widths, degrees, biased = [program.inputs + 1], list[int](), False
     for layer in program.layers[1:]:
         between = len(widths) == len(degrees) + 1
-        if layer.reads != (last,) or (layer.weights and not layer.own):
+        if not layer.own:
             return None
-        last = layer.value
         if layer.word == "bias" and not between:
             biased = True
         elif layer.word == "dense" and between:
@@ -116,8 +115,6 @@ def homogenised(program: Program) -> rules.Case | None:
 
 def torus(program: Program, budget: Budget) -> int:
     """The dimension of the torus of scalings of the weights that leave the outputs unchanged."""
-    if not program.weights:
-        return 0
     values = np.random.default_rng(program.weights).integers(1, PRIME, size=program.weights)
     table = _scalings(program, values, budget)
     budget.rank("the rank of the scalings", *table.shape)
@@ -126,8 +123,6 @@ def torus(program: Program, budget: Budget) -> int:
 
 def gauge(program: Program, budget: Budget) -> int:
     """At least how many dimensions a generic fibre of weights ↦ function has, by the symmetries of this module."""
-    if not program.weights:
-        return 0
     values = np.random.default_rng(program.weights).integers(1, PRIME, size=program.weights)
     rows = [_scalings(program, values, budget)]
     for fields in _fields(program, values):
@@ -305,7 +300,7 @@ def _mixings(program: Program) -> Iterator[tuple[int, list[Array], list[Array]]]
             root = {v: min(joined) if r in joined else r for v, r in root.items()}
     for group in {r: [v for v in root if root[v] == r] for r in root.values()}.values():
         m = program.shapes[group[0]][-1]
-        if m == 1 or 0 in group or program.layers[-1].value in group:
+        if m == 1 or program.layers[-1].value in group:
             continue
         outside = [x for x in program.layers if not passes(x) and not set(x.reads).isdisjoint(group)]
         made, read = [rows_of(layers[v], program) for v in group], [columns_of(layer, program) for layer in outside]
@@ -346,7 +341,7 @@ def _shifts(program: Program, values: Array) -> Iterator[Array]:
     for layer in program.layers:
         for value in set(layer.reads):
             readers[value].append(layer)
-    for layer in program.layers[:-1]:
+    for layer in program.layers:
         after = [(x, readers[x.value]) for x in readers[layer.value]]
         if layer.word != "bias" or not layer.own or not after:
             continue

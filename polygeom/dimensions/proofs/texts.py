@@ -63,9 +63,7 @@ def _perceptron(text: str) -> list[Statement]:
         activations = [("power", [r]) for r in _numbers(match[2])]
     elif match[3]:
         activations = [("polynomial", [part]) for part in map(_rationals, match[3].split(";"))]
-    if hidden < 0 or len(activations) > max(hidden, 0) or (hidden > 0 and not activations):
-        raise ValueError(text)
-    if len(activations) == 1:
+    if len(activations) == 1 and hidden > 0:
         activations *= hidden
     if len(activations) != hidden:
         raise ValueError(text)

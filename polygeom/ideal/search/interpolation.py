@@ -24,7 +24,7 @@ from polygeom.ideal.search.batch import solve_spaces
 from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.journal import Journal
 from polygeom.ideal.search.records import DegreeReport
-from polygeom.ideal.search.remote import Workers, is_quick
+from polygeom.ideal.search.remote import BEGIN, Workers, is_quick
 from polygeom.ideal.search.weightspace import Ground, Problem
 from polygeom.modular import P22
 from polygeom.network import Network
@@ -159,6 +159,9 @@ class Interpolation:
         weights = problem.spaces.dominant_weights(degree)
         if self.only is not None:
             weights = [w for w in weights if self.only(degree, w)]
+        if degree == BEGIN and self.workers > 1 and self.executor is None:
+            self.crew.begin(self.ground)
+            _ = self.coordinates.ring  # loads sympy, which the result needs, while they start
         limited = deadline is not None or self.memory is not None
         alone = self.workers == 1 and self.executor is None and not limited
         if alone or is_quick(problem, self.seconds[-1]):

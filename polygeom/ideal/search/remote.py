@@ -8,11 +8,12 @@ before a process has started, stay here.
 from __future__ import annotations
 
 import functools
+import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, wait
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from polygeom.dimensions import DimensionResult, dimension
@@ -26,6 +27,7 @@ from polygeom.ideal.search.completeness import Completeness, prove_complete
 from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.records import equation_from, record_of_equation, record_of_space, space_from
 from polygeom.ideal.search.weightspace import Ground, Problem, SpaceReport
+from polygeom.modular import load_compiled
 from polygeom.network import Network, parse
 from polygeom.supervision import Call, Limits, LocalCrew, Status, run_alone
 from polygeom.sweeps.crew import ExecutorCrew
@@ -37,6 +39,9 @@ QUICK = 0.05
 """A degree is quick when the one before it took at most so many seconds of processor time, …"""
 MOST_MONOMIALS = 100_000
 """… and the ring has at most so many monomials of that degree."""
+
+BEGIN = 4
+"""The degree before which several processes start: what ends sooner needs none."""
 
 LONG = 1e9
 """Multiplications for the dimension from which on it has a process of its own: some tenths of a second."""
@@ -65,6 +70,12 @@ class Workers:
         self.count, self.executor = count, executor
         self._crew = LocalCrew(count, Limits()) if executor is None else None
 
+    def begin(self, ground: Ground) -> None:
+        """Start the processes: they load libraries and the network while this one computes."""
+        if self._crew is not None:
+            for _ in range(self.count):
+                self._crew.submit(Call(f"{__name__}:work", {"name": "begin", "argument": _ground_record(ground)}))
+
     def solve(self, problem: Problem, weights: Sequence[Weight]) -> Solved:
         """`solve_spaces` in the processes, in the order of the weights.
 
@@ -76,7 +87,9 @@ class Workers:
         # weight spaces are largest where the entries of a weight are alike; the largest begin
         ordered = sorted(weights, key=lambda weight: sum(w * w for w in weight))
         parts = [weights] if self.count == 1 else [ordered[k :: TASKS * self.count] for k in range(TASKS * self.count)]
-        arguments = [self.argument(problem, part) for part in parts if part]
+        # other machines have clocks of their own
+        text = problem_text(problem if self.executor is None else replace(problem, deadline=None))
+        arguments = [{"problem": text, "weights": [list(w) for w in part]} for part in parts if part]
         spaces: dict[Weight, SpaceReport] = {}
         equations: dict[Weight, list[Equation]] = {w: [] for w in weights}
         for answer in self.run("solve", arguments, problem.degree, problem.deadline, problem.memory):
@@ -86,11 +99,6 @@ class Workers:
                 equation = equation_from(problem.degree, record)
                 equations[equation.weight].append(equation)
         return [(spaces[w], equations[w]) for w in weights]
-
-    @staticmethod
-    def argument(problem: Problem, weights: Sequence[Weight]) -> dict[str, Any]:
-        """What `solve` is given, as plain data."""
-        return {"problem": _problem_record(problem), "weights": [list(w) for w in weights]}
 
     def complete(
         self,
@@ -122,7 +130,7 @@ class Workers:
         if self._crew is None:
             assert self.executor is not None
             return self._run_elsewhere(name, arguments, degree, left, memory)
-        calls = [Call(f"{__name__}:{name}", argument) for argument in arguments]
+        calls = [Call(f"{__name__}:work", {"name": name, "argument": argument}) for argument in arguments]
         futures = [self._crew.submit(call, Limits(None, memory)) for call in calls]
         try:
             pending = wait(futures, left, FIRST_EXCEPTION).not_done
@@ -212,19 +220,31 @@ def _answer(future: Future[dict[str, Any]], degree: int) -> dict[str, Any]:
 
 def solve(argument: Mapping[str, Any]) -> dict[str, Any]:
     """In the worker: `solve_spaces`."""
-    solved = solve_spaces(_problem_from(argument["problem"]), [tuple(w) for w in argument["weights"]])
+    solved = solve_spaces(_problem(argument["problem"]), [tuple(w) for w in argument["weights"]])
     return {
         "spaces": [record_of_space(space) for space, _ in solved],
         "equations": [record_of_equation(e) for _, equations in solved for e in equations],
     }
 
 
+def begin(argument: Sequence[Any]) -> dict[str, Any]:
+    """In the worker: load what a search needs."""
+    load_compiled()
+    _ground(*argument)
+    return {}
+
+
+def work(order: Mapping[str, Any]) -> dict[str, Any]:
+    """In the worker: `begin`, `solve` or `complete`. One function, since a worker that is to run another one starts
+    anew.
+    """
+    functions: dict[str, Callable[[Any], dict[str, Any]]] = {"begin": begin, "solve": solve, "complete": complete}
+    return functions[order["name"]](order["argument"])
+
+
 def elsewhere(task: Mapping[str, Any]) -> dict[str, Any]:
-    """In a worker of an executor: `solve` or `complete`, without the time of another machine."""
-    name, argument = task["argument"]["name"], task["argument"]["argument"]
-    if name == "complete":
-        return complete(argument)
-    return solve({**argument, "problem": {**argument["problem"], "deadline": None}})
+    """In a worker of an executor: `work`."""
+    return work(task["argument"])
 
 
 def complete(argument: Mapping[str, Any]) -> dict[str, Any]:
@@ -269,6 +289,16 @@ def _equation_records(equations: Sequence[Equation]) -> list[Any]:
 
 def _equations_from(records: Sequence[Any]) -> tuple[Equation, ...]:
     return tuple(equation_from(degree, record) for degree, record in records)
+
+
+def problem_text(problem: Problem) -> str:
+    """What all tasks of a degree share, as one text, which the processes read once."""
+    return json.dumps(_problem_record(problem), separators=(",", ":"))
+
+
+@functools.lru_cache(maxsize=1)
+def _problem(text: str) -> Problem:
+    return _problem_from(json.loads(text))
 
 
 def _problem_record(problem: Problem) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from polygeom.checks import seed
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
+from polygeom.learning.calls import call_with
 from polygeom.learning.functions.perceptrons import PerceptronEnergy
 from polygeom.learning.functions.sampling import (
     Energy,
@@ -173,7 +174,7 @@ def module_energy(
         pieces = (piece.reshape(s) for piece, s in zip(torch.split(flat, sizes), shapes, strict=True))
         weights = dict(zip(names, pieces, strict=True))
         some, wanted = (x, y) if rows is None else (x[rows], y[rows])
-        return measure(checks.call_with(double, weights, some), wanted)
+        return measure(call_with(double, weights, some), wanted)
 
     centre = torch.cat([p.flatten() for p in parts])
     with torch.no_grad():

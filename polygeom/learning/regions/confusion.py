@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
 from polygeom.learning import targets as fitting
+from polygeom.learning.calls import call_with
 from polygeom.learning.recording import evaluation_mode
 from polygeom.learning.regions.affine import AffineMap, record
 from polygeom.learning.regions.regions import checked_pairs
@@ -301,7 +302,7 @@ class _Gradients:
         from torch.func import grad, vmap
 
         def loss(parameters: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-            return self._loss(checks.call_with(self._module, parameters, x[None]), y[None])[0]
+            return self._loss(call_with(self._module, parameters, x[None]), y[None])[0]
 
         if self._batched:
             try:

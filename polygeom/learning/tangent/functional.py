@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
+from polygeom.learning.calls import call_with
 
 Parameters = str | Iterable[str] | Callable[[str], bool] | None
 """Which parameters of a module are its weights; see `weight_function`."""
@@ -44,8 +45,15 @@ class WeightFunction:
 
     def outputs(self, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Outputs ``(N, *output_shape)`` at points ``(N, *input_shape)``, in the shape that the module gives them."""
-        value = checks.call_with(self.module, {**self.constants, **weights}, x)
-        return checks.outputs(_headed(value, self.head), len(x))
+        return self.read(self.value(weights, x), len(x))
+
+    def value(self, weights: Mapping[str, Tensor], x: Tensor) -> Any:
+        """What the module gives, whatever it is."""
+        return call_with(self.module, {**self.constants, **weights}, x)
+
+    def read(self, value: Any, count: int) -> Tensor:
+        """The outputs ``(N, *output_shape)`` in what the module gave at so many points."""
+        return checks.outputs(_headed(value, self.head), count)
 
     def __call__(self, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Outputs ``(N, C)`` at points ``(N, *input_shape)``."""
@@ -177,11 +185,14 @@ def weight_function(
         wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
         return tensor.detach().to(wanted, copy=True)
 
-    chosen = chosen_parameters(module, parameters)
-    weights = {name: own(p) for name, p in module.named_parameters() if name in chosen}
+    named = dict(module.named_parameters())
+    chosen = {name for name, p in named.items() if p.requires_grad}
+    if parameters is not None:
+        chosen = chosen_parameters(module, parameters)
+    weights = {name: own(p) for name, p in named.items() if name in chosen}
     if not weights:
         raise PolygeomError("module must have a parameter that requires gradients; call module.requires_grad_(True)")
-    constants = {name: own(p) for name, p in module.named_parameters() if name not in chosen}
+    constants = {name: own(p) for name, p in named.items() if name not in chosen}
     constants.update({name: own(buffer) for name, buffer in module.named_buffers()})
     return WeightFunction(standalone(module) if keep else module, weights, constants, head)
 

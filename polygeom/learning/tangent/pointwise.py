@@ -10,7 +10,7 @@ from torch import Tensor
 from polygeom.errors import BudgetError
 from polygeom.learning import checks
 from polygeom.learning.tangent.functional import WeightFunction
-from polygeom.learning.tangent.pieces import Factor, Features
+from polygeom.learning.tangent.layers.pieces import Factor, Features
 
 _TOLERANCE = 1e-3
 

@@ -3,14 +3,14 @@
 ``J`` is the derivative of all outputs at all points by all weights, the kernel is ``K = J Jᵀ`` (arXiv 1806.07572).
 Modules made of dense maps, convolutions, added biases and batch normalisations with fixed statistics, all networks of
 `polygeom.network` and residual networks among them, are differentiated layer by layer
-(`polygeom.learning.tangent.layerwise`); all others by a backward pass for each point. Which of them is taken changes
-the time, not the numbers. What points and modules may be is said in `polygeom.learning.checks`.
+(`polygeom.learning.tangent.layers.layerwise`); all others by a backward pass for each point. Which of them is
+taken changes the time, not the numbers. What points and modules may be is said in `polygeom.learning.checks`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,12 +29,9 @@ from polygeom.learning.tangent.functional import (
     standalone,
     weight_function,
 )
-from polygeom.learning.tangent.layerwise import layerwise, layerwise_trial
-from polygeom.learning.tangent.pieces import OUTPUTS, Features, gram, gram_diagonal
-from polygeom.learning.tangent.pointwise import generic, single
-
-METHODS = ("auto", "layerwise", "pointwise", "single")
-_OVERHEAD = 4
+from polygeom.learning.tangent.known import answer
+from polygeom.learning.tangent.layers.pieces import OUTPUTS, Features, gram, gram_diagonal
+from polygeom.learning.tangent.ways import METHODS, OVERHEAD, Way, blocks, unit_combination, way_of
 
 
 def jacobian(
@@ -90,24 +87,26 @@ def jacobian(
     tensor([[[3., 4., 1.]]], dtype=torch.float64)
     """
     f = weight_function(module, dtype=dtype, parameters=parameters, head=head)
-    inputs, shape = f.accept(inputs)
-    way, size = _way(f, inputs, method, math.prod(shape), memory), math.prod(shape)
-    itemsize = next(iter(f.weights.values())).element_size()
-    needed = len(inputs) * size * f.parameter_count * itemsize
-    least = needed + 2 * way.per_point + way.working
-    if least > memory:
-        raise BudgetError(
-            f"memory must be at least {_bytes(least)} for a Jacobian of {len(inputs)} × {size} × "
-            f"{f.parameter_count} numbers, got {_bytes(memory)}; write a larger one, fewer points, or use "
-            "tangent_operator or empirical_ntk, which do not form it"
-        )
-    result = next(iter(f.weights.values())).new_zeros((len(inputs), size, f.parameter_count))
-    starts = dict(zip(f.weights, _offsets(f), strict=True))
-    for block in _blocks(len(inputs), way.step(memory - needed)):
-        for factor in way.features(inputs[block]):
-            first = starts[factor.name]
-            result[block, :, first : first + f.weights[factor.name].numel()] = factor.jacobian().detach()
-    return result
+
+    def work(way: Way, features: Features, points: list[Tensor], shape: torch.Size) -> Tensor:
+        (x,), size, like = points, math.prod(shape), next(iter(f.weights.values()))
+        needed = len(x) * size * f.parameter_count * like.element_size()
+        least = needed + 2 * way.per_point + way.working
+        if least > memory:
+            raise BudgetError(
+                f"memory must be at least {_bytes(least)} for a Jacobian of {len(x)} × {size} × "
+                f"{f.parameter_count} numbers, got {_bytes(memory)}; write a larger one, fewer points, or use "
+                "tangent_operator or empirical_ntk, which do not form it"
+            )
+        result = like.new_zeros((len(x), size, f.parameter_count))
+        starts = dict(zip(f.weights, _offsets(f), strict=True))
+        for block in blocks(len(x), way.step(memory - needed)):
+            for factor in features(x[block]):
+                first = starts[factor.name]
+                result[block, :, first : first + f.weights[factor.name].numel()] = factor.jacobian().detach()
+        return result
+
+    return answer(f, [(inputs, "inputs")], ("jacobian", method, memory), _by(f, method, memory), work)
 
 
 def empirical_ntk(
@@ -173,42 +172,44 @@ def empirical_ntk(
     """
     choice("outputs", outputs, OUTPUTS)
     f = weight_function(module, dtype=dtype, parameters=parameters, head=head)
-    given = (inputs, others)
-    inputs, shape = f.accept(inputs)
-    other, second = (inputs, shape) if others is None else f.accept(others, name="others")
-    if second != shape:
-        raise PolygeomError(f"inputs and others must have outputs of one shape, got {tuple(shape)} and {tuple(second)}")
-    size = math.prod(shape)
     if differentiable:
         if method != "auto":
             raise PolygeomError(f"method has no effect with differentiable=True, got {method!r}; leave it out")
-        return differentiable_kernel(f, given, outputs, memory, dtype)
-    combinations = None if outputs != "sum" else torch.full((1, size), size**-0.5, dtype=torch.float64)
-    way = _way(f, inputs, method, size, memory, combinations, (len(other), outputs == "full"))
-    like = next(iter(f.weights.values()))
+        return differentiable_kernel(f, (inputs, others), outputs, memory, dtype)
+
+    def work(way: Way, features: Features, points: list[Tensor], shape: torch.Size) -> Tensor:
+        return _kernel(way, features, points, math.prod(shape), outputs, memory)
+
+    given = [(inputs, "inputs"), *([] if others is None else [(others, "others")])]
+    return answer(f, given, (outputs, method, memory), _by(f, method, memory, outputs), work)
+
+
+def _kernel(way: Way, features: Features, points: list[Tensor], size: int, outputs: str, memory: int) -> Tensor:
+    """Block by block, one triangle of blocks where there is one set of points."""
+    inputs, other, same = points[0], points[-1], len(points) == 1
     tail = {"full": (size, size), "diagonal": (size,), "trace": (), "sum": ()}[outputs]
-    entry = math.prod(tail) * like.element_size()
+    entry = math.prod(tail) * way.like.element_size()
     needed = len(inputs) * len(other) * entry
     step = _block_size(memory - needed - way.working, way.per_point, entry)
     if step < 1:
-        least = needed + way.working + 2 * way.per_point + _OVERHEAD * entry
+        least = needed + way.working + 2 * way.per_point + OVERHEAD * entry
         raise BudgetError(
             f"memory must be at least {_bytes(least)} for this kernel, got {_bytes(memory)}; write a "
             'larger one, fewer points, outputs="trace", or use tangent_operator, which does not form it'
         )
-    result = like.new_empty((len(inputs), len(other), *tail) if step < max(len(inputs), len(other)) else 0)
+    result = way.like.new_empty((len(inputs), len(other), *tail) if step < max(len(inputs), len(other)) else 0)
     rule = "trace" if outputs == "sum" else outputs
-    for rows in _blocks(len(inputs), step):
-        left = way.features(inputs[rows])
-        for columns in _blocks(len(other), step):
-            if others is None and columns.start < rows.start:
+    for rows in blocks(len(inputs), step):
+        left = features(inputs[rows])
+        for columns in blocks(len(other), step):
+            if same and columns.start < rows.start:
                 continue
-            right = left if others is None and columns == rows else way.features(other[columns])
+            right = left if same and columns == rows else features(other[columns])
             block = gram(left, right, rule).detach()
             if len(block) == len(inputs) and block.shape[1] == len(other):
                 return block
             result[rows, columns] = block
-            if others is None and columns != rows:
+            if same and columns != rows:
                 mirrored = block.transpose(0, 1)
                 result[columns, rows] = mirrored.transpose(2, 3) if outputs == "full" else mirrored
     return result
@@ -315,68 +316,34 @@ def kernel_diagonal(
     tensor([[25.]], dtype=torch.float64)
     """
     f = weight_function(module, dtype=dtype, parameters=parameters, head=head)
-    inputs, shape = f.accept(inputs)
-    way = _way(f, inputs, method, math.prod(shape), memory)
-    blocks = _blocks(len(inputs), way.step(memory))
-    return torch.cat([gram_diagonal(way.features(inputs[block])).detach() for block in blocks])
+
+    def work(way: Way, features: Features, points: list[Tensor], shape: torch.Size) -> Tensor:
+        parts = [points[0][block] for block in blocks(len(points[0]), way.step(memory))]
+        return torch.cat([gram_diagonal(features(part)).detach() for part in parts])
+
+    return answer(f, [(inputs, "inputs")], ("own", method, memory), _by(f, method, memory), work)
 
 
-@dataclass(frozen=True, eq=False)
-class _Way:
-    """The way to derivatives, the bytes it holds for one point, those in between, and the number of outputs."""
+def _by(
+    f: WeightFunction, method: str, memory: int, outputs: str | None = None
+) -> Callable[[list[Tensor], torch.Size], Way]:
+    """Finds the way to derivatives, for a kernel if ``outputs`` says of which kind."""
 
-    features: Features
-    per_point: int
-    working: int
-    outputs: int
+    def found(points: list[Tensor], shape: torch.Size) -> Way:
+        size = math.prod(shape)
+        pairs = None if outputs is None else (len(points[-1]), outputs == "full")
+        combinations = unit_combination(size) if outputs == "sum" else None
+        return way_of(f, points[0], method, size, memory, combinations, pairs)
 
-    def step(self, free: int) -> int:
-        """How many points at once take no more than so many bytes, at least one."""
-        return max(1, (free - self.working) // (2 * self.per_point))
-
-
-def _way(
-    f: WeightFunction,
-    x: Tensor,
-    method: str,
-    size: int,
-    memory: int,
-    combinations: Tensor | None = None,
-    pairs: tuple[int, bool] | None = None,
-) -> _Way:
-    """How derivatives of ``size`` outputs are taken; ``pairs`` says how many other points they meet, and if all outputs
-    meet all outputs. None where they are wanted themselves."""
-    choice("method", method, METHODS)
-    trial = layerwise_trial(f, x) if method in ("auto", "layerwise") else None
-    if method == "layerwise" and trial is None:
-        raise PolygeomError(
-            'method must be "pointwise" for this module: some weight acts other than by dense maps, convolutions, '
-            'sums or normalisations, or points influence each other; write method="auto"'
-        )
-    size = size if combinations is None else len(combinations)
-    if trial is not None:
-        if not trial.factors:
-            raise PolygeomError("module must use at least one of its weights; its outputs do not depend on any")
-        others, full = (1, True) if pairs is None else pairs
-        plan = trial.prepared(size, len(x), others, full, memory)
-        held, working = trial.held(size, plan), trial.working_memory(size, plan)
-        return _Way(layerwise(f, plan, combinations), _OVERHEAD * held, working, size)
-    features = (single if method == "single" else generic(f, x))(f, combinations)
-    itemsize = next(iter(f.weights.values())).element_size()
-    return _Way(features, _OVERHEAD * size * f.parameter_count * itemsize, 0, size)
+    return found
 
 
 def _block_size(free: int, per_point: int, entry: int) -> int:
     """The largest ``b`` with ``2 b`` points of derivatives and a few ``b × b`` blocks of the kernel in free memory."""
     if free <= 0:
         return 0
-    quadratic = _OVERHEAD * entry
+    quadratic = OVERHEAD * entry
     return int((math.sqrt(per_point**2 + quadratic * free) - per_point) / quadratic)
-
-
-def _blocks(count: int, step: int) -> Iterator[slice]:
-    for start in range(0, count, step):
-        yield slice(start, min(count, start + step))
 
 
 def _offsets(f: WeightFunction) -> list[int]:

@@ -144,6 +144,21 @@ SILENT = {
         "shifted square", "x=input(1); a=dense(x,2); b=bias(a); c=polynomial(b,[1,1,1]); dense(c,1)", 0, 0,
         ["x=input(1); a=dense(x,2); b=bias(a); c=bias(b); d=power(c,2); dense(d,1)"],
     ),
+    "a square of constants in two variables": (
+        "shifted square", "x=input(2); a=dense(x,2); b=bias(a); c=polynomial(b,[1,1,1]); dense(c,1)", 0, 0,
+        ["x=input(2); a=dense(x,2); b=bias(a); c=bias(b); d=power(c,2); dense(d,1)"],
+    ),
+    "a part counted twice": (
+        "cells", f"{FIRST}; b=power(a,2); c=dense(b,2); sum(x,c)", 0, -8, ["[2,2,2] r=2", "[2,2,2] r=2"]
+    ),
+    "a span of matrices": (
+        "graph span", "x=input(2,3); a=dense(x,1); b=power(a,2); c=flatten(b); dense(c,1)", 1, 8,
+        ["x=input(2,1); d=dense(x,1); b=power(d,2); c=flatten(b); dense(c,1)"],
+    ),
+    "a lift of matrices": (
+        "graph lift", "x=input(2,3); a=dense(x,1); b=power(a,2); c=flatten(b); dense(c,1)", 1, 0,
+        ["x=input(6); d=dense(x,1); b=power(d,2); c=flatten(b); dense(c,1)"],
+    ),
     "a square read twice": (
         "shifted square", "x=input(1); a=polynomial(x,[1,1,1]); b=dense(a,1); c=product(a,b); dense(c,1)", 0, 0,
         ["x=input(1); a=bias(x); b=power(a,2); dense(b,1)"],
@@ -200,8 +215,13 @@ def test_fields_are_not_believed() -> None:
     assert fields._proved(network, [field])
     assert not fields._proved(network, [field, ((k, a + 1, b, m), *rest)])
     assert not holds(5, ((99, a, b, m), *rest))
-    assert not holds(network.parameter_count, ((99, a, b, m), *rest))
+    for more in (0, 1, 9):
+        assert not holds(network.parameter_count + more, ((99, a, b, m), *rest))
+        assert not holds(network.parameter_count + more, ((k, a + 1, b, m), *rest))
+    assert holds(network.parameter_count, ((0, 0, 1, ()),))
+    assert not holds(network.parameter_count - 1, ((0, 0, 1, ()),))
     assert not holds(5)
+    assert not holds(network.parameter_count)
 
 
 def test_coefficients_are_fractions_before_they_are_counted() -> None:

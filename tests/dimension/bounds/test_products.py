@@ -203,6 +203,7 @@ def test_equations_are_not_believed() -> None:
     assert not holds(11, tuple(rest))
     assert not holds(11, ((a, b, (*m[1:], 99)), *rest))
     assert not holds(11)
+    assert not holds(12)
     assert not holds(11, ((0, 1, ()),))
     assert not holds(11, ((1, 1, ()),))
 

@@ -90,6 +90,9 @@ def test_fields_are_counted_where_the_outputs_stay() -> None:
     ):
         assert fields_rank(program, [wrong], Budget()) == -1
         assert fields_rank(program, [[up, down], wrong], Budget()) == -1
+    three = program_of("x=input(1); a=scale(x); b=scale(x); c=scale(x); sum(a,b,c)")
+    apart = [[(0, 1, 1, []), (2, -1, 1, [])], [(1, 1, 1, []), (2, -1, 1, [])]]
+    assert fields_rank(three, apart, Budget()) == 2
     four = program_of("x=input(2); a=scale(x); scale(a)")
     each = [[(k, 1, 1, [k]), (k + 2, -1, 1, [k + 2])] for k in range(2)]
     assert fields_rank(four, each, Budget()) == 2

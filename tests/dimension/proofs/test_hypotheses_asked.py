@@ -128,6 +128,9 @@ def test_residues_lie_below_their_prime() -> None:
     for wrong in (
         (5, [5, 0], [[4, 4]]),
         (5, [4, 0], [[4, 5]]),
+        (5, [4, 0], [[4, 5], [0, 0]]),
+        (5, [4, 0], [[0, 0], [5, 4]]),
+        (5, [0, 5], [[0, 0]]),
         (5, [4], [[4, 4]]),
         (5, [4, 0, 0], [[4, 4]]),
         (5, [4, 0], [[4]]),
@@ -139,6 +142,26 @@ def test_residues_lie_below_their_prime() -> None:
     assert not refused(5, [4], [[0]])
     for wrong in ((5, [4], [[1]]), (5, [4], []), (5, [4], [[0], [0]])):
         assert refused(*wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "rank", "weights", "points"),
+    [
+        ("[2,3,1] r=2", 3, [*range(1, 10)], [[1, 2], [3, 4], [5, 7], [2, 9], [6, 1]]),
+        ("[2,2]", 4, [1, 2, 3, 4], [[1, 2], [3, 4], [5, 7]]),
+        ("map(s,t: s*t, s^2*t^2, 1/(s*t))", 1, [2, 3], [[0]]),
+        ("map(s,t: s, t^2/(s), s*t)", 2, [2, 3], [[0]]),
+        ("map(s,t: s, 1/3*t)", 2, [2, 3], [[0]]),
+    ],
+)
+def test_ranks_of_witnesses(text: str, rank: int, weights: list[int], points: list[list[int]]) -> None:
+    """What is claimed is at most the rank; for a map, a prime must not divide a denominator."""
+    program = read(text)
+    for claimed in range(6):
+        witness = Witness(claimed, 101, weights, points)
+        assert verification._rank_holds(program, witness, Budget()) is (claimed <= rank), claimed
+    if "1/3" in text:
+        assert not verification._rank_holds(program, Witness(1, 3, [2, 1], points), Budget())
 
 
 def test_claims_fit_to_the_proofs() -> None:

@@ -254,6 +254,8 @@ def test_fractions_of_small_numbers_are_recognised() -> None:
     p, bound = maps.PRIME, 2**29
     for a, b in ((0, 1), (1, 1), (-1, 1), (1, 2), (-7, 12), (bound, 1), (-bound, 1), (1, bound), (bound, bound - 1)):
         assert maps._fraction(a * pow(b, -1, p) % p) == Fraction(a, b)
+    p_less = [bound + 1, bound * pow(bound + 1, -1, p), 3**38, 7**21, p - bound - 1]
+    assert [maps._fraction(residue % p) for residue in p_less] == [None] * 5
     assert maps._fraction((bound + 1) * pow(bound + 3, -1, p) % p) != Fraction(bound + 1, bound + 3)
 
 
@@ -264,10 +266,43 @@ def test_slopes_of_terms() -> None:
     )
 
 
+def test_slopes_where_parameters_vanish() -> None:
+    assert maps._value_and_slopes({(1, 0): Fraction(2), (0, 2): Fraction(1)}, 101, [3, 0]) == (6, [2, 0])
+    assert maps._value_and_slopes({(1, 1): Fraction(1)}, 101, [0, 5]) == (0, [5, 0])
+
+
+def test_symmetries_of_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scalings, then affine fields: each lifted to fractions and checked exactly."""
+    for text, scalings, every in (
+        ("map(s,t: s/(t))", 1, 1),
+        ("map(s,t: s-t)", 0, 1),
+        ("map(s,t,u: s*t, u)", 1, 1),
+        ("map(s,t,u: s*t/(u), s^2*t^2/(u^2))", 2, 2),
+        ("map(s,t: s, t)", 0, 0),
+        ("map(s,t: 1, 2)", 2, 2),
+        ("map(s,t,u: s+2*t, u/(s+2*t))", 0, 1),
+        ("map(s,t: s^2+t^2)", 0, 1),
+        ("map(: 1)", 0, 0),
+    ):
+        made = read_map(text)
+        assert (maps._scalings(made, Budget()), maps.gauge(made, 9, Budget())) == (scalings, every), text
+        assert maps.gauge(made, scalings, Budget()) == scalings
+    made = read_map("map(s,t: s-t)")
+    with monkeypatch.context() as patch:
+        patch.setattr(maps, "constant_along", lambda *_: False)
+        assert maps.gauge(made, 9, Budget()) == 0
+    monkeypatch.setattr(maps, "_fraction", lambda residue: None if residue else Fraction(0))
+    assert maps.gauge(made, 9, Budget()) == 0
+
+
 def test_coordinates_of_maps_that_vary() -> None:
     made = read_map("map(s,t: s, 2, 0, s/(s), 2*s*t/(s*t), s/(t), (s+t)/(2*s+2*t), (s+t)/(s-t), s+1)")
     assert made.varying == 4
     assert made.names == tuple(f"y{i}" for i in range(1, 10))
+    assert read_map("map(s,t: s/(s+t), (s+t)/(s), (s+2*t)/(s+1/2*t), (s+2*t)/(2*s+4*t))").varying == 3
+    for junk in ("!s", "s!", "s!t", " s", "s+!t", ".s", "~s"):
+        with pytest.raises(ValueError):
+            read_map(f"map(s,t: {junk})")
     assert read_map("map(s: s^1000000)").quotients[0][0] == {(10**6,): 1}
     for wrong in (
         "map(s: s^1000001)",

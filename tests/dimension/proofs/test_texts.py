@@ -280,3 +280,49 @@ def value(terms: Iterable[tuple[tuple[int, ...], Any]], point: list[int]) -> int
             term = term * pow(base, e, PRIME) % PRIME
         total += term
     return total % PRIME
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x0=input(2); x1=dense(x0,2); x2=input(x1); dense(x2,1)",
+        "x0=input(2); x1=input(2); sum(x0,x1)",
+        "x0=input(2); x1=dense(x0,2); sum(x1)",
+        "x0=input(2); x1=dense(x0,2); x2=bias(x1); bias(x2,shares=x1)",
+        "x0=input(2); x1=dense(x0,2); x2=power(x1,2); power(x2,2,shares=x2)",
+        "x0=input(2); dense(x0,2,pattern=[[0,3],[1,0]])",
+        "x0=input(2); dense(x0,2,pattern=[[0,1],[1,-2]])",
+        "x0=input(2); dense(x0,2,pattern=[[0,1,1],[1,0,0]])",
+        "x0=input(2); dense(x0,1,pattern=[[0,1],[1,0]])",
+    ],
+)
+def test_statements_that_are_none(text: str) -> None:
+    with pytest.raises(CertificateError):
+        read(text)
+
+
+@pytest.mark.parametrize("pattern", ["[[0,1],[1,0]]", "[[0,-1],[-1,0]]", "[[-1,0],[1,2]]", "[[0,0],[0,0]]"])
+def test_patterns_number_their_weights(pattern: str) -> None:
+    program = read(f"x0=input(2); dense(x0,2,pattern={pattern})")
+    places = [int(k) for k in pattern.replace("[", "").replace("]", "").split(",")]
+    assert program.steps[0].data.ravel().tolist() == places
+    assert program.weights == max(places) + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("[2]", False), ("[2,3]", True), ("[2,3] r=2", False), ("[2,3] p=0,1,1", False), ("[2,3,1]", False),
+        ("[2,3,1] r=2", True), ("[2,3,1] r=2,2", False), ("[2,3,1,1] r=2", True), ("[2,3,1,1] r=2,3", True),
+        ("[2,3,1,1] r=2,3,2", False), ("[2,3,1,1,1] r=2,3", False), ("[2,3,1] p=1,0,-1", True),
+        ("[2,3,1] p=1,0,0", False), ("[2,3,1] p=1", False), ("[2,3,1] p=0,1/2", True), ("[1000001,1]", False),
+        ("[1,1000001,1] r=2", False), ("[1,1000000,1] r=2", True), ("[2,0,1] r=2", False),
+    ],
+)  # fmt: skip
+def test_perceptrons_that_are_read(text: str, fits: bool) -> None:
+    """As many activations as hidden layers, or one for all; widths up to a million."""
+    if fits:
+        assert statements(text)[0][0] == "input"
+    else:
+        with pytest.raises(ValueError):
+            statements(text)

@@ -162,6 +162,7 @@ PAIRED = [
     "x=input(2); a=dense(x,3); b=power(a,3); c=dense(b,2); d=dense(c,3); e=power(d,3); f=dense(e,2); power(f,2)",
     "x=input(3); a=dense(x,4); b=bias(a); c=power(b,2); d=dense(c,2); e=power(d,9); dense(e,1)",
     "x=input(2); a=dense(x,2); b=power(a,2); c=dense(b,3); d=power(c,2); e=dense(d,2); f=power(e,3); dense(f,1)",
+    "x=input(1); a=dense(x,3); b=power(a,2); c=dense(b,2); power(c,4)",
     "x=input(2); a=dense(x,3); b=power(a,2); c=dense(x,3); d=product(b,c); e=dense(d,2); f=power(e,4); dense(f,1)",
 ]
 
@@ -219,3 +220,24 @@ def test_second_cuts_stand_behind_the_first_at_vectors() -> None:
     assert [found(matrices, v) for v in range(6)] == [[], [], [], [4], [], []]
     beside = "x=input(2); a=dense(x,2); b=power(a,2); c=dense(x,2); d=sum(b,c); e=dense(d,2); power(e,2)"
     assert [found(beside, v) for v in range(7)] == [[], [], [], [], [5], [], []]
+
+
+@pytest.mark.parametrize(
+    ("first", "biases", "second", "behind", "layer", "least"),
+    [
+        ("[0,1,1]", "u=bias(c)", "[1,1,1]", "[5,1]", 4, -6),
+        ("[0,1,1]", "t=bias(c); u=bias(t,shares=t)", "[1,1,1]", "[5,1]", 5, -2),
+        ("[0,1,1]", "t=bias(c); u=bias(t)", "[1,1,1]", "[5,1]", 5, -6),
+        ("[0,1,1]", "u=bias(c)", "[1,0,1]", "[4,1]", 4, -4),
+        ("[0,1,1]", "u=dense(c,2)", "[1,1,1]", "[5,1]", 4, -4),
+        ("[1,1]", "u=bias(c)", "[1,1,1]", "[3,1]", 4, -4),
+    ],
+)
+def test_shifts_at_the_first_cut(first: str, biases: str, second: str, behind: str, layer: int, least: int) -> None:
+    """An own bias last, all degrees behind it, and values independent of 1: then shifts count beside matrices."""
+    lower = f"x=input(1); a=dense(x,2); b=polynomial(a,{first}); c=dense(b,2); {biases}"
+    whole = program(f"{lower}; d=dense(u,3); e=polynomial(d,{second}); dense(e,1)")
+    below = lower.rpartition("u=")[0] + lower.rpartition("u=")[2]
+    for constant in range(-8, 1):
+        accepted = products._hypersurface(whole, step(constant, below, behind, layer=layer), Budget())
+        assert accepted is (constant >= least), constant

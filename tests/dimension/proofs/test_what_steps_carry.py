@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from dimension.bounds.test_rules import CASES
 from msgspec import structs
 
-from polygeom.dimensions.bounds.bound import RULES, Instance, Rule
+from polygeom.dimensions.bounds.bound import RULES, Bound, Instance, Rule
 from polygeom.dimensions.bounds.graphs import plain_text
-from polygeom.dimensions.bounds.search import proved_bound
-from polygeom.dimensions.proofs import maps, rules
+from polygeom.dimensions.bounds.search import part_bound, proved_bound
+from polygeom.dimensions.proofs import certificate, maps, rules
 from polygeom.dimensions.proofs.decoding import typed
 from polygeom.dimensions.proofs.graphs import bounds
 from polygeom.dimensions.proofs.graphs.bounds import bound_holds
@@ -221,3 +222,32 @@ def test_rules_from_elsewhere_have_parts_of_every_kind(monkeypatch: pytest.Monke
     assert limits == [honest.value + 1]
     monkeypatch.setitem(RULES, "magic", magic)
     assert not rules.holds(honest, Budget())
+
+
+def test_what_is_not_proved_is_not_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value, proved in ((3, True), (4, False), (5, False)):
+        monkeypatch.setattr(certificate, "proved_bound", lambda *_, v=value, **__: Bound(v, "ambient", (2, 2, 1), (2,)))
+        claim = certificate.certified("[2,2,1] r=2", None).claim
+        assert (claim.lower, claim.upper, claim.proved) == (3, value, proved)
+
+
+@pytest.mark.parametrize("rule", sorted(name for name in CASES if RULES[name].networks is not None))
+def test_roots_carry_what_their_rule_asks_for(rule: str) -> None:
+    """With one field more, a part more or less, or another place, no step at the root is one."""
+    text = next(case for case in CASES[rule] if isinstance(case, str))
+    network = parse(text)
+    one = min(RULES[rule].networks(network), key=lambda instance: len(instance.parts))  # type: ignore[misc,arg-type]
+    parts = tuple(part_bound(part, True) for part in one.parts)
+    value = one.constant + sum(part.value for part in parts)
+    honest = typed(Bound(value, rule, (), (), one.layer, parts, "", one.fields, one.equations), Step)
+    assert holds(text, honest)
+    own = {"vector fields": "fields", "equations": "equations"}.get(rule, "")
+    for wrong in (
+        *filled(honest, *(FILLED.keys() - {"layer", "parts", own})),
+        structs.replace(honest, layer=0 if one.layer else 1),
+        structs.replace(honest, parts=[*honest.parts, LEAF]),
+        structs.replace(honest, parts=[*honest.parts, LEAF], value=value + LEAF.value),
+        structs.replace(honest, value=value - 1),
+        structs.replace(honest, rule="no rule"),
+    ):
+        assert not holds(text, wrong), wrong

@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.errors import BudgetError, CertificateError, PolygeomError
 from polygeom.ideal import interpolate
+from polygeom.ideal.proofs import certificate
 from polygeom.ideal.proofs.certificate import certify
 from polygeom.ideal.proofs.sections import InverseSystem
 from polygeom.ideal.proofs.spaces import Space
@@ -248,3 +251,24 @@ def test_nothing_proved_is_no_certificate() -> None:
     assert verify(certify(search)).valid
     with pytest.raises(PolygeomError, match="no proved degree"):
         certify(interpolate("[3,4,4] r=4", timeout=1e-6))
+
+
+@pytest.mark.parametrize(
+    ("given", "listed"),
+    [
+        ([2, -6, 6, 0], [([0, 1], "2"), ([0, 2], "-3")]),
+        ([2, 6, -6, 0], [([0, 1], "4"), ([0, 2], "-3")]),
+        ([-3, 3, 5, 0], [([0, 2], "1")]),
+        ([0, 0, 0, -7], [([3, 3], "1")]),
+        ([-4, -8, 18, 6], [([0, 1], "2"), ([0, 2], "-3"), ([3, 3], "-1")]),
+    ],
+)
+def test_equations_are_listed_in_one_form(
+    given: list[int], listed: list[tuple[list[int], str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Like terms together, increasing monomials, coprime coefficients, the first of them positive."""
+    monkeypatch.setattr(certificate, "plain_integers", lambda *_: given)
+    monomials = np.array([[1, 0], [0, 1], [2, 0], [3, 3]])
+    found = certificate._listed(SimpleNamespace(degree=2, weight=(1, 1), monomials=monomials), None)  # type: ignore[arg-type]
+    assert (found.degree, found.weight) == (2, [1, 1])
+    assert [(list(m), c) for m, c in found.terms] == listed

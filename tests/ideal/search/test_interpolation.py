@@ -22,7 +22,7 @@ from polygeom.ideal.search.completeness import differences, prove_complete, seri
 from polygeom.ideal.search.equations import generated
 from polygeom.ideal.search.interpolation import Interpolation
 from polygeom.ideal.search.records import record_of
-from polygeom.ideal.search.remote import Workers
+from polygeom.ideal.search.remote import Workers, problem_text
 from polygeom.ideal.search.search import _Runner
 from polygeom.ideal.search.weightspace import Ground, Problem
 from polygeom.modular import P22, P23, as_field, rank
@@ -220,7 +220,9 @@ def test_memory_is_enforced_whatever_needs_it() -> None:
     with pytest.raises(BudgetError, match="raise memory="):
         workers.solve(problem, [(3, 3, 2, 6, 5, 5)])
     with pytest.raises(BudgetError, match="needed more than 2000000 bytes in degree 8; raise memory="):
-        workers.run("solve", [workers.argument(unchecked, [(3, 3, 2, 6, 5, 5)])], 8, None, 2 * 10**6)
+        workers.run(
+            "solve", [{"problem": problem_text(unchecked), "weights": [(3, 3, 2, 6, 5, 5)]}], 8, None, 2 * 10**6
+        )
     workers.close()
 
 

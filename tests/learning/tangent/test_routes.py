@@ -11,7 +11,8 @@ torch = pytest.importorskip("torch", reason="tangent kernels need the extra lear
 from learning.tangent_models import jacobian_by_backward, seeded  # noqa: E402
 from torch import nn  # noqa: E402
 
-from polygeom.learning.tangent.costs import (  # noqa: E402
+from polygeom.learning.tangent.functional import weight_function  # noqa: E402
+from polygeom.learning.tangent.layers.costs import (  # noqa: E402
     NUMBER,
     Sizes,
     cheapest,
@@ -19,9 +20,8 @@ from polygeom.learning.tangent.costs import (  # noqa: E402
     pair_costs,
     pieces_cost,
 )
-from polygeom.learning.tangent.functional import weight_function  # noqa: E402
-from polygeom.learning.tangent.layerwise import layerwise_trial  # noqa: E402
-from polygeom.learning.tangent.pieces import Piece, pair_gram  # noqa: E402
+from polygeom.learning.tangent.layers.pieces import Piece, pair_gram  # noqa: E402
+from polygeom.learning.tangent.layers.trials import layerwise_trial  # noqa: E402
 from polygeom.learning.tangent.tangent_kernel import empirical_ntk, jacobian  # noqa: E402
 
 

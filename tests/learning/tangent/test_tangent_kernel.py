@@ -15,8 +15,8 @@ from polygeom.errors import BudgetError, PolygeomError  # noqa: E402
 from polygeom.learning.functions import core_matrix  # noqa: E402
 from polygeom.learning.tangent import tangent_kernel  # noqa: E402
 from polygeom.learning.tangent.functional import weight_function  # noqa: E402
-from polygeom.learning.tangent.layerwise import layerwise_trial  # noqa: E402
-from polygeom.learning.tangent.recording import NotRecordable, record  # noqa: E402
+from polygeom.learning.tangent.layers.recording import NotRecordable, record  # noqa: E402
+from polygeom.learning.tangent.layers.trials import layerwise_trial  # noqa: E402
 from polygeom.learning.tangent.tangent_kernel import as_matrix, empirical_ntk, jacobian, kernel_diagonal  # noqa: E402
 from polygeom.network import parse  # noqa: E402
 

@@ -109,7 +109,7 @@ def fields_rank(program: Program, fields: Sequence[Field], budget: Budget) -> in
 
     ``Σ_k v_k ∂F/∂w_k`` is expanded for every field v and every output F.
     """
-    if any(max(k, *m) >= program.weights for field in fields for k, _, _, m in field):
+    if any(i >= program.weights for field in fields for k, _, _, m in field for i in (k, *m)):
         return -1
     ring, n = Expansion(program, budget), program.inputs
     for output in ring.outputs():

@@ -14,21 +14,18 @@ from polygeom.dimensions.proofs.rules import Step
 def _quadratic_function(program: Program, step: Step, _: Budget) -> bool:
     """Σ w a b, or Σ w σ(a + b) + c, σ quadratic: a form of rank at most 2h or h, and a linear form in its span."""
     lines, n = lines_of(program), program.shapes[0][-1]
-    if step.layer or step.parts or program.shapes[-1][-1] != 1 or len(lines) < 4:
+    if step.layer or step.parts or program.shapes[-1][-1] != 1:
         return False
     biased = lines[-1][0] == "bias"
     rest = lines[1:-1] if biased else lines[1:]
     words, reads = [word for word, *_ in rest], [list(reads) for _, reads, *_ in rest]
-    if biased and list(lines[-1][1]) != [len(rest)]:
-        return False
     h = program.shapes[program.layers[1].value][-1]
     if words == ["dense", "dense", "product", "dense"] and reads == [[0], [0], [1, 2], [3]]:
         rank = min(2 * h, n)
         return step.value == rank * n - rank * (rank - 1) // 2 + biased
-    chained = reads == [[k] for k in range(len(rest))]
     shifted = words[1:2] == ["bias"]
     activation = words[1 + shifted : -1]
-    if not chained or h > n or words[:1] + words[-1:] != ["dense", "dense"] or len(activation) != 1:
+    if h > n or words[:1] + words[-1:] != ["dense", "dense"] or len(activation) != 1:
         return False
     word, values = activation[0], rest[1 + shifted][2]
     if word == "power" and values[0] == 2:
@@ -46,7 +43,7 @@ def _full_heads(program: Program, step: Step, _: Budget) -> bool:
     """d quadrics that vanish on a common subspace of codimension H in d-space."""
     lines = lines_of(program)
     heads, (word, reads) = lines[1:-1], lines[-1][:2]
-    if step.layer or step.parts or word != "sum" or not heads or program.shapes[-1][-1] != 1:
+    if step.layer or step.parts or word != "sum" or program.shapes[-1][-1] != 1:
         return False
     if any(word != "attention" or tuple(reads) != (0,) for word, reads, *_ in heads) or 0 in reads:
         return False

@@ -51,7 +51,7 @@ def _hypersurface(program: Program, step: Step, budget: Budget) -> bool:
     lower, constant = from_lines(first.below), step.value - sum(part.value for part in step.parts)
     upper = from_lines(first.above([]))
     scalings = torus(program, budget) - torus(lower, budget) - torus(upper, budget)
-    m, last = first.shape[-1], lower.layers[-1]
+    m = first.shape[-1]
     for second, counts in _later(first, budget):
         full = {k: monomials(m, k) for k in counts}
         if constant >= -scalings and _reads(second, counts, _left(first, counts, budget), step.parts[1]):
@@ -60,7 +60,7 @@ def _hypersurface(program: Program, step: Step, budget: Budget) -> bool:
             continue
         if constant >= -m * m and independent(lower, False, budget):
             return True
-        affine = last.word == "bias" and last.own and len(counts) == max(counts) + 1
+        affine = lower.layers[-1].word == "bias" and len(counts) == max(counts) + 1
         if affine and constant >= -m * (m + 1) and independent(lower, True, budget):
             return True
     return False
@@ -70,7 +70,7 @@ def _left(cut: Cut, counts: Counts, budget: Budget) -> int:
     """The dimension that an equation between the values at a cut leaves for polynomials with these monomials."""
     m, t, best = cut.shape[0], max(counts), sum(counts.values())
     for i in range(cut.v):
-        earlier = shape_of(cut.program, i) == (m - 1,) and i in cut.before
+        earlier = shape_of(cut.program, i) == (m - 1,)
         if not earlier or (i and not is_cut(cut.lines, i)) or t > MOST_DEGREE or m > MOST_DEGREE:
             continue
         values = _between(cut, i, cut.v, budget)
@@ -92,8 +92,7 @@ def _multiples(variables: int, degree: int) -> int:
 def _forms(cut: Cut) -> tuple[int, int, int] | None:
     """Variables, number and exponent of the powers of linear forms that stand at a cut; a bias is one more variable."""
     words = [word for word, *_ in cut.below[1:]]
-    chained = all(reads == (k,) for k, (_, reads, _, _) in enumerate(cut.below[1:]))
-    if words not in (["dense", "power"], ["dense", "bias", "power"]) or not chained or len(cut.program.shapes[0]) != 1:
+    if words not in (["dense", "power"], ["dense", "bias", "power"]) or len(cut.program.shapes[0]) != 1:
         return None
     return cut.program.inputs + len(words) - 2, cut.below[1][2][0], cut.below[-1][2][0]
 

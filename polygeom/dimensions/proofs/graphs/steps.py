@@ -14,7 +14,6 @@ from polygeom.dimensions.proofs.graphs.parts import (
     is_part,
     lines_of,
     mixes,
-    needed,
     readers,
     shape_of,
     taken,
@@ -46,8 +45,7 @@ def _graph_cut(program: Program, step: Step, budget: Budget) -> bool:
         return False
     if constant >= -m * m and is_part(upper, cut.outer(False)) and independent(lower, False, budget):
         return True
-    last = lower.layers[-1]
-    shifts = last.word == "bias" and last.own
+    shifts = lower.layers[-1].word == "bias"  # an own one, since matrices are taken up
     return shifts and constant >= -m * (m + 1) and is_part(upper, cut.outer(True)) and independent(lower, True, budget)
 
 
@@ -96,7 +94,7 @@ def _cells(program: Program, step: Step, budget: Budget) -> bool:
                     break
         else:
             return False
-    return step.layer == 0 and _constant(step) >= outside
+    return not step.layer and _constant(step) >= outside
 
 
 def _tokens(program: Program, step: Step, _: Budget) -> bool:
@@ -126,7 +124,7 @@ def _graph_outputs(program: Program, step: Step, _: Budget) -> bool:
 
 def _graph_surplus(program: Program, step: Step, _: Budget) -> bool:
     lines, v = lines_of(program), step.layer
-    if not 1 < v < len(lines) - 1 or len(step.parts) != 1 or _constant(step) < 0:
+    if v >= len(lines) - 1 or len(step.parts) != 1 or _constant(step) < 0:
         return False
     at = {layer.value: number for number, layer in enumerate(program.layers)}
     layer, source = program.layers[v], program.layers[at[program.layers[v].reads[0]]]
@@ -154,22 +152,20 @@ def _features(statement: Any, n: int, biased: bool) -> int:
 
 def _shifted_square(program: Program, step: Step, budget: Budget) -> bool:
     lines = lines_of(program)
-    if step.layer or len(lines) < 3 or len(step.parts) != 1 or _constant(step) < 0 or len(program.shapes[-1]) != 1:
+    if step.layer or len(step.parts) != 1 or _constant(step) < 0 or len(program.shapes[-1]) != 1:
         return False
-    (word, reads, _, _), (other, source, values, _) = lines[-1], lines[-2]
-    last, v = program.layers[-1], len(lines) - 2
-    if word != "dense" or not last.own or reads != (v,) or other != "polynomial":
+    (word, _, width, _), (other, source, values, _) = lines[-1], lines[-2]
+    v = len(lines) - 2
+    if word != "dense" or not program.layers[-1].own or other != "polynomial":
         return False
     coefficients = values[0]
     if len(coefficients) != 3 or not coefficients[1]:
         return False
     below = lines[: source[0] + 1]
-    if needed(lines, source[0]) != set(range(v)):
-        return False
     if source[0] and any((0,) * program.inputs in entry for entry in occurring(from_lines(below), budget)):
         return False
     made: Lines = [*lines[:-2], ("bias", source, [], {}), ("power", (v,), [2], {})]
-    return is_part(step.parts[0], [*made, (word, (v + 1,), lines[-1][2], {})])
+    return is_part(step.parts[0], [*made, (word, (v + 1,), width, {})])
 
 
 def _monomials(program: Program, step: Step, budget: Budget) -> bool:
@@ -198,9 +194,7 @@ def _completed_square(program: Program, step: Step, _: Budget) -> bool:
     """Squares between biases, by an invertible change of the weights: scalings count, and the network homogenises."""
     lines = lines_of(program)
     words = [word for word, *_ in lines[1:]]
-    reads = all(layer.reads == (program.layers[k].value,) for k, layer in enumerate(program.layers[1:]))
-    own = all(layer.own for layer in program.layers if layer.weights)
-    if step.layer or not reads or not own or len(program.shapes[0]) != 1:
+    if step.layer or not all(layer.own for layer in program.layers) or len(program.shapes[0]) != 1:
         return False
     widths, degrees = [program.inputs + 1], list[int]()
     position, affine = 0, True

@@ -1,7 +1,8 @@
 """Derivatives by one weight without forming them, and the ways to their inner products.
 
 A weight ``(G, m, k)`` that acts as a matrix at ``T`` positions has at point ``n``, for output ``c``, the derivative
-``Σ_t b_nc[:, t] ⊗ a_n[:, t]`` (group by group). Which way is taken is counted in `polygeom.learning.tangent.costs`.
+``Σ_t b_nc[:, t] ⊗ a_n[:, t]`` (group by group). Which way is taken is counted in
+`polygeom.learning.tangent.layers.costs`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from polygeom.errors import PolygeomError
-from polygeom.learning.tangent.costs import Sizes, cheapest
+from polygeom.learning.tangent.layers.costs import Sizes, cheapest
 
 OUTPUTS = ("full", "trace", "diagonal", "sum")
 _FEW, _LONG = 1024, 128

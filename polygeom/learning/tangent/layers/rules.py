@@ -28,7 +28,7 @@ class Action:
 
     Attributes
     ----------
-    data:
+    data, others:
         What the weights act on.
     outputs:
         What came out, in the graph of the outputs of the module.
@@ -64,6 +64,12 @@ class Action:
     flipped: bool = False
     loose: bool = False
     constants: tuple[Tensor, ...] = ()
+    others: tuple[Tensor, ...] = ()
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether the weight acts as a matrix."""
+        return not (self.scales or self.loose)
 
     def axes(self, points: int) -> tuple[int, ...]:
         """The axes of ``outputs`` that may be that of so many points; ``(-1,)`` if the first one is a multiple."""
@@ -306,6 +312,18 @@ def _embedding(
     return Action(input, outputs, weight, None, read, flipped=True)
 
 
+def _bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Action:
+    """A dense map of all products of two entries."""
+    if input1.ndim < 2:
+        raise NotRecordable("a bilinear map of one point alone")
+    outputs = functional.bilinear(input1, input2, weight.detach(), None if bias is None else bias.detach())
+
+    def read() -> Tensor:
+        return (input1.detach().unsqueeze(-1) * input2.detach().unsqueeze(-2)).flatten(start_dim=-2)
+
+    return Action(input1, outputs, weight, bias, read, others=(input2,))
+
+
 def _multiplied(outputs: Tensor, one: Tensor, other: Tensor, weight_first: bool) -> Action:
     weight, data = (one, other) if weight_first else (other, one)
     return Action(data, outputs, weight, None, data.detach, own=0, loose=True)
@@ -326,6 +344,7 @@ RULES: Mapping[Any, Rule] = {
     torch.conv1d: _convolution,
     torch.conv2d: _convolution,
     torch.conv3d: _convolution,
+    functional.bilinear: _bilinear,
     functional.batch_norm: _batch_norm,
     functional.layer_norm: _layer_norm,
     functional.rms_norm: _rms_norm,
@@ -343,52 +362,4 @@ PAIRED: Mapping[Any, Callable[..., Action]] = {
 """Sums and products of two tensors, entry by entry: called with the result, both, and whether the weight is first."""
 
 
-def attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    embed_dim_to_check: int,
-    num_heads: int,
-    in_proj_weight: Tensor | None,
-    in_proj_bias: Tensor | None,
-    bias_k: Any,
-    bias_v: Any,
-    add_zero_attn: bool,
-    dropout_p: float,
-    out_proj_weight: Tensor,
-    out_proj_bias: Tensor | None,
-    *others: Any,
-    **options: Any,
-) -> tuple[Tensor, Tensor | None]:
-    """Attention of several heads by its formula, with the arguments that torch gives its function for it.
-
-    So its projections are seen as the dense maps that they are.
-    """
-    unusual = (bias_k, bias_v, *(options.get(name) for name in ("static_k", "static_v", "key_padding_mask")))
-    active = dropout_p and options.get("training", True)
-    if others or any(one is not None for one in unusual) or add_zero_attn or active or query.ndim != 3:
-        raise NotRecordable("attention with further keys, padding, dropout, or of one point alone")
-    if query is key and key is value and in_proj_weight is not None:
-        q, k, v = functional.linear(query, in_proj_weight, in_proj_bias).chunk(3, dim=-1)
-    else:
-        weights = (
-            in_proj_weight.chunk(3) if in_proj_weight is not None else [options[f"{x}_proj_weight"] for x in "qkv"]
-        )
-        biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
-        q, k, v = (functional.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True))
-    length, points, width = q.shape
-    q, k, v = (x.reshape(len(x), points, num_heads, -1).permute(1, 2, 0, 3) for x in (q, k, v))
-    scores = q @ k.transpose(-1, -2) * (q.shape[-1] ** -0.5)
-    attn_mask = options.get("attn_mask")
-    if attn_mask is not None:
-        shaped = attn_mask if attn_mask.ndim == 2 else attn_mask.reshape(points, num_heads, *attn_mask.shape[1:])
-        scores = scores.masked_fill(shaped, -math.inf) if shaped.dtype == torch.bool else scores + shaped
-    shares = scores.softmax(dim=-1)
-    together = (shares @ v).permute(2, 0, 1, 3).reshape(length, points, width)
-    found = functional.linear(together, out_proj_weight, out_proj_bias)
-    if not options.get("need_weights", True):
-        return found, None
-    return found, shares.mean(dim=1) if options.get("average_attn_weights", True) else shares
-
-
-__all__ = ["PAIRED", "RULES", "Action", "NotRecordable", "attention", "windows"]
+__all__ = ["PAIRED", "RULES", "Action", "NotRecordable", "windows"]

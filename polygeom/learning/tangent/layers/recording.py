@@ -3,22 +3,23 @@
 A dense layer adds ``b ⊗ a`` to the derivative of an output, ``a`` its input and ``b`` the derivative of the output by
 its value. Both are known for all points after one forward and one backward pass, so neither derivatives point by point
 nor the Jacobian itself need be formed. This module watches the torch functions that a module calls and notes every
-place where a weight acts on data by one of the rules of `polygeom.learning.tangent.rules`.
+place where a weight acts on data by one of the rules of `polygeom.learning.tangent.layers.rules`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from polygeom.learning.tangent.functional import WeightFunction
-from polygeom.learning.tangent.rules import PAIRED, RULES, Action, NotRecordable, attention
+from polygeom.learning.tangent.layers.composed import COMPOSED
+from polygeom.learning.tangent.layers.graphs import Teller, Told
+from polygeom.learning.tangent.layers.rules import PAIRED, RULES, Action, NotRecordable
 
 _WEIGHT, _CONSTANT, _DATA = "weight", "constant", "data"
 
@@ -58,7 +59,7 @@ class Use:
     @property
     def is_matrix(self) -> bool:
         """Whether derivatives by the weight are sums of outer products."""
-        return not (self.shifts or self.action.scales or self.action.loose)
+        return not self.shifts and self.action.is_matrix
 
     def back(self, values: Tensor) -> Tensor:
         """Derivatives ``(C, *outputs.shape)`` by the outputs as ``(N, C, G, m, T)``."""
@@ -116,25 +117,35 @@ class _Recorder(TorchFunctionMode):
         self.uses: list[Use] = []
         self.nbytes = 0
         self._points, self._axes = len(points), axes
+        weights, constants = list(weights), list(constants)
+        self.teller = Teller([*weights, *constants, points])
         self._kinds = {id(t): (_WEIGHT, t) for t in weights} | {id(t): (_CONSTANT, t) for t in constants}
         self._leaves = set(self._kinds)
         self._kinds[id(points)] = (_DATA, points)
         self._turned: dict[int, Tensor] = {}
+        self._reshaped: dict[int, Tensor] = {}
         self._read: list[tuple[Tensor, int]] = []
 
     def kind(self, tensor: Tensor) -> str:
         """Of a tensor that was not met before: positions that a module keeps are constant, numbers count as data."""
-        return self._kinds.get(id(tensor), (_DATA if tensor.is_floating_point() else _CONSTANT, tensor))[0]
+        known = self._kinds.get(id(tensor))
+        return known[0] if known is not None else _DATA if tensor.is_floating_point() else _CONSTANT
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
         kinds = {self.kind(t) for t in _tensors((args, kwargs))}
-        meeting = {_WEIGHT, _DATA} <= kinds
-        if meeting and func is functional.multi_head_attention_forward:
+        meeting = _WEIGHT in kinds and _DATA in kinds
+        if meeting and func in COMPOSED:
             with self:
-                return attention(*args, **kwargs)
+                return COMPOSED[func](*args, **kwargs)
+        self.teller.called(func, args, kwargs)
+        return self.teller.gave(self._evaluated(func, args, kwargs, kinds, meeting))
+
+    def _evaluated(
+        self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], kinds: set[str], meeting: bool
+    ) -> Any:
         if meeting and func in RULES:
             return self._note(RULES[func](*args, **kwargs))
         result = func(*args, **kwargs)
@@ -144,7 +155,7 @@ class _Recorder(TorchFunctionMode):
         return result
 
     def _note(self, action: Action) -> Tensor:
-        if self.kind(action.data) == _WEIGHT:
+        if any(self.kind(one) == _WEIGHT for one in (action.data, *action.others)):
             raise NotRecordable("a layer whose input is a weight")
         if any(self.kind(one) != _CONSTANT for one in action.constants):
             raise NotRecordable("a batch normalisation whose statistics are not fixed")
@@ -155,9 +166,11 @@ class _Recorder(TorchFunctionMode):
                 turned = self._turned.get(id(tensor))
                 flipped = action.flipped != (turned is not None)
                 own = tensor if turned is None else turned
+                if tensor is action.weight and action.is_matrix:
+                    own = self._reshaped.get(id(tensor), own)
                 self.uses.append(Use(own, action, shifts, self._points, axis, flipped))
         if action.read is not None:
-            self._read.append((action.data, action.data._version))
+            self._read += [(one, one._version) for one in (action.data, *action.others)]
         self.nbytes += 3 * action.outputs.numel() * action.outputs.element_size()
         if not action.outputs.requires_grad:  # nothing before it has derivatives
             action.outputs.requires_grad_()
@@ -175,17 +188,22 @@ class _Recorder(TorchFunctionMode):
         return self._axes[number]
 
     def _follow(self, function: Any, args: Sequence[Any], kinds: set[str], result: Any) -> None:
-        if {_WEIGHT, _DATA} <= kinds:
-            if next(_tensors(result), None) is not None:
+        found = _tensors((result,))
+        if not found:
+            return
+        if _DATA in kinds:
+            if _WEIGHT in kinds:
                 raise NotRecordable(f"{getattr(function, '__name__', function)} of a weight and data")
-        elif _DATA in kinds:
-            self.nbytes += sum(t.numel() * t.element_size() for t in _tensors(result))
-            self._kinds |= {id(t): (_DATA, t) for t in _tensors(result) if not t.is_floating_point()}
-        else:
-            for tensor in _tensors(result):
-                self._kinds[id(tensor)] = (_WEIGHT if _WEIGHT in kinds else _CONSTANT, tensor)
-                if args and isinstance(args[0], Tensor) and id(args[0]) in self._leaves and _turned(args[0], tensor):
+            self.nbytes += sum(t.numel() * t.element_size() for t in found)
+            self._kinds |= {id(t): (_DATA, t) for t in found if not t.is_floating_point()}
+            return
+        for tensor in found:
+            self._kinds[id(tensor)] = (_WEIGHT if _WEIGHT in kinds else _CONSTANT, tensor)
+            if args and isinstance(args[0], Tensor) and id(args[0]) in self._leaves:
+                if _turned(args[0], tensor):
                     self._turned[id(tensor)] = args[0]
+                elif _reshaped(args[0], tensor):
+                    self._reshaped[id(tensor)] = args[0]
 
     def check(self) -> None:
         if any(tensor._version != version for tensor, version in self._read):
@@ -198,14 +216,22 @@ def _turned(one: Tensor, other: Tensor) -> bool:
     return same and one.shape == other.shape[::-1] and one.stride() == other.stride()[::-1] and min(one.shape) > 1
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from _tensors(list(value.values()))
-    elif isinstance(value, list | tuple):
-        for entry in value:
-            yield from _tensors(entry)
+def _reshaped(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same entries in memory, in the same order."""
+    same = one.data_ptr() == other.data_ptr() and one.numel() == other.numel()
+    return same and one.is_contiguous() and other.is_contiguous()
+
+
+def _tensors(values: Iterable[Any]) -> list[Tensor]:
+    found = []
+    for value in values:
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, list | tuple):
+            found += _tensors(value)
+        elif isinstance(value, dict):
+            found += _tensors(value.values())
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,6 +250,8 @@ class Record:
         The functions that used them.
     nbytes:
         What the values of all functions take together.
+    graph:
+        What was done, see `polygeom.learning.tangent.layers.graphs`; None where not all of it was seen.
     """
 
     outputs: Tensor
@@ -231,6 +259,7 @@ class Record:
     uses: list[Use]
     actions: list[Action]
     nbytes: int
+    graph: Told | None
 
 
 def record(f: WeightFunction, x: Tensor, axes: Sequence[int] | None = None) -> Record:
@@ -251,10 +280,13 @@ def record(f: WeightFunction, x: Tensor, axes: Sequence[int] | None = None) -> R
     """
     weights = {name: weight.detach().requires_grad_() for name, weight in f.weights.items()}
     recorder = _Recorder(weights.values(), f.constants.values(), x, axes)
-    with torch.enable_grad(), recorder:
-        y = f(weights, x)
+    with torch.enable_grad():
+        with recorder:
+            value = f.value(weights, x)
+        y = f.read(value, len(x))
+        graph, y = recorder.teller.graph(y), y.reshape(len(x), -1)
     recorder.check()
-    return Record(y, weights, recorder.uses, recorder.actions, recorder.nbytes)
+    return Record(y, weights, recorder.uses, recorder.actions, recorder.nbytes, graph)
 
 
 def point_axes(f: WeightFunction, x: Tensor, seen: Record) -> tuple[int, ...]:
