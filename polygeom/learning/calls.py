@@ -9,15 +9,34 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+def parts(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    """``module.named_modules()``, which for large modules takes longer than their small layers."""
+    found: list[tuple[str, nn.Module]] = []
+    seen = set()
+
+    def visit(part: nn.Module, name: str) -> None:
+        if part in seen:
+            return
+        seen.add(part)
+        found.append((name, part))
+        for own, inner in part._modules.items():
+            if inner is not None:
+                visit(inner, f"{name}.{own}" if name else own)
+
+    visit(module, "")
+    return found
+
+
 def call_with(module: nn.Module, tensors: Mapping[str, Tensor], x: Tensor) -> Any:
     """What a module gives at ``x`` with other tensors in place of its parameters and buffers, by name.
 
     Other than in `torch.func.functional_call` a submodule counts once, a tensor under all names in other submodules.
     """
     first: dict[int, str] = {}
-    places = []
-    for prefix, part in module.named_modules():
-        for held in (part._parameters, part._buffers):
+    places: list[tuple[dict[str, Any], str, Any, Tensor]] = []
+    for prefix, part in parts(module):
+        holders: tuple[dict[str, Any], ...] = (part._parameters, part._buffers)
+        for held in holders:
             for name, own in held.items():
                 if own is not None:
                     known = first.setdefault(id(own), f"{prefix}.{name}" if prefix else name)
@@ -32,4 +51,4 @@ def call_with(module: nn.Module, tensors: Mapping[str, Tensor], x: Tensor) -> An
             held[name] = own
 
 
-__all__ = ["call_with"]
+__all__ = ["call_with", "parts"]

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from polygeom.errors import PolygeomError
+from polygeom.learning.calls import parts
 
 _KINDS = "fiub"
 _LOOKED_AT = 1000
@@ -339,7 +340,7 @@ def close(one: Tensor, other: Tensor) -> bool:
 
 def refuse_batch_statistics(module: nn.Module) -> None:
     """Refuse modules with batch normalisation by the batch, or with active dropout, by the name of the submodule."""
-    for name, part in a_module(module).named_modules():
+    for name, part in parts(a_module(module)):
         if isinstance(part, _BatchNorm) and (part.training or part.running_mean is None):
             raise PolygeomError(
                 f"module must treat every point on its own, but batch normalisation {name or type(part).__name__!r} "

@@ -5,10 +5,9 @@ equal bounds, with every architecture that was bounded once kept in a table. The
 `polygeom.dimensions.bounds.rules`; here is their arithmetic alone, and a test compares the two searches.
 
 An architecture is a row ``(number of widths, r, d_0, …, d_L)`` of `CASE` integers. Its key is those numbers with 16
-bits each, so widths are below 2^16 (`TOO_LARGE` otherwise). An inequality with a wider part is left out: what remains
-is a bound, but need not be the smallest, and its layer is `ROUGH` more, as are those of what rests on it. All counts
-are capped at a limit below 2^31, so that a product of two stays below 2^62. Cost: per architecture about ``L²``
-look-ups, memory 43 bytes per entry of the table.
+bits each. An inequality with a part of width 2^16 or more is left out: what remains is a bound, but need not be the
+smallest, and its layer is `ROUGH` more, as are those of what rests on it. All counts are capped at a limit below 2^31,
+so a product of two stays below 2^62. Cost: per architecture ``L²`` look-ups, memory 43 bytes per entry of the table.
 
 The search keeps a stack in place of recursion, which numba cannot cache: an architecture whose parts are not all known
 puts them on the stack and is looked at again when they are. Look-ups stand in one place: compiling them once for every
@@ -27,7 +26,7 @@ CASE = 16
 """Integers of a case: two and up to 14 widths."""
 MOST_WIDTHS = CASE - 2
 WIDEST = 1 << 16
-_CAP = 1 << 30
+_CAP, _NONE = 1 << 30, np.int64(1 << 62)
 _WORDS = 4
 STACK = 1 << 14
 _OFFERS = 256
@@ -42,8 +41,7 @@ _ORDER = np.array(ORDERS)
 _PARAMETERS, _AMBIENT, _SEGRE, _VERONESE, _QUADRICS, _SURPLUS, _INPUTS, _OUTPUTS = range(8)
 _ROTATIONS, _CUT, _LIFT, _HYPERSURFACE, _SPAN, _PENCIL, _IDENTIFICATIONS = range(8, 15)
 
-ROUGH = 1 << 6
-"""Added to the layer of a bound that need not be the smallest."""
+ROUGH = 64
 FULL, TOO_LARGE, UNKNOWN = -1, -2, -3
 """Why a search stopped: the table is full, a width is too large or the stack too high, conditions are not counted."""
 
@@ -327,8 +325,7 @@ def bound_cases(cases, thorough, table, keys, values, rules, used, stack, why, o
     offers, parts = np.empty((_OFFERS, 4), np.int64), np.empty((2 * _OFFERS, CASE), np.int64)
     why[0] = 0
     for number in range(cases.shape[0]):
-        for i in range(CASE):
-            stack[0, i] = cases[number, i]
+        stack[0] = cases[number]
         top = 0
         while top >= 0:
             case = stack[top]
@@ -351,7 +348,7 @@ def bound_cases(cases, thorough, table, keys, values, rules, used, stack, why, o
                 why[0], why[1] = UNKNOWN, answer
                 return number
             above = top
-            best, rule, layer, rough = np.int64(1 << 62), np.int64(0), np.int64(0), np.int64(0)
+            best, rule, layer, rough = _NONE, np.int64(0), np.int64(0), np.int64(0)
             for one in range(counts[0]):
                 value = offers[one, 0]
                 stop = offers[one + 1, 3] if one + 1 < counts[0] else counts[1]
@@ -361,7 +358,7 @@ def bound_cases(cases, thorough, table, keys, values, rules, used, stack, why, o
                         value += part[2] * part[3]
                         continue
                     if not _pack(part, key):
-                        value, rough = np.int64(1 << 62), np.int64(ROUGH)
+                        value, rough = _NONE, np.int64(ROUGH)
                         break
                     place = _slot(keys, key)
                     if keys[place, 0] != 0:
@@ -372,8 +369,7 @@ def bound_cases(cases, thorough, table, keys, values, rules, used, stack, why, o
                         if above == stack.shape[0]:
                             why[0] = TOO_LARGE
                             return number
-                        for j in range(CASE):
-                            stack[above, j] = part[j]
+                        stack[above] = part
                 kind = offers[one, 1]
                 order, before = _ORDER[kind], _ORDER[rule]
                 first = order < before or (order == before and offers[one, 2] < layer)
@@ -386,8 +382,7 @@ def bound_cases(cases, thorough, table, keys, values, rules, used, stack, why, o
                 why[0] = FULL
                 return number
             _pack(case, key)
-            for word in range(_WORDS):
-                keys[at, word] = key[word]
+            keys[at] = key
             values[at], rules[at, 0], rules[at, 1] = best, rule, layer + rough
             used[0] += 1
     return cases.shape[0]

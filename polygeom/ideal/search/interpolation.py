@@ -161,6 +161,7 @@ class Interpolation:
             weights = [w for w in weights if self.only(degree, w)]
         if degree == BEGIN and self.workers > 1 and self.executor is None:
             self.crew.begin(self.ground)
+            _ = self.coordinates.ring  # loads sympy, which the result needs, while they start
         limited = deadline is not None or self.memory is not None
         alone = self.workers == 1 and self.executor is None and not limited
         if alone or is_quick(problem, self.seconds[-1]):

@@ -157,12 +157,9 @@ def plain_integers(equation: Equation, coordinates: Coordinates) -> list[int]:
     if coordinates.undivided:
         return primitive(equation.integers)
     factors = (*coordinates.factors, 1)
-    return primitive(
-        [
-            Fraction(c, math.prod(factors[k] for k in monomial))
-            for c, monomial in zip(equation.integers, equation.monomials.tolist(), strict=True)
-        ]
-    )
+    divisors = [math.prod(factors[k] for k in monomial) for monomial in equation.monomials.tolist()]
+    common = math.lcm(*set(divisors))
+    return primitive([c * (common // divisor) for c, divisor in zip(equation.integers, divisors, strict=True)])
 
 
 def _coefficients(coordinates: Coordinates, fixed: Mapping[int, int], most_products: int) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
-from polygeom.learning.calls import call_with
+from polygeom.learning.calls import call_with, parts
 
 Parameters = str | Iterable[str] | Callable[[str], bool] | None
 """Which parameters of a module are its weights; see `weight_function`."""
@@ -185,7 +185,15 @@ def weight_function(
         wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
         return tensor.detach().to(wanted, copy=True)
 
-    named = dict(module.named_parameters())
+    named: dict[str, Tensor] = {}
+    buffers: dict[str, Tensor] = {}
+    met: set[Tensor] = set()
+    for prefix, part in parts(module):
+        for held, kept in ((part._parameters, named), (part._buffers, buffers)):
+            for name, one in held.items():
+                if one is not None and one not in met:  # a tensor counts under its first name
+                    met.add(one)
+                    kept[f"{prefix}.{name}" if prefix else name] = one
     chosen = {name for name, p in named.items() if p.requires_grad}
     if parameters is not None:
         chosen = chosen_parameters(module, parameters)
@@ -193,7 +201,7 @@ def weight_function(
     if not weights:
         raise PolygeomError("module must have a parameter that requires gradients; call module.requires_grad_(True)")
     constants = {name: own(p) for name, p in named.items() if name not in chosen}
-    constants.update({name: own(buffer) for name, buffer in module.named_buffers()})
+    constants.update({name: own(buffer) for name, buffer in buffers.items()})
     return WeightFunction(standalone(module) if keep else module, weights, constants, head)
 
 

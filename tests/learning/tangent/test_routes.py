@@ -12,6 +12,8 @@ from learning.tangent_models import jacobian_by_backward, seeded  # noqa: E402
 from torch import nn  # noqa: E402
 
 from polygeom.learning.tangent.functional import weight_function  # noqa: E402
+from polygeom.learning.tangent.layers import convolutions, trials  # noqa: E402
+from polygeom.learning.tangent.layers.convolutions import pulled  # noqa: E402
 from polygeom.learning.tangent.layers.costs import (  # noqa: E402
     NUMBER,
     Sizes,
@@ -19,6 +21,7 @@ from polygeom.learning.tangent.layers.costs import (  # noqa: E402
     contraction_cost,
     pair_costs,
     pieces_cost,
+    pull_costs,
 )
 from polygeom.learning.tangent.layers.pieces import Piece, pair_gram  # noqa: E402
 from polygeom.learning.tangent.layers.trials import layerwise_trial  # noqa: E402
@@ -225,3 +228,50 @@ def test_weights_computed_from_others_are_pulled_back_either_way(points: int) ->
     j = jacobian_by_backward(module, x)
     close(jacobian(module, x), j)
     close(empirical_ntk(module, x), torch.einsum("ncp,kdp->nkcd", j, j))
+
+
+PULLED = {
+    "plain": ((5, 6), (3, 2), (1, 1), (0, 0), (1, 1)),
+    "strides, padding, dilation": ((7, 8), (3, 2), (2, 3), (2, 1), (2, 1)),
+    "rests at the end": ((6, 9), (2, 2), (4, 3), (0, 1), (1, 1)),
+    "1-D": ((9,), (3,), (2,), (1,), (1,)),
+    "3-D": ((3, 4, 5), (2, 1, 3), (1, 2, 1), (1, 0, 1), (1, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("name", PULLED)
+def test_derivatives_by_images_are_the_same_apart_and_together(name: str) -> None:
+    sizes, window, stride, padding, dilation = PULLED[name]
+    generator = torch.Generator().manual_seed(8)
+    images = torch.randn(2, 3, *sizes, generator=generator, dtype=torch.float64).requires_grad_()
+    weight = torch.randn(4, 3, *window, generator=generator, dtype=torch.float64)
+    function = (torch.conv1d, torch.conv2d, torch.conv3d)[len(sizes) - 1]
+    value = function(images, weight, None, stride, padding, dilation)
+    g = torch.randn(3, *value.shape, generator=generator, dtype=torch.float64)
+    expected = torch.stack([torch.autograd.grad(value, images, one, retain_graph=True)[0] for one in g])
+    setting = (list(stride), list(padding), list(dilation))
+    for way in ("apart", "together"):
+        found = pulled(g.flatten(end_dim=1), images.detach(), weight, setting, 1, way)
+        close(found.unflatten(0, (3, 2)), expected, 1e-13)
+
+
+def test_convolutions_are_pulled_back_together_where_that_costs_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the counted costs, of several outputs as one batch; all ways have one kernel."""
+    late = pull_costs(512, 512, 9, 16, 20)
+    assert late["together"] < late["apart"]
+    early = pull_costs(64, 64, 9, 1024, 20)
+    assert early["apart"] < early["together"]
+    assert late["apart"] == 20 * 512 * 4608 * 16 + NUMBER * 20 * (512 * 4608 + 2 * 4608 * 16)
+    module = seeded(conv(3, 3, padding=1, stride=2))
+    x = torch.randn(5, 2, 5, 4, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    j = jacobian_by_backward(module, x)
+    taken = []
+
+    def counted(*sizes: int) -> dict[str, int]:
+        taken.append(sizes)
+        return {"apart": len(sizes), "together": 0}
+
+    monkeypatch.setattr(convolutions, "pull_costs", counted)
+    monkeypatch.setattr(trials, "_SHORT", 0)
+    close(empirical_ntk(module, x), torch.einsum("ncp,kdp->nkcd", j, j), 1e-12)
+    assert (3, 4, 9, 6, 5 * j.shape[1]) in taken

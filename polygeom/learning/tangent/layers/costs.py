@@ -30,6 +30,8 @@ from dataclasses import dataclass
 
 NUMBER = 16
 """Multiplications of a matrix product in the time in which one number is written to memory and read again."""
+CALL = 2**16
+"""And in the time that the call of a function takes."""
 
 
 @dataclass(frozen=True)
@@ -84,4 +86,25 @@ def pieces_cost(sizes: Sequence[Sizes], points: int, others: int, outputs: int, 
     return sum(cheapest(u, v, points, others, outputs, full)[1] for u in sizes for v in sizes)
 
 
-__all__ = ["NUMBER", "Sizes", "cheapest", "contraction_cost", "pair_costs", "pieces_cost"]
+def pull_costs(rows: int, channels: int, window: int, positions: int, images: int) -> dict[str, int]:
+    """What derivatives by the input of a convolution cost: a product of matrices for each image, or one for all.
+
+    Parameters
+    ----------
+    rows, channels, window, positions, images:
+        Channels that come out and that go in, entries of a window in each, positions, and derivatives that are pulled
+        back, ``B``.
+
+    Returns
+    -------
+    ``"apart"``, where the weight is read ``B`` times, and ``"together"``, where windows are written and read once more.
+    """
+    columns = channels * window
+    multiplications, windows = images * rows * columns * positions, images * columns * positions
+    return {
+        "apart": multiplications + NUMBER * (images * rows * columns + 2 * windows),
+        "together": multiplications + NUMBER * (rows * columns + 4 * windows) + CALL * window,
+    }
+
+
+__all__ = ["CALL", "NUMBER", "Sizes", "cheapest", "contraction_cost", "pair_costs", "pieces_cost", "pull_costs"]

@@ -135,7 +135,9 @@ class _Recorder(TorchFunctionMode):
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        kinds = {self.kind(t) for t in _tensors((args, kwargs))}
+        kinds = {self.kind(t) for t in _tensors(args)}
+        if kwargs:
+            kinds |= {self.kind(t) for t in _tensors(kwargs.values())}
         meeting = _WEIGHT in kinds and _DATA in kinds
         if meeting and func in COMPOSED:
             with self:

@@ -9,13 +9,15 @@ of an output by the weight is a sum over positions of products of what was read 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from polygeom.learning.tangent.layers.convolutions import each, known_value, windows
 
 
 class NotRecordable(Exception):
@@ -134,71 +136,9 @@ def _convolution(
         function = (torch.conv1d, torch.conv2d, torch.conv3d)[len(places) - 1]
         y = function(input, weight.detach(), None if bias is None else bias.detach(), stride, padding, dilation, groups)
     elif input.requires_grad:
-        setting = [list(_each(one, len(places))) for one in (stride, 0 if padding == "valid" else padding, dilation)]
-        y = _Convolution.apply(input, value, weight.detach(), setting, groups)  # type: ignore[no-untyped-call]
+        setting = [list(each(one, len(places))) for one in (stride, 0 if padding == "valid" else padding, dilation)]
+        y = known_value(input, value, weight.detach(), setting, groups)
     return Action(input, y, weight, bias, lambda: read, channels_first=True, groups=groups)
-
-
-class _Convolution(torch.autograd.Function):
-    """A convolution whose value is known, differentiated by its input alone."""
-
-    @staticmethod
-    def forward(input: Tensor, value: Tensor, weight: Tensor, setting: list[list[int]], groups: int) -> Tensor:  # noqa: A002
-        return value
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
-        ctx.save_for_backward(inputs[0], inputs[2])
-        ctx.setting, ctx.groups = inputs[3:]
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
-        images, weight = ctx.saved_tensors
-        stride, padding, dilation = ctx.setting
-        flat = [0] * len(stride)
-        mask = [True, False, False]
-        (g,) = gradients
-        found = torch.ops.aten.convolution_backward(
-            g, images, weight, None, stride, padding, dilation, False, flat, ctx.groups, mask
-        )
-        return found[0], None, None, None, None
-
-
-def windows(images: Tensor, sizes: Sequence[int], stride: Any, padding: Any, dilation: Any) -> Tensor:
-    """What a convolution reads, ``(N, channels, *sizes, *positions)``: any number of axes, strides and dilations.
-
-    Examples
-    --------
-    >>> windows(torch.arange(4.0).reshape(1, 1, 4), (2,), 1, "same", 1)[0, 0]
-    tensor([[0., 1., 2., 3.],
-            [1., 2., 3., 0.]])
-    """
-    count = len(sizes)
-    stride, dilation = _each(stride, count), _each(dilation, count)
-    if padding == "same":
-        pads = [(d * (k - 1) // 2, d * (k - 1) - d * (k - 1) // 2) for k, d in zip(sizes, dilation, strict=True)]
-    else:
-        pads = [(p, p) for p in _each(0 if padding == "valid" else padding, count)]
-    if any(left or right for left, right in pads):
-        images = functional.pad(images, [side for pair in reversed(pads) for side in pair])
-    positions = [
-        (size - d * (k - 1) - 1) // s + 1
-        for size, k, d, s in zip(images.shape[2:], sizes, dilation, stride, strict=True)
-    ]
-    steps = images.stride()
-    return images.as_strided(
-        (*images.shape[:2], *sizes, *positions),
-        (
-            *steps[:2],
-            *(d * step for d, step in zip(dilation, steps[2:], strict=True)),
-            *(s * step for s, step in zip(stride, steps[2:], strict=True)),
-        ),
-    )
-
-
-def _each(value: Any, count: int) -> tuple[int, ...]:
-    values = tuple(value) if isinstance(value, list | tuple) else (value,)
-    return values * count if len(values) == 1 else values
 
 
 def _normed(z: Tensor, data: Tensor, weight: Tensor | None, bias: Tensor | None, own: int, **more: Any) -> Action:
@@ -232,7 +172,7 @@ def _batch_norm(
     def read() -> Tensor:
         return (input.detach() - running_mean.reshape(shape)) * scale.reshape(shape)
 
-    y = input * gain.reshape(shape) + shift.reshape(shape)
+    y = torch.addcmul(shift.reshape(shape), input, gain.reshape(shape))
     own = (running_mean, running_var)
     return Action(input, y, weight, bias, read, channels_first=True, scales=True, constants=own)
 
@@ -362,4 +302,4 @@ PAIRED: Mapping[Any, Callable[..., Action]] = {
 """Sums and products of two tensors, entry by entry: called with the result, both, and whether the weight is first."""
 
 
-__all__ = ["PAIRED", "RULES", "Action", "NotRecordable", "windows"]
+__all__ = ["PAIRED", "RULES", "Action", "NotRecordable"]
