@@ -22,6 +22,7 @@ from polygeom.engines.torch_engine import TorchEngine
 from polygeom.engines.torch_perceptron import perceptron_jacobian, perceptron_values, written_out
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
+from polygeom.learning.training import attempts
 from polygeom.learning.training.damping import Damping, relative_step
 from polygeom.network import Network
 from polygeom.network.builder import as_network
@@ -192,9 +193,7 @@ def fit_fleet(
     starts = {name: _numbers(weights, f"starts[{name!r}]") for name, weights in starts.items()}
     run = _Run(network, inputs, targets, starts, frozenset(fixed), tolerance)
     if len(inputs) * steps >= _MANY_ATTEMPTS:
-        from polygeom.learning import _damped_numba
-
-        run.compiled = _damped_numba.kernel(run.w.is_complex())
+        run.compile()
     for _ in range(steps):
         if not run.step():
             break
@@ -222,7 +221,8 @@ class _Run:
         self.x, self.y = inputs.to(dtype), targets.to(dtype)
         self.w = torch.cat([starts[name].reshape(self.count, -1) for name in self.names], dim=1)
         self.written_out = written_out(network) is not None
-        self.compiled: Any = None
+        self.compiled: Any = None  # what takes damped steps
+        self.attempts: Any = None  # what makes whole attempts
         self.losses = torch.empty(self.count, dtype=torch.float64)
         self.goal = tolerance * self.y.abs().square().reshape(self.count, -1).mean(dim=1)
         self.damping = Damping(
@@ -236,6 +236,11 @@ class _Run:
         self.state[~torch.isfinite(self.losses)] = 3
         self.state[self.losses <= self.goal] = 1
         self.active = self.active.only(self.state == 0)
+
+    def compile(self) -> None:
+        """Load the kernels for this network, if any."""
+        size = self.y[0].numel(), self.w.shape[1]
+        self.attempts, self.compiled = attempts.kernels(self.network, self.names, size, self.w.is_complex())
 
     def _unflatten(self, w: Tensor) -> dict[str, Tensor]:
         sizes = [math.prod(self.network.parameters[name]) for name in self.names]
@@ -283,14 +288,19 @@ class _Run:
         index, residuals = active.index, active.residuals
         if not len(index):
             return False
-        jacobian = self._jacobian()
-        direction, gradient, squares, damping = relative_step(
-            jacobian, residuals, self.damping.value[index], self.compiled
-        )
+        relative = self.damping.value[index]
+        if self.attempts is not None:
+            own = self._unflatten(active.w)
+            found = self.attempts(own, active.held, active.x, active.y, relative)
+            direction, gradient, squares, damping, trial_residuals = found
+            trial = active.w + direction
+        else:
+            found = relative_step(self._jacobian(), residuals, relative, self.compiled)
+            direction, gradient, squares, damping = found
+            trial = active.w + direction
+            trial_residuals = self._residuals(trial)
         size = squares.sqrt() * torch.linalg.vector_norm(residuals, dim=1)
         flat = torch.linalg.vector_norm(gradient, dim=1) <= _ZERO_GRADIENT * size
-        trial = active.w + direction
-        trial_residuals = self._residuals(trial)
         losses, before = self._loss(trial_residuals), self.losses[index]
         drop = residuals.shape[1] * (before - losses)
         better = self.damping.judge(drop, direction, gradient, damping, index)

@@ -7,9 +7,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="fits need the extra learn")
 
 from polygeom.engines.torch_perceptron import perceptron_jacobian, perceptron_values, written_out  # noqa: E402
-from polygeom.learning import _damped_numba  # noqa: E402
+from polygeom.learning import _damped_numba, _perceptrons_numba  # noqa: E402
 from polygeom.learning.training import fleet  # noqa: E402
-from polygeom.learning.training.damping import damped_step  # noqa: E402
+from polygeom.learning.training.attempts import Attempts  # noqa: E402
+from polygeom.learning.training.damping import damped_step, relative_step  # noqa: E402
 from polygeom.learning.training.fleet import fit_fleet, fleet_outputs, random_starts  # noqa: E402
 from polygeom.network import mlp, parse  # noqa: E402
 
@@ -125,16 +126,84 @@ def test_fits_end_where_those_of_the_slow_route_end(text: str, monkeypatch: pyte
     assert abs(int(quick.reached.sum()) - int(slow.reached.sum())) <= 3
 
 
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines of the kernels as they stand."""
+    for name in ("_forward", "_point", "_normal", "_solved", "_change"):
+        monkeypatch.setattr(_perceptrons_numba, name, getattr(_perceptrons_numba, name).py_func)
+    monkeypatch.setattr(_perceptrons_numba, "kernel", lambda _: _perceptrons_numba._attempts)
+    monkeypatch.setattr(_damped_numba, "kernel", lambda _: _damped_numba._steps)
+
+
+def compare_attempts(text: str, dtype: torch.dtype, count: int, points: int, fixed: str = "") -> None:
+    """Whole attempts against the twins of their parts. The weights of the first fit are no numbers, and the normal
+    matrix of the second has no root."""
+    network, x, y, weights = data(text, dtype, count, points)
+    x, y = x.to(dtype), y.to(dtype)
+    names = [name for name in network.parameters if name != fixed]
+    weights[names[0]][0] = float("nan")
+    own, held = {name: weights[name] for name in names}, {name: weights[name] for name in weights if name == fixed}
+    relative = torch.logspace(-6, 1, count, dtype=torch.float64)
+    relative[1] = -10.0
+    found = Attempts(network, names, dtype.is_complex)(own, held, x, y, relative)
+    residuals = (perceptron_values(network, weights, x)[-1] - y).reshape(count, -1)
+    wanted = relative_step(perceptron_jacobian(network, weights, x, names), residuals, relative)
+    assert not found[0][:2].any()
+    for number, (one, other) in enumerate(zip(found[:4], wanted, strict=True)):
+        torch.testing.assert_close(one[1:], other[1:], rtol=1e-12 if number else 1e-7, atol=1e-9 if number == 0 else 0)
+    changed, at = {**weights}, 0
+    for name in names:
+        size = weights[name][0].numel()
+        changed[name] = weights[name] + found[0][:, at : at + size].reshape(weights[name].shape)
+        at += size
+    after = (perceptron_values(network, changed, x)[-1] - y).reshape(count, -1)
+    torch.testing.assert_close(found[4][1:], after[1:], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.parametrize(
+    ("text", "dtype", "points", "fixed"),
+    [("[2,2,2,1] r=3", "float64", 3, "W2"), ("[1,2,1] r=2 bias", "complex128", 8, ""), ("[2,2] r=2", "float64", 4, "")],
+)
+def test_attempts_are_those_of_the_twins(text: str, dtype: str, points: int, fixed: str) -> None:
+    """Fewer residuals than weights, more of them, and no hidden layer; five fits, two at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_perceptrons_numba, "LANES", 2)
+        compare_attempts(text, getattr(torch, dtype), 5, points, fixed)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("points", [3, 11])
+@pytest.mark.parametrize("text", NETWORKS)
+def test_compiled_attempts_are_those_of_the_twins(text: str, points: int) -> None:
+    for count in (1, 70):
+        compare_attempts(text, NETWORKS[text], count + 1, points, "W2" if count > 1 and text[-1] != "s" else "")
+
+
+def test_large_networks_are_left_to_products_of_matrices() -> None:
+    for text, points, compiled in (("[8,12,2] r=2", 100, True), ("[10,20,1] r=2", 300, False)):
+        network, x, y, starts = data(text, torch.float64, 2, points)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_perceptrons_numba, "kernel", lambda _: _perceptrons_numba._attempts)
+            run = fleet._Run(network, x, y, starts, frozenset(), 1e-24)
+            run.compile()
+        assert (run.attempts is not None, run.compiled) == (compiled, None)
+
+
+@pytest.mark.parametrize("text", ["[2,2,2,2] r=3", "ccp(2,2,2,1)"])
 @pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.thorough)])
-def test_the_first_steps_are_those_of_the_slow_route(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    network, x, y, starts = data("[3,4,2,2] r=3", torch.float64, count=9)
+def test_the_first_steps_are_those_of_the_slow_route(
+    compiled: bool, text: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    network, x, y, starts = data(text, torch.float64, count=5)
+    held = list(network.parameters)[1]
     if not compiled:
-        monkeypatch.setattr(_damped_numba, "kernel", lambda _: _damped_numba._steps)
+        request.getfixturevalue("uncompiled")
     monkeypatch.setattr(fleet, "_MANY_ATTEMPTS", 1)
-    quick = fit_fleet(network, x, y, starts, steps=4, fixed=["W2"])
+    quick = fit_fleet(network, x, y, starts, steps=4, fixed=[held])
     monkeypatch.setattr(fleet, "_MANY_ATTEMPTS", 10**9)
     monkeypatch.setattr(fleet, "written_out", lambda _: None)
-    slow = fit_fleet(network, x, y, starts, steps=4, fixed=["W2"])
+    slow = fit_fleet(network, x, y, starts, steps=4, fixed=[held])
     for name, weights in quick.weights.items():
         torch.testing.assert_close(weights, slow.weights[name], rtol=1e-8, atol=1e-10)
-    assert torch.equal(quick.weights["W2"], starts["W2"])
+    assert torch.equal(quick.weights[held], starts[held])
