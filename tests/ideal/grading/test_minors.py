@@ -130,3 +130,12 @@ def test_a_weight_without_products_of_minors_has_no_equation() -> None:
     """Of three outputs: in degree 3 most weights are of none of the products, and one is that of the determinant."""
     result = interpolate("ccp(1,rank=2,degree=3,outputs=3)", 3).result
     assert [generator.degree for generator in result.generators] == [3]
+
+
+def test_an_equation_modulo_a_prime_has_the_monomials_of_the_lifted_one() -> None:
+    exact, modular = (
+        interpolate("ccp(1,rank=2,degree=3,outputs=3)", 3, lift=lift).interpolation for lift in (True, False)
+    )
+    (first,), (second,) = (found.reports[-1].equations for found in (exact, modular))
+    assert sorted(map(tuple, first.monomials.tolist())) == sorted(map(tuple, second.monomials.tolist()))
+    assert all(second.coefficients.tolist())
