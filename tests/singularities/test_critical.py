@@ -6,6 +6,8 @@ import csv
 import itertools
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import flint
@@ -201,6 +203,25 @@ def test_the_table_of_all_architectures_with_at_most_twelve_weights(tmp_path: Pa
     written = again.read_text(encoding="utf-8").splitlines()
     lines = of_the_repository("docs/critical_weights.csv").read_text(encoding="utf-8").splitlines()
     assert set(written) <= set(lines)
+
+
+def test_the_table_is_built_where_the_command_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    executor = object()
+
+    @contextmanager
+    def cluster(address: str | None, workers: int) -> Iterator[tuple[object, int]]:
+        asked.append((address, workers))
+        yield executor, 7
+
+    def build(out: str, most: int, **how: object) -> int:
+        asked.append((out, most, how["workers"], how["executor"]))
+        return 1
+
+    monkeypatch.setattr("polygeom.commands.algebra.threshold.crew", cluster)
+    monkeypatch.setattr("polygeom.singularities.critical.table.build_table", build)
+    assert run(["threshold", "--singular", "--all", "5", "--out", "t.csv", "--dask", "tcp://there:1"]) == 0
+    assert asked == [("tcp://there:1", 1), ("t.csv", 5, 7, executor)]
 
 
 def test_fewer_powers_than_forms_make_a_deep_feature_vanish() -> None:

@@ -14,11 +14,13 @@ from sweeps.clusters import Cluster, running
 
 from polygeom.dimensions.frontier.search import frontier
 from polygeom.ideal.search.search import interpolate
+from polygeom.singularities.critical.table import build_table
 from polygeom.sweeps.cluster import dask_executor
 from polygeom.sweeps.crew import ExecutorCrew
 from polygeom.tables import recheck, sweep
 from polygeom.tables.atlas.build import build_atlas, write_atlas
 from polygeom.tables.atlas.thresholds import build_thresholds
+from polygeom.tables.families import FAMILIES, table
 
 pytest.importorskip("distributed")
 pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
@@ -60,13 +62,23 @@ def a_study(out: Path, **how: Any) -> None:
     run("learnable-functions", repeats=2, **options, **how).table.to_csv(out, index=False)
 
 
+def critical_weights(out: Path, **how: Any) -> None:
+    build_table(out, 7, **how)
+
+
+def a_family(out: Path, **how: Any) -> None:
+    table(FAMILIES[0], **how).to_csv(out, index=False)
+
+
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     with running(tmp_path) as started:
         yield started
 
 
-@pytest.mark.parametrize("job", [a_frontier, an_atlas, thresholds, a_recheck, equations, a_study])
+@pytest.mark.parametrize(
+    "job", [a_frontier, an_atlas, thresholds, critical_weights, a_family, a_recheck, equations, a_study]
+)
 def test_a_job_that_loses_a_worker_gives_the_same_result(
     job: Callable[..., None], cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

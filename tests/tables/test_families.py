@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from here import of_the_repository
 from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError
 from polygeom.network import parse
+from polygeom.tables import families
 from polygeom.tables.families import FAMILIES, Family, catalogue, main
 
 FOLDER = of_the_repository("docs/dimensions")
@@ -57,6 +60,26 @@ def test_what_is_not_proved_is_a_range(tmp_path: Path) -> None:
         (tmp_path / "heads.csv").write_text(text, encoding="utf-8")
         with pytest.raises(PolygeomError, match=r"heads.csv must have the networks of the family heads"):
             catalogue(tmp_path)
+
+
+def test_one_command_takes_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+    executor = object()
+
+    @contextmanager
+    def cluster(address: str | None, workers: int) -> Iterator[tuple[object, int]]:
+        asked.append((address, workers))
+        yield executor, 7
+
+    def sweep(texts: list[str], **how: object) -> None:
+        asked.append((how["workers"], how["executor"]))
+        raise PolygeomError("enough")
+
+    monkeypatch.setattr(families, "dask_executor", cluster)
+    monkeypatch.setattr(families, "sweep", sweep)
+    with pytest.raises(PolygeomError, match="enough"):
+        main([str(tmp_path), "--workers", "2", "--dask", "tcp://there:1"])
+    assert asked == [("tcp://there:1", 2), (7, executor)]
 
 
 @pytest.mark.slow

@@ -144,11 +144,11 @@ def test_short_work_starts_nothing(crews: list[Crew], monkeypatch: pytest.Monkey
     same(counted(2), counted())
     assert not crews
     crew = PathCrew(2)
-    monkeypatch.setattr(sharing, "START", 2.0)
-    monkeypatch.setattr(sharing, "LONG", 0.1)
-    assert [crew.takes(seconds) for seconds in (0.9, 0.9, 0.01, 0.5, 0.05, 0.2)] == [
+    monkeypatch.setattr(sharing, "START", 4.0)
+    monkeypatch.setattr(sharing, "LONG", 0.3)
+    assert [crew.takes(seconds) for seconds in (2.0, 2.0, 0.1, 0.5, 0.2, 0.4)] == [
         False,
-        False,
+        True,
         False,
         True,
         False,

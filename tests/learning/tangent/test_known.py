@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import random
 import weakref
 
@@ -17,6 +18,7 @@ from torch import nn  # noqa: E402
 from polygeom.errors import PolygeomError  # noqa: E402
 from polygeom.learning.tangent import known  # noqa: E402
 from polygeom.learning.tangent.functional import weight_function  # noqa: E402
+from polygeom.learning.tangent.layers.graphs import Teller  # noqa: E402
 from polygeom.learning.tangent.layers.recording import record  # noqa: E402
 from polygeom.learning.tangent.tangent_kernel import empirical_ntk, jacobian, kernel_diagonal  # noqa: E402
 
@@ -256,3 +258,18 @@ def test_composed_layers_have_their_kernel(name: str) -> None:
     for _ in range(3):
         right(module, x)
     assert sure(module) == [True]
+
+
+def test_numbers_in_a_graph_are_no_tensors_and_have_a_kind() -> None:
+    leaf = torch.ones(2, dtype=torch.float64)
+
+    def told(*args):
+        teller = Teller([leaf])
+        teller.called(torch.add, args, {})
+        return teller.graph(teller.gave(leaf + 1))
+
+    graphs = [told(leaf, other) for other in (leaf, 0, 0.0, -0.0, False, None, "0", [0], (0,))]
+    assert None not in graphs
+    assert all(one != other for one, other in itertools.combinations(graphs, 2))
+    assert told(leaf, 0) == told(leaf, 0)
+    assert told(leaf, object()) is None

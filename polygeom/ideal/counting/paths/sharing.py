@@ -26,13 +26,13 @@ Array = np.ndarray
 Ends = tuple[Array, Array, Array]
 """What `polygeom.ideal.counting.paths.kernels.follow` returns: ends, how far they are, steps."""
 
-START = 2.0
-"""Seconds of work after which workers are started: that takes each of them about so long."""
-LONG = 0.1
+START = 4.0
+"""Seconds of work after which workers are started: the start of each takes about half as long."""
+LONG = 0.3
 """Seconds from which on a batch is shared."""
 TASKS = 4
 """Tasks for every worker and batch, …"""
-SHORTEST, LONGEST = 0.03, 2.0
+SHORTEST, LONGEST = 0.1, 2.0
 """… which take about so many seconds at least, and at most: so much is lost with a worker."""
 
 

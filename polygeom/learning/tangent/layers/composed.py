@@ -106,7 +106,7 @@ def transposed_convolution(
     )
     columns = torch.matmul(input.flatten(2).transpose(1, 2), weight.flatten(1))
     found = functional.fold(columns.transpose(1, 2), size, kernel, dilation, padding, stride)
-    return found if bias is None else found + bias.reshape(-1, 1, 1)
+    return found if bias is None else (found.movedim(1, -1) + bias).movedim(-1, 1)
 
 
 COMPOSED: Mapping[Any, Callable[..., Any]] = {
