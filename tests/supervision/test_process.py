@@ -256,3 +256,17 @@ def test_waiting_for_a_descriptor_takes_the_time_given(pair: tuple[socket.socket
     assert time.monotonic() - started >= 0.029
     theirs.send(b"x")
     assert _readable(ours.fileno(), 60.0)
+
+
+def test_a_keeper_is_gone_when_its_end_is_closed() -> None:
+    """Nothing to hear yet is no end; what it said last is heard first."""
+
+    def gone(answer: bytes | type[OSError]) -> bool:
+        def recv(size: int, flags: int) -> bytes:
+            if isinstance(answer, bytes):
+                return answer
+            raise answer
+
+        return WorkerProcess._keeper_gone(SimpleNamespace(_life=SimpleNamespace(recv=recv)))  # type: ignore[arg-type]
+
+    assert [gone(answer) for answer in (b"", b"x", BlockingIOError, ConnectionResetError)] == [True, False, False, True]

@@ -13,7 +13,7 @@ import pytest
 
 from polygeom.errors import PolygeomError
 from polygeom.supervision import Limits, Outcome, Status
-from polygeom.sweeps import Task
+from polygeom.sweeps import Task, cluster, environment
 from polygeom.sweeps.progress import Board, _duration
 from polygeom.sweeps.records import answers, is_settled, make_record
 from polygeom.sweeps.runner import Memory, Plan, Runner
@@ -353,3 +353,31 @@ def test_lines_come_now_and_then(
     assert capsys.readouterr().err.count("\n") == lines
     Board(2, show).close()
     assert capsys.readouterr().err.count("\n") == (1 if show else 0), "a short one is told where it was asked for"
+
+
+def test_a_scheduler_is_asked_at_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the address, or dask's own."""
+    asked: list[tuple[tuple[str, int], float]] = []
+
+    class Socket:
+        def close(self) -> None: ...
+
+    def connect(place: tuple[str, int], timeout: float) -> Socket:
+        asked.append((place, timeout))
+        return Socket()
+
+    monkeypatch.setattr(cluster.socket, "create_connection", connect)
+    for address in ("tcp://here:1234", "here:1", "tcp://here", "tls://there:9"):
+        cluster._check_answer(address, 2.5)
+    assert asked == [((name, port), 2.5) for name, port in (("here", 1234), ("here", 1), ("here", 8786), ("there", 9))]
+
+
+def test_packages_that_are_missing_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name == "missing":
+            raise environment.metadata.PackageNotFoundError
+        return f"{name} 1"
+
+    monkeypatch.setattr(environment.metadata, "version", version)
+    monkeypatch.setattr(environment, "_PACKAGES", ("first", "missing", "last"))
+    assert environment._versions.__wrapped__() == {"first": "first 1", "last": "last 1"}

@@ -64,6 +64,10 @@ SILENT = {
         "graph surplus", "x=input(1); a=dense(x,2); b=power(a,2); c=dense(b,2); product(c,b)", 2, 0,
         ["x=input(1); a=dense(x,1); b=power(a,2); c=dense(b,1); product(c,b)"],
     ),
+    "forms that are read besides": (
+        "graph surplus", "x=input(1); a=dense(x,4); c=dense(a,1); b=power(a,2); d=dense(b,1); sum(c,d)", 3, 0,
+        ["x=input(1); a=dense(x,1); c=dense(a,1); b=power(a,2); d=dense(b,1); sum(c,d)"],
+    ),
     "features raised to powers": (
         "graph surplus", "x=input(3); a=dense(x,7); b=power(a,2); c=power(b,3); dense(c,1)", 2, 0,
         ["x=input(3); a=dense(x,6); b=power(a,2); c=power(b,3); dense(c,1)"],
@@ -222,6 +226,13 @@ def test_fields_are_not_believed() -> None:
     assert not holds(network.parameter_count - 1, ((0, 0, 1, ()),))
     assert not holds(5)
     assert not holds(network.parameter_count)
+
+
+def test_no_more_fields_than_scalings_are_none() -> None:
+    network = parse("[2,2,2] r=3")
+    assert (network.parameter_count, network.gauge) == (8, 2)
+    assert fields.fields(network, 6) == ()
+    assert list(RULES["vector fields"].networks(network)) == []
 
 
 def test_coefficients_are_fractions_before_they_are_counted() -> None:

@@ -15,7 +15,7 @@ import pytest
 from polygeom.dimensions.bounds import equations as equation_search
 from polygeom.dimensions.bounds import expansion, fields, graphs, spaces
 from polygeom.dimensions.bounds.architecture import feature_span, layers_to_try, orbit, parameters_bound
-from polygeom.dimensions.bounds.bound import RULES
+from polygeom.dimensions.bounds.bound import RULES, Bound
 from polygeom.dimensions.bounds.equations import equations
 from polygeom.dimensions.bounds.fields import as_fraction
 from polygeom.dimensions.bounds.graphs import plain_text
@@ -328,3 +328,13 @@ def test_a_network_is_no_part_of_itself(name: str) -> None:
 
 def bound_holds_once(program: Program, step: Step) -> bool:
     return checked._instance(program, step, Budget())
+
+
+def test_bounds_say_what_they_rest_on() -> None:
+    leaf = Bound(4, "parameters", (2, 2), ())
+    other = Bound(2, "ambient", (), (), network="x0=input(2); bias(x0)")
+    assert str(Bound(6, "cut", (2, 2, 1), (2,), 1, (leaf,))) == "cut at layer 1, from (2,2) ≤ 4 [parameters]"
+    assert str(Bound(6, "graph cut", (), (), 2, (leaf, other))) == (
+        "graph cut at node 2, from (2,2) ≤ 4 [parameters] and x0=input(2); bias(x0) ≤ 2 [ambient]"
+    )
+    assert other.subject == "x0=input(2); bias(x0)"

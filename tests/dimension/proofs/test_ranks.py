@@ -69,3 +69,10 @@ def test_products_in_floating_point_are_those_of_integers(p: int, rng: np.random
         assert (jacobians.product(x, y, p) == expected).all()
         if shape[1]:
             assert (jacobians.dot(x, y, p) == expected).all()
+
+
+def test_products_of_many_matrices_are_cut_along_their_sums() -> None:
+    x = np.full((3, 1, 6000), P26 - 1)
+    y = np.full((3, 6000, 2), P26 - 1)
+    assert (jacobians.dot(x, y, P26) == 6000).all()
+    assert (jacobians.dot(x.reshape(3, 6000), y[0], P26) == 6000).all()

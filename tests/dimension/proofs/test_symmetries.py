@@ -164,3 +164,15 @@ def test_monomials_with_weights_stay_so(monkeypatch: pytest.MonkeyPatch) -> None
         else:
             with pytest.raises(BudgetError, match="the coordinates"):
                 monomials.coordinates(program, Budget())
+
+
+def test_a_step_that_nothing_reads_has_no_derivatives() -> None:
+    """And those before it have theirs."""
+    program = Program(shapes=[(2,)], weights=8)
+    for reads, numbers in ((0, [[0, 1], [2, 3]]), (0, [[4, 5]]), (1, [[6, 7]])):
+        index = np.array(numbers)
+        program.push("linear", (reads,), (len(index),), index)
+    values, points = np.arange(2, 10), np.array([[3, 5]])
+    made = jacobian(program, 101, values, points, Budget()) % 101
+    a, b = 2 * 3 + 3 * 5, 4 * 3 + 5 * 5
+    assert made.tolist() == [[v % 101 for v in (8 * 3, 8 * 5, 9 * 3, 9 * 5, 0, 0, a, b)]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from polygeom.ideal.search import weightspace
 from polygeom.ideal.search.lie import semi_invariant
 from polygeom.ideal.search.membership import fixed_weights
 from polygeom.ideal.search.search import interpolate
-from polygeom.modular import P22, as_field, rank
+from polygeom.modular import P22, PrimeField, as_field, rank
 from polygeom.network import parse
 
 CHOW = (
@@ -130,3 +131,12 @@ def test_a_weight_without_products_of_minors_has_no_equation() -> None:
     """Of three outputs: in degree 3 most weights are of none of the products, and one is that of the determinant."""
     result = interpolate("ccp(1,rank=2,degree=3,outputs=3)", 3).result
     assert [generator.degree for generator in result.generators] == [3]
+
+
+def test_an_equation_in_minors_modulo_a_prime_has_the_terms_that_are_not_zero() -> None:
+    monomials = np.array([[0, 1], [0, 2], [1, 1], [2, 2]])
+    minors = SimpleNamespace(expand=lambda chains, numbers: (monomials, [0, 1, 202, -1]))
+    problem = SimpleNamespace(field=PrimeField(101), degree=2)
+    found = weightspace._of_minors(problem, minors, (1, 1), [], np.array([3.0]), None)  # type: ignore[arg-type]
+    assert found.monomials.tolist() == [[0, 2], [2, 2]]
+    assert problem.field.decode(found.coefficients).tolist() == [1, 100]

@@ -12,7 +12,7 @@ import pytest
 from polygeom.dimensions.proofs.jacobians import nullspace
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.ideal.proofs.claims import Monomial, Terms
-from polygeom.ideal.proofs.sections import InverseSystem
+from polygeom.ideal.proofs.sections import Families, InverseSystem
 
 P = 65537
 
@@ -123,3 +123,26 @@ def test_every_matrix_is_announced_before_it_is_eliminated(monkeypatch: pytest.M
         one._budget = Listener()
         assert one.up_to(wanted)[:4] == [1, 4, 8, 11]
     assert len(announced) > 6
+
+
+def test_as_many_combinations_are_drawn_as_are_missing() -> None:
+    """Each pair of linear forms gives a condition for each of the lower monomials."""
+    for enough, given, each, pairs in (
+        (10, 2, 4, 2),
+        (11, 2, 4, 3),
+        (10, 9, 4, 1),
+        (10, 10, 4, 0),
+        (10, 30, 4, 0),
+        (10, 2, 0, 0),
+    ):
+        asked: list[tuple[int, int, int]] = []
+        some = SimpleNamespace(
+            _contractions=np.zeros((3, 5, 5), dtype=np.int64),
+            _lower=np.arange(each),
+            _p=101,
+            size=7,
+            _ask=lambda *numbers, asked=asked: asked.append(numbers),
+            _commute=lambda x, y, contractions: (len(x), len(y), contractions.shape),
+        )
+        assert list(Families.some_commuting(some, enough, given)) == [(3, 3, (3, 5, each))] * pairs  # type: ignore[arg-type, comparison-overlap]
+        assert asked == [(pairs, each, given)]

@@ -191,7 +191,8 @@ def test_leading_monomials_are_those_of_four_orders(minors: Claim, monkeypatch: 
 
 def test_values_of_coordinates_are_theirs(minors: Claim) -> None:
     """At weights drawn from one seed: more points go on where fewer ended."""
-    for claim in (minors, claim_of("[2,1,2] r=2 bias", 1)):
+    halves = "x=input(2); a=dense(x,1); b=polynomial(a,[0,1/2,1/3]); dense(b,2)"
+    for claim in (minors, claim_of("[2,1,2] r=2 bias", 1), claim_of(halves, 1)):
         coefficients = Coefficients(claim)
         few, many = coefficients.modulo(3).copy(), coefficients.modulo(5)
         assert few.shape == (3, claim.size)
@@ -219,3 +220,14 @@ def test_a_rank_that_does_not_fit_is_refused(minors: Claim) -> None:
         space._matrix([{0: 1}] * 100, PRIME)
     matrix = Space(2, space.weight, table, minors)._matrix([{0: -1}, {}], PRIME)
     assert Counter(matrix.ravel().tolist()) == {0: matrix.size - 1, PRIME - 1: 1}
+
+
+def test_the_last_weight_is_the_same_for_exchanged_coordinates() -> None:
+    """That of the homogenising coordinate, where there is one."""
+    claim = claim_of("[2,1,2] r=2 bias", 1)
+    coefficients, weights = Coefficients(claim), claim.weights
+    assert coefficients._columns_are_those_of_blocks()
+    claim.cone = False
+    for last, fits in (((0, 0, 0, 0), True), ((1, 1, 2, 2), True), ((1, 0, 0, 0), False), ((0, 0, 0, 1), False)):
+        claim.weights = [*weights, last]
+        assert coefficients._columns_are_those_of_blocks() is fits, last

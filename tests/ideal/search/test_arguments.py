@@ -338,6 +338,14 @@ def test_products_of_terms_are_counted() -> None:
     assert enough[0] > 3
 
 
+def test_products_with_denominators_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """s + t, then (s + t) (s - t + 1) = s^2 - t^2 + s + t, which both numerators are multiplied by."""
+    spent: list[int] = []
+    monkeypatch.setattr(membership._Engine, "spend", lambda _, products: spent.append(products))
+    Substitution(Coordinates("map(s,t: s/(s+t), t/(s-t+1))"))
+    assert spent[:4] == [1 * 2, 2 * 3, 4, 4]
+
+
 def _made(coordinates: Coordinates, most: int) -> bool:
     try:
         Substitution(coordinates, most_products=most)

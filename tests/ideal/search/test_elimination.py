@@ -149,3 +149,12 @@ def test_memory_is_enforced() -> None:
 def test_arguments_that_cannot_be_used(options: dict[str, object], advice: str) -> None:
     with pytest.raises(PolygeomError, match=advice):
         eliminate("[2,2,1] r=2", **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("here")
+def test_fractions_among_coefficients() -> None:
+    """a^2/2, ab, b^2/2: the square of the second is four times the product of the others."""
+    result = eliminate("x=input(2); a=dense(x,1); polynomial(a,[0,0,1/2])")
+    (equation,) = (g.polynomial for g in result.generators)
+    first, second, third = result.coordinates.ring.gens
+    assert equation in (second**2 - 4 * first * third, 4 * first * third - second**2)

@@ -308,3 +308,17 @@ def test_a_search_that_was_complete_looks_at_no_further_degree(monkeypatch: pyte
     one.degree = 3
     assert _Runner(one, SimpleNamespace(lower=1), None, told.append).run(9) == ("ok", "")  # type: ignore[arg-type]
     assert (asked, told) == ([5, 3, 4, 5], ["degree 4", "degree 5"])
+
+
+def test_a_search_has_one_crew_until_it_shall_have_another() -> None:
+    """With more workers, with fewer, or elsewhere."""
+    search = Interpolation("[2,1,2] r=3")
+    known = search.crew
+    assert search.crew is known
+    for workers, executor in ((3, None), (1, None), (1, object()), (2, None)):
+        search.workers, search.executor = workers, executor  # type: ignore[assignment]
+        assert search.crew is not known
+        known = search.crew
+        assert (known.count, known.executor) == (workers, executor)
+        assert search.crew is known
+    search.close()

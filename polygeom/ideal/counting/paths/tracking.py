@@ -11,14 +11,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from polygeom.ideal.counting.paths.sharing import PathCrew
 from polygeom.ideal.counting.paths.systems import Array, System
-
-if TYPE_CHECKING:
-    from polygeom.ideal.counting.paths.sharing import PathCrew
 
 Batch = tuple[Array, ...]
 """Solutions ``(B, P)``, parameters at both ends ``(B, ·)``, arcs ``(B,)``."""
