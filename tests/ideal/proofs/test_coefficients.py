@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import copy
 import json
+import math
+import random
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import pytest
 
+from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.proofs.decoding import decode
+from polygeom.dimensions.proofs.jacobians import forward
 from polygeom.dimensions.proofs.limits import Budget
+from polygeom.dimensions.proofs.programs import read
+from polygeom.errors import CertificateError
 from polygeom.ideal import interpolate
 from polygeom.ideal.proofs.certificate import certify
 from polygeom.ideal.proofs.claims import Claim, Equation, IdealCertificate
-from polygeom.ideal.proofs.coefficients import Coefficients
+from polygeom.ideal.proofs.coefficients import Coefficients, _expand, _expand_map
+from polygeom.network import parse
 
 Data = dict[str, Any]
 NETWORKS = ("[2,1,2] r=2", "[3,1,3] r=2", "[2,1,2] r=2 bias", "[1,1] r=1")
@@ -123,6 +131,64 @@ def test_columns_of_blocks_count_outputs_and_exponents(network: str, by: int) ->
         weights[place] = (*alike[place][:-1], 1 + by)
         assert one._columns_are_those_of_blocks() is False
         weights[place] = alike[place]
+
+
+def test_scalings_of_a_cone_leave_the_denominator() -> None:
+    """Each of its terms: s / (s + t) would be a cone if scaling s alone left s + t."""
+    data = copy.deepcopy(certificate("map(s,t: x=s/(s+t))"))
+    assert coefficients(data).graded()
+    data["grading"] |= {"cone": True, "weights": [[0]], "scalings": [[1, 0, 1, 0], [1, 0, 0, 0]]}
+    data["kept"] = [0]
+    data["degrees"] = [{"degree": 1, "spaces": [[[0], 1, 1]]}]
+    data["claim"]["complete_to"] = 1
+    assert coefficients(data).graded() is False
+
+
+PROGRAMS = [
+    "x=input(2,3); a=dense(x,2); b=bias(a); c=power(b,2); d=polynomial(c,[1,1/2,3]); scale(d)",
+    "x=input(2,2); a=attention(x,1,2); sum(x,a)",
+    "x=input(2,2); a=dense(x,2); b=dense(x,2); c=product(a,b); flatten(c)",
+    "x=input(3); a=dense(x,2); b=power(a,3); c=sum(b,a); dense(c,2)",
+    "convolutional(4,kernels=[2,2],degrees=2)",
+    "x=input(3); a=convolution(x,2); power(a,2)",
+]
+P = 2**21 - 9
+
+
+@pytest.mark.parametrize("text", PROGRAMS)
+def test_coefficients_give_the_values_of_the_program(text: str) -> None:
+    text = plain_text(parse(text))
+    program, budget, draw = read(text), Budget(), random.Random(3)
+    point = [draw.randrange(P) for _ in range(program.inputs)]
+    weights = [draw.randrange(P) for _ in range(program.weights)]
+    values = [0] * program.outputs
+    for (i, alpha), polynomial in _expand(program, budget)[0].items():
+        for exponents, c in polynomial.items():
+            bases = zip([*point, *weights], [*alpha, *exponents], strict=True)
+            term = math.prod(pow(base, e, P) for base, e in bases)
+            values[i] += term * int(c.numerator) * pow(int(c.denominator), -1, P)
+    x = np.array(point, dtype=np.int64).reshape(1, *program.shapes[0])
+    there = forward(program, P, np.array(weights, dtype=np.int64), x)[-1].ravel().tolist()
+    assert [value % P for value in values] == [value % P for value in there]
+
+
+def test_a_coordinate_that_is_missing_is_told() -> None:
+    one = coefficients(certificate("[2,1,2] r=2"))
+    one.claim.entries = one.claim.entries[1:]
+    with pytest.raises(CertificateError, match=r"the coordinate of \(0, \(2, 0\)\) is missing"):
+        Coefficients(one.claim)
+
+
+@pytest.mark.parametrize("refused", ["the common denominator", "the coordinates of the map"])
+def test_products_of_quotients_have_a_limit(monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
+    asked: list[str] = []
+    budget = Budget()
+    monkeypatch.setattr(budget, "step", lambda what, operations=0, size=0: asked.append(what))
+    formulas = read("map(s,t: x=s/(s+t), y=1/(s-t))").formulas
+    assert formulas is not None
+    _, common = _expand_map(formulas, budget)
+    assert asked.count(refused) == 2
+    assert set(common) == {(2, 0), (0, 2)}
 
 
 @pytest.mark.parametrize("by", [1, -1])
