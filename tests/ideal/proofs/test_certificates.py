@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.errors import BudgetError, CertificateError, PolygeomError
 from polygeom.ideal import interpolate
-from polygeom.ideal.proofs import certificate
+from polygeom.ideal.proofs import certificate, coefficients
 from polygeom.ideal.proofs.certificate import certify
 from polygeom.ideal.proofs.sections import InverseSystem
 from polygeom.ideal.proofs.spaces import Space
@@ -166,6 +167,48 @@ def test_multiples_are_made_where_leading_monomials_do_not_suffice(monkeypatch: 
     assert verify(data).valid is False
 
 
+LONG_STEPS = {
+    "the list of equations and spaces",
+    "the copies of an equation",
+    "the coefficients of the network",
+    "the scalings",
+    "the exchanges",
+    "the linear equations",
+    "the substitution",
+    "the values of the coordinates",
+    "the monomials",
+    "the weights",
+    "the rank of the values",
+    "the leading monomials",
+    "the sections",
+    "the rank of the equations",
+}
+"""What may take long or become large in a network; maps have their own."""
+
+
+@pytest.mark.parametrize("refused", sorted(LONG_STEPS))
+def test_every_long_step_has_a_limit(nine: dict[str, Any], monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
+    """A check ends where one of them is refused."""
+    step = Budget.step
+
+    def asking(self: Budget, what: str, operations: float = 0, size: float = 0) -> None:
+        if what == refused:
+            raise BudgetError("no time")
+        step(self, what, operations, size)
+
+    monkeypatch.setattr(Budget, "step", asking)
+    monkeypatch.setattr(coefficients, "_known", lru_cache(lambda _: []))
+    if refused == "the rank of the equations":
+        monkeypatch.setattr(Space, "_has_leads", lambda *_: False)
+    with pytest.raises(BudgetError, match="no time"):
+        verify(linear_equations() if refused == "the linear equations" else nine)
+
+
+@lru_cache
+def linear_equations() -> dict[str, Any]:
+    return through_json(certify(interpolate("convolutional(4,kernels=[2,2],degrees=2)", 2)))
+
+
 def test_an_argument_for_other_ideals_is_noticed(nine: dict[str, Any], determinant: dict[str, Any]) -> None:
     """One equation generates in codimension one alone, none in codimension zero alone."""
     filling = through_json(certify("[2,3,1] r=2"))
@@ -177,7 +220,7 @@ def test_an_argument_for_other_ideals_is_noticed(nine: dict[str, Any], determina
 
 
 def test_dependent_linear_equations_are_noticed() -> None:
-    bad = through_json(certify(interpolate("convolutional(4,kernels=[2,2],degrees=2)", 2)))
+    bad = copy.deepcopy(linear_equations())
     linear = [e for e in bad["equations"] if e["degree"] == 1]
     assert len(linear) > 1
     linear[1] |= copy.deepcopy(linear[0])

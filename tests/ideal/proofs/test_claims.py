@@ -6,7 +6,7 @@ import copy
 import itertools
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -65,6 +65,25 @@ def twice(data: Data) -> None:
     terms.insert(1, copy.deepcopy(terms[0]))
 
 
+def weights_of(data: Data) -> Iterator[list[int]]:
+    yield from data["grading"]["weights"]
+    yield from (space[0] for degree in data["degrees"] for space in degree["spaces"])
+    yield from (equation["weight"] for equation in data["equations"])
+
+
+def an_output_behind_the_inputs(data: Data) -> None:
+    """All weights decrease in blocks of one output and two inputs."""
+    for weight in weights_of(data):
+        weight.insert(3, weight.pop(1))
+    data["grading"]["outputs"] = 1
+
+
+def blocks_that_are_too_long(data: Data) -> None:
+    """The weights are too short by one number."""
+    for weight in weights_of(data):
+        del weight[3:]
+
+
 def put(path: list[Any], value: Callable[[Any], Any]) -> Callable[[Data], None]:
     def change(data: Data) -> None:
         at: Any = data
@@ -90,9 +109,14 @@ WRONG: dict[str, tuple[Callable[[Data], None], str]] = {
     ),
     "fewer outputs": (put(["grading", "outputs"], lambda n: n - 1), "the (blocks|order within a weight)"),
     "fewer inputs": (put(["grading", "inputs"], lambda n: n - 1), "the blocks"),
+    "an output less": (an_output_behind_the_inputs, "the blocks"),
+    "short weights": (blocks_that_are_too_long, "the blocks"),
     "kept in another order": (lambda data: swap(data["kept"], 0, 1), "kept"),
     "kept twice": (lambda data: data["kept"].insert(1, data["kept"][0]), "kept"),
     "kept beyond the end": (lambda data: data["kept"].append(data["kept"][-1] + 1), "kept"),
+    "nothing kept": (lambda data: data["kept"].clear(), "the form of an equation"),
+    "a degree twice": (lambda data: data["degrees"].insert(1, copy.deepcopy(data["degrees"][1])), "degrees"),
+    "the last degree twice": (lambda data: data["degrees"].append(copy.deepcopy(data["degrees"][-1])), "degrees"),
     "a degree less": (lambda data: data["degrees"].pop(), "degrees"),
     "a degree left out": (lambda data: data["degrees"].pop(0), "degrees"),
     "degrees exchanged": (lambda data: swap(data["degrees"], 0, 1), "degrees"),
@@ -106,6 +130,10 @@ WRONG: dict[str, tuple[Callable[[Data], None], str]] = {
     "terms exchanged": (lambda data: swap(data["equations"][0]["terms"], 0, 1), "the form of an equation"),
     "a falling monomial": (
         lambda data: data["equations"][0]["terms"][0][0].sort(reverse=True),
+        "the form of an equation",
+    ),
+    "a last monomial that falls": (
+        lambda data: data["equations"][0]["terms"][-1][0].sort(reverse=True),
         "the form of an equation",
     ),
     "a shorter monomial": (lambda data: data["equations"][0]["terms"][-1][0].pop(), "the form of an equation"),
@@ -214,5 +242,7 @@ def test_moves_follow_outputs_and_inputs() -> None:
                 for j, e in enumerate(alpha):
                     there[inputs[j]] = e
                 assert entries[place] == (outputs[i], tuple(there))
-    assert len(claim._moved) == math.factorial(3) * 2
+    neighbours = [claim.moved([1, 0], []), claim.moved([], [1, 0, 2]), claim.moved([], [0, 2, 1])]
+    assert list(claim.exchanges()) == neighbours
+    assert len(claim._moved) == math.factorial(3) * 2 + 3
     assert claim.moved([1, 0], [1, 2, 0]) is claim.moved([1, 0], [1, 2, 0])

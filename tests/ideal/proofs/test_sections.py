@@ -11,7 +11,8 @@ import pytest
 
 from polygeom.dimensions.proofs.jacobians import nullspace
 from polygeom.dimensions.proofs.limits import Budget
-from polygeom.ideal.proofs.claims import Monomial, Terms
+from polygeom.ideal.proofs import sections
+from polygeom.ideal.proofs.claims import Monomial, Sections, Terms
 from polygeom.ideal.proofs.sections import Families, InverseSystem
 
 P = 65537
@@ -146,3 +147,84 @@ def test_as_many_combinations_are_drawn_as_are_missing() -> None:
         )
         assert list(Families.some_commuting(some, enough, given)) == [(3, 3, (3, 5, each))] * pairs  # type: ignore[arg-type, comparison-overlap]
         assert asked == [(pairs, each, given)]
+
+
+TRUE: dict[str, Any] = {
+    "degree": 3,
+    "h": [1, 2],
+    "codimension": 2,
+    "prime": 101,
+    "widths": (2, 3, 3),
+    "row": [0, 1, 2, 99, 100],
+    "first": [1, 2, 0],
+    "orbits": ([3], [1, 2]),
+    "most": 2,
+}
+
+
+def held(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> bool:
+    """Whether sections hold of which the true ones differ by this."""
+    one = TRUE | changes
+    given = [[[0] * 5, *[one["row"]] * (width - 1)] for width in one["widths"]]
+    orbits = iter(one["orbits"])
+
+    def made(copies: object, space: object, prime: int, _: object) -> Any:
+        return SimpleNamespace(
+            up_to=lambda expected: one["first"], factor_degrees=lambda h, length: next(orbits) if space else None
+        )
+
+    monkeypatch.setattr(sections, "InverseSystem", made)
+    monkeypatch.setattr(sections, "MOST_DIMENSIONS", one["most"])
+    claims = SimpleNamespace(degree=one["degree"], h_vector=one["h"])
+    claim: Any = SimpleNamespace(data=SimpleNamespace(claim=claims), codimension=one["codimension"], size=5, proper=[])
+    return sections.sections_hold(claim, Sections(prime=one["prime"], subspaces=given))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"degree": None},
+        {"degree": 2},
+        {"degree": 4},
+        {"h": None},
+        {"h": [1, 1], "first": [1, 1, 0]},
+        {"h": [1, 2, 0], "first": [1, 2, 0, 0]},
+        {"codimension": 1, "widths": (1, 2, 2)},
+        {"codimension": 1},
+        {"codimension": 3},
+        {"prime": 105},
+        {"widths": (3, 3, 3)},
+        {"widths": (1, 3, 3)},
+        {"widths": (2, 3, 2)},
+        {"widths": (2, 4, 3)},
+        {"row": [0, 1, 2, 3]},
+        {"row": [0, 1, 2, 3, 4, 5]},
+        {"row": [0, 1, 2, 3, 101]},
+        {"row": [0, 1, 2, 3, 102]},
+        {"first": [1, 2, 1]},
+        {"first": [1, 3]},
+        {"first": [1, 1]},
+        {"orbits": (None, [3])},
+        {"orbits": ([3], None)},
+        {"orbits": ([1, 2], [2, 1])},
+        {"most": 1},
+    ],
+    ids=str,
+)
+def test_sections_hold_only_if_everything_does(monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]) -> None:
+    assert held(monkeypatch)
+    assert held(monkeypatch, **changes) is False
+
+
+def test_orbits_together_leave_one_degree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No part of the points of one section has as many as a part of the points of another."""
+    for orbits, holds in (
+        (([6], [1] * 6), True),
+        (([2, 4], [3, 3]), True),
+        (([2, 4], [1, 5]), True),
+        (([2, 4], [2, 2, 2]), False),
+        (([1, 5], [5, 1]), False),
+        (([1, 5], [2, 3, 1]), False),
+    ):
+        six = {"degree": 6, "h": [1, 2, 2, 1], "first": [1, 2, 2, 1, 0]}
+        assert held(monkeypatch, **six, orbits=orbits) is holds, orbits

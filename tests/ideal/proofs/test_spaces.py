@@ -231,3 +231,21 @@ def test_the_last_weight_is_the_same_for_exchanged_coordinates() -> None:
     for last, fits in (((0, 0, 0, 0), True), ((1, 1, 2, 2), True), ((1, 0, 0, 0), False), ((0, 0, 0, 1), False)):
         claim.weights = [*weights, last]
         assert coefficients._columns_are_those_of_blocks() is fits, last
+
+
+def test_no_time_goes_into_multiples_of_linear_equations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has a coordinate that is not kept, so none of their multiples lies in the ring of those that are."""
+    claim = claim_of("x=input(2); a=dense(x,1); b=power(a,2); c=dense(b,2); sum(x,c)", 2)
+    assert sum(equation.degree == 1 for equation in claim.equations) == 4
+    asked: list[int] = []
+    multiples = Space._multiples
+    monkeypatch.setattr(
+        Space,
+        "_multiples",
+        lambda self, equation, *rest: (asked.append(equation.degree), multiples(self, equation, *rest))[1],
+    )
+    table = Monomials(claim, list(claim.kept))
+    for degree in (2, 3):
+        for weight in table.dominant_weights(degree):
+            list(Space(degree, weight, table, claim)._rows(degree))
+    assert set(asked) == {2}

@@ -322,3 +322,23 @@ def test_a_search_has_one_crew_until_it_shall_have_another() -> None:
         assert (known.count, known.executor) == (workers, executor)
         assert search.crew is known
     search.close()
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("", "the time was over when 2 of 6 equations were written out; raise timeout="),
+        ("no memory", "no memory; the time was over when 2 of 6 equations were written out"),
+    ],
+)
+def test_equations_that_were_not_written_out_are_told(monkeypatch: pytest.MonkeyPatch, message: str, told: str) -> None:
+    """And what had ended the search before."""
+    found = interpolate("[2,1,2] r=2", 2)
+    generators = found.result.generators
+    assert len(generators) == 6
+    runner = _Runner(found.interpolation, found.dimension, None, None)
+    whole = runner.result("memory", message, 1.0)
+    assert (whole.ended, whole.message, whole.generators) == ("memory", message, generators)
+    monkeypatch.setattr(search, "generators_of", lambda *_: generators[:2])
+    cut = runner.result("memory", message, 1.0)
+    assert (cut.ended, cut.message, cut.generators) == ("timeout", told, generators[:2])
