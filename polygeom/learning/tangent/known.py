@@ -7,7 +7,9 @@ asked the same, and every evaluation on the way to the answer has the graph it h
 out of a tensor, is looked at from the beginning.
 
 The first time a module is tried at its own weights and points, where much may vanish; so the second time it is tried at
-random ones of the same graph, and only what holds there as well is known from then on.
+random ones of the same graph, and only what holds there as well is known from then on. Graphs with kinks (a ReLU, a
+comparison) are other functions elsewhere than near these numbers, so that two points of every evaluation have to give
+the values that they give alone: two evaluations of one point each.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.tangent.functional import WeightFunction
 from polygeom.learning.tangent.layers.graphs import Told
-from polygeom.learning.tangent.layers.layerwise import repeated
+from polygeom.learning.tangent.layers.layerwise import Watch, repeated
 from polygeom.learning.tangent.layers.pieces import Factor, Features
 from polygeom.learning.tangent.layers.recording import NotRecordable, Record
 from polygeom.learning.tangent.layers.trials import agrees
@@ -58,6 +60,17 @@ class _Known:
     def same(self, x: Tensor, seen: Record, found: list[Factor]) -> None:
         if seen.graph is None or self.graphs.get(x.shape) != seen.graph or not torch.isfinite(seen.outputs).all():
             raise _OtherGraph
+
+    def apart(self, f: WeightFunction) -> Watch:
+        """Sees that evaluations have these graphs, and that points are apart at the numbers that they have now."""
+
+        def watch(x: Tensor, seen: Record, found: list[Factor]) -> None:
+            self.same(x, seen, found)
+            furthest = int((x - x[:1]).reshape(len(x), -1).abs().amax(dim=1).argmax())
+            if not (_alone(f, x, seen, [0, furthest]) if furthest else _untouched(f, x[:1], seen)):
+                raise _OtherGraph
+
+        return watch
 
 
 @dataclass(eq=False)
@@ -111,7 +124,7 @@ def answer(
             for (x, name), dtype in zip(points, known.dtypes, strict=True)
         ]
         try:
-            return work(known.way, known.way.features(f, known.same), read, known.shape)
+            return work(known.way, known.way.features(f, known.apart(f)), read, known.shape)
         except (_OtherGraph, NotRecordable):
             del requests[key]
             known = None
@@ -137,6 +150,21 @@ def _accepted(f: WeightFunction, given: Sequence[tuple[Tensor, str]]) -> tuple[P
     return list(read), shapes[0]
 
 
+def _alone(f: WeightFunction, x: Tensor, seen: Record, numbers: Sequence[int]) -> bool:
+    """Whether some points have the values alone that they have in an evaluation of several."""
+    with torch.no_grad():
+        alone = torch.cat([f(f.weights, x[number : number + 1]) for number in numbers])
+        return checks.close(seen.outputs[list(numbers)], alone)
+
+
+def _untouched(f: WeightFunction, x: Tensor, seen: Record) -> bool:
+    """Whether one point has the value beside another one that it has in an evaluation of nothing else."""
+    with torch.no_grad():
+        return checks.close(
+            f(f.weights, torch.cat([x, 2 * x + 1] if x.is_floating_point() else [x, x]))[:1], seen.outputs[:1]
+        )
+
+
 def _holds_elsewhere(f: WeightFunction, known: _Known, points: Points) -> bool:
     """Whether points are apart, outputs definite and derivatives explained at random numbers of the same graphs."""
     generator, plan = torch.Generator().manual_seed(0), known.way.plan
@@ -159,12 +187,11 @@ def _holds_elsewhere(f: WeightFunction, known: _Known, points: Points) -> bool:
         numbers = sorted({0, len(x) - 1})
         value = seen.outputs[: len(x)]
         with torch.no_grad():
-            alone = torch.cat([g(g.weights, x[number : number + 1]) for number in numbers])
             again = g(g.weights, repeated(x, plan) if len(seen.outputs) > len(x) else x)
         size = value.shape[1]
         mixture = torch.eye(size).to(value) if known.way.combinations is None else known.way.combinations.to(value)
         shares = torch.linspace(1.0, 2.0, len(mixture)).to(value)
-        fits = checks.close(value[numbers], alone) and checks.close(seen.outputs, again)
+        fits = _alone(g, x, seen, numbers) and checks.close(seen.outputs, again)
         if not fits or not agrees(g, x, found, numbers, shares @ mixture, shares):
             raise _OtherGraph
 

@@ -13,7 +13,7 @@ from polygeom.errors import PolygeomError
 from polygeom.learning.tangent.functional import WeightFunction
 from polygeom.learning.tangent.layers.layerwise import Plan, Watch, layerwise
 from polygeom.learning.tangent.layers.pieces import Features
-from polygeom.learning.tangent.layers.trials import layerwise_trial
+from polygeom.learning.tangent.layers.trials import layerwise_trial, sound
 from polygeom.learning.tangent.pointwise import generic, single
 
 METHODS = ("auto", "layerwise", "pointwise", "single")
@@ -82,7 +82,7 @@ def way_of(
         if not trial.factors:
             raise PolygeomError("module must use at least one of its weights; its outputs do not depend on any")
         others, full = (1, True) if pairs is None else pairs
-        plan = trial.prepared(size, len(x), others, full, memory)
+        plan = sound(f, x, trial.prepared(size, len(x), others, full, memory), combinations)
         held, working = trial.held(size, plan), trial.working_memory(size, plan)
         return Way(like, size, OVERHEAD * held, working, plan=plan, combinations=combinations)
     rule = single if method == "single" else generic(f, x)

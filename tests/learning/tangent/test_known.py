@@ -273,3 +273,76 @@ def test_numbers_in_a_graph_are_no_tensors_and_have_a_kind() -> None:
     assert all(one != other for one, other in itertools.combinations(graphs, 2))
     assert told(leaf, 0) == told(leaf, 0)
     assert told(leaf, object()) is None
+
+
+KINKS = {
+    "buffer": (lambda m, x: x - x.mean(dim=0) * (m.gate > 0.5), lambda m, x: (m.gate.add_(1), x)[1]),
+    "points": (lambda m, x: torch.where(x > 10, x - x.mean(dim=0), x), lambda m, x: 100 * x),
+    "weights": (
+        lambda m, x: x + x.mean(dim=0, keepdim=True).expand_as(x) @ (m.w - 10).relu(),
+        lambda m, x: (m.w.data.add_(20), x)[1],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_mixing_behind_a_kink_is_seen_where_it_begins(name: str) -> None:
+    mix, change = KINKS[name]
+    module = seeded(
+        lambda: Called(lambda m, x: m.dense(mix(m, x)).tanh(), dense=nn.Linear(3, 2), w=nn.Parameter(torch.zeros(3, 3)))
+    )
+    module.register_buffer("gate", torch.zeros((), dtype=torch.float64))
+    x = points()
+    for _ in range(3):
+        right(module, x)
+    assert sure(module) == [True]
+    with pytest.raises(PolygeomError, match="on its own"):
+        empirical_ntk(module, change(module, x))
+
+
+def test_one_point_has_its_own_kernel_whatever_points_do_to_each_other() -> None:
+    module = seeded(
+        lambda: Called(
+            lambda m, x: m.out(m.dense(x) - m.gate.relu() * m.dense(x).mean(dim=0)),
+            dense=nn.Linear(3, 4), out=nn.Linear(4, 2),
+        )
+    )  # fmt: skip
+    module.register_buffer("gate", torch.full((), -5.0, dtype=torch.float64))
+    for _ in range(3):
+        right(module, points(1))
+    assert sure(module) == [True]
+    module.gate += 6
+    for _ in range(3):
+        right(module, points(1))
+
+
+def rowwise(m, x):
+    return torch.func.vmap(torch.func.grad(lambda row: m.out(m.dense(row[None]).tanh()).sum()))(x)
+
+
+UNWATCHED = {
+    "derivatives by points": (rowwise, (3,)),
+    "recomputed": (
+        lambda m, x: torch.utils.checkpoint.checkpoint(lambda y: m.out(m.dense(y).tanh()), x, use_reentrant=False),
+        (3,),
+    ),
+    "wide transposed": (lambda m, x: m.wide(x).flatten(1), (2, 2, 3)),
+}
+
+
+@pytest.mark.filterwarnings("ignore::polygeom.learning.checks.FallbackWarning")
+@pytest.mark.parametrize("name", UNWATCHED)
+def test_what_cannot_be_watched_is_differentiated_point_by_point(name: str) -> None:
+    function, shape = UNWATCHED[name]
+    wide = nn.ConvTranspose2d(2, 1, 2, dilation=3, stride=2, output_padding=2)
+    module = seeded(lambda: Called(function, dense=nn.Linear(3, 4), out=nn.Linear(4, 2), wide=wide))
+    x = torch.randn(4, *shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    for _ in range(3):
+        right(module, x)
+
+
+def test_weights_that_act_unseen_in_compiled_code_are_differentiated() -> None:
+    module, x = net(), points()
+    with pytest.warns(DeprecationWarning, match="jit"):
+        compiled = torch.jit.script(module)
+    assert (empirical_ntk(compiled, x) - empirical_ntk(module, x)).abs().max() <= 1e-12

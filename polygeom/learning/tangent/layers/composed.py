@@ -99,6 +99,8 @@ def transposed_convolution(
         tuple(one) if isinstance(one, list | tuple) else (one, one)
         for one in (stride, padding, output_padding, dilation)
     )
+    if any(q >= s for q, s in zip(more, stride, strict=True)):
+        raise NotRecordable("a transposed convolution whose output is wider than its windows reach")
     sizes, kernel = input.shape[2:], weight.shape[2:]
     size = tuple(
         (n - 1) * s - 2 * p + d * (k - 1) + q + 1

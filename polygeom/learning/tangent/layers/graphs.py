@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 _PLAIN = {
     int, bool, str, type(None), type(Ellipsis), torch.Size,
@@ -113,7 +114,8 @@ class Teller:
 
     def _read(self, number: int, constant: Tensor) -> None:
         """The entries of a constant, once."""
-        if constant.numel() > _LISTED or constant.requires_grad or constant.layout is not torch.strided:
+        listed = constant.numel() <= _LISTED and constant.layout is torch.strided
+        if not listed or constant.requires_grad or is_functorch_wrapped_tensor(constant):
             self._closed = False
         else:
             entries = constant.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()

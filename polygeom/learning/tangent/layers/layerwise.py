@@ -24,7 +24,7 @@ from torch import Tensor
 from polygeom.errors import BudgetError
 from polygeom.learning.tangent.functional import WeightFunction
 from polygeom.learning.tangent.layers.pieces import Factor, Features, Piece, present
-from polygeom.learning.tangent.layers.recording import Record, Use, record
+from polygeom.learning.tangent.layers.recording import NotRecordable, Record, Use, record
 
 _SMALL = 256
 """Entries of a computed tensor whose Jacobian is formed: a number of it costs less than a pass through its graph."""
@@ -142,6 +142,10 @@ def repeated(x: Tensor, plan: Plan) -> Tensor:
 def factors_of(seen: Record, combinations: Tensor | None, plan: Plan, place: _Place | None = None) -> list[Factor]:
     """Derivatives of the outputs, or of combinations of them, from one evaluation."""
     copies = plan.copies
+    if not seen.uses:
+        if seen.outputs.requires_grad:
+            raise NotRecordable("weights that act unseen")
+        return []
 
     def by_output(found: Tensor) -> Tensor:
         """One output at ``C N`` points as ``C`` outputs at ``N``."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from polygeom.errors import BudgetError
 from polygeom.learning.tangent.functional import WeightFunction
 from polygeom.learning.tangent.layers.costs import contraction_cost, pieces_cost
-from polygeom.learning.tangent.layers.layerwise import Plan, at_point, factors_of
+from polygeom.learning.tangent.layers.layerwise import Plan, at_point, factors_of, layerwise
 from polygeom.learning.tangent.layers.pieces import Factor
 from polygeom.learning.tangent.layers.recording import NotRecordable, Record, Use, point_axes, record
 
@@ -125,8 +125,25 @@ def layerwise_trial(f: WeightFunction, x: Tensor) -> Trial | None:
         if axes != tuple(action.axes(len(x))[0] for action in seen.actions):
             seen = record(f, x, axes)
         return _compared(f, x, seen, axes)
-    except NotRecordable:
+    except BudgetError:  # a limit of time or memory
+        raise
+    except Exception:  # noqa: BLE001  no rule, or whatever a module has against being watched (transforms, recomputing)
         return None
+
+
+def sound(f: WeightFunction, x: Tensor, plan: Plan, combinations: Tensor | None) -> Plan:
+    """A plan without copies where those of one point influence each other: alone, it shows nothing of that."""
+    if plan.copies == 1:
+        return plan
+    try:
+        found = layerwise(f, plan, combinations)(x[:1])
+        like = next(iter(f.weights.values()))
+        mixture = torch.eye(plan.copies).to(like) if combinations is None else combinations.to(like)
+        shares = torch.linspace(1.0, 2.0, len(mixture)).to(like)
+        fits = agrees(f, x, found, [0], shares @ mixture, shares)
+    except NotRecordable:
+        fits = False
+    return plan if fits else replace(plan, copies=1)
 
 
 def _compared(f: WeightFunction, x: Tensor, seen: Record, axes: tuple[int, ...]) -> Trial | None:
@@ -197,4 +214,4 @@ def _shifts_once(use: Use) -> bool:
     return use.shifts and not use.action.loose and use.outputs.numel() == use.points * use.weight.numel()
 
 
-__all__ = ["Trial", "agrees", "layerwise_trial"]
+__all__ = ["Trial", "agrees", "layerwise_trial", "sound"]
