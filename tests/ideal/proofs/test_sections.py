@@ -78,6 +78,11 @@ def test_functionals_are_as_many_as_the_quotient_has_dimensions(case: str, seed:
         assert system(equations, variables, seed).up_to(wrong) != wrong, (case, d)
 
 
+def test_without_equations_every_functional_is_left() -> None:
+    assert system([], 3).up_to([1, 3, 6, 10]) == [1, 3, 6, 10]
+    assert system([], 3).up_to([1, 3, 5, 7]) == [1, 3, 6], "the first that is not as expected is the last"
+
+
 def product(factors: list[dict[int, int]]) -> Terms:
     """The product of linear forms."""
     out: dict[Monomial, int] = {(): 1}
