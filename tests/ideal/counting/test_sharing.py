@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,23 @@ def test_what_no_worker_could_do_is_done_here(crews: list[Crew], monkeypatch: py
     assert crews[0].count > 8
 
 
+def test_an_executor_that_takes_no_more_leaves_the_work_here(eager: None) -> None:
+    class Breaking(ThreadPoolExecutor):
+        left = 2
+
+        def submit(self, *_: Any, **__: Any) -> Future[Any]:
+            if not self.left:
+                raise BrokenExecutor("a process has ended")
+            self.left -= 1
+            future: Future[Any] = Future()
+            future.set_exception(BrokenExecutor("a process has ended"))
+            return future
+
+    same(counted(2, Breaking()), counted())
+    with pytest.raises(PolygeomError, match=r"executor must be a concurrent\.futures\.Executor, got str"):
+        degree("[2,2,2,2] r=2", method="monodromy", executor="local")  # type: ignore[arg-type]
+
+
 def test_a_limit_ends_the_wait(crews: list[Crew], monkeypatch: pytest.MonkeyPatch) -> None:
     system, rng = section()
     w, base = system.start(rng)
@@ -154,7 +171,7 @@ def test_short_work_starts_nothing(crews: list[Crew], monkeypatch: pytest.Monkey
         False,
         True,
     ]
-    assert [PathCrew(1).takes(1e6), PathCrew(1, object()).takes(1e6)] == [False, True]  # type: ignore[arg-type]
+    assert [PathCrew(1).takes(1e6), PathCrew(1, ThreadPoolExecutor(1)).takes(1e6)] == [False, True]
     monkeypatch.setattr(sharing, "SHORTEST", 0.03)
     assert [crew.size(n, pace) for n, pace in ((8, 0.5), (800, 0.001), (10, 0.001), (9000, 0.01), (3, 9.0))] == [
         1,

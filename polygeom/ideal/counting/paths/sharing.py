@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
+from contextlib import suppress
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from polygeom.checks import integer
+from polygeom.errors import PolygeomError
 from polygeom.supervision import Limits, LocalCrew
 from polygeom.sweeps.crew import Crew, ExecutorCrew
 from polygeom.sweeps.task import Task
@@ -48,6 +50,8 @@ class PathCrew:
     """
 
     def __init__(self, workers: int = 1, executor: Executor | None = None) -> None:
+        if executor is not None and not callable(getattr(executor, "submit", None)):
+            raise PolygeomError(f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}")
         self.workers, self.executor = integer("workers", workers, least=1), executor
         self._crew: Crew | None = None
         self._asked = 0.0
@@ -102,13 +106,16 @@ class PathCrew:
             )
         text = _packed(system)
         arguments = ({"system": text, "paths": _packed(part), "limits": list(limits)} for part in parts)
-        futures = [self._crew.submit(Task(f"{__name__}:run", argument)) for argument in arguments]
+        futures: list[Future[dict[str, Any]]] = []
         try:
+            with suppress(RuntimeError):  # an executor that is broken or shut down takes no more
+                for argument in arguments:
+                    futures.append(self._crew.submit(Task(f"{__name__}:run", argument)))  # noqa: PERF401  one by one
             pending = wait(futures, left).not_done
         finally:
             for future in futures:
                 future.cancel()
-        return None if pending else [_ends(future) for future in futures]
+        return None if pending else [*map(_ends, futures), *[None] * (len(parts) - len(futures))]
 
 
 def _ends(future: Future[dict[str, Any]]) -> Ends | None:
