@@ -338,6 +338,9 @@ def test_bounds_say_what_they_rest_on() -> None:
         "graph cut at node 2, from (2,2) ≤ 4 [parameters] and x0=input(2); bias(x0) ≤ 2 [ambient]"
     )
     assert other.subject == "x0=input(2); bias(x0)"
+    for length, end in ((300, "n"), (301, "…")):  # as many letters as are written, and one more
+        text = str(Bound(1, "n" * length, (2, 2), ()))
+        assert (len(text), text[-1]) == (300, end)
 
 
 def test_constants_are_added_by_a_bias_of_its_own() -> None:
