@@ -381,3 +381,8 @@ def test_packages_that_are_missing_are_left_out(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(environment.metadata, "version", version)
     monkeypatch.setattr(environment, "_PACKAGES", ("first", "missing", "last"))
     assert environment._versions.__wrapped__() == {"first": "first 1", "last": "last 1"}
+
+
+def test_without_a_cluster_there_is_one_process_unless_more_are_asked_for() -> None:
+    with cluster.dask_executor(None) as one, cluster.dask_executor(None, 3) as three:
+        assert (one, three) == ((None, 1), (None, 3))
