@@ -338,3 +338,12 @@ def test_bounds_say_what_they_rest_on() -> None:
         "graph cut at node 2, from (2,2) ≤ 4 [parameters] and x0=input(2); bias(x0) ≤ 2 [ambient]"
     )
     assert other.subject == "x0=input(2); bias(x0)"
+
+
+def test_constants_are_added_by_a_bias_of_its_own() -> None:
+    for text, shifts in (
+        ("x=input(2); a=dense(x,2); b=bias(a); c=power(b,2); d=dense(c,2); bias(d)", True),
+        ("x=input(2); a=dense(x,2); b=bias(a); c=power(b,2); d=dense(c,2); bias(d,shares=b)", False),
+        ("x=input(2); a=dense(x,2); b=bias(a); c=power(b,2); dense(c,2)", False),
+    ):
+        assert graphs.shifts_output(parse(text)) is shifts, text

@@ -8,6 +8,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import flint
@@ -20,7 +21,7 @@ from polygeom.errors import BudgetError
 from polygeom.ideal import interpolate
 from polygeom.ideal.proofs import spaces
 from polygeom.ideal.proofs.certificate import certify
-from polygeom.ideal.proofs.claims import Claim, IdealCertificate
+from polygeom.ideal.proofs.claims import Claim, Equation, IdealCertificate
 from polygeom.ideal.proofs.coefficients import PRIME, Coefficients
 from polygeom.ideal.proofs.spaces import Monomials, Space, _primes
 
@@ -249,3 +250,40 @@ def test_no_time_goes_into_multiples_of_linear_equations(monkeypatch: pytest.Mon
         for weight in table.dominant_weights(degree):
             list(Space(degree, weight, table, claim)._rows(degree))
     assert set(asked) == {2}
+
+
+def test_a_multiple_of_an_equation_is_not_minimal(minors: Claim) -> None:
+    """A quadric times a coordinate, listed among the cubics."""
+    table = Monomials(minors, list(minors.kept))
+    spaces = [Space(3, weight, table, minors) for weight in sorted(table.dominant_weights(3))]
+    space, rank = next((s, rank_over_q(rows, len(s.monomials))) for s in spaces if len(rows := list(s._rows(3))) > 3)
+    row = next(space._rows(2))
+    terms = tuple(sorted((space.monomials[k], c) for k, c in row.items()))
+    known = minors.equations
+    try:
+        minors.equations = [*known, Equation(3, space.weight, terms)]
+        assert space.generated(rank)
+        assert not space.minimal(rank)
+        assert space.minimal(rank + 1), "as far as ranks go"
+    finally:
+        minors.equations = known
+    assert space.minimal(rank)
+
+
+def test_ranks_over_the_rationals_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coefficients that are zero modulo the first primes."""
+    first, second = itertools.islice(_primes(100.0), 2)
+    own = SimpleNamespace(degree=2, weight=())
+    space = Space.__new__(Space)
+    space.degree, space.weight, space.monomials = 2, (), [(0, 0), (0, 1)]
+    space.claim = SimpleNamespace(equations=[own], budget=Budget())  # type: ignore[assignment]
+    for rows, rank in (
+        ([{0: first}], 1),
+        ([{0: first * second}], 1),
+        ([{0: first}, {1: first}], 2),
+        ([{0: 1}, {1: first}], 2),
+        ([{0: 1, 1: 1}, {0: 1, 1: first + 1}], 2),
+    ):
+        monkeypatch.setattr(Space, "_rows", lambda *_, rows=rows: iter(rows))
+        assert space.minimal(rank) is False, "the rows alone have this rank"
+        assert space.minimal(rank + 1)
