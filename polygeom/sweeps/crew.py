@@ -12,6 +12,7 @@ import weakref
 from concurrent.futures import Executor, Future
 from typing import Any, Protocol
 
+from polygeom.errors import PolygeomError
 from polygeom.supervision.crew import close_all
 from polygeom.supervision.limits import Limits
 from polygeom.supervision.process import StopSignal
@@ -40,12 +41,25 @@ class Crew(Protocol):
         """Release everything; no task is running any more, or `stop` has been called."""
 
 
+def check_executor(executor: Any) -> None:
+    """Refuse what takes no tasks; None is no executor.
+
+    Raises
+    ------
+    PolygeomError
+        If it has no method ``submit``.
+    """
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise PolygeomError(f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}")
+
+
 class ExecutorCrew:
     """An executor of the caller's. `stop` reaches the tasks it runs in this process; elsewhere their deadlines do."""
 
     _numbers = itertools.count()
 
     def __init__(self, executor: Executor, capacity: int, limits: Limits) -> None:
+        check_executor(executor)
         self.capacity = max(capacity, _LEAST_CAPACITY)
         self._executor, self._limits = executor, limits
         self._name = f"{os.getpid()}-{next(self._numbers)}"

@@ -17,6 +17,7 @@ from polygeom.errors import FormatError, PolygeomError
 from polygeom.storage.durable import output_file, reserved
 from polygeom.supervision import Limits, Status, parse_memory, parse_timeout
 from polygeom.supervision.child import plain
+from polygeom.sweeps.crew import check_executor
 from polygeom.sweeps.journal import read_journal
 from polygeom.sweeps.progress import Board
 from polygeom.sweeps.run import Plan, perform
@@ -263,7 +264,6 @@ def _check(workers: Any, executor: Any, retry: Any) -> None:
         raise PolygeomError(
             f"workers must be a number from 1 to 10000, got {workers!r}; write workers={os.cpu_count()}"
         )
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise PolygeomError(f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}")
+    check_executor(executor)
     if isinstance(retry, str) or not set(retry) <= {str(status) for status in Status}:
         raise PolygeomError(f"retry must be a list of statuses such as ['crashed'], got {retry!r}")

@@ -28,6 +28,7 @@ from polygeom.ideal.search.remote import BEGIN, Workers, is_quick
 from polygeom.ideal.search.weightspace import Ground, Problem
 from polygeom.modular import P22
 from polygeom.network import Network
+from polygeom.sweeps.crew import check_executor
 
 
 class Interpolation:
@@ -98,6 +99,7 @@ class Interpolation:
         """Change how the next degrees are computed; the numbers that come out do not depend on it."""
         workers = integer("workers", workers)
         memory = None if memory is None else integer("memory", memory)
+        check_executor(executor)
         self.workers, self.lift, self.memory, self.executor = workers, lift, memory, executor
 
     def _header(self) -> dict[str, Any]:

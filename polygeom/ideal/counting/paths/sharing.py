@@ -19,9 +19,8 @@ from typing import Any, Self
 import numpy as np
 
 from polygeom.checks import integer
-from polygeom.errors import PolygeomError
 from polygeom.supervision import Limits, LocalCrew
-from polygeom.sweeps.crew import Crew, ExecutorCrew
+from polygeom.sweeps.crew import Crew, ExecutorCrew, check_executor
 from polygeom.sweeps.task import Task
 
 Array = np.ndarray
@@ -50,8 +49,7 @@ class PathCrew:
     """
 
     def __init__(self, workers: int = 1, executor: Executor | None = None) -> None:
-        if executor is not None and not callable(getattr(executor, "submit", None)):
-            raise PolygeomError(f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}")
+        check_executor(executor)
         self.workers, self.executor = integer("workers", workers, least=1), executor
         self._crew: Crew | None = None
         self._asked = 0.0
