@@ -33,6 +33,8 @@ def test_more_than_a_thousand_layers_of_squares() -> None:
 def test_a_deep_bound_is_one_without_parts_and_a_short_one_as_before() -> None:
     deep = upper_bound((2,) * (MOST_HIDDEN + 3), (2,) * (MOST_HIDDEN + 1))
     assert (deep.rule, deep.parts) == ("parameters", ())
+    narrow = upper_bound((3, 2, *(1,) * MOST_HIDDEN, 3), (2,) * (MOST_HIDDEN + 1))
+    assert (narrow.rule, narrow.parts) == ("parameters", ())
     assert upper_bound((5, 5, 5, 1), (2, 2)).value == 35
 
 

@@ -32,6 +32,7 @@ NETWORKS = [
     ("convolutional(4,kernels=[2,2],degrees=2)", 4),
     ("lightning_attention(tokens=2,features=2,rank=1,outputs=1)", None),
     ("x=input(2); a=dense(x,1); b=polynomial(a,[0,1/2,1]); c=dense(b,2); sum(x,c)", None),
+    ("x=input(2); power(x,2)", None),
 ]
 
 
