@@ -221,6 +221,10 @@ def test_commands_take_workers(crews: list[Crew], capsys: pytest.CaptureFixture[
         crews.clear()
     assert cli.run(["degree", "[2,2,1] r=3", "--workers", "0"]) == 2
     assert "workers must be an integer of at least 1" in capsys.readouterr().err
+
+
+def test_a_cluster_that_does_not_answer_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("distributed")
     assert cli.run(["degree", "[2,2,1] r=3", "--dask", "tcp://127.0.0.1:9"]) == 2
     assert "no scheduler answers" in capsys.readouterr().err
 
