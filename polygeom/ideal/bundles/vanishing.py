@@ -89,7 +89,8 @@ class Vanishing:
         size = self.bundle.first * self.bundle.rest
         sums = [(self.bundle.rest + 1) * math.comb(size, k) for _, k in self.entries]
         rows = zip(monomials.tolist(), integers, strict=True)
-        return 1 + sum(abs(int(c)) * math.prod([sums[k] for k in monomial]) for monomial, c in rows)
+        total: int = sum(abs(int(c)) * math.prod([sums[k] for k in monomial]) for monomial, c in rows)
+        return 1 + total
 
     def _fields(self, bound: int, least: int) -> Iterator[PrimeField]:
         """Primes whose product is at least the bound, each above the degrees."""

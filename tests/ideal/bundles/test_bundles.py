@@ -17,6 +17,7 @@ from polygeom.ideal.bundles.presentation import sections
 from polygeom.ideal.bundles.regularity import Cuts
 from polygeom.ideal.counting.formulas import pencil_degree
 from polygeom.ideal.proofs.certificate import certify
+from polygeom.ideal.search import interpolation
 from polygeom.ideal.search import search as searching
 from polygeom.ideal.search.completeness import series
 from polygeom.ideal.search.interpolation import Interpolation
@@ -193,3 +194,39 @@ def test_the_cubes_are_complete(tmp_path: Any) -> None:
     assert found.completeness is not None
     assert found.completeness.degree == 70
     assert variety.hilbert_function(14) == CUBES.sections(14) - 84494
+
+
+def by_group(monkeypatch: pytest.MonkeyPatch, least: int, top: int) -> Interpolation:
+    monkeypatch.setattr(interpolation, "BY_GROUP", least)
+    search = Interpolation("[2,2,2,1] r=3", lift=6)
+    for _ in range(top):
+        search.advance()
+    return search
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("top", [6, 7])
+def test_the_group_carries_generators_down(monkeypatch: pytest.MonkeyPatch, top: int) -> None:
+    """Two of three irreducible parts begin at one weight; what comes out spans what is found weight by weight."""
+    carried, alone = by_group(monkeypatch, 5, top), by_group(monkeypatch, 99, top)
+    assert [r.spaces for r in carried.reports] == [r.spaces for r in alone.reports]  # those of degree 7 divide by them
+    assert [(e.degree, e.weight) for e in carried.equations] == [(e.degree, e.weight) for e in alone.equations]
+    digits = []
+    direct = Substitution(carried.coordinates)
+    for search in (carried, alone):
+        found = [e for e in search.equations if e.degree == 6]
+        assert all(e.proved for e in found)
+        assert sum(search.grading.orbit_size(e.weight) for e in found) == 21
+        digits.append(max(len(str(c)) for e in found for c in e.integers or ()))
+    assert direct.vanishes(next(e for e in carried.equations if e.weight == (6, 28, 26)))
+    assert digits[0] <= digits[1]
+
+
+def test_what_the_group_cannot_carry_stays() -> None:
+    search = Interpolation("[2,2,2,1] r=3", lift=0)
+    for _ in range(5):
+        search.advance()
+    results = [(s, [e for e in search.equations if e.weight == s.weight]) for s in search.reports[-1].spaces]
+    kept = list(interpolation.carried_down(results, {}, search.grading, FIELD))
+    assert [e for _, found in kept for e in found] == list(search.equations)
+    assert search.equations[0].integers is None
