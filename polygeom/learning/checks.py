@@ -12,8 +12,7 @@ Anything else is refused in words.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from polygeom.errors import PolygeomError
-from polygeom.learning.calls import parts
+from polygeom.learning.calls import parts, plain_attention
 
 _KINDS = "fiub"
 _LOOKED_AT = 1000
@@ -210,11 +209,16 @@ def like(module: nn.Module, x: Any = None) -> Tensor:
         For complex weights, and where neither the module nor ``x`` has floats.
     """
     for held in (*a_module(module).parameters(), *module.buffers()):
-        if held.is_complex():
-            raise PolygeomError(f"module must have real weights, got {held.dtype}; write real and imaginary parts")
+        real(held)
         if held.is_floating_point():
             return held
     return x if isinstance(x, Tensor) and x.is_floating_point() else torch.zeros(())
+
+
+def real(weight: Tensor) -> None:
+    """Refuse complex weights."""
+    if weight.is_complex():
+        raise PolygeomError(f"module must have real weights, got {weight.dtype}; write real and imaginary parts")
 
 
 def evaluate(call: Callable[[Tensor], Any], x: Tensor) -> Any:
@@ -353,15 +357,6 @@ def refuse_batch_statistics(module: nn.Module) -> None:
             )
 
 
-@contextmanager
-def plain_attention() -> Iterator[None]:
-    """Attention by its formula, which has all derivatives; the fused rules have no forward mode and no second ones."""
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-
-    with sdpa_kernel(SDPBackend.MATH):
-        yield
-
-
 __all__ = [
     "FallbackWarning",
     "accept",
@@ -374,6 +369,7 @@ __all__ = [
     "plain_attention",
     "points",
     "reads_integers",
+    "real",
     "refuse_batch_statistics",
     "rows",
     "tensor",

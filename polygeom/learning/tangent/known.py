@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
+from polygeom.learning.tangent.few import Seen, Size, seen_of, size_of
 from polygeom.learning.tangent.functional import WeightFunction
 from polygeom.learning.tangent.layers.graphs import Told
 from polygeom.learning.tangent.layers.layerwise import Watch, repeated
@@ -40,6 +42,7 @@ _MOVED = 0.3
 
 Points = list[Tensor]
 Work = Callable[[Way, Features, Points, torch.Size], Tensor]
+Together = Callable[[Size, Seen, Points, Any], Way | None]
 
 
 class _OtherGraph(Exception):
@@ -85,6 +88,7 @@ class _Noted:
             self.complete = False
 
 
+_LOCK = Lock()
 _MODULES: WeakKeyDictionary[nn.Module, OrderedDict[Any, _Known]] = WeakKeyDictionary()
 
 
@@ -94,6 +98,7 @@ def answer(
     request: tuple[Any, ...],
     way_of: Callable[[Points, torch.Size], Way],
     work: Work,
+    together: Together | None = None,
 ) -> Tensor:
     """What is asked of a module at one or two sets of points.
 
@@ -107,6 +112,8 @@ def answer(
         All that the way depends on beside the module and the shapes of its weights and points.
     way_of, work:
         Finds the way, from points as the module reads them and the shape of its outputs; and goes it.
+    together:
+        The way of few points, where that may be taken.
 
     Raises
     ------
@@ -116,8 +123,13 @@ def answer(
     points = [(checks.tensor(x, name), name) for x, name in given]
     like = next(iter(f.weights.values()))
     key = (request, tuple(f.weights), f.head, like.dtype, *((x.shape, x.dtype) for x, _ in points))
-    requests = _MODULES.setdefault(f.module, OrderedDict())
+    with _LOCK:
+        requests = _MODULES.setdefault(f.module, OrderedDict())
     known = requests.get(key)
+    if together is not None:
+        value = _together(f, points, key, together, work)
+        if value is not None:
+            return value
     if known is not None and known.sure:
         read = [
             checks.points(x, like, name=name, integers=not dtype.is_floating_point)
@@ -126,20 +138,48 @@ def answer(
         try:
             return work(known.way, known.way.features(f, known.apart(f)), read, known.shape)
         except (_OtherGraph, NotRecordable):
-            del requests[key]
+            requests.pop(key, None)
             known = None
     read, shape = _accepted(f, points)
     way, noted = way_of(read, shape), _Noted()
+    seen_of(f.module).layered[key] = way.plan is not None
     value = work(way, way.features(f, noted), read, shape)
     if way.plan is not None and noted.complete:
         now = _Known(way, shape, [x.dtype for x in read], noted.graphs)
         if known is not None and known.graphs == now.graphs:
             now.sure = _holds_elsewhere(f, now, read) if known.sure is None else known.sure
-        requests[key] = now
-        requests.move_to_end(key)
-        while len(requests) > _REQUESTS:
-            requests.popitem(last=False)
+        with _LOCK:
+            requests[key] = now
+            requests.move_to_end(key)
+            while len(requests) > _REQUESTS:
+                requests.popitem(last=False)
     return value
+
+
+def _together(
+    f: WeightFunction, given: Sequence[tuple[Tensor, str]], key: Any, together: Together, work: Work
+) -> Tensor | None:
+    """The answer from all points together, None where that is no way or not the quickest."""
+    seen, like = seen_of(f.module), next(iter(f.weights.values()))
+    own: Any = None
+    try:
+        read, sizes = [], []
+        for x, name in given:
+            integers = not x.is_floating_point() and checks.reads_integers(f.module)
+            read.append(checks.points(x, like, name=name, integers=integers))
+            own = read[-1].shape[1:], read[-1].dtype, f.head, tuple(f.weights)
+            if own not in seen.sizes:
+                seen.sizes[own] = size_of(f, read[-1])
+            sizes.append(seen.sizes[own])
+        if sizes[0] is None or sizes[-1] is None or sizes[0].outputs != sizes[-1].outputs:
+            return None
+        way = together(sizes[0], seen, read, key)
+        return None if way is None else work(way, way.features(f), read, sizes[0].outputs)
+    except BudgetError:  # a limit of time or memory
+        raise
+    except Exception:  # noqa: BLE001  no rule, or points that influence each other: the other ways say what it is
+        seen.sizes[own] = None
+        return None
 
 
 def _accepted(f: WeightFunction, given: Sequence[tuple[Tensor, str]]) -> tuple[Points, torch.Size]:

@@ -16,11 +16,17 @@ from learning.tangent_models import jacobian_by_backward, seeded  # noqa: E402
 from torch import nn  # noqa: E402
 
 from polygeom.errors import PolygeomError  # noqa: E402
-from polygeom.learning.tangent import known  # noqa: E402
+from polygeom.learning.tangent import known, tangent_kernel  # noqa: E402
 from polygeom.learning.tangent.functional import weight_function  # noqa: E402
 from polygeom.learning.tangent.layers.graphs import Teller  # noqa: E402
 from polygeom.learning.tangent.layers.recording import record  # noqa: E402
 from polygeom.learning.tangent.tangent_kernel import empirical_ntk, jacobian, kernel_diagonal  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _layer_by_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few points are not taken together here."""
+    monkeypatch.setattr(tangent_kernel, "_few", lambda *given: None)
 
 
 def points(count: int = 5, size: int = 3):
