@@ -245,9 +245,10 @@ def _pulled(y: Tensor, weights: Sequence[Tensor], rows: Tensor, copies: int) -> 
 def _compare(f: WeightFunction, x: Tensor, y: Tensor, found: Tensor, rows: Tensor | None) -> None:
     """Values, and derivatives of ``rows`` if given, with those of one evaluation of all points, backwards.
 
-    The last point comes a second time at the end, so that no order of the points survives, sorted ones least of all.
+    The last point comes before and after them once more: so they are neither sorted nor the same from the other end,
+    and no rotation of them is.
     """
-    order = torch.cat([x.flip(0), x[-1:]])
+    order = torch.cat([x[-1:], x.flip(0), x[-1:]])
     if rows is None:
         with torch.no_grad():
             value = f(f.weights, order)
@@ -255,7 +256,7 @@ def _compare(f: WeightFunction, x: Tensor, y: Tensor, found: Tensor, rows: Tenso
         weights = {name: weight.detach().requires_grad_() for name, weight in f.weights.items()}
         with torch.enable_grad():
             value = f(weights, order)
-    if not _close(value.detach(), torch.cat([y.flip(0), y[-1:]])):
+    if not _close(value.detach(), torch.cat([y[-1:], y.flip(0), y[-1:]])):
         raise Unfit("points that influence each other, or outputs that change")
     if rows is None:
         return
@@ -265,8 +266,8 @@ def _compare(f: WeightFunction, x: Tensor, y: Tensor, found: Tensor, rows: Tenso
         torch.zeros_like(w).reshape(-1) if own is None else own.reshape(-1)
         for own, w in zip(pulled, weights.values(), strict=True)
     ])  # fmt: skip
-    by_point = shares[:-1].flip(0)
-    by_point[-1] += shares[-1]
+    by_point = shares[1:-1].flip(0)
+    by_point[-1] += shares[0] + shares[-1]
     if not _close(by_point.reshape(-1) @ found.reshape(by_point.numel(), -1), expected):
         raise Unfit("derivatives that differ")
 
