@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from polygeom.errors import PolygeomError
-from polygeom.learning.calls import parts, plain_attention
+from polygeom.learning.calls import parts, plain_attention, refuse_recomputed
 
 _KINDS = "fiub"
 _LOOKED_AT = 1000
@@ -378,6 +378,7 @@ __all__ = [
     "reads_integers",
     "real",
     "refuse_batch_statistics",
+    "refuse_recomputed",
     "rows",
     "tensor",
     "warn",
