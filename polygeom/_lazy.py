@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from polygeom.errors import EXTRAS, MissingPackageError
@@ -25,6 +26,21 @@ def given(name: str) -> Callable[..., Any]:
     module, _, function = _GIVEN[name].partition(":")
     value: Callable[..., Any] = getattr(importlib.import_module(module), function)
     return value
+
+
+def import_below(package: str, paths: Iterable[str]) -> None:
+    """Import every module below a package, whose ``__path__`` is ``paths``, in the order of their names.
+
+    As `pkgutil.walk_packages` does for folders, without what that loads to read archives.
+    """
+    for path in paths:
+        for entry in sorted(os.scandir(path), key=lambda one: one.name):
+            name = f"{package}.{entry.name.removesuffix('.py')}"
+            if entry.is_dir() and "__init__.py" in os.listdir(entry.path):
+                importlib.import_module(name)
+                import_below(name, [entry.path])
+            elif entry.name.endswith(".py") and entry.name != "__init__.py":
+                importlib.import_module(name)
 
 
 def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:

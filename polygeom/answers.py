@@ -5,7 +5,6 @@ Three words say how sure an answer is, and mean the same everywhere.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
@@ -40,6 +39,8 @@ class Answer:
 
     def _repr_html_(self) -> str:
         """A heading and a table of two columns, for notebooks."""
+        import html  # here, since few ask for it
+
         heading = html.escape(str(self).partition("\n")[0])
         rows = "".join(
             f"<tr><th style='text-align:left'>{html.escape(name.replace('_', ' '))}</th>"

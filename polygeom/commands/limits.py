@@ -7,13 +7,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from polygeom.errors import BudgetError, PolygeomError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -92,6 +94,8 @@ def takes_workers(what: str, only: str | None = None) -> Callable[[_Command], _C
 
 def crew(dask: str | None, workers: int) -> AbstractContextManager[tuple[Executor | None, int]]:
     """The executor that ``--dask`` names and how many tasks it runs at a time; without it none, and ``workers``."""
+    if dask is None:
+        return nullcontext((None, workers))
     from polygeom.sweeps.cluster import dask_executor
 
     return dask_executor(dask, workers)

@@ -6,8 +6,9 @@ process can compute them: `run` is that as a task.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,12 +24,17 @@ from polygeom.dimensions.counts import (
 )
 from polygeom.dimensions.frontier.cover import Point
 from polygeom.dimensions.ranks.witness import STRUCTURED
-from polygeom.dimensions.survey.batch import tables
-from polygeom.dimensions.survey.bounds import BoundTable
 from polygeom.modular import load_compiled
 from polygeom.network import mlp
 
+if TYPE_CHECKING:
+    from polygeom.dimensions.survey.bounds import BoundTable
+
 ALGORITHM = 2
+
+MANY = 500_000
+"""Architectures with hidden widths up to the saturated ones from which on compiled bounds are loaded: most of a second.
+Smaller questions need some tens to hundreds of bounds, which the plain search finds sooner."""
 
 
 class Decider:
@@ -49,8 +55,7 @@ class Decider:
         self.ambient = ambient_dimension((inputs, outputs), degrees)
         self.top = saturated_widths(inputs, degrees)
         self.ranks = self.bounds = 0
-        uniform = len(set(degrees)) == 1 and degrees[0] >= 2
-        self._tables = tables() if uniform else None
+        self._tables = _tables(degrees, self.top)
 
     def decide(self, point: Point) -> dict[str, Any]:
         """The fact that is learnt of an architecture: that it fills, or a box around it that is excluded."""
@@ -121,6 +126,15 @@ class Decider:
 
     def _error_bound(self, point: Point) -> float:
         return dimension(mlp(self._widths(point), self.degrees), **self.options).error_bound
+
+
+def _tables(degrees: Degrees, top: Point) -> tuple[BoundTable, BoundTable] | None:
+    """The compiled tables of quick and of thorough bounds, where they know the question and are worth loading."""
+    if len(set(degrees)) != 1 or degrees[0] < 2 or math.prod(top) < MANY:
+        return None
+    from polygeom.dimensions.survey.batch import tables
+
+    return tables()
 
 
 def _largest(low: int, high: int, holds: Callable[[int], bool]) -> int:

@@ -20,20 +20,22 @@ import heapq
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polygeom import checks
 from polygeom._version import __version__
 from polygeom.dimensions.counts import Degrees, ambient_dimension
-from polygeom.dimensions.frontier.ahead import RanksAhead
 from polygeom.dimensions.frontier.cover import Point, Uncovered
 from polygeom.dimensions.frontier.decision import Decider
 from polygeom.dimensions.frontier.result import ExcludedBox, Frontier, box_widths, minimal_fillings
 from polygeom.errors import BudgetError, PolygeomError
-from polygeom.storage.facts import FactFile
-from polygeom.supervision import Limits, LocalCrew
-from polygeom.sweeps.crew import Crew, ExecutorCrew
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from polygeom.dimensions.frontier.ahead import RanksAhead
+    from polygeom.storage.facts import FactFile
+    from polygeom.sweeps.crew import Crew
 
 LARGEST_AMBIENT = 20_000
 """Ambient dimension beyond which a search is refused: each rank would be that of a matrix with this many rows."""
@@ -111,8 +113,11 @@ def frontier(
     with contextlib.ExitStack() as stack:
         crew = stack.enter_context(_crew(workers, executor))
         search = _Search(inputs, outputs, degrees, crew, error=error, rng=rng, memory=memory)
-        file = None if journal is None else stack.enter_context(FactFile(journal, search.question))
-        if file is not None:
+        file = None
+        if journal is not None:
+            from polygeom.storage.facts import FactFile
+
+            file = stack.enter_context(FactFile(journal, search.question))
             for fact in file.facts:
                 search.recall(fact, str(file.path))
         search.run(deadline, progress, file)
@@ -127,6 +132,9 @@ def _crew(workers: int, executor: Executor | None) -> Iterator[Crew | None]:
     if workers == 1 and executor is None:
         yield None
         return
+    from polygeom.supervision import Limits, LocalCrew
+    from polygeom.sweeps.crew import ExecutorCrew
+
     limits = Limits(None, None)
     crew: Crew = LocalCrew(workers, limits) if executor is None else ExecutorCrew(executor, workers, limits)
     try:
@@ -166,6 +174,12 @@ class _Entry(NamedTuple):
     bounds: int
 
 
+def _ahead(crew: Crew, decider: Decider) -> RanksAhead:
+    from polygeom.dimensions.frontier.ahead import RanksAhead  # with all of supervision, which one process needs not
+
+    return RanksAhead(crew, decider)
+
+
 class _Keeper:
     """Writes facts to a file, some together: each of them alone would wait longer for the disk than for its search."""
 
@@ -199,7 +213,7 @@ class _Search:
         self._seed = rng
         self._decider = Decider(inputs, outputs, degrees, {"error": error, "rng": rng, "memory": memory})
         self._top = self._decider.top
-        self._ranks = None if crew is None else RanksAhead(crew, self._decider)
+        self._ranks = None if crew is None else _ahead(crew, self._decider)
         self._log: list[_Entry] = []
         """Every fact in the order of the search, those included that rest on a rank which is not known yet."""
         self._forget()

@@ -5,9 +5,7 @@ A layer of another package is entered in `LAYERS` when its class is defined (`po
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-
+from polygeom._lazy import import_below
 from polygeom.network.layers.activation import Polynomial, Power
 from polygeom.network.layers.arrangement import Concatenate, Gather, Slice
 from polygeom.network.layers.attention import Attention
@@ -22,8 +20,7 @@ from polygeom.network.layers.mixing import Edges, Matmul, Mix
 from polygeom.network.layers.quotients import Inverse, Rational
 from polygeom.network.layers.wiring import Flatten, Input, Product, Sum
 
-for _module in pkgutil.walk_packages(__path__, f"{__name__}."):
-    importlib.import_module(_module.name)
+import_below(__name__, __path__)
 
 __all__ = [
     "Concatenate",

@@ -6,7 +6,9 @@ import copy
 import itertools
 import json
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,11 @@ from dimension.frontier.weak_bounds import weaken
 
 from polygeom import verify as verify_any
 from polygeom.dimensions.bounds.bound import Bound
+from polygeom.dimensions.bounds.search import upper_bound
 from polygeom.dimensions.compute import dimension
 from polygeom.dimensions.counts import saturated_widths
+from polygeom.dimensions.frontier import decision, search
+from polygeom.dimensions.frontier.decision import Decider
 from polygeom.dimensions.frontier.result import Frontier, minimal_fillings
 from polygeom.dimensions.frontier.search import frontier
 from polygeom.dimensions.proofs import frontier_check
@@ -427,14 +432,64 @@ def test_minimality_that_rests_on_an_unproved_box_is_not_proved() -> None:
 
 
 @pytest.mark.thorough
-def test_the_search_without_tables_and_with_workers_gives_the_same_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_with_workers_gives_the_same_certificate() -> None:
     def certificate(**options: Any) -> dict[str, Any]:
         return frontier(2, 2, 2, 6, **options).certificate()
 
     with ThreadPoolExecutor(1) as pool:
         expected = certificate(executor=pool)
     assert certificate() == expected
-    monkeypatch.setattr("polygeom.dimensions.frontier.decision.tables", lambda: None)
-    assert certificate() == expected
     with pytest.raises(PolygeomError, match="workers must be"):
         frontier(2, 1, 2, 3, workers=0)
+
+
+@pytest.mark.parametrize("question", [(2, 1, 2, 6), (2, 2, 2, 5), (3, 2, 2, 4), (2, 1, 3, 4), (2, 1, (2, 3, 2), 4)])
+def test_compiled_bounds_give_the_same_certificate_and_small_questions_do_without(
+    question: tuple[int, int, int | Sequence[int], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    class Spy(Decider):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            made.append(self._tables is not None)
+
+    monkeypatch.setattr(search, "Decider", Spy)
+    found = [frontier(*question)]
+    for many in (1, 2**99):
+        monkeypatch.setattr(decision, "MANY", many)
+        found.append(frontier(*question))
+    assert made == [False, isinstance(question[2], int), False]
+    plain, compiled, again = (json.dumps([one.certificate(), one.ranks, one.bounds]) for one in found)
+    assert plain == compiled == again
+
+
+@pytest.mark.parametrize("many", [1, 2**99])
+def test_costly_rules_are_asked_on_both_routes(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of (3,5,*,*,1) r=3 the rule *identifications* alone says that it does not fill; (3,6,*,*,1) fills."""
+    monkeypatch.setattr(decision, "MANY", many)
+    decider = Decider(3, 1, (3, 3, 3), {})
+    assert upper_bound((3, 5, 35, 406, 1), (3, 3, 3), thorough=False).value == decider.ambient == 406
+    assert decider.excludes((5, 55, 406))
+    assert not decider.excludes((6, 55, 406))
+    assert decider.bound((5, 55, 406)).parts[0].rule == "identifications"
+    assert decider._enlarged((5, 20, 20), decider.excludes) == (5, 55, 406)
+
+
+def test_compiled_bounds_are_loaded_from_depth_seven_on() -> None:
+    def loaded(inputs: int, outputs: int, degree: int, depth: int) -> bool:
+        return Decider(inputs, outputs, (degree,) * (depth - 1), {})._tables is not None
+
+    assert [loaded(2, 1, 2, depth) for depth in (5, 6, 7, 8)] == [False, False, True, True]
+    assert [loaded(3, 1, 2, depth) for depth in (4, 5)] == [False, True]
+    assert [loaded(2, 1, 3, depth) for depth in (5, 6)] == [False, True]
+
+
+def test_a_small_search_loads_neither_compiled_kernels_nor_workers() -> None:
+    code = (
+        "import sys; from polygeom.dimensions.frontier.search import frontier; frontier(2, 1, 2, 4)\n"
+        "heavy = {'numba', 'scipy', 'concurrent.futures', 'subprocess', 'polygeom.sweeps', 'polygeom.storage'}\n"
+        "print(heavy & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "set()"

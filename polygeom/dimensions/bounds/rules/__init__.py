@@ -6,8 +6,6 @@ functions of a layer lie, and `networks` are for networks that are not plain per
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+from polygeom._lazy import import_below
 
-for _module in pkgutil.walk_packages(__path__, f"{__name__}."):
-    importlib.import_module(_module.name)
+import_below(__name__, __path__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,10 +12,16 @@ from torch import Tensor
 from torch._C._functorch import is_batchedtensor
 from torch.nn import functional
 
-from polygeom.learning.tangent.layers.costs import pull_costs
+from polygeom.learning.tangent.layers.costs import gather_cost, pull_costs
 
 Setting = Sequence[Sequence[int]]
 """Stride, padding and dilation, one number for each axis."""
+
+
+_CHUNK = 2**17
+"""Numbers of a copy that a processor keeps near."""
+_COLUMNS = 1024
+"""Of a matrix, from which on a product with it takes no longer for being narrow."""
 
 
 def known_value(images: Tensor, value: Tensor, weight: Tensor, setting: Setting, groups: int) -> Tensor:
@@ -35,6 +42,134 @@ class _Known(torch.autograd.Function):
         images, weight = ctx.saved_tensors
         pull: Any = _Pulled.apply if is_batchedtensor(gradients[0]) else pulled
         return pull(gradients[0], images, weight, ctx.setting, ctx.groups), None, None, None, None
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A convolution whose value was known, as it stands in a graph; see `pulled` for what it is made of."""
+
+    images: Tensor
+    weight: Tensor
+    setting: Setting
+    groups: int
+
+    @property
+    def arguments(self) -> tuple[Tensor, Tensor, Setting, int]:
+        """Of `pulled`, after the derivatives."""
+        return self.images, self.weight, self.setting, self.groups
+
+    def gathers(self, points: int, outputs: int, positions: Sequence[int]) -> bool:
+        """Whether `gathered` is a way to its derivatives, and the cheapest one for so many points and outputs."""
+        stride, padding, dilation = self.setting
+        sizes, window = self.images.shape[2:], self.weight.shape[2:]
+        if len(sizes) != 2 or self.groups > 1 or any(s != 1 for s in stride):
+            return False
+        if any(p > d * (k - 1) for p, d, k in zip(padding, dilation, window, strict=True)):
+            return False
+        size = (sizes[0] + padding[0]) * (sizes[1] + padding[1])
+        rows, channels = self.weight.shape[:2]
+        counted = pull_costs(rows, channels, window.numel(), positions[0] * positions[1], points * outputs)
+        return gather_cost(rows, channels, (window[0], window[1]), size, points, outputs) < min(counted.values())
+
+
+def known_of(node: Any) -> Known | None:
+    """The convolution of a node in a graph, if it is one."""
+    if not isinstance(node, _Known._backward_cls):
+        return None
+    context: Any = node
+    images, weight = context.saved_tensors
+    return Known(images, weight, context.setting, context.groups)
+
+
+def gathered(
+    known: Known,
+    g: Tensor,
+    scale: Tensor | None = None,
+    more: tuple[Tensor, Tensor | None] | None = None,
+    rectified: Tensor | None = None,
+) -> Tensor:
+    """Derivatives by the images of a convolution without strides and groups, from products of large matrices.
+
+    At input position ``(y, x)`` they are ``Σ_ij K[:, :, i, j]ᵀ g[:, y + p - i d, x + p - j d]``. Images of ``g`` lie
+    one after the other, each with ``p`` zeros behind every row and ``p`` rows of zeros behind it, so that a step in
+    ``y`` is one along memory: what ``i`` reads is a part of the same array, and only the steps in ``x`` are copied.
+
+    Parameters
+    ----------
+    known:
+        What `Known.gathers` accepts.
+    g:
+        Derivatives ``(C, N, m, H', W')`` of ``C`` outputs by the values.
+    scale:
+        ``(C or 1, N or 1, m, 1, 1)``, a factor of ``g``. If it alone has ``C`` outputs, ``g`` being ``(1, N, …)``, it
+        is multiplied into the kernel, and ``g`` read once for all of them.
+    more:
+        Derivatives that are added, as values ``(C or 1, N, k, H, W)`` and their scale ``(C or 1, N or 1, k, 1, 1)``.
+    rectified:
+        Values ``(N, k, H, W)``: where they are not positive, the result is zero.
+
+    Returns
+    -------
+    ``(C, N, k, H, W)``, in memory ``(N, k, C, H, W)``.
+    """
+    _, (top, left), (down, right) = known.setting
+    (rows, channels, *window), (height, width) = known.weight.shape, known.images.shape[2:]
+    images, points, _, *inner = g.shape
+    spread = 1 if scale is None else len(scale)
+    step = width + left  # from one row to the next
+    size = (height + top) * step
+    front = max(left, (down * (window[0] - 1) - top) * step)
+    kernel = known.weight.permute(2, 1, 3, 0).unsqueeze(2)  # (i, k, 1, j, m)
+    some = max(1, _CHUNK // (window[1] * rows * size), _COLUMNS // size)
+    length = front + min(some, images) * size + max(top * step, right * (window[1] - 1) - left)
+    lines = g.new_zeros(window[1], rows, length)
+    found = g.new_empty(points, channels, max(images, spread), height, width)
+    working = g.new_empty(channels * spread, min(some, images) * size)
+    reading = lines.flatten(end_dim=1)
+    firsts = [front + (top - i * down) * step for i in range(window[0])]
+    for point in range(points):
+        own = kernel
+        if scale is not None:
+            own = own * scale[:, min(point, scale.shape[1] - 1), :, 0, 0].reshape(1, 1, spread, 1, rows)
+        matrices = own.reshape(window[0], channels * spread, -1)
+        for start in range(0, images, some):
+            count = min(some, images - start) * size
+            # line j holds at u what lies at u + left - j right in the images
+            line = lines[0, :, front - left : front - left + count]
+            area = line.view(rows, -1, height + top, step)[:, :, : inner[0], : inner[1]]
+            area.copy_(g[start : start + some, point].transpose(0, 1))
+            for j in range(1, window[1]):
+                at = front + right * j - left
+                lines[j, :, at : at + count].copy_(line)
+            out = working[:, :count]
+            for i, first in enumerate(firsts):
+                read = reading[:, first : first + count]
+                if i == 0:
+                    torch.mm(matrices[i], read, out=out)
+                else:
+                    out.addmm_(matrices[i], read)
+            shaped = out.view(channels, -1, height + top, step)[:, :, :height, :width]
+            now = slice(start, start + shaped.shape[1])
+            if more is not None:
+                _add(shaped, more, now, point)
+            if rectified is None:
+                found[point, :, now] = shaped
+            else:
+                kept = rectified[point].unsqueeze(1).expand_as(shaped)
+                torch.ops.aten.threshold_backward.grad_input(shaped, kept, 0, grad_input=found[point, :, now])
+    return found.permute(2, 0, 1, 3, 4)
+
+
+def _add(total: Tensor, more: tuple[Tensor, Tensor | None], outputs: slice, point: int) -> None:
+    """Derivatives ``(C, N, …)`` of some outputs at one point, to ``(k, C, H, W)``."""
+    values, scale = more
+    values = values if len(values) == 1 else values[outputs]
+    own = values[:, point].transpose(0, 1)
+    if scale is None:
+        total += own
+    else:
+        scale = scale if len(scale) == 1 else scale[outputs]
+        total.addcmul_(own, scale[:, min(point, scale.shape[1] - 1)].transpose(0, 1))
 
 
 class _Pulled(torch.autograd.Function):
@@ -137,4 +272,4 @@ def each(value: Any, count: int) -> tuple[int, ...]:
     return values * count if len(values) == 1 else values
 
 
-__all__ = ["Setting", "each", "known_value", "pulled", "windows"]
+__all__ = ["Known", "Setting", "each", "gathered", "known_of", "known_value", "pulled", "windows"]

@@ -107,4 +107,26 @@ def pull_costs(rows: int, channels: int, window: int, positions: int, images: in
     }
 
 
-__all__ = ["CALL", "NUMBER", "Sizes", "cheapest", "contraction_cost", "pair_costs", "pieces_cost", "pull_costs"]
+def gather_cost(rows: int, channels: int, window: tuple[int, int], size: int, points: int, outputs: int) -> int:
+    """What derivatives by the input of a convolution without strides cost, had from `size` places for each image.
+
+    A copy for each column of the window is written and read, and a sum for each of its rows, point after point
+    (`polygeom.learning.tangent.layers.convolutions.gathered`).
+    """
+    down, right = window
+    moved = points * outputs * size * (right * rows + down * channels) + rows * channels * down * right
+    multiplications = points * outputs * rows * channels * down * right * size
+    return multiplications + NUMBER * moved + 2 * CALL * points * (down + right + 6)
+
+
+__all__ = [
+    "CALL",
+    "NUMBER",
+    "Sizes",
+    "cheapest",
+    "contraction_cost",
+    "gather_cost",
+    "pair_costs",
+    "pieces_cost",
+    "pull_costs",
+]

@@ -23,6 +23,9 @@ from torch import Tensor
 
 from polygeom.errors import BudgetError
 from polygeom.learning.tangent.functional import WeightFunction
+from polygeom.learning.tangent.layers.backward import Cotangent, derivatives
+from polygeom.learning.tangent.layers.convolutions import known_of
+from polygeom.learning.tangent.layers.images import on_images
 from polygeom.learning.tangent.layers.pieces import Factor, Features, Piece, present
 from polygeom.learning.tangent.layers.recording import NotRecordable, Record, Use, record
 
@@ -153,18 +156,23 @@ def factors_of(seen: Record, combinations: Tensor | None, plan: Plan, place: _Pl
             return found
         return found.reshape(copies, -1, *found.shape[2:]).transpose(0, 1)
 
-    values = _derivatives(seen.outputs, seen.uses, combinations, plan)
+    values = _derivatives(seen, combinations, plan)
     backs: dict[int, Tensor] = {}
+    sums: dict[int, Tensor] = {}
     names = {id(weight): name for name, weight in seen.weights.items()}
     own: dict[str, list[Use]] = {name: [] for name in seen.weights}
     formed: dict[str, list[Tensor]] = {name: [] for name in seen.weights}
 
-    def derivative(use: Use) -> Tensor:
-        return piece(use).jacobian() if use.is_matrix else by_output(use.summed(values[id(use.outputs)]))
+    def derivative(use: Use, out: Tensor | None = None) -> Tensor:
+        g = values[id(use.outputs)]
+        found = on_images(use, g, sums, out) if copies == 1 else None
+        if found is None:
+            found = piece(use).jacobian(out) if use.is_matrix else by_output(use.summed(g.full()))
+        return found
 
     def piece(use: Use) -> Piece:
         if id(use.outputs) not in backs:
-            backs[id(use.outputs)] = by_output(use.back(values[id(use.outputs)]))
+            backs[id(use.outputs)] = by_output(use.back(values[id(use.outputs)].full()))
         read = None if use.shifts else use.read()
         read = read if read is None or copies == 1 else read[: len(read) // copies]
         columns = 1 if read is None else read.shape[2] if read.is_floating_point() else len(use.weight)
@@ -173,10 +181,10 @@ def factors_of(seen: Record, combinations: Tensor | None, plan: Plan, place: _Pl
     def formed_factor(name: str, uses: list[Use]) -> list[Factor]:
         if not (uses or formed[name]):
             return []
-        outputs = max(copies, len(next(iter(values.values()))))
+        outputs = max(copies, seen.outputs.shape[1] if combinations is None else len(combinations))
         out = None if place is None else place.of(name, outputs, seen.weights[name].numel(), seen.outputs)
         if len(uses) == 1 and not formed[name] and uses[0].is_matrix:
-            return [Factor(name, explicit=piece(uses[0]).jacobian(out))]
+            return [Factor(name, explicit=derivative(uses[0], out))]
         terms = [*formed[name], *map(derivative, uses)]
         total = sum(terms[1:], start=terms[0])
         return [Factor(name, explicit=total if out is None else out.copy_(total))]
@@ -213,12 +221,26 @@ def _pulled(tensor: Tensor, weights: Mapping[str, Tensor], rows: Tensor) -> list
     return [(name, rows @ one) for name, one in found] if own else found
 
 
-def _derivatives(y: Tensor, uses: Sequence[Use], combinations: Tensor | None, plan: Plan) -> dict[int, Tensor]:
-    """``(C, *outputs.shape)`` for all outputs of uses; points are independent: their sum is differentiated."""
+def _derivatives(seen: Record, combinations: Tensor | None, plan: Plan) -> dict[int, Cotangent]:
+    """Of all outputs by the outputs of all uses; points are independent: their sum is differentiated."""
+    y = seen.outputs
     rows = torch.eye(y.shape[1], dtype=y.dtype, device=y.device) if combinations is None else combinations.to(y)
+    distinct = list({id(use.outputs): use.outputs for use in seen.uses}.values())
+    if plan.copies == 1 and plan.batched and seen.graph is not None and any(known_of(v.grad_fn) for v in distinct):
+        try:
+            found = derivatives(y, rows, distinct)
+        except BudgetError:  # a limit of time or memory
+            raise
+        except Exception:  # noqa: BLE001  a node that only torch can call, or without a rule for several outputs
+            found = {}
+        if found:
+            return {id(v): found.get(id(v)) or Cotangent(v.new_zeros(len(rows), *v.shape)) for v in distinct}
+    return _by_torch(y, rows, distinct, plan)
+
+
+def _by_torch(y: Tensor, rows: Tensor, distinct: Sequence[Tensor], plan: Plan) -> dict[int, Cotangent]:
     if plan.copies > 1:
         rows = rows.repeat_interleave(len(y) // plan.copies, dim=0).unsqueeze(0)
-    distinct = list({id(use.outputs): use.outputs for use in uses}.values())
 
     def one(row: Tensor) -> tuple[Tensor, ...]:
         found = torch.autograd.grad(y, distinct, row.expand_as(y), retain_graph=True, allow_unused=True)
@@ -231,7 +253,7 @@ def _derivatives(y: Tensor, uses: Sequence[Use], combinations: Tensor | None, pl
         found = [torch.cat(own) if len(own) > 1 else own[0] for own in zip(*stacked, strict=True)]
     else:
         found = [torch.stack(own) for own in zip(*map(one, rows), strict=True)]
-    return {id(value): own for value, own in zip(distinct, found, strict=True)}
+    return {id(value): Cotangent(own) for value, own in zip(distinct, found, strict=True)}
 
 
 def at_point(factor: Factor, number: int) -> Tensor:

@@ -95,6 +95,8 @@ class Action:
         return values.reshape(count, points, 1, -1, size).permute(1, 0, 2, 4, 3)
 
 
+_LARGE = 2**16
+"""Numbers in a factor above which torch multiplies matrices one by one faster than several at once."""
 Rule = Callable[..., Action]
 
 
@@ -109,6 +111,16 @@ def _product(left: Tensor, right: Tensor) -> Action:
     if left.ndim < 2 or right.ndim != 2:
         raise NotRecordable("a product whose right factor is no matrix")
     return Action(left, torch.matmul(left, right.detach()), right, None, left.detach, flipped=True)
+
+
+def _products(rows: Tensor, read: Tensor) -> Tensor:
+    """``(G, m, k)`` times ``(N, G, k, T)``; one by one where they are large."""
+    if len(rows) > 1 or read[0].numel() < _LARGE:
+        return torch.matmul(rows, read)
+    found = read.new_empty(len(read), 1, rows.shape[1], read.shape[3])
+    for own, out in zip(read, found, strict=True):
+        torch.mm(rows[0], own[0], out=out[0])
+    return found
 
 
 def _convolution(
@@ -128,7 +140,7 @@ def _convolution(
         places = seen.shape[2 + len(weight.shape[2:]) :]
         read = seen.reshape(len(input), groups, weight[0].numel(), -1)
         rows = weight.reshape(groups, -1, read.shape[2])
-        value = torch.matmul(rows, read).reshape(len(input), len(weight), *places)
+        value = _products(rows, read).reshape(len(input), len(weight), *places)
         if bias is not None:
             value += bias.reshape(-1, *(1,) * len(places))
     y = value
