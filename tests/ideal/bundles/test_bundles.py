@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,12 @@ from polygeom.ideal.bundles import vanishing
 from polygeom.ideal.bundles.pencils import Pencils, pencils_of
 from polygeom.ideal.bundles.pieces import Module, Presentation
 from polygeom.ideal.bundles.presentation import sections
-from polygeom.ideal.bundles.regularity import Cuts
+from polygeom.ideal.bundles.regularity import Bound, Cuts
 from polygeom.ideal.counting.formulas import pencil_degree
 from polygeom.ideal.proofs.certificate import certify
 from polygeom.ideal.search import interpolation
 from polygeom.ideal.search import search as searching
-from polygeom.ideal.search.completeness import series
+from polygeom.ideal.search.completeness import prove_bounded, series
 from polygeom.ideal.search.interpolation import Interpolation
 from polygeom.ideal.search.membership import Substitution, plain_integers
 from polygeom.ideal.search.search import interpolate
@@ -230,3 +231,39 @@ def test_what_the_group_cannot_carry_stays() -> None:
     kept = list(interpolation.carried_down(results, {}, search.grading, FIELD))
     assert [e for _, found in kept for e in found] == list(search.equations)
     assert search.equations[0].integers is None
+
+
+def test_bounds_count_as_the_sequences_say() -> None:
+    assert (Bound(10, ()).regularity, Bound(10, ()).generators) == (11, 12)
+    assert (Bound(-1, ()).regularity, Bound(1, ()).generators) == (2, 3)  # no further sections: reg M alone counts
+
+
+def test_degrees_up_to_the_bound_have_to_be_known() -> None:
+    hilbert = series((1, 2, 3), 6, 20)
+    cuts: Any = SimpleNamespace(
+        bound=lambda *_: Bound(5, hilbert), bundle=Pencils(3, 1, 2), field=FIELD
+    )  # generators to degree 7
+    assert prove_bounded(cuts, hilbert[:7]) is None
+    found = prove_bounded(cuts, hilbert[:8])
+    assert found is not None
+    assert (found.degree, found.h_vector) == (6, (1, 2, 3))
+    cuts.bound = lambda *_: None
+    assert prove_bounded(cuts, hilbert) is None
+
+
+def test_sections_that_are_missing_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = Pencils(2, 2, 1)
+    assert sections(bundle, FIELD, 0) is not None
+    counted = {degree: bundle.sections(degree) for degree in range(4)}
+    for wrong in (1, 2, 3):
+        monkeypatch.setattr(Pencils, "sections", lambda _, degree, wrong=wrong: counted[degree] + (degree == wrong))
+        assert sections(bundle, FIELD, 0) is None
+
+
+def test_an_equation_of_some_pencils_is_none() -> None:
+    """Where ``m = x`` the last three coefficients are 36, 9 and 1 times the first."""
+    prover = Interpolation("[2,2,2,1] r=3").ground.vanishing
+    assert prover is not None
+    assert not prover.vanishes(np.array([[7, 9], [8, 8]]), [9, -4])
+    values = next(prover._coordinates([2], 16, FIELD))
+    assert not FIELD.subtract(9 * FIELD.multiply(values[7], values[9]), 4 * FIELD.power(values[8], 2)).any()
