@@ -212,6 +212,7 @@ def attempt(monkeypatch: pytest.MonkeyPatch, **options: Any) -> tuple[list[str],
         grading=SimpleNamespace(orbit_size=lambda _: given["copies"], cone=True),
         crew=SimpleNamespace(complete=lambda ground, kept, proper, *_: asked.append(f"there {len(proper)}")),
         ground=SimpleNamespace(field=None),
+        only=lambda *_: True,
         kept=(0,),
         seed=0,
     )
