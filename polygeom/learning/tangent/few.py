@@ -41,8 +41,8 @@ from polygeom.learning.tangent.layers.pieces import Factor, Features
 WHOLE = ""
 """The name of a factor that is the derivative by all weights together, in their order."""
 _LOOPED = {
-    torch.conv1d: 16, torch.conv2d: 16, torch.conv3d: 16,
-    torch.conv_transpose1d: 16, torch.conv_transpose2d: 16, torch.conv_transpose3d: 16,
+    torch.conv1d: 24, torch.conv2d: 24, torch.conv3d: 24,
+    torch.conv_transpose1d: 24, torch.conv_transpose2d: 24, torch.conv_transpose3d: 24,
     functional.bilinear: 1000, functional.embedding_bag: 1000, torch._weight_norm: 1000,
 }  # fmt: skip
 """What torch evaluates point by point where weights differ, and what that costs, in microseconds about or too much."""

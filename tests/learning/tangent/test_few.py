@@ -190,6 +190,8 @@ UNUSUAL = {
     "groups": (lambda x, w: torch.conv2d(x, w, groups=2), (2, 4, 4), (4, 1, 2, 2)),
     "strides": (lambda x, w: torch.conv2d(x, w, None, (2, 1), (1, 2), (1, 2)), (2, 5, 4), (3, 2, 2, 2)),
     "1-D": (lambda x, w: torch.conv1d(x, w, None, 2, 1, 2), (2, 9), (3, 2, 3)),
+    "transposed": (lambda x, w: torch.conv_transpose2d(x, w, w[0, :, 0, 0], 2, 1), (2, 3, 3), (2, 3, 3, 2)),
+    "transposed, groups": (lambda x, w: torch.conv_transpose2d(x, w, groups=2), (2, 3, 3), (2, 3, 3, 2)),
     "1-D, lists of one": (lambda x, w: torch.conv1d(x, w, None, [2], [1], [2]), (2, 9), (3, 2, 3)),
     "bilinear": (lambda x, w: nn.functional.bilinear(x, x.sin(), w, w[:, 0, 0]), (3,), (2, 3, 3)),
     "length by columns": (lambda x, w: x @ torch._weight_norm(w, w[:1] + 3, 1), (3,), (3, 2)),
@@ -211,4 +213,4 @@ def test_separate_functions_are_those_of_torch(name: str) -> None:
     expected = function(x, w)
     assert found.shape == expected.shape
     assert (found - expected).abs().max() <= 1e-13 * expected.abs().max()
-    assert len(SEPARATE) == 5
+    assert len(SEPARATE) == 6
