@@ -12,8 +12,7 @@ Anything else is refused in words.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from polygeom.errors import PolygeomError
-from polygeom.learning.calls import parts
+from polygeom.learning.calls import parts, plain_attention, refuse_recomputed
 
 _KINDS = "fiub"
 _LOOKED_AT = 1000
@@ -210,11 +209,16 @@ def like(module: nn.Module, x: Any = None) -> Tensor:
         For complex weights, and where neither the module nor ``x`` has floats.
     """
     for held in (*a_module(module).parameters(), *module.buffers()):
-        if held.is_complex():
-            raise PolygeomError(f"module must have real weights, got {held.dtype}; write real and imaginary parts")
+        real(held)
         if held.is_floating_point():
             return held
     return x if isinstance(x, Tensor) and x.is_floating_point() else torch.zeros(())
+
+
+def real(weight: Tensor) -> None:
+    """Refuse complex weights."""
+    if weight.is_complex():
+        raise PolygeomError(f"module must have real weights, got {weight.dtype}; write real and imaginary parts")
 
 
 def evaluate(call: Callable[[Tensor], Any], x: Tensor) -> Any:
@@ -309,21 +313,27 @@ def independent(values: Callable[[Tensor], Tensor], x: Tensor, first: Tensor | N
     """
     step = -(-len(x) // _LOOKED_AT)
     far = step * int((x[::step] - x[:1]).reshape(len(x[::step]), -1).abs().amax(dim=1).argmax())
-    rows = torch.tensor([0, far], device=x.device)
-    together = values(rows)
-    alone = [values(rows[:1])[0] if first is None else first, values(rows[1:])[0]]
-    again = [values(rows) for _ in range(3)]
+    rows = torch.tensor([0, far, 0], device=x.device)  # neither sorted, nor sorted backwards
+    together = values(rows[:2])
+    alone = [values(rows[:1])[0] if first is None else first, values(rows[1:2])[0]]
+    again = [values(rows[:2]) for _ in range(3)]
     if not all(close(together, other) for other in again):
         raise PolygeomError(
             "module must have definite outputs, but they change from call to call (dropout or noise as a function, or "
             "statistics that move); call module.eval(), or write it without"
         )
-    if any(not close(one, other) for one, other in zip(together, alone, strict=True)):
-        raise PolygeomError(
-            "module must treat every point on its own, but its outputs at a point depend on the other points (the "
-            "first axis is that of points: means over it, attention or recurrence along it); write batch_first=True, "
-            "or a module without"
-        )
+    for found in (together, values(rows)):
+        if any(not close(one, alone[number % 2]) for number, one in enumerate(found)):
+            raise mixed()
+
+
+def mixed() -> PolygeomError:
+    """What is said where points influence each other."""
+    return PolygeomError(
+        "module must treat every point on its own, but its outputs at a point depend on the other points (the "
+        "first axis is that of points: means over it, attention or recurrence along it); write batch_first=True, "
+        "or a module without"
+    )
 
 
 def close(one: Tensor, other: Tensor) -> bool:
@@ -353,15 +363,6 @@ def refuse_batch_statistics(module: nn.Module) -> None:
             )
 
 
-@contextmanager
-def plain_attention() -> Iterator[None]:
-    """Attention by its formula, which has all derivatives; the fused rules have no forward mode and no second ones."""
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-
-    with sdpa_kernel(SDPBackend.MATH):
-        yield
-
-
 __all__ = [
     "FallbackWarning",
     "accept",
@@ -370,11 +371,14 @@ __all__ = [
     "floats",
     "independent",
     "like",
+    "mixed",
     "outputs",
     "plain_attention",
     "points",
     "reads_integers",
+    "real",
     "refuse_batch_statistics",
+    "refuse_recomputed",
     "rows",
     "tensor",
     "warn",

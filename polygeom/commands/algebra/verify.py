@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from polygeom.commands.limits import shows_progress, ticking
 from polygeom.dimensions.proofs.outcome import Verification
 from polygeom.errors import BudgetError, CertificateError, PolygeomError
 
@@ -41,11 +42,12 @@ def verify(files: tuple[str, ...], timeout: float | None, memory: str | None, qu
         return VALID
     if not files:
         raise PolygeomError("verify: no FILE; write the path of a file made by --certificate")
-    check = _within_limits(timeout, memory)
+    check, shown = _within_limits(timeout, memory), shows_progress(quiet)
     statuses = []
     for file in files:
         try:
-            outcome = check(file)
+            with ticking(f"{file}: checking", shown):
+                outcome = check(file)
         except CertificateError as error:
             click.echo(f"{file}: NOT A CERTIFICATE: {error}", err=True)
             statuses.append(NOT_A_CERTIFICATE)

@@ -230,39 +230,52 @@ def find_gap(
     """A point of ``1 ≤ x ≤ top`` neither ``≥`` an element of ``filling`` nor ``≤`` a box; None if there is none.
 
     From above: the largest points that are ``≥`` none of the elements taken so far are lowered below the next element,
-    one coordinate at a time; those in a box are done with. There can be exponentially many: ``step`` is called with the
-    operations and bytes of what comes next, as `Budget.step`, and may raise.
+    one coordinate at a time; those in a box are done with. No order of the elements leaves out a point; that of their
+    sums keeps few at a time. There can be exponentially many: ``step`` is called with the operations and bytes of what
+    comes next, as `Budget.step`, and may raise.
 
     >>> find_gap((3, 5), [(2, 3)], [(1, 5), (3, 2)]), find_gap((3, 5), [(2, 3)], [(1, 4), (3, 2)])
     (None, (1, 5))
     """
     depth, held = len(top), _Held(boxes, step)
-    left = np.array([top] if not held.somewhere(tuple(top)) else [], np.int64).reshape(-1, depth)
-    for element in sorted(filling):
-        step(_GAP, depth * len(left), 24 * depth * len(left))
-        if not len(left):
+    kind = np.int32 if max(top) < 2**31 else np.int64
+    left: np.ndarray = np.array([top] if not held.somewhere(tuple(top)) else [], kind).reshape(-1, depth).T
+    for element in sorted(filling, key=lambda one: (sum(one), one)):
+        count = left.shape[1]
+        step(_GAP, 2 * depth * count, 24 * depth * count)
+        if not count:
             return None
-        above = (left >= np.array(element)).all(axis=1)
-        moved = depth * int(above.sum())
-        step(_GAP, _TUPLE * depth * moved, _TUPLE * depth * moved)
-        lowered = [
-            (*point[:k], element[k] - 1, *point[k + 1 :])
-            for point in map(tuple, left[above].tolist())
-            for k in range(depth)
-            if element[k] > 1
-        ]
-        rest = left[~above]
-        out = np.array([p for p in set(lowered) if not held.somewhere(p)], np.int64).reshape(-1, depth)
-        step(_GAP, depth * len(out) * (len(out) + len(rest)))
-        found = _largest(out)
-        new = [point for point in found if not (rest >= point).all(axis=1).any()]
-        left = np.concatenate([rest, np.array(new, np.int64).reshape(-1, depth)])
-    return tuple(left[0].tolist()) if len(left) else None
+        short = np.zeros(count, np.int32)
+        for line, edge in zip(left, element, strict=True):
+            short += line < edge
+        above, beside = left[:, short == 0], left[:, short == 1]
+        parts = [left[:, short > 0]]
+        for k, edge in enumerate(element):
+            if edge > 1 and above.shape[1]:
+                parts.append(_lowered(above, k, edge - 1, beside[:, beside[k] == edge - 1], held, step))
+        left = np.concatenate(parts, axis=1)
+    return tuple(left[:, 0].tolist()) if left.shape[1] else None
 
 
-def _largest(points: np.ndarray) -> np.ndarray:
-    """The maximal ones of distinct points."""
-    return points[[int((points >= point).all(axis=1).sum()) == 1 for point in points]]
+def _lowered(
+    above: np.ndarray, k: int, value: int, beside: np.ndarray, held: _Held, step: Callable[..., None]
+) -> np.ndarray:
+    """Columns ``≥ f`` with coordinate k lowered to ``value = f_k - 1``: those in no box and below no other point.
+
+    A point q ``≥`` a lowered one that is not ``≥ f`` has ``q_j ≥ f_j`` for all j but k, so ``q_k = f_k - 1``: it is one
+    of the columns ``beside``, or lowered in k itself.
+    """
+    depth, count = above.shape
+    step(_GAP, (_TUPLE + held.words) * depth * count, _TUPLE * depth * count)
+    moved = above.copy()
+    moved[k] = value
+    free = [point for point in set(map(tuple, moved.T.tolist())) if not held.somewhere(point)]
+    moved = np.array(free, above.dtype).reshape(-1, depth).T
+    rivals = np.concatenate([beside, moved], axis=1)
+    step(_GAP, depth * len(free) * rivals.shape[1], 8 * depth * rivals.shape[1])
+    largest = [int((rivals >= point[:, None]).all(axis=0).sum()) == 1 for point in moved.T]
+    found: np.ndarray = moved[:, np.array(largest, bool)]
+    return found
 
 
 class _Held:
@@ -270,6 +283,8 @@ class _Held:
 
     def __init__(self, boxes: Sequence[Point], step: Callable[..., None]) -> None:
         self._columns, self._count, self._step = list(zip(*boxes, strict=True)), len(boxes), step
+        self.words = len(boxes) // 64
+        """Machine words of one set."""
         self._sets: dict[tuple[int, int], int] = {}
 
     def somewhere(self, point: Point) -> bool:

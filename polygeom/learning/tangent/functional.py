@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
-from polygeom.learning.calls import call_with, parts
+from polygeom.learning.calls import alone, call_with
 
 Parameters = str | Iterable[str] | Callable[[str], bool] | None
 """Which parameters of a module are its weights; see `weight_function`."""
@@ -81,7 +81,15 @@ class WeightFunction:
                     return self._by_two_passes(tangent, x)
                 except RuntimeError as second:
                     checks.warn(f"module has no second derivatives, its Jacobian takes their place: {second}")
+                try:
                     return self._by_rows(tangent, x)
+                except torch.cuda.OutOfMemoryError:
+                    raise
+                except RuntimeError as third:
+                    raise PolygeomError(
+                        f"module must have derivatives by its weights wherever they are, got {type(third).__name__}: "
+                        f"{str(third).strip().splitlines()[0]}; write it without checkpoints and other recomputing"
+                    ) from third
         return found
 
     def _by_rows(self, tangent: Mapping[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
@@ -118,7 +126,9 @@ class WeightFunction:
     def accept(self, x: Any, *, name: str = "inputs") -> tuple[Tensor, torch.Size]:
         """Points as the module reads them and the shape of its outputs at one point; see `polygeom.learning.checks`."""
         to = next(iter(self.weights.values()))
-        return checks.accept(self.module, lambda points: self.outputs(self.weights, points), x, name=name, to=to)
+        read, shape = checks.accept(self.module, lambda points: self.outputs(self.weights, points), x, name=name, to=to)
+        checks.refuse_recomputed(lambda points: self.outputs(self.weights, points), read)
+        return read, shape
 
     def prepare(self, x: Any, *, name: str = "inputs") -> Tensor:
         """Points as the module reads them."""
@@ -179,21 +189,23 @@ def weight_function(
     (8, torch.Size([4, 2]))
     """
     checks.refuse_batch_statistics(module)
-    checks.like(module)
 
     def own(tensor: Tensor) -> Tensor:
         wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
-        return tensor.detach().to(wanted, copy=True)
+        tensor = tensor.detach()
+        return tensor.clone() if tensor.dtype == wanted else tensor.to(wanted)
 
     named: dict[str, Tensor] = {}
     buffers: dict[str, Tensor] = {}
-    met: set[Tensor] = set()
-    for prefix, part in parts(module):
-        for held, kept in ((part._parameters, named), (part._buffers, buffers)):
-            for name, one in held.items():
-                if one is not None and one not in met:  # a tensor counts under its first name
-                    met.add(one)
-                    kept[f"{prefix}.{name}" if prefix else name] = one
+    met: set[int] = set()
+    with alone(module) as found:
+        for prefix, part in found:
+            for held, kept in ((part._parameters, named), (part._buffers, buffers)):
+                for name, one in held.items():
+                    if one is not None and id(one) not in met:  # a tensor counts under its first name
+                        met.add(id(one))
+                        checks.real(one)
+                        kept[f"{prefix}.{name}" if prefix else name] = one
     chosen = {name for name, p in named.items() if p.requires_grad}
     if parameters is not None:
         chosen = chosen_parameters(module, parameters)
@@ -269,16 +281,14 @@ def standalone(module: nn.Module) -> nn.Module:
       (0): Linear(in_features=2, out_features=1, bias=True)
     )
     """
-    computed = [
-        value
-        for part in checks.a_module(module).modules()
-        for value in vars(part).values()
-        if isinstance(value, Tensor)
-    ]
-    # what hooks have computed from weights, such as those of weight_norm; torch refuses to copy it
-    memo: dict[int, Any] = {id(value): value.detach().clone() for value in computed if not value.is_leaf}
     try:
-        return copy.deepcopy(module, memo)
+        with alone(checks.a_module(module)) as found:
+            computed = [value for _, part in found for value in vars(part).values() if isinstance(value, Tensor)]
+            # what hooks have computed from weights, such as those of weight_norm; torch refuses to copy it
+            memo: dict[int, Any] = {id(value): value.detach().clone() for value in computed if not value.is_leaf}
+            return copy.deepcopy(module, memo)
+    except PolygeomError:
+        raise
     except Exception as error:  # anything that a part may hold
         raise PolygeomError(
             f"module must be a module that copy.deepcopy can copy, got {type(error).__name__}: {error}; keep what "

@@ -10,7 +10,6 @@ taken changes the time, not the numbers. What points and modules may be is said 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +21,7 @@ from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.kernels.algebra import Composable
 from polygeom.learning.tangent.differentiable import differentiable_kernel
+from polygeom.learning.tangent.few import FIRST, Seen, Size
 from polygeom.learning.tangent.functional import (
     DEFAULT_BUDGET,
     Parameters,
@@ -29,7 +29,7 @@ from polygeom.learning.tangent.functional import (
     standalone,
     weight_function,
 )
-from polygeom.learning.tangent.known import answer
+from polygeom.learning.tangent.known import Together, WayOf, answer
 from polygeom.learning.tangent.layers.pieces import OUTPUTS, Features, gram, gram_diagonal
 from polygeom.learning.tangent.ways import METHODS, OVERHEAD, Way, blocks, unit_combination, way_of
 
@@ -102,11 +102,13 @@ def jacobian(
         starts = dict(zip(f.weights, _offsets(f), strict=True))
         for block in blocks(len(x), way.step(memory - needed)):
             for factor in features(x[block]):
-                first = starts[factor.name]
-                result[block, :, first : first + f.weights[factor.name].numel()] = factor.jacobian().detach()
+                first, own = starts.get(factor.name, 0), factor.jacobian().detach()
+                result[block, :, first : first + own.shape[2]] = own
         return result
 
-    return answer(f, [(inputs, "inputs")], ("jacobian", method, memory), _by(f, method, memory), work)
+    return answer(
+        f, [(inputs, "inputs")], ("jacobian", method, memory), _by(f, method, memory), work, _few(f, method, memory)
+    )
 
 
 def empirical_ntk(
@@ -181,15 +183,18 @@ def empirical_ntk(
         return _kernel(way, features, points, math.prod(shape), outputs, memory)
 
     given = [(inputs, "inputs"), *([] if others is None else [(others, "others")])]
-    return answer(f, given, (outputs, method, memory), _by(f, method, memory, outputs), work)
+    return answer(
+        f, given, (outputs, method, memory), _by(f, method, memory, outputs), work, _few(f, method, memory, outputs)
+    )
 
 
 def _kernel(way: Way, features: Features, points: list[Tensor], size: int, outputs: str, memory: int) -> Tensor:
     """Block by block, one triangle of blocks where there is one set of points."""
     inputs, other, same = points[0], points[-1], len(points) == 1
+    count, others = inputs.shape[0], other.shape[0]
     tail = {"full": (size, size), "diagonal": (size,), "trace": (), "sum": ()}[outputs]
     entry = math.prod(tail) * way.like.element_size()
-    needed = len(inputs) * len(other) * entry
+    needed = count * others * entry
     step = _block_size(memory - needed - way.working, way.per_point, entry)
     if step < 1:
         least = needed + way.working + 2 * way.per_point + OVERHEAD * entry
@@ -197,16 +202,16 @@ def _kernel(way: Way, features: Features, points: list[Tensor], size: int, outpu
             f"memory must be at least {_bytes(least)} for this kernel, got {_bytes(memory)}; write a "
             'larger one, fewer points, outputs="trace", or use tangent_operator, which does not form it'
         )
-    result = way.like.new_empty((len(inputs), len(other), *tail) if step < max(len(inputs), len(other)) else 0)
+    result = way.like.new_empty((count, others, *tail) if step < max(count, others) else 0)
     rule = "trace" if outputs == "sum" else outputs
-    for rows in blocks(len(inputs), step):
+    for rows in blocks(count, step):
         left = features(inputs[rows])
-        for columns in blocks(len(other), step):
+        for columns in blocks(others, step):
             if same and columns.start < rows.start:
                 continue
             right = left if same and columns == rows else features(other[columns])
             block = gram(left, right, rule).detach()
-            if len(block) == len(inputs) and block.shape[1] == len(other):
+            if block.shape[:2] == (count, others):
                 return block
             result[rows, columns] = block
             if same and columns != rows:
@@ -321,19 +326,49 @@ def kernel_diagonal(
         parts = [points[0][block] for block in blocks(len(points[0]), way.step(memory))]
         return torch.cat([gram_diagonal(features(part)).detach() for part in parts])
 
-    return answer(f, [(inputs, "inputs")], ("own", method, memory), _by(f, method, memory), work)
+    return answer(
+        f, [(inputs, "inputs")], ("own", method, memory), _by(f, method, memory), work, _few(f, method, memory)
+    )
 
 
-def _by(
-    f: WeightFunction, method: str, memory: int, outputs: str | None = None
-) -> Callable[[list[Tensor], torch.Size], Way]:
+def _by(f: WeightFunction, method: str, memory: int, outputs: str | None = None) -> WayOf:
     """Finds the way to derivatives, for a kernel if ``outputs`` says of which kind."""
 
-    def found(points: list[Tensor], shape: torch.Size) -> Way:
+    def found(points: list[Tensor], shape: torch.Size, layers: bool) -> Way:
         size = math.prod(shape)
         pairs = None if outputs is None else (len(points[-1]), outputs == "full")
         combinations = unit_combination(size) if outputs == "sum" else None
-        return way_of(f, points[0], method, size, memory, combinations, pairs)
+        if not layers and method == "layerwise":
+            raise PolygeomError(
+                'method must be "pointwise" for this module: what it does depends on the number of points; write '
+                'method="auto"'
+            )
+        return way_of(f, points[0], method if layers else "pointwise", size, memory, combinations, pairs)
+
+    return found
+
+
+def _few(f: WeightFunction, method: str, memory: int, outputs: str | None = None) -> Together | None:
+    """Chooses all points together where that is quicker than layer by layer."""
+    if method != "auto":
+        return None
+    like, parameters = next(iter(f.weights.values())).new_empty(0), f.parameter_count
+
+    def found(size: Size, seen: Seen, points: list[Tensor], key: Any) -> Way | None:
+        all_outputs = math.prod(size.outputs)
+        taken = 1 if outputs == "sum" else all_outputs
+        count = sum(map(len, points))
+        held = OVERHEAD * taken * (parameters + 2 * size.numbers) * like.element_size()
+        kernel = len(points[0]) * len(points[-1]) * (all_outputs if outputs == "full" else 1) * all_outputs
+        if memory < 4 * held * count + 2 * OVERHEAD * kernel * like.element_size():
+            return None
+        together, layers = size.costs(count, taken, parameters)
+        if together > layers * (1 if seen.layered.get(key) else FIRST):
+            return None
+        if together > layers:
+            seen.layered.setdefault(key, True)
+        mixture = unit_combination(all_outputs) if outputs == "sum" else None
+        return Way(like, taken, held, 0, combinations=mixture)
 
     return found
 

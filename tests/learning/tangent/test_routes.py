@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason="tangent kernels need the extra lear
 from learning.tangent_models import jacobian_by_backward, seeded  # noqa: E402
 from torch import nn  # noqa: E402
 
+from polygeom.learning.tangent import tangent_kernel  # noqa: E402
 from polygeom.learning.tangent.functional import weight_function  # noqa: E402
 from polygeom.learning.tangent.layers import convolutions, trials  # noqa: E402
 from polygeom.learning.tangent.layers.convolutions import pulled  # noqa: E402
@@ -26,6 +27,12 @@ from polygeom.learning.tangent.layers.costs import (  # noqa: E402
 from polygeom.learning.tangent.layers.pieces import Piece, pair_gram  # noqa: E402
 from polygeom.learning.tangent.layers.trials import layerwise_trial  # noqa: E402
 from polygeom.learning.tangent.tangent_kernel import empirical_ntk, jacobian  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _layer_by_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few points are not taken together here."""
+    monkeypatch.setattr(tangent_kernel, "_few", lambda *given: None)
 
 
 class Called(nn.Module):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from polygeom.errors import BudgetError
+from polygeom.learning.calls import FILTERS
 from polygeom.learning.tangent.functional import WeightFunction
 from polygeom.learning.tangent.layers.costs import contraction_cost, pieces_cost
 from polygeom.learning.tangent.layers.layerwise import Plan, at_point, factors_of, layerwise
@@ -151,7 +152,7 @@ def _compared(f: WeightFunction, x: Tensor, seen: Record, axes: tuple[int, ...])
     mixture = torch.linspace(1.0, 2.0, size, dtype=torch.float64).to(next(iter(f.weights.values()))).unsqueeze(0)
     plan = Plan(axes, size > 1, frozenset(name for name in f.weights if _must_be_formed(name, seen)))
     try:
-        with warnings.catch_warnings():
+        with FILTERS, warnings.catch_warnings():
             warnings.simplefilter("error")
             found = factors_of(seen, mixture, plan)
     except (BudgetError, NotRecordable):
