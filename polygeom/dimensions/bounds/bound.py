@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -215,18 +215,19 @@ class _Register(dict[str, Rule]):
         self._whole()
         return super().items()
 
-    def loaded(self) -> Mapping[str, Rule]:
-        """The rules that are there: all those for perceptrons."""
-        return dict(dict.items(self))
-
 
 RULES = _Register()
 """Every rule by name, in the order in which their bounds are preferred; `polygeom.dimensions.bounds.rules` fills it."""
 
 
+def _loaded() -> dict[str, Rule]:
+    """The rules that are there already: all those for perceptrons."""
+    return dict(dict.items(RULES))
+
+
 def register(rule: Rule) -> Rule:
     """Enter a rule in `RULES`; a rule of the same name from the same file is replaced."""
-    there = RULES.loaded()
+    there = _loaded()
     known = there.get(rule.name)
     if known is not None and known.statement != rule.statement:
         raise PolygeomError(f"rule {rule.name!r}: there is a rule of this name; write another name")
@@ -244,7 +245,7 @@ def rules_about(hidden: int) -> tuple[Rule, ...]:
 
 @lru_cache(maxsize=256)
 def _about(names: tuple[str, ...], hidden: int) -> tuple[Rule, ...]:
-    there = RULES.loaded()
+    there = _loaded()
     rules = [there[name] for name in names]
     return tuple(r for r in rules if r.perceptrons is not None and _reaches(r.hidden, hidden))
 

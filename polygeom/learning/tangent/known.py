@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
-from polygeom.learning.tangent.few import Seen, Size, seen_of, size_of
+from polygeom.learning.tangent.few import Seen, Size, few, seen_of, size_of
 from polygeom.learning.tangent.functional import WeightFunction
 from polygeom.learning.tangent.layers.graphs import Told
 from polygeom.learning.tangent.layers.layerwise import Watch, repeated
@@ -170,18 +170,22 @@ def _together(
     seen, like = seen_of(f.module), next(iter(f.weights.values()))
     own: Any = None
     try:
-        read, sizes = [], []
+        read, sizes, evaluated = [], [], []
         for x, name in given:
             integers = not x.is_floating_point() and checks.reads_integers(f.module)
             read.append(checks.points(x, like, name=name, integers=integers))
             own = read[-1].shape[1:], read[-1].dtype, f.head, tuple(f.weights)
             if own not in seen.sizes:
-                seen.sizes[own] = size_of(f, read[-1])
+                seen.sizes[own], plain = size_of(f, read[-1])
+                evaluated += [] if plain is None else [plain]
             sizes.append(seen.sizes[own])
         if sizes[0] is None or sizes[-1] is None or sizes[0].outputs != sizes[-1].outputs:
             return None
         way = together(sizes[0], seen, read, key)
-        return None if way is None else work(way, way.features(f), read, sizes[0].outputs)
+        if way is None:
+            return None
+        way = replace(way, rule=few(seen, sizes[0], evaluated))
+        return work(way, way.features(f), read, sizes[0].outputs)
     except BudgetError:  # a limit of time or memory
         raise
     except Exception:  # noqa: BLE001  no rule, or points that influence each other: the other ways say what it is

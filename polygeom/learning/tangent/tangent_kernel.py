@@ -21,7 +21,7 @@ from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.kernels.algebra import Composable
 from polygeom.learning.tangent.differentiable import differentiable_kernel
-from polygeom.learning.tangent.few import FIRST, Seen, Size, few
+from polygeom.learning.tangent.few import FIRST, Seen, Size
 from polygeom.learning.tangent.functional import (
     DEFAULT_BUDGET,
     Parameters,
@@ -368,7 +368,7 @@ def _few(f: WeightFunction, method: str, memory: int, outputs: str | None = None
         if together > layers:
             seen.layered.setdefault(key, True)
         mixture = unit_combination(all_outputs) if outputs == "sum" else None
-        return Way(like, taken, held, 0, rule=few(seen, size), combinations=mixture)
+        return Way(like, taken, held, 0, combinations=mixture)
 
     return found
 
