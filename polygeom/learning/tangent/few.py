@@ -5,7 +5,8 @@ its own, equal in value, and one evaluation of the module at all of these (`torc
 differentiated by torch as ever: what comes out are the derivatives point by point. A value belongs to its point alone
 by construction. Whether the module also gives it among others, which kernels promise to try, is seen from one
 evaluation of all points in another order, at every call. That torch's rules for many points give the right derivatives
-is seen from a plain backward pass of it, once for each graph of the backward pass.
+is seen from a plain backward pass of it, once for each pair of graphs of the two evaluations. Hooks are no nodes of a
+graph, and tensors of many points have none; so that none is registered by the plain evaluation is seen at every call.
 
 What does not fit raises `Unfit`: then `polygeom.learning.tangent.known` goes the other ways, and finds the words.
 """
@@ -30,6 +31,7 @@ from torch._functorch.vmap import (  # type: ignore[attr-defined]
 )
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 
 from polygeom.errors import BudgetError
 from polygeom.learning import checks
@@ -204,12 +206,8 @@ def _derivatives(f: WeightFunction, combinations: Tensor | None, x: Tensor, seen
             y = _apart(f, weights, x.repeat(copies, *(1,) * (x.ndim - 1)) if copies > 1 else x)
         if y.grad_fn is None or y.shape[1] != rows.shape[1]:
             raise Unfit("outputs without derivatives, or others than before")
-        graph = graph_of(y)
-        known = graph in seen.graphs.get(key, ())
         found = _pulled(y, list(weights.values()), rows, copies)
-    _compare(f, x, y.detach()[:count], found, None if known else rows)
-    if not known:
-        seen.graphs.setdefault(key, set()).add(graph)
+    _compare(f, x, y, found, rows, seen.graphs.setdefault(key, set()))
     return found
 
 
@@ -242,22 +240,27 @@ def _pulled(y: Tensor, weights: Sequence[Tensor], rows: Tensor, copies: int) -> 
     return torch.cat(flat, dim=2).transpose(0, 1)
 
 
-def _compare(f: WeightFunction, x: Tensor, y: Tensor, found: Tensor, rows: Tensor | None) -> None:
-    """Values, and derivatives of ``rows`` if given, with those of one evaluation of all points, backwards.
+def _compare(
+    f: WeightFunction, x: Tensor, y: Tensor, found: Tensor, rows: Tensor, compared: set[tuple[Any, ...]]
+) -> None:
+    """Values, and derivatives of ``rows`` if graphs are new, with those of one evaluation of all points, backwards.
 
-    The last point comes a second time at the end, so that no order of the points survives, sorted ones least of all.
+    The last point comes twice more at the end, so that no order of two points or more survives: neither a sorted one
+    nor one that is read from its end.
     """
-    order = torch.cat([x.flip(0), x[-1:]])
-    if rows is None:
-        with torch.no_grad():
-            value = f(f.weights, order)
-    else:
-        weights = {name: weight.detach().requires_grad_() for name, weight in f.weights.items()}
-        with torch.enable_grad():
-            value = f(weights, order)
-    if not _close(value.detach(), torch.cat([y.flip(0), y[-1:]])):
+    weights = {name: weight.detach().requires_grad_() for name, weight in f.weights.items()}
+    order, hooks = torch.cat([x.flip(0), x[-1:], x[-1:]]), RemovableHandle.next_id
+    with torch.enable_grad():
+        value = f(weights, order)
+    if RemovableHandle.next_id != hooks:
+        raise Unfit("hooks, which change derivatives out of sight")
+    own = y.detach()[: len(x)]
+    if not _close(value.detach(), torch.cat([own.flip(0), own[-1:], own[-1:]])):
         raise Unfit("points that influence each other, or outputs that change")
-    if rows is None:
+    if value.grad_fn is None:
+        raise Unfit("outputs without derivatives")
+    graphs = graph_of(y), graph_of(value)
+    if graphs in compared:
         return
     shares = torch.linspace(1.0, 2.0, len(order) * len(rows), dtype=y.dtype, device=y.device).view(len(order), -1)
     pulled = torch.autograd.grad(value, list(weights.values()), shares @ rows, allow_unused=True)
@@ -265,10 +268,11 @@ def _compare(f: WeightFunction, x: Tensor, y: Tensor, found: Tensor, rows: Tenso
         torch.zeros_like(w).reshape(-1) if own is None else own.reshape(-1)
         for own, w in zip(pulled, weights.values(), strict=True)
     ])  # fmt: skip
-    by_point = shares[:-1].flip(0)
-    by_point[-1] += shares[-1]
+    by_point = shares[:-2].flip(0)
+    by_point[-1] += shares[-2:].sum(dim=0)
     if not _close(by_point.reshape(-1) @ found.reshape(by_point.numel(), -1), expected):
         raise Unfit("derivatives that differ")
+    compared.add(graphs)
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
