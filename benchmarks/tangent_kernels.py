@@ -1,4 +1,4 @@
-"""Tangent kernels against ``torch.func``: four modules of usual sizes, and every module of the zoo of the tests.
+"""Tangent kernels against ``torch.func``: modules of usual sizes, and every module of the zoo of the tests.
 
     python benchmarks/tangent_kernels.py usual --out tangent_kernels.json    # adds to the file
     python benchmarks/tangent_kernels.py zoo --out tangent_kernels.json
@@ -49,11 +49,12 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A transformer block of width 64, and a linear map of the mean over the tokens."""
+    """A transformer block, and a linear map of the mean over the tokens."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 64, heads: int = 4) -> None:
         super().__init__()
-        self.block, self.head = nn.TransformerEncoderLayer(64, 4, 256, batch_first=True), nn.Linear(64, 10)
+        self.block = nn.TransformerEncoderLayer(width, heads, 4 * width, batch_first=True)
+        self.head = nn.Linear(width, 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         value: torch.Tensor = self.head(self.block(x).mean(dim=1))
@@ -77,6 +78,9 @@ USUAL = {
     "ResNet18, 64 channels, 32 x 32": (lambda: ResidualNetwork(18, outputs=10), (3, 32, 32), 2, 0),
     "LeNet, 28 x 28": (lenet, (1, 28, 28), 100, 8),
     "transformer block, 32 tokens of width 64": (Encoder, (32, 64), 64, 4),
+    "transformer block, 32 tokens of width 64, 20 points": (Encoder, (32, 64), 20, 4),
+    "transformer block, 16 tokens of width 256": (lambda: Encoder(256, 8), (16, 256), 16, 0),
+    "transformer block, 16 tokens of width 768": (lambda: Encoder(768, 12), (16, 768), 4, 0),
 }
 """By name: the module, the shape of a point, the number of points, and that for vector products (0: left out)."""
 ZOO_POINTS = {5: (21, 5), 20: (21, 0), 100: (15, 0), 500: (5, 0)}

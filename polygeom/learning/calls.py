@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
+
+from polygeom.errors import PolygeomError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -106,6 +108,30 @@ def call_with(module: nn.Module, tensors: Mapping[str, Tensor], x: Tensor) -> An
                 held[name] = own
 
 
+def refuse_recomputed(call: Callable[[Tensor], Any], x: Tensor) -> None:
+    """Refuse reentrant checkpoints, which have derivatives in ``backward`` alone, and at a module's own weights.
+
+    They are seen in the graph of the first point. Points that are integers are not looked at.
+    """
+    if not x.is_floating_point():
+        return
+    import torch
+
+    with torch.enable_grad():
+        y = call(x[:1].detach().requires_grad_())
+    nodes: set[Any] = {y.grad_fn} - {None} if isinstance(y, torch.Tensor) else set()
+    seen = set(nodes)
+    while nodes:
+        node = nodes.pop()
+        if type(node).__name__ == "CheckpointFunctionBackward":
+            raise PolygeomError(
+                "module must have derivatives by weights of which it does not know, and torch's reentrant checkpoints "
+                "have none; write torch.utils.checkpoint.checkpoint(…, use_reentrant=False)"
+            )
+        nodes |= {one for one, _ in node.next_functions if one is not None and one not in seen}
+        seen |= nodes
+
+
 _FORMULAS: list[Any] = []
 """What takes back the settings of torch, once for each call of `plain_attention` that has not ended."""
 _FORMULAS_LOCK = threading.RLock()
@@ -139,4 +165,4 @@ def plain_attention() -> Iterator[None]:
                 _FORMULAS.pop().close()
 
 
-__all__ = ["FILTERS", "alone", "call_with", "parts", "plain_attention"]
+__all__ = ["FILTERS", "alone", "call_with", "parts", "plain_attention", "refuse_recomputed"]

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from polygeom.errors import PolygeomError
-from polygeom.learning.calls import parts, plain_attention
+from polygeom.learning.calls import parts, plain_attention, refuse_recomputed
 
 _KINDS = "fiub"
 _LOOKED_AT = 1000
@@ -314,21 +314,27 @@ def independent(values: Callable[[Tensor], Tensor], x: Tensor, first: Tensor | N
     """
     step = -(-len(x) // _LOOKED_AT)
     far = step * int((x[::step] - x[:1]).reshape(len(x[::step]), -1).abs().amax(dim=1).argmax())
-    rows = torch.tensor([0, far], device=x.device)
-    together = values(rows)
-    alone = [values(rows[:1])[0] if first is None else first, values(rows[1:])[0]]
-    again = [values(rows) for _ in range(3)]
+    rows = torch.tensor([0, far, 0], device=x.device)  # neither sorted, nor sorted backwards
+    together = values(rows[:2])
+    alone = [values(rows[:1])[0] if first is None else first, values(rows[1:2])[0]]
+    again = [values(rows[:2]) for _ in range(3)]
     if not all(close(together, other) for other in again):
         raise PolygeomError(
             "module must have definite outputs, but they change from call to call (dropout or noise as a function, or "
             "statistics that move); call module.eval(), or write it without"
         )
-    if any(not close(one, other) for one, other in zip(together, alone, strict=True)):
-        raise PolygeomError(
-            "module must treat every point on its own, but its outputs at a point depend on the other points (the "
-            "first axis is that of points: means over it, attention or recurrence along it); write batch_first=True, "
-            "or a module without"
-        )
+    for found in (together, values(rows)):
+        if any(not close(one, alone[number % 2]) for number, one in enumerate(found)):
+            raise mixed()
+
+
+def mixed() -> PolygeomError:
+    """What is said where points influence each other."""
+    return PolygeomError(
+        "module must treat every point on its own, but its outputs at a point depend on the other points (the "
+        "first axis is that of points: means over it, attention or recurrence along it); write batch_first=True, "
+        "or a module without"
+    )
 
 
 def close(one: Tensor, other: Tensor) -> bool:
@@ -366,12 +372,14 @@ __all__ = [
     "floats",
     "independent",
     "like",
+    "mixed",
     "outputs",
     "plain_attention",
     "points",
     "reads_integers",
     "real",
     "refuse_batch_statistics",
+    "refuse_recomputed",
     "rows",
     "tensor",
     "warn",

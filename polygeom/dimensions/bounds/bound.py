@@ -7,7 +7,8 @@ smallest bound and checking a tree is done once, in `polygeom.dimensions.bounds.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -166,16 +167,71 @@ class Rule:
             raise PolygeomError(f"rule {self.name!r}: it bounds nothing; write perceptrons=… or networks=…")
 
 
-RULES: dict[str, Rule] = {}
+class _Register(dict[str, Rule]):
+    """Rules by name. Those for networks that are no perceptrons are loaded when somebody looks at all of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rest: Callable[[], None] | None = None
+        """What loads the rules that are not there yet."""
+        self._lock = threading.RLock()
+
+    def _whole(self) -> None:
+        if self.rest is not None:
+            with self._lock:
+                if self.rest is not None:
+                    self.rest()
+                    self.rest = None
+
+    def __getitem__(self, name: str) -> Rule:
+        self._whole()
+        return super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        self._whole()
+        return super().__contains__(name)
+
+    def __iter__(self) -> Iterator[str]:
+        self._whole()
+        return super().__iter__()
+
+    def __len__(self) -> int:
+        self._whole()
+        return super().__len__()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self._whole()
+        return super().get(name, default)
+
+    def keys(self) -> Any:
+        self._whole()
+        return super().keys()
+
+    def values(self) -> Any:
+        self._whole()
+        return super().values()
+
+    def items(self) -> Any:
+        self._whole()
+        return super().items()
+
+
+RULES = _Register()
 """Every rule by name, in the order in which their bounds are preferred; `polygeom.dimensions.bounds.rules` fills it."""
+
+
+def _loaded() -> dict[str, Rule]:
+    """The rules that are there already: all those for perceptrons."""
+    return dict(dict.items(RULES))
 
 
 def register(rule: Rule) -> Rule:
     """Enter a rule in `RULES`; a rule of the same name from the same file is replaced."""
-    known = RULES.get(rule.name)
+    there = _loaded()
+    known = there.get(rule.name)
     if known is not None and known.statement != rule.statement:
         raise PolygeomError(f"rule {rule.name!r}: there is a rule of this name; write another name")
-    entries = sorted([*(r for r in RULES.values() if r.name != rule.name), rule], key=lambda r: (r.order, r.name))
+    entries = sorted([*(r for r in there.values() if r.name != rule.name), rule], key=lambda r: (r.order, r.name))
     RULES.clear()
     RULES.update((entry.name, entry) for entry in entries)
     _about.cache_clear()
@@ -184,12 +240,13 @@ def register(rule: Rule) -> Rule:
 
 def rules_about(hidden: int) -> tuple[Rule, ...]:
     """The rules for perceptrons of a number of hidden layers, in the order of preference."""
-    return _about(tuple(RULES), hidden)
+    return _about(tuple(dict.keys(RULES)), hidden)
 
 
 @lru_cache(maxsize=256)
 def _about(names: tuple[str, ...], hidden: int) -> tuple[Rule, ...]:
-    rules = [RULES[name] for name in names]
+    there = _loaded()
+    rules = [there[name] for name in names]
     return tuple(r for r in rules if r.perceptrons is not None and _reaches(r.hidden, hidden))
 
 

@@ -6,8 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from itertools import combinations
-
-from flint import fmpz_mat
+from typing import Any
 
 from polygeom.network import Network
 from polygeom.network.grammar.expressions import Quotient
@@ -99,7 +98,7 @@ def lattice_coordinates(points: Sequence[Point]) -> list[Point]:
     [(0,), (1,), (2,)]
     """
     moved = [[a - b for a, b in zip(point, points[0], strict=True)] for point in points]
-    reduced = fmpz_mat(moved).hnf() if moved[0] else fmpz_mat(len(moved), 0)
+    reduced = _matrix(moved).hnf() if moved[0] else _matrix(len(moved), 0)
     basis = [row for row in reduced.tolist() if any(row)]
     pivots = [next(j for j, entry in enumerate(row) if entry) for row in basis]
     found = []
@@ -134,7 +133,7 @@ def normalised_volume(points: Sequence[Point], until: float = math.inf) -> int |
         """Normal and offset, positive inside; `inside` is a point inside times ``size + 1``."""
         origin, *others = (points[i] for i in corners)
         rows = [[a - b for a, b in zip(point, origin, strict=True)] for point in others]
-        normal = [int(row[0]) for row in fmpz_mat(rows).nullspace()[0].tolist()] if rows else [1]
+        normal = [int(row[0]) for row in _matrix(rows).nullspace()[0].tolist()] if rows else [1]
         offset = sum(a * b for a, b in zip(normal, origin, strict=True))
         sign = 1 if sum(a * b for a, b in zip(normal, inside, strict=True)) > (size + 1) * offset else -1
         return [sign * a for a in normal], sign * offset
@@ -155,13 +154,20 @@ def normalised_volume(points: Sequence[Point], until: float = math.inf) -> int |
     return volume
 
 
+def _matrix(*entries: Any) -> Any:
+    """An integer matrix of FLINT, which is loaded at the first one: most degrees are known without."""
+    from flint import fmpz_mat
+
+    return fmpz_mat(*entries)
+
+
 def _independent(points: Sequence[Point]) -> list[int]:
     """Positions of corners of a simplex."""
     chosen = [0]
     rows: list[list[int]] = []
     for i, point in enumerate(points):
         row = [a - b for a, b in zip(point, points[0], strict=True)]
-        if fmpz_mat([*rows, row]).rank() > len(rows):
+        if _matrix([*rows, row]).rank() > len(rows):
             chosen.append(i)
             rows.append(row)
     return chosen
@@ -169,4 +175,4 @@ def _independent(points: Sequence[Point]) -> list[int]:
 
 def _simplex(points: Sequence[Point], corners: Sequence[int]) -> int:
     origin, *others = (points[i] for i in corners)
-    return abs(int(fmpz_mat([[a - b for a, b in zip(point, origin, strict=True)] for point in others]).det()))
+    return abs(int(_matrix([[a - b for a, b in zip(point, origin, strict=True)] for point in others]).det()))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from polygeom.ideal.bundles.pencils import pencils_of
 from polygeom.ideal.counting import formulas
 from polygeom.network import Convolution, Input, Network, Power
 
@@ -69,12 +70,10 @@ def degree_bound(network: Network, dimension: int) -> Known | None:
     >>> degree_bound(parse("[2,2,2,1] r=3"), 6)
     Known(value=70, reason='Segre class of forms of degree 3 in two powers of degree 3, a bundle over P^2')
     """
-    widths, degrees = network.widths, network.activation_degrees
-    if widths is None or degrees is None or len(widths) < 3 or widths[:2] != (2, 2) or min(degrees) < 2:
+    bundle = pencils_of(network, dimension)
+    if bundle is None:
         return None
-    first, rest, outputs = degrees[0], math.prod(degrees[1:]), network.output_dimension
-    if dimension != 2 + outputs * (rest + 1):
-        return None
+    first, rest, outputs = bundle.first, bundle.rest, bundle.outputs
     value = formulas.pencil_degree(first, rest, outputs)
     return Known(value, f"Segre class of forms of degree {rest} in two powers of degree {first}, a bundle over P^2")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from polygeom.ideal.bundles.regularity import Cuts
 from polygeom.ideal.grading.quotients import MOST_COLUMNS, TooLargeError
 from polygeom.ideal.grading.spaces import Spaces
 from polygeom.ideal.search.equations import Equation
@@ -34,9 +35,9 @@ class Completeness:
     degree:
         The degree of the neurovariety (of its cone, if it is not one itself).
     h_vector:
-        The Hilbert series is ``Σ h_i t^i / (1 - t)^dimension``.
+        The Hilbert series is ``Σ h_i t^i / (1 - t)^dimension``; some are negative if the ring is not Cohen–Macaulay.
     argument:
-        ``"filling"``, ``"hypersurface"`` or ``"section"``.
+        ``"filling"``, ``"hypersurface"``, ``"section"`` or ``"regularity"``.
     seeds:
         For sections: the seed of the one of finite length, then those by points that decide.
     orbits:
@@ -152,6 +153,36 @@ def _by_sections(
             )
             return Completeness(reason, length, h, "section", tuple(seeds), tuple(orbits))
     return None
+
+
+def prove_bounded(cuts: Cuts, hilbert: Sequence[int], deadline: float | None = None) -> Completeness | None:
+    """The argument that no generator can have a degree beyond those looked at, or None.
+
+    Parameters
+    ----------
+    cuts:
+        The sections on the bundle whose image the neurovariety is.
+    hilbert:
+        The Hilbert function of the neurovariety mod p, in degrees in which proved equations generate everything.
+    deadline:
+        Time (of `time.monotonic`) at which to give up.
+
+    Raises
+    ------
+    BudgetError
+        If the deadline passes.
+    """
+    bound = cuts.bound(hilbert, deadline)
+    if bound is None or bound.generators >= len(hilbert):
+        return None
+    h = list(differences(bound.hilbert, cuts.bundle.dimension))
+    while not h[-1]:
+        h.pop()
+    reason = (
+        f"the coordinate ring has regularity at most {bound.regularity}, by sections of a bundle over P^2 mod "
+        f"{cuts.field.p}, so no generator has a degree beyond {bound.generators}"
+    )
+    return Completeness(reason, sum(h), tuple(h), "regularity")
 
 
 def series(h_vector: Sequence[int], dimension: int, count: int) -> tuple[int, ...]:

@@ -12,23 +12,29 @@ rank mod p. Where the bounds meet, nothing is missing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
 from polygeom._version import __version__
 from polygeom.checks import integer
+from polygeom.ideal.grading.characters import highest_weights
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Grading, Weight
 from polygeom.ideal.search.batch import solve_spaces
 from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.journal import Journal
+from polygeom.ideal.search.lie import lowered
 from polygeom.ideal.search.records import DegreeReport
-from polygeom.ideal.search.remote import BEGIN, Workers, is_quick
-from polygeom.ideal.search.weightspace import Ground, Problem
-from polygeom.modular import P22
+from polygeom.ideal.search.remote import BEGIN, Solved, Workers, is_quick
+from polygeom.ideal.search.weightspace import Ground, Problem, SpaceReport
+from polygeom.modular import P22, PrimeField
 from polygeom.network import Network
 from polygeom.sweeps.crew import check_executor
+
+BY_GROUP = 7
+"""Degree from which on the group of two inputs carries equations from one weight to the next."""
 
 
 class Interpolation:
@@ -165,15 +171,21 @@ class Interpolation:
             self.crew.begin(self.ground)
             _ = self.coordinates.ring  # loads sympy, which the result needs, while they start
         limited = deadline is not None or self.memory is not None
+        by_group = self._by_group(problem)
+        if by_group:
+            problem = replace(problem, lift=False)
         alone = self.workers == 1 and self.executor is None and not limited
-        if alone or is_quick(problem, self.seconds[-1]):
-            before = time.process_time()
-            results = solve_spaces(problem, weights)
-            seconds = time.process_time() - before
-        else:
-            results = self.crew.solve(problem, weights)
-            seconds = time.monotonic() - started
-        self.seconds.append(seconds)
+        here = alone or is_quick(problem, self.seconds[-1])
+        solve = solve_spaces if here else self.crew.solve
+        before = time.process_time()
+        results = list(solve(problem, weights))
+        if by_group:
+            tops = highest_weights({space.weight: space.new for space, _ in results}, self.grading) or {}
+            again = solve(replace(problem, lift=True), list(tops)) if tops else []
+            results = list(
+                carried_down(results, {space.weight: found for space, found in again}, self.grading, problem.field)
+            )
+        self.seconds.append(time.process_time() - before if here else time.monotonic() - started)
         report = DegreeReport(
             degree,
             tuple(space for space, _ in results),
@@ -185,6 +197,13 @@ class Interpolation:
         if self._journal is not None:
             self._journal.append(report)
         return report
+
+    def _by_group(self, problem: Problem) -> bool:
+        """Whether only equations of highest weight are lifted: those below have far longer coefficients than what the
+        group makes of the former."""
+        grading = self.grading
+        binary = grading.inputs == 2 and grading.outputs < 2
+        return binary and problem.lift and problem.degree >= BY_GROUP and self.only is None and grading.cone
 
     @property
     def crew(self) -> Workers:
@@ -208,6 +227,24 @@ class Interpolation:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def carried_down(
+    results: Solved, lifted: Mapping[Weight, Sequence[Equation]], grading: Grading, field: PrimeField
+) -> Iterator[tuple[SpaceReport, list[Equation]]]:
+    """Minimal generators of all weights from those at which irreducible representations begin, for two inputs.
+
+    Modulo equations of lower degree the generators of a degree are a representation of SL(2). Lowering is injective on
+    its spaces of dominant weight, and onto the next one where no irreducible part begins; so it carries bases to bases.
+    """
+    above: list[Equation] = []
+    for space, found in sorted(results, key=lambda result: result[0].weight, reverse=True):
+        above = [lowered(e, grading, field) for e in above if e.integers is not None]
+        if space.weight in lifted:
+            above = list(lifted[space.weight])
+        elif len(above) != space.new or (above and above[0].weight != space.weight):
+            above = found  # as one further up could not be lifted
+        yield space, above
 
 
 def _dropped(equation: Equation, grading: Grading) -> int:

@@ -11,8 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from polygeom.ideal.grading.grading import Grading
 from polygeom.ideal.search.equations import Equation
+from polygeom.ideal.search.lifting import primitive
+from polygeom.modular import PrimeField
 
 Derivation = Callable[[int], Sequence[tuple[int, int]]]
 """From the number of a coordinate to the linear form it is moved by, as pairs (coordinate, factor)."""
@@ -36,6 +40,27 @@ def semi_invariant(equation: Equation, grading: Grading, side: int) -> bool:
     return all(
         not _derivative(terms, _input_move(grading, j, j + 1) if side else _output_move(grading, j, j + 1))
         for j in range(size - 1)
+    )
+
+
+def lowered(equation: Equation, grading: Grading, field: PrimeField) -> Equation:
+    """What the elementary matrix that adds the first of two variables to the second makes of a lifted equation.
+
+    The group of the inputs carries the ideal to itself: with the equation this one vanishes on the neurovariety.
+    Its weight is one further down, and no equation whose weight stays dominant gives zero.
+    """
+    assert equation.integers is not None
+    terms = dict(zip(map(tuple, equation.monomials.tolist()), equation.integers, strict=True))
+    moved = sorted(_derivative(terms, _input_move(grading, 1, 0)).items())
+    integers = tuple(primitive([c for _, c in moved]))
+    *outputs, first, second = equation.weight
+    return Equation(
+        equation.degree,
+        (*outputs, first - 1, second + 1),
+        np.array([m for m, _ in moved], dtype=np.int64),
+        field.encode(np.array(integers, dtype=object)),
+        integers,
+        equation.proved,
     )
 
 

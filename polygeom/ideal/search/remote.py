@@ -306,7 +306,7 @@ def _problem_record(problem: Problem) -> dict[str, Any]:
         "ground": _ground_record(problem.ground),
         "kept": list(problem.kept),
         "degree": problem.degree,
-        "equations": _equation_records(problem.equations),
+        "equations": _equation_records([replace(e, integers=None) for e in problem.equations]),  # residues are enough
         "floors": [[list(weight), rank] for weight, rank in problem.floors.items()],
         "lift": problem.lift,
         "deadline": problem.deadline,

@@ -13,12 +13,14 @@ from polygeom import checks
 from polygeom.checks import integer
 from polygeom.dimensions import DimensionResult
 from polygeom.errors import BudgetError
+from polygeom.ideal.bundles.pencils import pencils_of
+from polygeom.ideal.bundles.regularity import Cuts
 from polygeom.ideal.grading.characters import highest_weights
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.grading import Weight
 from polygeom.ideal.grading.spaces import Spaces
 from polygeom.ideal.result import Generator, IdealResult
-from polygeom.ideal.search.completeness import Completeness, prove_complete, series
+from polygeom.ideal.search.completeness import Completeness, prove_bounded, prove_complete, series
 from polygeom.ideal.search.equations import Equation
 from polygeom.ideal.search.interpolation import Interpolation
 from polygeom.ideal.search.membership import plain_integers
@@ -41,6 +43,9 @@ MOST_VARIABLES = 2000
 
 WRITING = 0.5
 """Seconds after the end that writing out what was found may take."""
+
+PATIENCE = 10.0
+"""Seconds of search from which on a bound for the degrees is looked for in degrees that have generators, too."""
 
 QUIET = 3
 """Without a last degree, a search ends when it is this many times the largest degree of a generator."""
@@ -190,6 +195,7 @@ class _Runner:
         self.search, self.size, self.deadline, self.progress = search, size, deadline, progress
         self.completeness: Completeness | None = None
         self._tried = -1
+        self._cuts: Cuts | None = None
 
     @property
     def cone_dimension(self) -> int:
@@ -231,9 +237,31 @@ class _Runner:
     def _try_to_complete(self) -> None:
         search = self.search
         equations = search.equations
-        if not search.reports or len(equations) == self._tried or not all(e.proved for e in equations):
+        if not search.reports or not all(e.proved for e in equations):
             return
-        self._tried = len(equations)
+        if len(equations) != self._tried:
+            self._tried = len(equations)
+            self._try_sections(equations)
+        if self.completeness is None:
+            self._try_regularity()
+
+    def _try_regularity(self) -> None:
+        """Whether the degrees looked at are all that can have generators, where the neurovariety is the image of a
+        bundle; tried when the last degree had none, or the search was longer than the attempt is."""
+        search = self.search
+        last = search.reports[-1]
+        if not search.equations or search.only is not None or (last.new and sum(search.seconds) < PATIENCE):
+            return
+        if self._cuts is None:
+            bundle = pencils_of(search.coordinates.network, self.size.lower)
+            if bundle is None or len(search.kept) < search.grading.size:
+                return
+            self._cuts = Cuts(bundle, search.ground.field, search.seed)
+        self.completeness = prove_bounded(self._cuts, search.hilbert_function, self.deadline)
+
+    def _try_sections(self, equations: Sequence[Equation]) -> None:
+        """An argument by the equations alone."""
+        search = self.search
         proper = [e for e in equations if e.degree > 1]
         hilbert, dimension = search.hilbert_function, self.cone_dimension
         limited = self.deadline is not None or search.memory is not None

@@ -10,6 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from polygeom.errors import BudgetError
+from polygeom.ideal.bundles.pencils import pencils_around
+from polygeom.ideal.bundles.vanishing import Vanishing
 from polygeom.ideal.grading.grading import Grading, Integers, Weight
 from polygeom.ideal.grading.minors import Chain, Minors
 from polygeom.ideal.grading.points import Points
@@ -17,11 +19,14 @@ from polygeom.ideal.grading.spaces import Monomials, Spaces, evaluate
 from polygeom.ideal.search.equations import Equation, generated
 from polygeom.ideal.search.lie import semi_invariant
 from polygeom.ideal.search.lifting import lift_relations, small_multiples
-from polygeom.ideal.search.membership import Substitution
+from polygeom.ideal.search.membership import Substitution, plain_integers
 from polygeom.modular import PrimeField, Residues, as_field, nullspace, pivot_columns, rank
 
 SURPLUS = 12
 """Points beyond those needed; each random relation among values survives one with a chance of about 1/p."""
+
+BY_VALUES = 5
+"""Degree from which on values prove an equation faster than substitution, where they can."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,16 @@ class Ground:
         if prime not in self._points:
             self._points[prime] = Points(self.grading.coordinates, prime, self.seed)
         return np.ascontiguousarray(self._points[prime].first(count).T)
+
+    @cached_property
+    def vanishing(self) -> Vanishing | None:
+        """Proofs by values, where outputs are forms in two powers; of equations in all coordinates."""
+        coordinates = self.grading.coordinates
+        bundle = pencils_around(coordinates.network) if self.grading.cone else None
+        if bundle is None:
+            return None
+        entries = [(output, exponents[1]) for output, exponents in coordinates.entries]
+        return Vanishing(bundle, entries, Spaces(self.grading, range(self.grading.size)))
 
     def substitution(self, equation: Equation) -> Substitution | None:
         """The coefficients in the normal form that suits an equation, None if they are too large."""
@@ -296,6 +311,13 @@ def _with_proof(problem: Problem, equation: Equation) -> Equation:
     """The equation with the outcome of its substitution; one that does not vanish loses its integers."""
     if equation.integers is None:
         return equation
+    if equation.degree >= BY_VALUES and problem.ground.vanishing is not None:
+        try:
+            integers = plain_integers(equation, problem.grading.coordinates)
+            if problem.ground.vanishing.vanishes(equation.monomials, integers, problem.deadline):
+                return replace(equation, proved=True)
+        except BudgetError:
+            pass  # a substitution may need less
     substitution = problem.ground.substitution(equation)
     if substitution is None:
         return equation

@@ -149,10 +149,12 @@ def _samples(module: nn.Module, inputs: Any, targets: Any, loss: str | Loss) -> 
         raise PolygeomError("module must have a parameter that requires gradients; call module.requires_grad_(True)")
     if not callable(loss):
         x, shape = checks.accept(module, module, inputs, name="inputs")
+        checks.refuse_recomputed(module, x)
         to = checks.like(module)
         targets = fitting.as_many(targets, len(x))
         return x, (fitting.values if loss == "mse" else fitting.classes)(targets, (len(x), *shape), to)
     x = checks.points(inputs, checks.like(module), name="inputs", integers=checks.reads_integers(module))
+    checks.refuse_recomputed(module, x)
     y = fitting.as_many(targets, len(x)).to(x.device)
     y = y.to(checks.like(module).dtype) if y.is_floating_point() else y
 

@@ -14,6 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from polygeom.learning.tangent.layers.composed import transposed_convolution
+from polygeom.learning.tangent.layers.rules import NotRecordable
+
 
 def convolution(
     input: Tensor,  # noqa: A002
@@ -75,6 +78,14 @@ def embedding_bag(input: Tensor, weight: Tensor, *, mode: str = "mean", **option
     return rows.mean(dim=1) if mode == "mean" else rows.sum(dim=1)
 
 
+def transposed(*args: Any, **options: Any) -> Tensor | None:
+    """Windows added up where they meet; None for groups and what `transposed_convolution` leaves out."""
+    try:
+        return transposed_convolution(*args, **options)
+    except NotRecordable:
+        return None
+
+
 def weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
     """``g v / |v|``, the length along all axes but one."""
     if dim == -1:
@@ -86,6 +97,7 @@ def weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
 SEPARATE: Mapping[Any, Callable[..., Tensor | None]] = {
     torch.conv1d: convolution,
     torch.conv2d: convolution,
+    torch.conv_transpose2d: transposed,
     functional.bilinear: bilinear,
     functional.embedding_bag: embedding_bag,
     torch._weight_norm: weight_norm,
@@ -107,4 +119,14 @@ class Separate(TorchFunctionMode):
         return func(*args, **(kwargs or {})) if found is None else found
 
 
-__all__ = ["SEPARATE", "WINDOWS", "Separate", "bilinear", "convolution", "embedding_bag", "has_windows", "weight_norm"]
+__all__ = [
+    "SEPARATE",
+    "WINDOWS",
+    "Separate",
+    "bilinear",
+    "convolution",
+    "embedding_bag",
+    "has_windows",
+    "transposed",
+    "weight_norm",
+]

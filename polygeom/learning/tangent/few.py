@@ -6,7 +6,7 @@ differentiated by torch as ever: what comes out are the derivatives point by poi
 by construction. Whether the module also gives it among others, which kernels promise to try, is seen from one
 evaluation of all points in another order, at every call. That torch's rules for many points give the right derivatives
 is seen from a plain backward pass of it, once for each pair of graphs of the two evaluations. Hooks are no nodes of a
-graph, and tensors of many points have none; so that none is registered by the plain evaluation is seen at every call.
+graph, and values at many points have none; so that the plain evaluation registers none is seen at every call.
 
 What does not fit raises `Unfit`: then `polygeom.learning.tangent.known` goes the other ways, and finds the words.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -23,6 +23,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch._functorch.vmap import (  # type: ignore[attr-defined]
     _add_batch_dim,
     _remove_batch_dim,
@@ -35,7 +36,7 @@ from torch.utils.hooks import RemovableHandle
 
 from polygeom.errors import BudgetError
 from polygeom.learning import checks
-from polygeom.learning.calls import FILTERS
+from polygeom.learning.calls import FILTERS, parts
 from polygeom.learning.tangent.apart import SEPARATE, WINDOWS, Separate, has_windows
 from polygeom.learning.tangent.functional import WeightFunction
 from polygeom.learning.tangent.layers.pieces import Factor, Features
@@ -43,8 +44,8 @@ from polygeom.learning.tangent.layers.pieces import Factor, Features
 WHOLE = ""
 """The name of a factor that is the derivative by all weights together, in their order."""
 _LOOPED = {
-    torch.conv1d: 16, torch.conv2d: 16, torch.conv3d: 16,
-    torch.conv_transpose1d: 16, torch.conv_transpose2d: 16, torch.conv_transpose3d: 16,
+    torch.conv1d: 24, torch.conv2d: 24, torch.conv3d: 24,
+    torch.conv_transpose1d: 24, torch.conv_transpose2d: 24, torch.conv_transpose3d: 24,
     functional.bilinear: 1000, functional.embedding_bag: 1000, torch._weight_norm: 1000,
 }  # fmt: skip
 """What torch evaluates point by point where weights differ, and what that costs, in microseconds about or too much."""
@@ -57,6 +58,8 @@ _ATTENTION = (
 )  # fmt: skip
 _COPIED = 2**18
 """Numbers in derivatives and values together that cost less than the calls of functions."""
+_FEW = 2**16
+"""Numbers in points, and in derivatives of one output, of which all are evaluated to see what one takes."""
 FIRST = 4
 """So much more may points together cost than layers that were not looked at before."""
 
@@ -137,12 +140,49 @@ class _Counter(TorchFunctionMode):
         return result
 
 
-def size_of(f: WeightFunction, x: Tensor) -> Size:
-    """What an evaluation at the first of some points takes; it may raise whatever the module does."""
-    counter = _Counter()
-    with torch.no_grad(), counter:
-        y = f.outputs(f.weights, x[:1])
-    return Size(y.shape[1:], counter.calls, counter.numbers, counter.looped, counter.separable, counter.attention)
+@dataclass(frozen=True, eq=False)
+class Plain:
+    """Outputs ``(n, C)`` of one evaluation of all points ``x``, backwards, and the weights of its graph.
+
+    The last point comes before and after them once more: so they are neither sorted nor the same from the other end,
+    and no rotation of them is.
+    """
+
+    x: Tensor
+    weights: dict[str, Tensor]
+    value: Tensor
+
+    def at(self, x: Tensor) -> bool:
+        """Whether these are the points."""
+        return self.x.data_ptr() == x.data_ptr() and self.x.shape == x.shape and self.x.stride() == x.stride()
+
+
+def plain(f: WeightFunction, x: Tensor, *, watch: AbstractContextManager[Any] | None = None) -> Plain:
+    """It may raise whatever the module does, and `Unfit` for hooks."""
+    weights = {name: weight.detach().requires_grad_() for name, weight in f.weights.items()}
+    order, hooks = torch.cat([x[-1:], x.flip(0), x[-1:]]), RemovableHandle.next_id
+    with torch.enable_grad(), watch or nullcontext():
+        value = f.outputs(weights, order)
+    if RemovableHandle.next_id != hooks:
+        raise Unfit("hooks, which change derivatives out of sight")
+    if value.grad_fn is None:
+        raise Unfit("outputs without derivatives")
+    return Plain(x, weights, value)
+
+
+def size_of(f: WeightFunction, x: Tensor) -> tuple[Size, Plain | None]:
+    """What an evaluation at a point takes; and the evaluation of all points that shows it, unless there are many."""
+    counter, one, found = _Counter(), x[:1], None
+    if max(x.numel(), x.shape[0] * f.parameter_count) <= _FEW:
+        found = plain(f, x, watch=counter)
+        y, count = found.value, x.shape[0] + 2
+    else:
+        with torch.no_grad(), counter:
+            y, count = f.outputs(f.weights, one), 1
+    size = Size(
+        y.shape[1:], counter.calls, counter.numbers // count, counter.looped, counter.separable, counter.attention
+    )
+    return size, found
 
 
 @dataclass(eq=False)
@@ -165,14 +205,17 @@ class Seen:
     layered: dict[Any, bool] = field(default_factory=dict)
 
 
-def few(seen: Seen, size: Size) -> Callable[[WeightFunction, Tensor | None], Features]:
-    """Derivatives of a module of which ``seen`` is known, with evaluations of a size; factors are one, `WHOLE`."""
+def few(seen: Seen, size: Size, known: Sequence[Plain] = ()) -> Callable[[WeightFunction, Tensor | None], Features]:
+    """Derivatives of a module of which ``seen`` is known, with evaluations of a size; factors are one, `WHOLE`.
+
+    Evaluations that are ``known`` are not made again.
+    """
 
     def rule(f: WeightFunction, combinations: Tensor | None = None) -> Features:
         def features(x: Tensor) -> list[Factor]:
             try:
                 with checks.plain_attention() if size.attention else nullcontext():
-                    return [Factor(WHOLE, explicit=_derivatives(f, combinations, x, seen, size))]
+                    return [Factor(WHOLE, explicit=_derivatives(f, combinations, x, seen, size, known))]
             except (BudgetError, Unfit):
                 raise
             except Exception as error:  # whatever torch's rules for many points stumble over
@@ -183,7 +226,9 @@ def few(seen: Seen, size: Size) -> Callable[[WeightFunction, Tensor | None], Fea
     return rule
 
 
-def _derivatives(f: WeightFunction, combinations: Tensor | None, x: Tensor, seen: Seen, size: Size) -> Tensor:
+def _derivatives(
+    f: WeightFunction, combinations: Tensor | None, x: Tensor, seen: Seen, size: Size, evaluated: Sequence[Plain]
+) -> Tensor:
     """``(N, C', P)``, of the outputs or of ``combinations`` ``(C', C)`` of them.
 
     Points are evaluated once for each row of the result where that costs less than several backward passes as one.
@@ -207,7 +252,17 @@ def _derivatives(f: WeightFunction, combinations: Tensor | None, x: Tensor, seen
         if y.grad_fn is None or y.shape[1] != rows.shape[1]:
             raise Unfit("outputs without derivatives, or others than before")
         found = _pulled(y, list(weights.values()), rows, copies)
-    _compare(f, x, y, found, rows, seen.graphs.setdefault(key, set()))
+    own = next((one for one in evaluated if one.at(x)), None)
+    if own is None:
+        own = plain(f, x)
+    elif _keeps_points(f.module):  # what is left in a module is that of an evaluation
+        with torch.no_grad():
+            f(f.weights, x[:1])
+    graphs = graph_of(y), graph_of(own.value)
+    known = graphs in seen.graphs.get(key, ())
+    _compare(own, y.detach()[:count], found, None if known else rows)
+    if not known:
+        seen.graphs.setdefault(key, set()).add(graphs)
     return found
 
 
@@ -240,39 +295,32 @@ def _pulled(y: Tensor, weights: Sequence[Tensor], rows: Tensor, copies: int) -> 
     return torch.cat(flat, dim=2).transpose(0, 1)
 
 
-def _compare(
-    f: WeightFunction, x: Tensor, y: Tensor, found: Tensor, rows: Tensor, compared: set[tuple[Any, ...]]
-) -> None:
-    """Values, and derivatives of ``rows`` if graphs are new, with those of one evaluation of all points, backwards.
+def _keeps_points(module: nn.Module) -> bool:
+    """Whether an attribute is a tensor of an evaluation of points apart."""
+    return any(
+        isinstance(value, Tensor) and is_functorch_wrapped_tensor(value)
+        for _, part in parts(module)
+        for value in vars(part).values()
+    )
 
-    The last point comes twice more at the end, so that no order of two points or more survives: neither a sorted one
-    nor one that is read from its end.
-    """
-    weights = {name: weight.detach().requires_grad_() for name, weight in f.weights.items()}
-    order, hooks = torch.cat([x.flip(0), x[-1:], x[-1:]]), RemovableHandle.next_id
-    with torch.enable_grad():
-        value = f(weights, order)
-    if RemovableHandle.next_id != hooks:
-        raise Unfit("hooks, which change derivatives out of sight")
-    own = y.detach()[: len(x)]
-    if not _close(value.detach(), torch.cat([own.flip(0), own[-1:], own[-1:]])):
+
+def _compare(own: Plain, y: Tensor, found: Tensor, rows: Tensor | None) -> None:
+    """Values, and derivatives of ``rows`` if given, with those of one evaluation of all points."""
+    value, weights = own.value.reshape(own.value.shape[0], -1), own.weights
+    if not _close(value.detach(), torch.cat([y[-1:], y.flip(0), y[-1:]])):
         raise Unfit("points that influence each other, or outputs that change")
-    if value.grad_fn is None:
-        raise Unfit("outputs without derivatives")
-    graphs = graph_of(y), graph_of(value)
-    if graphs in compared:
+    if rows is None:
         return
-    shares = torch.linspace(1.0, 2.0, len(order) * len(rows), dtype=y.dtype, device=y.device).view(len(order), -1)
+    shares = torch.linspace(1.0, 2.0, len(value) * len(rows), dtype=y.dtype, device=y.device).view(len(value), -1)
     pulled = torch.autograd.grad(value, list(weights.values()), shares @ rows, allow_unused=True)
     expected = torch.cat([
         torch.zeros_like(w).reshape(-1) if own is None else own.reshape(-1)
         for own, w in zip(pulled, weights.values(), strict=True)
     ])  # fmt: skip
-    by_point = shares[:-2].flip(0)
-    by_point[-1] += shares[-2:].sum(dim=0)
+    by_point = shares[1:-1].flip(0)
+    by_point[-1] += shares[0] + shares[-1]
     if not _close(by_point.reshape(-1) @ found.reshape(by_point.numel(), -1), expected):
         raise Unfit("derivatives that differ")
-    compared.add(graphs)
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
@@ -316,4 +364,4 @@ def seen_of(module: nn.Module) -> Seen:
         return _SEEN.setdefault(module, Seen())
 
 
-__all__ = ["FIRST", "WHOLE", "Seen", "Size", "Unfit", "few", "graph_of", "seen_of", "size_of"]
+__all__ = ["FIRST", "WHOLE", "Plain", "Seen", "Size", "Unfit", "few", "graph_of", "plain", "seen_of", "size_of"]

@@ -81,7 +81,15 @@ class WeightFunction:
                     return self._by_two_passes(tangent, x)
                 except RuntimeError as second:
                     checks.warn(f"module has no second derivatives, its Jacobian takes their place: {second}")
+                try:
                     return self._by_rows(tangent, x)
+                except torch.cuda.OutOfMemoryError:
+                    raise
+                except RuntimeError as third:
+                    raise PolygeomError(
+                        f"module must have derivatives by its weights wherever they are, got {type(third).__name__}: "
+                        f"{str(third).strip().splitlines()[0]}; write it without checkpoints and other recomputing"
+                    ) from third
         return found
 
     def _by_rows(self, tangent: Mapping[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
@@ -118,7 +126,9 @@ class WeightFunction:
     def accept(self, x: Any, *, name: str = "inputs") -> tuple[Tensor, torch.Size]:
         """Points as the module reads them and the shape of its outputs at one point; see `polygeom.learning.checks`."""
         to = next(iter(self.weights.values()))
-        return checks.accept(self.module, lambda points: self.outputs(self.weights, points), x, name=name, to=to)
+        read, shape = checks.accept(self.module, lambda points: self.outputs(self.weights, points), x, name=name, to=to)
+        checks.refuse_recomputed(lambda points: self.outputs(self.weights, points), read)
+        return read, shape
 
     def prepare(self, x: Any, *, name: str = "inputs") -> Tensor:
         """Points as the module reads them."""

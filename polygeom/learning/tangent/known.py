@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
-from polygeom.learning.tangent.few import Seen, Size, seen_of, size_of
+from polygeom.learning.tangent.few import Seen, Size, few, seen_of, size_of
 from polygeom.learning.tangent.functional import WeightFunction
 from polygeom.learning.tangent.layers.graphs import Told
 from polygeom.learning.tangent.layers.layerwise import Watch, repeated
@@ -42,6 +42,7 @@ _MOVED = 0.3
 
 Points = list[Tensor]
 Work = Callable[[Way, Features, Points, torch.Size], Tensor]
+WayOf = Callable[[Points, torch.Size, bool], Way]
 Together = Callable[[Size, Seen, Points, Any], Way | None]
 
 
@@ -69,8 +70,7 @@ class _Known:
 
         def watch(x: Tensor, seen: Record, found: list[Factor]) -> None:
             self.same(x, seen, found)
-            furthest = int((x - x[:1]).reshape(len(x), -1).abs().amax(dim=1).argmax())
-            if not (_alone(f, x, seen, [0, furthest]) if furthest else _untouched(f, x[:1], seen)):
+            if not (_alone(f, x, seen) if len(x) > 1 else _untouched(f, x, seen)):
                 raise _OtherGraph
 
         return watch
@@ -78,14 +78,17 @@ class _Known:
 
 @dataclass(eq=False)
 class _Noted:
-    """The graphs of evaluations as they come."""
+    """The graphs of evaluations as they come; refuses those in which points influence each other."""
 
+    f: WeightFunction
     graphs: dict[torch.Size, Told] = field(default_factory=dict)
     complete: bool = True
 
     def __call__(self, x: Tensor, seen: Record, found: list[Factor]) -> None:
         if seen.graph is None or self.graphs.setdefault(x.shape, seen.graph) != seen.graph:
             self.complete = False
+        if len(x) > 1 and torch.isfinite(seen.outputs).all() and not _alone(self.f, x, seen):
+            raise checks.mixed()
 
 
 _LOCK = Lock()
@@ -96,7 +99,7 @@ def answer(
     f: WeightFunction,
     given: Sequence[tuple[Any, str]],
     request: tuple[Any, ...],
-    way_of: Callable[[Points, torch.Size], Way],
+    way_of: WayOf,
     work: Work,
     together: Together | None = None,
 ) -> Tensor:
@@ -111,7 +114,8 @@ def answer(
     request:
         All that the way depends on beside the module and the shapes of its weights and points.
     way_of, work:
-        Finds the way, from points as the module reads them and the shape of its outputs; and goes it.
+        Finds the way, from points as the module reads them, the shape of its outputs, and whether layers may be looked
+        at; and goes it.
     together:
         The way of few points, where that may be taken.
 
@@ -141,9 +145,12 @@ def answer(
             requests.pop(key, None)
             known = None
     read, shape = _accepted(f, points)
-    way, noted = way_of(read, shape), _Noted()
+    way, noted = way_of(read, shape, True), _Noted(f)
     seen_of(f.module).layered[key] = way.plan is not None
-    value = work(way, way.features(f, noted), read, shape)
+    try:
+        value = work(way, way.features(f, noted), read, shape)
+    except NotRecordable:  # what the module does depends on the number of points
+        return _by_points(f, read, shape, way_of, work)
     if way.plan is not None and noted.complete:
         now = _Known(way, shape, [x.dtype for x in read], noted.graphs)
         if known is not None and known.graphs == now.graphs:
@@ -163,23 +170,39 @@ def _together(
     seen, like = seen_of(f.module), next(iter(f.weights.values()))
     own: Any = None
     try:
-        read, sizes = [], []
+        read, sizes, evaluated = [], [], []
         for x, name in given:
             integers = not x.is_floating_point() and checks.reads_integers(f.module)
             read.append(checks.points(x, like, name=name, integers=integers))
             own = read[-1].shape[1:], read[-1].dtype, f.head, tuple(f.weights)
             if own not in seen.sizes:
-                seen.sizes[own] = size_of(f, read[-1])
+                seen.sizes[own], plain = size_of(f, read[-1])
+                evaluated += [] if plain is None else [plain]
             sizes.append(seen.sizes[own])
         if sizes[0] is None or sizes[-1] is None or sizes[0].outputs != sizes[-1].outputs:
             return None
         way = together(sizes[0], seen, read, key)
-        return None if way is None else work(way, way.features(f), read, sizes[0].outputs)
+        if way is None:
+            return None
+        way = replace(way, rule=few(seen, sizes[0], evaluated))
+        return work(way, way.features(f), read, sizes[0].outputs)
     except BudgetError:  # a limit of time or memory
         raise
     except Exception:  # noqa: BLE001  no rule, or points that influence each other: the other ways say what it is
         seen.sizes[own] = None
         return None
+
+
+def _by_points(f: WeightFunction, read: Points, shape: torch.Size, way_of: WayOf, work: Work) -> Tensor:
+    """Refuse where many points influence each other other than two; else what single points give."""
+    for x in read:
+        with torch.no_grad():
+            value = f(f.weights, x)
+            far = int((x - x[:1]).reshape(len(x), -1).abs().amax(dim=1).argmax())
+            if any(not checks.close(value[number], f(f.weights, x[number : number + 1])[0]) for number in (0, far)):
+                raise checks.mixed()
+    way = way_of(read, shape, False)
+    return work(way, way.features(f), read, shape)
 
 
 def _accepted(f: WeightFunction, given: Sequence[tuple[Tensor, str]]) -> tuple[Points, torch.Size]:
@@ -190,11 +213,14 @@ def _accepted(f: WeightFunction, given: Sequence[tuple[Tensor, str]]) -> tuple[P
     return list(read), shapes[0]
 
 
-def _alone(f: WeightFunction, x: Tensor, seen: Record, numbers: Sequence[int]) -> bool:
-    """Whether some points have the values alone that they have in an evaluation of several."""
+def _alone(f: WeightFunction, x: Tensor, seen: Record, numbers: Sequence[int] | None = None) -> bool:
+    """Whether some points have the values alone that they have among others: the first and the furthest from it."""
+    if numbers is None:
+        numbers = [0, int((x - x[:1]).reshape(len(x), -1).abs().amax(dim=1).argmax())]
     with torch.no_grad():
         alone = torch.cat([f(f.weights, x[number : number + 1]) for number in numbers])
-        return checks.close(seen.outputs[list(numbers)], alone)
+        copies = seen.outputs.detach().reshape(-1, len(x), seen.outputs.shape[1])[:, list(numbers)]
+        return checks.close(copies, alone.expand_as(copies))
 
 
 def _untouched(f: WeightFunction, x: Tensor, seen: Record) -> bool:

@@ -10,7 +10,6 @@ taken changes the time, not the numbers. What points and modules may be is said 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +21,7 @@ from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.kernels.algebra import Composable
 from polygeom.learning.tangent.differentiable import differentiable_kernel
-from polygeom.learning.tangent.few import FIRST, Seen, Size, few
+from polygeom.learning.tangent.few import FIRST, Seen, Size
 from polygeom.learning.tangent.functional import (
     DEFAULT_BUDGET,
     Parameters,
@@ -30,7 +29,7 @@ from polygeom.learning.tangent.functional import (
     standalone,
     weight_function,
 )
-from polygeom.learning.tangent.known import Together, answer
+from polygeom.learning.tangent.known import Together, WayOf, answer
 from polygeom.learning.tangent.layers.pieces import OUTPUTS, Features, gram, gram_diagonal
 from polygeom.learning.tangent.ways import METHODS, OVERHEAD, Way, blocks, unit_combination, way_of
 
@@ -332,16 +331,19 @@ def kernel_diagonal(
     )
 
 
-def _by(
-    f: WeightFunction, method: str, memory: int, outputs: str | None = None
-) -> Callable[[list[Tensor], torch.Size], Way]:
+def _by(f: WeightFunction, method: str, memory: int, outputs: str | None = None) -> WayOf:
     """Finds the way to derivatives, for a kernel if ``outputs`` says of which kind."""
 
-    def found(points: list[Tensor], shape: torch.Size) -> Way:
+    def found(points: list[Tensor], shape: torch.Size, layers: bool) -> Way:
         size = math.prod(shape)
         pairs = None if outputs is None else (len(points[-1]), outputs == "full")
         combinations = unit_combination(size) if outputs == "sum" else None
-        return way_of(f, points[0], method, size, memory, combinations, pairs)
+        if not layers and method == "layerwise":
+            raise PolygeomError(
+                'method must be "pointwise" for this module: what it does depends on the number of points; write '
+                'method="auto"'
+            )
+        return way_of(f, points[0], method if layers else "pointwise", size, memory, combinations, pairs)
 
     return found
 
@@ -366,7 +368,7 @@ def _few(f: WeightFunction, method: str, memory: int, outputs: str | None = None
         if together > layers:
             seen.layered.setdefault(key, True)
         mixture = unit_combination(all_outputs) if outputs == "sum" else None
-        return Way(like, taken, held, 0, rule=few(seen, size), combinations=mixture)
+        return Way(like, taken, held, 0, combinations=mixture)
 
     return found
 

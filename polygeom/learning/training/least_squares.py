@@ -124,6 +124,7 @@ class _Fit:
         to = next(iter(self.weights.values()))
         self.module = module
         self.inputs, shape = checks.accept(module, module, inputs, name="inputs", to=to)
+        checks.refuse_recomputed(module, self.inputs)
         self.targets = fitting.values(fitting.as_many(targets, len(self.inputs)), (len(self.inputs), *shape), to)
         self._function = WeightFunction(module, {name: w.detach() for name, w in self.weights.items()}, {})
         self._rule = generic(self._function, self.inputs)

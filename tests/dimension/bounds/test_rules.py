@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 
 import pytest
 from msgspec import structs
@@ -200,3 +202,17 @@ def test_values_are_lifted_with_a_shift_and_without() -> None:
 def test_spans_of_features_grow_by_hopf(widths: tuple[int, ...], degrees: tuple[int, ...], span: int) -> None:
     """min(d, r (m - 1) + 1), from the powers of the forms on."""
     assert feature_span(widths, degrees) == span
+
+
+def test_rules_about_perceptrons_lie_where_they_are_loaded_at_once() -> None:
+    """The other rooms of rules are read when a network of another kind comes, or somebody looks at all rules."""
+    ours = [
+        rule.perceptrons for rule in RULES.values() if rule.perceptrons and rule.perceptrons.__module__[:4] == "poly"
+    ]
+    assert {rule.__module__.split(".")[4] for rule in ours} == {"closed", "reductions", "spaces"}
+    code = (
+        "import polygeom; from polygeom.dimensions.bounds.bound import RULES; polygeom.dimension('[3,2,1] r=2')\n"
+        "few = len(dict.keys(RULES)); print(few, len(RULES), 'graph cut' in RULES, len(dict.keys(RULES)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == [str(len(ours)), str(len(RULES)), "True", str(len(RULES))]

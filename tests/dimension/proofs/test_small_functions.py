@@ -17,7 +17,7 @@ from polygeom.dimensions.bounds.architecture import feature_span, orbit, paramet
 from polygeom.dimensions.bounds.graphs import plain_text
 from polygeom.dimensions.proofs import certificate, frontier_check, jacobians, maps, monomials, rules, symmetries
 from polygeom.dimensions.proofs.added import _Recorder, record
-from polygeom.dimensions.proofs.frontier_check import _Held, _largest, find_gap
+from polygeom.dimensions.proofs.frontier_check import _Held, _lowered, find_gap
 from polygeom.dimensions.proofs.limits import Budget
 from polygeom.dimensions.proofs.maps import read_map
 from polygeom.dimensions.proofs.programs import Layer, Program, read
@@ -218,11 +218,15 @@ def test_gaps_are_found_where_there_are_some() -> None:
         held = _Held(boxes, lambda *_: None)
         for x in itertools.product(*(range(1, t + 1) for t in top)):
             assert held.somewhere(x) is any(all(a <= b for a, b in zip(x, box, strict=True)) for box in boxes)
-    assert _largest(np.array([(1, 2), (2, 1), (1, 1)])).tolist() == [[1, 2], [2, 1]]
+    above, nothing = np.array([(3, 3, 2), (2, 1, 4)]), _Held([], lambda *_: None)
+    for beside, left in (([], [(1, 4)]), ([(1, 5)], []), ([(1, 3)], [(1, 4)]), ([(1, 4)], [])):
+        others = np.array(beside, int).reshape(-1, 2).T
+        assert list(map(tuple, _lowered(above, 0, 1, others, nothing, lambda *_: None).T)) == left
+    assert _lowered(above, 0, 1, above[:, :0], _Held([(1, 4)], lambda *_: None), lambda *_: None).shape == (2, 0)
     told: list[tuple[float, float]] = []
     assert find_gap((3,), [(3,), (2,)], [(1,)], lambda _, a=0, b=0: told.append((a, b))) is None
     each = frontier_check._TUPLE
-    assert told == [(1, 1 / 8), (1, 24), (each, each), (1, 2 / 8), (0, 0), (0, 0)]
+    assert told == [(1, 1 / 8), (2, 24), (each, each), (1, 2 / 8), (0, 0), (0, 0)]
 
 
 def test_exponents_are_as_many_as_equations_leave() -> None:

@@ -94,7 +94,8 @@ def test_a_problem_is_the_same_on_the_other_side() -> None:
     other = remote._problem_from(json.loads(json.dumps(remote._problem_record(problem))))
     for name in ("kept", "degree", "floors", "lift", "deadline", "memory"):
         assert getattr(other, name) == getattr(problem, name), name
-    assert [record_of_equation(e) for e in other.equations] == [record_of_equation(e) for e in problem.equations]
+    residues = [replace(e, integers=None) for e in problem.equations]  # whose integers may be megabytes
+    assert [record_of_equation(e) for e in other.equations] == [record_of_equation(e) for e in residues]
     assert [e.degree for e in other.equations] == [e.degree for e in problem.equations]
     assert (other.ground.prime, other.ground.seed) == (problem.ground.prime, problem.ground.seed)
 
@@ -212,6 +213,7 @@ def attempt(monkeypatch: pytest.MonkeyPatch, **options: Any) -> tuple[list[str],
         grading=SimpleNamespace(orbit_size=lambda _: given["copies"], cone=True),
         crew=SimpleNamespace(complete=lambda ground, kept, proper, *_: asked.append(f"there {len(proper)}")),
         ground=SimpleNamespace(field=None),
+        only=lambda *_: True,
         kept=(0,),
         seed=0,
     )

@@ -18,6 +18,7 @@ from polygeom.learning.functions.perceptrons import perceptron_outputs, represen
 from polygeom.learning.functions.posterior import local_reach, module_energy, summarise  # noqa: E402
 from polygeom.learning.functions.sampling import SamplerSettings, effective_samples, sample_energies, split_rhat  # noqa: E402
 from polygeom.network import parse  # noqa: E402
+from polygeom.testing.module_zoo import Called, Hidden  # noqa: E402
 
 FEW = SamplerSettings(chains=8, draws=120, warmup=70, leapfrog=4)
 
@@ -167,19 +168,32 @@ def test_refusals(settings: dict[str, object]) -> None:
         SamplerSettings(**settings)
 
 
-@pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")
 def test_modules_that_torch_cannot_batch_are_tried_one_after_another() -> None:
-    """A transformer block in evaluation mode has a fused rule without derivatives; the loss is the same either way."""
+    """A function without a rule for many weights; the loss is the same as that of a product."""
     torch.manual_seed(0)
-    block = torch.nn.TransformerEncoderLayer(4, 2, 2, dropout=0.0, batch_first=True).eval()
-    x = torch.randn(3, 2, 4)
-    slow, _, centre = module_energy(block, x, None, None)
-    fast, _, _ = module_energy(block.train(), x, None, None)
+    parts = {"dense": torch.nn.Linear(3, 2), "scale": torch.nn.Parameter(torch.ones(2))}
+    x = torch.randn(3, 3)
+    hidden = Called(parts, lambda m, x: Hidden.apply(m.dense(x), m.scale))
+    slow, _, centre = module_energy(hidden, x, None, None)
+    fast, _, _ = module_energy(Called(parts, lambda m, x: m.dense(x) * m.scale), x, None, None)
     weights = centre + 0.1 * torch.randn(2, len(centre), generator=torch.Generator().manual_seed(1)).double()
     with pytest.warns(FallbackWarning, match="one after another"):
         alone = slow.slopes(weights)
     for one, other in zip(alone, fast.slopes(weights), strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_a_transformer_block_in_evaluation_mode_has_derivatives_at_many_weights() -> None:
+    """Its fused rule has none, and is not taken."""
+    torch.manual_seed(0)
+    block = torch.nn.TransformerEncoderLayer(4, 2, 2, dropout=0.0, batch_first=True).eval()
+    x = torch.randn(3, 2, 4)
+    one, _, centre = module_energy(block, x, None, None)
+    other, _, _ = module_energy(block.train(), x, None, None)
+    weights = centre + 0.1 * torch.randn(2, len(centre), generator=torch.Generator().manual_seed(1)).double()
+    block.eval()
+    for left, right in zip(one.slopes(weights), other.slopes(weights), strict=True):
+        torch.testing.assert_close(left, right)
 
 
 @pytest.mark.thorough

@@ -52,7 +52,7 @@ def test_points_together_have_the_derivatives_that_they_have_alone(
     case, copied: bool, separate: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     f = weight_function(case.module)
-    size = few.size_of(f, case.x)
+    size, _ = few.size_of(f, case.x)
     monkeypatch.setattr(few.Size, "copied", lambda *given: copied)
     monkeypatch.setattr(few.Size, "separate", lambda *given: separate)
     features = few.few(few.Seen(), size)(f, None)
@@ -258,6 +258,8 @@ UNUSUAL = {
     "groups": (lambda x, w: torch.conv2d(x, w, groups=2), (2, 4, 4), (4, 1, 2, 2)),
     "strides": (lambda x, w: torch.conv2d(x, w, None, (2, 1), (1, 2), (1, 2)), (2, 5, 4), (3, 2, 2, 2)),
     "1-D": (lambda x, w: torch.conv1d(x, w, None, 2, 1, 2), (2, 9), (3, 2, 3)),
+    "transposed": (lambda x, w: torch.conv_transpose2d(x, w, w[0, :, 0, 0], 2, 1), (2, 3, 3), (2, 3, 3, 2)),
+    "transposed, groups": (lambda x, w: torch.conv_transpose2d(x, w, groups=2), (2, 3, 3), (2, 3, 3, 2)),
     "1-D, lists of one": (lambda x, w: torch.conv1d(x, w, None, [2], [1], [2]), (2, 9), (3, 2, 3)),
     "bilinear": (lambda x, w: nn.functional.bilinear(x, x.sin(), w, w[:, 0, 0]), (3,), (2, 3, 3)),
     "length by columns": (lambda x, w: x @ torch._weight_norm(w, w[:1] + 3, 1), (3,), (3, 2)),
@@ -279,4 +281,27 @@ def test_separate_functions_are_those_of_torch(name: str) -> None:
     expected = function(x, w)
     assert found.shape == expected.shape
     assert (found - expected).abs().max() <= 1e-13 * expected.abs().max()
-    assert len(SEPARATE) == 5
+    assert len(SEPARATE) == 6
+
+
+def test_what_a_module_keeps_of_an_evaluation_is_that_of_points() -> None:
+    def function(m, x):
+        m.kept = m.dense(x).detach()
+        return m.out(m.kept.tanh() + m.dense(x))
+
+    module, x = seeded(lambda: Called(function, dense=nn.Linear(3, 4), out=nn.Linear(4, 2))), points()
+    for _ in range(2):
+        right(module, x)
+        empirical_ntk(module, x)
+        assert torch.isfinite(module.kept + 1).all()
+        assert "BatchedTensor" not in repr(module.kept)
+
+
+def test_what_one_evaluation_takes_is_seen_from_one_point_or_all() -> None:
+    f = weight_function(seeded(lambda: nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 2))))
+    (one, none), (all_points, plain) = few.size_of(f, points(2**15)), few.size_of(f, points(7))
+    assert (one.calls, one.numbers, one.outputs) == (3, 5 + 5 + 2, (2,))
+    assert one == all_points
+    assert none is None
+    assert plain is not None
+    assert plain.value.shape == (9, 2)

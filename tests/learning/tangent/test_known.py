@@ -352,3 +352,37 @@ def test_weights_that_act_unseen_in_compiled_code_are_differentiated() -> None:
     with pytest.warns(DeprecationWarning, match="jit"):
         compiled = torch.jit.script(module)
     assert (empirical_ntk(compiled, x) - empirical_ntk(module, x)).abs().max() <= 1e-12
+
+
+@pytest.mark.filterwarnings("ignore::polygeom.learning.checks.FallbackWarning")
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
+@pytest.mark.parametrize("first", [False, True])
+def test_reentrant_checkpoints_are_refused_in_words(first: bool) -> None:
+    """They have no derivatives but by ``backward``, and none at all where they read the points themselves."""
+    from polygeom.learning.regions.confusion import gradient_products
+    from polygeom.learning.tangent.linearised import linearize
+    from polygeom.learning.tangent.operators import tangent_operator
+    from polygeom.learning.tangent.target_alignment import alignment
+
+    def function(m, x):
+        h = x if first else m.dense(x)
+        return m.out(torch.utils.checkpoint.checkpoint(lambda h: m.inner(h).tanh(), h, use_reentrant=m.reentrant))
+
+    module = seeded(lambda: Called(function, dense=nn.Linear(3, 3), inner=nn.Linear(3, 4), out=nn.Linear(4, 2)))
+    x, y = points(), points()[:, :2]
+    calls = (
+        *(lambda method=method: empirical_ntk(module, x, method=method) for method in ("auto", "layerwise", "single")),
+        lambda: jacobian(module, x),
+        lambda: kernel_diagonal(module, x),
+        lambda: tangent_operator(module, x),
+        lambda: alignment(module, x, y),
+        lambda: linearize(module)(x),
+        lambda: gradient_products(module, x, y, [(0, 1)]),
+        lambda: gradient_products(module, x, y, [(0, 1)], loss=lambda a, b: (a - b).square().sum(dim=1)),
+    )
+    module.reentrant = True
+    for call in calls:
+        with pytest.raises(PolygeomError, match="use_reentrant=False"):
+            call()
+    module.reentrant = False
+    right(module, x)

@@ -7,5 +7,8 @@ functions of a layer lie, and `networks` are for networks that are not plain per
 from __future__ import annotations
 
 from polygeom._lazy import import_below
+from polygeom.dimensions.bounds.bound import RULES
 
-import_below(__name__, __path__)
+for _room in ("closed", "reductions", "spaces"):  # those about perceptrons
+    import_below(f"{__name__}.{_room}", [f"{path}/{_room}" for path in __path__])
+RULES.rest = lambda: import_below(__name__, __path__)

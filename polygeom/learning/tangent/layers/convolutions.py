@@ -125,38 +125,42 @@ def gathered(
     lines = g.new_zeros(window[1], rows, length)
     found = g.new_empty(points, channels, max(images, spread), height, width)
     working = g.new_empty(channels * spread, min(some, images) * size)
-    reading = lines.flatten(end_dim=1)
     firsts = [front + (top - i * down) * step for i in range(window[0])]
+    starts = range(0, images, some)
+    source = g.permute(1, 2, 0, 3, 4)
+    results = [found[:, :, start : start + some] if spread == 1 else found for start in starts]
+    parts = [(source[:, :, start : start + some], result) for start, result in zip(starts, results, strict=True)]
+    lasting = {}  # views of what is used again and again
+    for count in {part.shape[2] for part, _ in parts}:
+        # line j holds at u what lies at u + left - j right in the images
+        own_lines = [
+            line[:, at : at + count * size] for j, line in enumerate(lines) for at in [front + right * j - left]
+        ]
+        area = own_lines[0].view(rows, count, height + top, step)[:, :, : inner[0], : inner[1]]
+        read = [lines.flatten(end_dim=1)[:, first : first + count * size] for first in firsts]
+        out = working[:, : count * size]
+        shaped = out.view(channels, -1, height + top, step)[:, :, :height, :width]
+        lasting[count] = own_lines, area, read, out, shaped
     for point in range(points):
         own = kernel
         if scale is not None:
             own = own * scale[:, min(point, scale.shape[1] - 1), :, 0, 0].reshape(1, 1, spread, 1, rows)
-        matrices = own.reshape(window[0], channels * spread, -1)
-        for start in range(0, images, some):
-            count = min(some, images - start) * size
-            # line j holds at u what lies at u + left - j right in the images
-            line = lines[0, :, front - left : front - left + count]
-            area = line.view(rows, -1, height + top, step)[:, :, : inner[0], : inner[1]]
-            area.copy_(g[start : start + some, point].transpose(0, 1))
-            for j in range(1, window[1]):
-                at = front + right * j - left
-                lines[j, :, at : at + count].copy_(line)
-            out = working[:, :count]
-            for i, first in enumerate(firsts):
-                read = reading[:, first : first + count]
-                if i == 0:
-                    torch.mm(matrices[i], read, out=out)
-                else:
-                    out.addmm_(matrices[i], read)
-            shaped = out.view(channels, -1, height + top, step)[:, :, :height, :width]
-            now = slice(start, start + shaped.shape[1])
+        matrices = own.reshape(window[0], channels * spread, -1).unbind()
+        kept = None if rectified is None else rectified[point].unsqueeze(1)
+        for start, (part, result) in zip(starts, parts, strict=True):
+            (line, *others), area, read, out, shaped = lasting[part.shape[2]]
+            area.copy_(part[point])
+            for other in others:
+                other.copy_(line)
+            torch.mm(matrices[0], read[0], out=out)
+            for matrix, one in zip(matrices[1:], read[1:], strict=True):
+                out.addmm_(matrix, one)
             if more is not None:
-                _add(shaped, more, now, point)
-            if rectified is None:
-                found[point, :, now] = shaped
+                _add(shaped, more, slice(start, start + shaped.shape[1]), point)
+            if kept is None:
+                result[point].copy_(shaped)
             else:
-                kept = rectified[point].unsqueeze(1).expand_as(shaped)
-                torch.ops.aten.threshold_backward.grad_input(shaped, kept, 0, grad_input=found[point, :, now])
+                torch.ops.aten.threshold_backward.grad_input(shaped, kept, 0, grad_input=result[point])
     return found.permute(2, 0, 1, 3, 4)
 
 

@@ -113,14 +113,19 @@ def _product(left: Tensor, right: Tensor) -> Action:
     return Action(left, torch.matmul(left, right.detach()), right, None, left.detach, flipped=True)
 
 
-def _products(rows: Tensor, read: Tensor) -> Tensor:
-    """``(G, m, k)`` times ``(N, G, k, T)``; one by one where they are large."""
-    if len(rows) > 1 or read[0].numel() < _LARGE:
-        return torch.matmul(rows, read)
-    found = read.new_empty(len(read), 1, rows.shape[1], read.shape[3])
-    for own, out in zip(read, found, strict=True):
-        torch.mm(rows[0], own[0], out=out[0])
-    return found
+def _read_and_value(seen: Tensor, rows: Tensor, groups: int) -> tuple[Tensor, Tensor]:
+    """Windows as ``(N, G, k, T)``, and their products with ``(G, m, k)``; while they are near, where they are large."""
+    points, size = len(seen), rows.shape[2]
+    if groups > 1 or seen[0].numel() < _LARGE:
+        read = seen.reshape(points, groups, size, -1)
+        return read, torch.matmul(rows, read)
+    read = seen.new_empty(seen.shape)
+    flat = read.view(points, size, -1)
+    value = seen.new_empty(points, 1, rows.shape[1], flat.shape[2])
+    for number in range(points):
+        read[number] = seen[number]
+        torch.mm(rows[0], flat[number], out=value[number, 0])
+    return flat.unsqueeze(1), value
 
 
 def _convolution(
@@ -138,9 +143,8 @@ def _convolution(
     with torch.no_grad():
         seen = windows(input, weight.shape[2:], stride, padding, dilation)
         places = seen.shape[2 + len(weight.shape[2:]) :]
-        read = seen.reshape(len(input), groups, weight[0].numel(), -1)
-        rows = weight.reshape(groups, -1, read.shape[2])
-        value = _products(rows, read).reshape(len(input), len(weight), *places)
+        read, value = _read_and_value(seen, weight.reshape(groups, -1, weight[0].numel()), groups)
+        value = value.reshape(len(input), len(weight), *places)
         if bias is not None:
             value += bias.reshape(-1, *(1,) * len(places))
     y = value

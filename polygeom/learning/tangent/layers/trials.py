@@ -12,6 +12,7 @@ from torch import Tensor
 from polygeom.errors import BudgetError
 from polygeom.learning.calls import FILTERS
 from polygeom.learning.tangent.functional import WeightFunction
+from polygeom.learning.tangent.layers.convolutions import known_of
 from polygeom.learning.tangent.layers.costs import contraction_cost, pieces_cost
 from polygeom.learning.tangent.layers.layerwise import Plan, at_point, factors_of, layerwise
 from polygeom.learning.tangent.layers.pieces import Factor
@@ -20,6 +21,8 @@ from polygeom.learning.tangent.layers.recording import NotRecordable, Record, Us
 _TOLERANCE = 1e-3
 _CACHED = 2**22
 """Bytes of the derivatives by one layer's values that a processor keeps near: so much is taken at once."""
+_TOGETHER = 2**24
+"""And at points that are evaluated together where convolutions are gone through one point after the other."""
 _SHORT = 2**16
 """Numbers in all values of all layers below which evaluations cost no more than the calls of the functions."""
 
@@ -76,7 +79,8 @@ class Trial:
         short = outputs > 1 and outputs * points * self.seen.nbytes <= 8 * self.points * _SHORT and self.plan.batched
         one = replace(self.plan, formed=frozenset(formed), points=1, rows=rows, copies=outputs if short else 1)
         fitting = memory // (4 * self.working_memory(outputs, one))
-        return replace(one, points=max(1, min(_CACHED // (largest * outputs), fitting)))
+        near = _TOGETHER if any(known_of(use.outputs.grad_fn) for use in self.seen.uses) else _CACHED
+        return replace(one, points=max(1, min(near // (largest * outputs), fitting)))
 
     def _is_formed(self, factor: Factor, outputs: int, points: int, others: int, full: bool) -> bool:
         if any(piece.read is None for piece in factor.pieces):
