@@ -192,7 +192,7 @@ def weight_function(
     checks.refuse_batch_statistics(module)
     if torch.is_inference_mode_enabled():
         raise PolygeomError(
-            "module has no derivatives within torch.inference_mode, got a call from there; write torch.no_grad() instead"
+            "module has no derivatives within torch.inference_mode, got a call from there; write torch.no_grad()"
         )
 
     def own(tensor: Tensor) -> Tensor:
