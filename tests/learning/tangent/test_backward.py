@@ -85,6 +85,7 @@ OTHER = {
     "one channel for all": lambda m, x: m.head(pooled((branch(m, x) + x[:, :1]).relu())),
     "a product with itself": lambda m, x: m.head(pooled((branch(m, x) * x).relu())),
     "two branches": lambda m, x: m.head(pooled((branch(m, x) + m.second(x)).relu())),
+    "a sigmoid around": lambda m, x: m.head(pooled((x.sigmoid() + branch(m, x)).relu())),
     "another scale": lambda m, x: m.head(pooled(torch.addcmul(x, branch(m, x), x).relu())),
     "scales of rows": lambda m, x: m.head(
         pooled(torch.addcmul(x.new_zeros(()), branch(m, x), torch.arange(5.0).to(x).reshape(5, 1)).relu())
