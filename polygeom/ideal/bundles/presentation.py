@@ -44,7 +44,7 @@ def sections(bundle: Pencils, field: PrimeField, seed: int) -> Presentation | No
     --------
     >>> found = sections(Pencils(3, 3, 1), PrimeField(32003), 0)
     >>> len(found.generators), len(found.relations)
-    (21, 155)
+    (21, 195)
     """
     return _Sections(bundle, field, seed).presentation() if field.p > bundle.first * bundle.rest else None
 

@@ -114,6 +114,8 @@ def _changed(x):
 @pytest.fixture
 def walked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Sees how often derivatives are gathered; evaluations are not one for each output."""
+    if not hasattr(torch.ones(1, requires_grad=True).exp().grad_fn, "_input_metadata"):
+        pytest.skip("torch 2.4 does not tell the shapes of what nodes are given; derivatives are its own")
     seen = []
 
     def counted(*given):

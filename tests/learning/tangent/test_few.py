@@ -21,6 +21,8 @@ from polygeom.learning.tangent.tangent_kernel import empirical_ntk, jacobian, ke
 from polygeom.testing.module_zoo import ZOO  # noqa: E402
 
 UNFIT = {"LSTM", "GRU", "autograd function"}
+if torch.__version__.startswith("2.4."):
+    UNFIT |= {"fused attention", "encoder layer"}
 """Modules without rules for many points."""
 LOOPED = {"bilinear", "embedding bag", "weight norm"}
 """Modules with functions that torch takes one point after the other."""
