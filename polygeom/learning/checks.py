@@ -118,6 +118,7 @@ def points(x: Any, like: Tensor, *, name: str = "inputs", integers: bool = False
     if x.is_floating_point() and not torch.isfinite(x).all():
         raise PolygeomError(f"{name} must be finite, got NaN or infinite entries; leave those points out")
     dtype = torch.int64 if integers and not x.is_floating_point() else like.dtype
+    x = x.clone() if x.is_inference() else x  # else torch takes no derivatives of what reads it
     ready: Tensor = x.to(device=like.device, dtype=dtype)
     return ready
 

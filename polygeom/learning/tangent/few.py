@@ -5,7 +5,8 @@ its own, equal in value, and one evaluation of the module at all of these (`torc
 differentiated by torch as ever: what comes out are the derivatives point by point. A value belongs to its point alone
 by construction. Whether the module also gives it among others, which kernels promise to try, is seen from one
 evaluation of all points in another order, at every call. That torch's rules for many points give the right derivatives
-is seen from a plain backward pass of it, once for each graph of the backward pass.
+is seen from a plain backward pass of it, once for each pair of graphs of the two evaluations. Hooks are no nodes of a
+graph, and values at many points have none; so that the plain evaluation registers none is seen at every call.
 
 What does not fit raises `Unfit`: then `polygeom.learning.tangent.known` goes the other ways, and finds the words.
 """
@@ -31,6 +32,7 @@ from torch._functorch.vmap import (  # type: ignore[attr-defined]
 )
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 
 from polygeom.errors import BudgetError
 from polygeom.learning import checks
@@ -155,14 +157,16 @@ class Plain:
         return self.x.data_ptr() == x.data_ptr() and self.x.shape == x.shape and self.x.stride() == x.stride()
 
 
-def plain(
-    f: WeightFunction, x: Tensor, *, graph: bool = True, watch: AbstractContextManager[Any] | None = None
-) -> Plain:
-    """It may raise whatever the module does; with its ``graph`` if that is wanted."""
-    weights = {name: weight.detach().requires_grad_() for name, weight in f.weights.items()} if graph else f.weights
-    order = torch.cat([x[-1:], x.flip(0), x[-1:]])
-    with torch.set_grad_enabled(graph), watch or nullcontext():
+def plain(f: WeightFunction, x: Tensor, *, watch: AbstractContextManager[Any] | None = None) -> Plain:
+    """It may raise whatever the module does, and `Unfit` for hooks."""
+    weights = {name: weight.detach().requires_grad_() for name, weight in f.weights.items()}
+    order, hooks = torch.cat([x[-1:], x.flip(0), x[-1:]]), RemovableHandle.next_id
+    with torch.enable_grad(), watch or nullcontext():
         value = f.outputs(weights, order)
+    if RemovableHandle.next_id != hooks:
+        raise Unfit("hooks, which change derivatives out of sight")
+    if value.grad_fn is None:
+        raise Unfit("outputs without derivatives")
     return Plain(x, weights, value)
 
 
@@ -247,17 +251,18 @@ def _derivatives(
             y = _apart(f, weights, x.repeat(copies, *(1,) * (x.ndim - 1)) if copies > 1 else x)
         if y.grad_fn is None or y.shape[1] != rows.shape[1]:
             raise Unfit("outputs without derivatives, or others than before")
-        graph = graph_of(y)
-        known = graph in seen.graphs.get(key, ())
         found = _pulled(y, list(weights.values()), rows, copies)
     own = next((one for one in evaluated if one.at(x)), None)
     if own is None:
-        own = plain(f, x, graph=not known)
+        own = plain(f, x)
     elif _keeps_points(f.module):  # what is left in a module is that of an evaluation
-        plain(f, x[:1], graph=False)
+        with torch.no_grad():
+            f(f.weights, x[:1])
+    graphs = graph_of(y), graph_of(own.value)
+    known = graphs in seen.graphs.get(key, ())
     _compare(own, y.detach()[:count], found, None if known else rows)
     if not known:
-        seen.graphs.setdefault(key, set()).add(graph)
+        seen.graphs.setdefault(key, set()).add(graphs)
     return found
 
 

@@ -180,7 +180,8 @@ def weight_function(
     Raises
     ------
     PolygeomError
-        When points would influence each other, outputs would be random, or nothing can be trained.
+        When points would influence each other, outputs would be random, nothing can be trained, derivatives would be
+        sparse, or torch is told to take none (`torch.inference_mode`).
 
     Examples
     --------
@@ -189,6 +190,10 @@ def weight_function(
     (8, torch.Size([4, 2]))
     """
     checks.refuse_batch_statistics(module)
+    if torch.is_inference_mode_enabled():
+        raise PolygeomError(
+            "module has no derivatives within torch.inference_mode, got a call from there; write torch.no_grad()"
+        )
 
     def own(tensor: Tensor) -> Tensor:
         wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
@@ -200,6 +205,11 @@ def weight_function(
     met: set[int] = set()
     with alone(module) as found:
         for prefix, part in found:
+            if isinstance(part, nn.Embedding | nn.EmbeddingBag) and part.sparse:
+                raise PolygeomError(
+                    f"module must have dense derivatives, but {prefix or type(part).__name__!r} has sparse=True; "
+                    "write sparse=False, which changes no value"
+                )
             for held, kept in ((part._parameters, named), (part._buffers, buffers)):
                 for name, one in held.items():
                     if one is not None and id(one) not in met:  # a tensor counts under its first name

@@ -84,6 +84,8 @@ OTHER = {
     ),
     "one channel for all": lambda m, x: m.head(pooled((branch(m, x) + x[:, :1]).relu())),
     "a product with itself": lambda m, x: m.head(pooled((branch(m, x) * x).relu())),
+    "two branches": lambda m, x: m.head(pooled((branch(m, x) + m.second(x)).relu())),
+    "a sigmoid around": lambda m, x: m.head(pooled((x.sigmoid() + branch(m, x)).relu())),
     "another scale": lambda m, x: m.head(pooled(torch.addcmul(x, branch(m, x), x).relu())),
     "scales of rows": lambda m, x: m.head(
         pooled(torch.addcmul(x.new_zeros(()), branch(m, x), torch.arange(5.0).to(x).reshape(5, 1)).relu())
@@ -112,6 +114,8 @@ def _changed(x):
 @pytest.fixture
 def walked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Sees how often derivatives are gathered; evaluations are not one for each output."""
+    if not hasattr(torch.ones(1, requires_grad=True).exp().grad_fn, "_input_metadata"):
+        pytest.skip("torch 2.4 does not tell the shapes of what nodes are given; derivatives are its own")
     seen = []
 
     def counted(*given):

@@ -21,6 +21,8 @@ from polygeom.learning.tangent.tangent_kernel import empirical_ntk, jacobian, ke
 from polygeom.testing.module_zoo import ZOO  # noqa: E402
 
 UNFIT = {"LSTM", "GRU", "autograd function"}
+if torch.__version__.startswith("2.4."):
+    UNFIT |= {"fused attention", "encoder layer"}
 """Modules without rules for many points."""
 LOOPED = {"bilinear", "embedding bag", "weight norm"}
 """Modules with functions that torch takes one point after the other."""
@@ -166,6 +168,57 @@ def test_wrong_rules_for_many_points_are_seen(other_ways: list[bool]) -> None:
     assert other_ways
 
 
+def hook_of_module(part):
+    return part.register_full_backward_hook(lambda part, to, by: (2 * to[0],))
+
+
+def hook_before_module(part):
+    return part.register_full_backward_pre_hook(lambda part, by: (3 * by[0],))
+
+
+def hook_of_all_modules(part):
+    return nn.modules.module.register_module_full_backward_hook(
+        lambda own, to, by: (2 * to[0],) if own is part else None
+    )
+
+
+def hook_of_value(part):
+    def hooked(part, given, value):
+        return value.register_hook(lambda g: 2 * g) if value.requires_grad else None
+
+    return part.register_forward_hook(lambda *given: (hooked(*given), None)[1])
+
+
+def derivative_of_its_own(part):
+    """Where a value is asked whether it has derivatives, and gets others."""
+    return part.register_forward_hook(lambda part, given, value: value + (value - value.detach()) * value.requires_grad)
+
+
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")
+@pytest.mark.parametrize(
+    "change", [hook_of_module, hook_before_module, hook_of_all_modules, hook_of_value, derivative_of_its_own]
+)
+def test_what_changes_derivatives_alone_is_seen_after_many_calls(change) -> None:
+    module, x = net(), points()
+    for _ in range(3):
+        right(module, x)
+    handle = change(module[1])
+    try:
+        for _ in range(3):
+            right(module, x)
+    finally:
+        handle.remove()
+    right(module, x)
+
+
+def test_two_points_that_change_places_are_seen() -> None:
+    for mix in (lambda h: h.flip(0), lambda h: h.roll(1, 0), lambda h: h.cumsum(0)):
+        module = seeded(lambda mix=mix: Called(lambda m, x: mix(m.dense(x)).tanh(), dense=nn.Linear(3, 2)))
+        for two in (points()[:2], points()[:2].flip(0)):
+            with pytest.raises(PolygeomError, match="on its own"):
+                empirical_ntk(module, two)
+
+
 def test_numbers_at_random_and_state_are_refused() -> None:
     draws = seeded(lambda: Called(lambda m, x: m.dense(x) + torch.rand(2), dense=nn.Linear(3, 2)))
     counts = seeded(lambda: Called(lambda m, x: m.dense(x) * m.times.append(1) or len(m.times), dense=nn.Linear(3, 2)))
@@ -174,6 +227,23 @@ def test_numbers_at_random_and_state_are_refused() -> None:
     for module in (draws, counts):
         with torch.random.fork_rng(devices=[]), pytest.raises(PolygeomError, match="definite outputs"):
             empirical_ntk(module, points())
+
+
+def test_inference_mode_is_refused_and_its_points_are_read() -> None:
+    module, x = net(), points()
+    for method in ("auto", "layerwise", "pointwise", "single"):
+        with torch.inference_mode():
+            y = x.clone()
+            with pytest.raises(PolygeomError, match="inference_mode, got a call"):
+                empirical_ntk(module, x, method=method)
+        assert torch.equal(empirical_ntk(module, y, method=method), empirical_ntk(module, x, method=method))
+
+
+def test_sparse_derivatives_are_refused_in_words() -> None:
+    module = nn.Sequential(nn.Embedding(5, 3, sparse=True), nn.Flatten(), nn.Linear(6, 2)).double()
+    for method in ("auto", "layerwise", "pointwise", "single"):
+        with pytest.raises(PolygeomError, match="'0' has sparse=True; write sparse=False"):
+            empirical_ntk(module, torch.tensor([[1, 2], [4, 1]]), method=method)
 
 
 def test_memory_that_is_short_is_refused_by_the_number() -> None:
