@@ -9,7 +9,8 @@ the exact sequence ``Tor_2(N', k) → T(-1) ⊗ k → Tor_1(N, k)`` (change of r
 generated in degrees ``≤ max(reg N' + 1, d - 1)``. So if ``T_e = 0`` for one e at least so large, T vanishes from e on,
 and then local cohomology gives ``reg N ≤ max(reg N', e - 1)``, which is e - 1. No form has to be regular
 or generic for that, and ``dim T_e = dim N_e - dim N_{e+1} + dim N'_{e+1}`` are numbers. Cutting with one form after the
-other, down to a module over the field, bounds ``reg Q`` (Bayer and Stillman, A criterion for detecting m-regularity, 1987).
+other, down to a module over the field, bounds ``reg Q`` (Bayer and Stillman, A criterion for detecting m-regularity,
+1987).
 
 All this is done mod p. Equations over the rationals whose reductions generate the ideal mod p are complete: the Hilbert
 function of what they define over the rationals is at most that mod p, and that of R over the rationals at least.
