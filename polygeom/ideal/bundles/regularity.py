@@ -99,7 +99,7 @@ class Cuts:
         Returns
         -------
         Bound | None
-            None if more degrees are needed, or there is no presentation.
+            None if more degrees are needed, there is no presentation, or values contradict those that follow.
 
         Raises
         ------
@@ -120,7 +120,10 @@ class Cuts:
             ends.append(end)
             regularity = end - 1  # not below that of the quotient, since end is beyond it
         found = Bound(regularity, tuple(hilbert))
-        return Bound(regularity, self._extended(hilbert, ends[::-1], found.regularity + self.bundle.dimension))
+        extended = self._extended(hilbert, ends[::-1], found.regularity + self.bundle.dimension)
+        if any(known != value for known, value in zip(hilbert, extended, strict=False)):
+            return None
+        return Bound(regularity, extended)
 
     def _annihilated(self, number: int, degree: int, hilbert: Sequence[int], deadline: float | None) -> int:
         """Dimension of the elements of a degree that the next form annihilates."""

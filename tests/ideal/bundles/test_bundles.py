@@ -189,6 +189,10 @@ def test_the_bound_is_attained_where_the_ideal_is_known(
     assert (bound.regularity, bound.generators) == (expected, expected + 1)
     assert bound.hilbert == known[: len(bound.hilbert)]
     assert len(bound.hilbert) == expected + dimension + 1
+    for wrong in (-1, 1):  # the last value of all that were known follows from the others
+        longer = known[: expected + 4]
+        assert cuts.bound(longer) == bound
+        assert cuts.bound((*longer[:-1], longer[-1] + wrong)) is None
 
 
 @pytest.mark.parametrize(
