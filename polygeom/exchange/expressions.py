@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 
+from polygeom._dataclass import dataclass
 from polygeom.exchange.scanner import DECIMAL, NAME, NUMBER, STRING, Scanner
 
 Terms = dict[tuple[int, ...], Fraction]

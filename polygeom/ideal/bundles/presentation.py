@@ -12,10 +12,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.ideal.bundles.pencils import Pencils
 from polygeom.ideal.bundles.pieces import MOST_BYTES, Presentation, Term
 from polygeom.modular import PrimeField, Residues, nullspace, pivot_columns

@@ -19,10 +19,10 @@ function of what they define over the rationals is at most that mod p, and that 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.ideal.bundles.pencils import Pencils
 from polygeom.ideal.bundles.pieces import Module
 from polygeom.ideal.bundles.presentation import sections

@@ -6,11 +6,12 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from polygeom import checks
+from polygeom._dataclass import dataclass
 from polygeom.checks import integer
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.counting.distance import critical_equations

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from polygeom._dataclass import dataclass
 from polygeom.ideal.bundles.regularity import Cuts
 from polygeom.ideal.grading.quotients import MOST_COLUMNS, TooLargeError
 from polygeom.ideal.grading.spaces import Spaces

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.ideal.counting.paths.systems import Array, Marks
 from polygeom.ideal.counting.paths.tracking import CAREFUL, Steps, Tracker
 
