@@ -80,8 +80,9 @@ def classes(make):
 
 FAST, STANDARD = classes(dataclass), classes(dataclasses.dataclass)
 CALLS = [
-    ("Plain", (1,), {}), ("Plain", (1, (3,)), {}), ("Plain", (), {}), ("Plain", (1, 2, [3], 4), {}), ("Plain", (1,), {"c": [1]}),
-    ("One", ([float("nan")],), {}), ("Empty", (), {}), ("Empty", (1,), {}), ("Slots", (1,), {}), ("Slots", (1,), {"b": 2.0}),
+    ("Plain", (1,), {}), ("Plain", (1, (3,)), {}), ("Plain", (), {}), ("Plain", (1, 2, [3], 4), {}),
+    ("Plain", (1,), {"c": [1]}), ("One", ([float("nan")],), {}), ("Empty", (), {}), ("Empty", (1,), {}),
+    ("Slots", (1,), {}), ("Slots", (1,), {"b": 2.0}),
     ("Same", (1,), {}), ("Named", (), {"b": "x"}), ("Named", (1,), {"b": "x"}), ("Named", (), {}),
     ("Derived", (1, [2, 3]), {"d": 5}), ("Own", (1,), {}), ("Own", (1,), {"b": 2}),
 ]  # fmt: skip
@@ -128,7 +129,7 @@ def test_equal_values_have_equal_hashes_and_others_differ() -> None:
     assert one != FAST["Derived"](1, (2,))
     assert hash(FAST["Own"](1)) == 5
     same = FAST["Same"](1)
-    assert same == same  # noqa: PLR0124
+    assert same == same
     assert same != FAST["Same"](1)
     nan = float("nan")
     assert FAST["One"](nan) == FAST["One"](nan)  # as in a tuple, what is identical is equal
