@@ -8,6 +8,7 @@ functions that all classes share, with the same results. Everything else is left
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +41,14 @@ else:
         options = {"init": False, "repr": False, "eq": False, "frozen": before, "slots": slots, "kw_only": kw_only}
         cls = dataclasses.dataclass(**options)(cls)
         fields = dataclasses.fields(cls)
-        shared = {"__init__": _constructor(cls, fields), "__setattr__": _refuse_set, "__delattr__": _refuse_delete}
-        shared["__repr__"] = _repr
+        shared = {
+            "__init__": _constructor(cls, fields),
+            "__repr__": _repr,
+            **_refusals(cls, {one.name for one in fields}),
+        }
         if eq:
-            names = [field.name for field in fields if field.compare]
-            hashed = [field.name for field in fields if (field.compare if field.hash is None else field.hash)]
+            names = [one.name for one in fields if one.compare]
+            hashed = [one.name for one in fields if (one.compare if one.hash is None else one.hash)]
             shared |= {"__eq__": _equality(names), "__hash__": _hash(hashed)}
         if slots:
             shared |= {"__getstate__": _state, "__setstate__": _restore}
@@ -64,22 +68,22 @@ else:
         given: dict[str, Any] = {"_set": object.__setattr__, "_LEFT_OUT": _LEFT_OUT}
         parameters: dict[bool, list[str]] = {False: [], True: []}
         lines = []
-        for field in fields:
-            name, value = field.name, field.name
-            if field.default_factory is not dataclasses.MISSING:
-                given[f"_make_{name}"] = field.default_factory
+        for one in fields:
+            name, value = one.name, one.name
+            if one.default_factory is not dataclasses.MISSING:
+                given[f"_make_{name}"] = one.default_factory
                 value = f"_make_{name}()"
-                value = f"{value} if {name} is _LEFT_OUT else {name}" if field.init else value
-            if field.init:
+                value = f"{value} if {name} is _LEFT_OUT else {name}" if one.init else value
+            if one.init:
                 default = ""
-                if field.default is not dataclasses.MISSING:
-                    given[f"_default_{name}"], default = field.default, f"=_default_{name}"
-                elif field.default_factory is not dataclasses.MISSING:
+                if one.default is not dataclasses.MISSING:
+                    given[f"_default_{name}"], default = one.default, f"=_default_{name}"
+                elif one.default_factory is not dataclasses.MISSING:
                     default = "=_LEFT_OUT"
-                elif not field.kw_only and any("=" in one for one in parameters[False]):
+                elif not one.kw_only and any("=" in one for one in parameters[False]):
                     raise TypeError(f"non-default argument {name!r} follows default argument")
-                parameters[field.kw_only].append(name + default)
-            if field.init or field.default_factory is not dataclasses.MISSING:
+                parameters[one.kw_only].append(name + default)
+            if one.init or one.default_factory is not dataclasses.MISSING:
                 lines.append(f"_set(self, {name!r}, {value})")
         if hasattr(cls, "__post_init__"):
             lines.append("self.__post_init__()")
@@ -87,7 +91,7 @@ else:
         text = f"def __init__({signature}):\n " + "\n ".join(lines or ["pass"])
         exec(text, given)
         init: Callable[..., None] = given["__init__"]
-        init.__annotations__ = {field.name: field.type for field in fields if field.init} | {"return": None}
+        init.__annotations__ = {one.name: one.type for one in fields if one.init} | {"return": None}
         init.__module__, init.__qualname__ = cls.__module__, f"{cls.__qualname__}.__init__"
         return init
 
@@ -120,23 +124,30 @@ else:
 
     @recursive_repr()
     def _repr(self: Any) -> str:
-        told = ", ".join(
-            f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self) if field.repr
-        )
+        told = ", ".join(f"{one.name}={getattr(self, one.name)!r}" for one in dataclasses.fields(self) if one.repr)
         return f"{self.__class__.__qualname__}({told})"
 
-    def _refuse_set(self: Any, name: str, value: object) -> None:
-        raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+    def _refusals(cls: type, names: set[str]) -> dict[str, Callable[..., None]]:
+        """Fields cannot be changed; a class derived without the decorator may have further attributes."""
 
-    def _refuse_delete(self: Any, name: str) -> None:
-        raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
+        def __setattr__(self: Any, name: str, value: object) -> None:
+            if type(self) is cls or name in names:
+                raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+            super(cls, self).__setattr__(name, value)
+
+        def __delattr__(self: Any, name: str) -> None:
+            if type(self) is cls or name in names:
+                raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
+            super(cls, self).__delattr__(name)
+
+        return {"__setattr__": __setattr__, "__delattr__": __delattr__}
 
     def _state(self: Any) -> list[Any]:
-        return [getattr(self, field.name) for field in dataclasses.fields(self)]
+        return [getattr(self, one.name) for one in dataclasses.fields(self)]
 
     def _restore(self: Any, state: list[Any]) -> None:
-        for field, value in zip(dataclasses.fields(self), state, strict=True):
-            object.__setattr__(self, field.name, value)
+        for one, value in zip(dataclasses.fields(self), state, strict=True):
+            object.__setattr__(self, one.name, value)
 
 
-__all__ = ["dataclass"]
+__all__ = ["dataclass", "field"]

@@ -151,6 +151,22 @@ def test_frozen_values_can_be_copied_and_replaced_but_not_changed(name: str) -> 
     assert value.a == 1
 
 
+def test_a_class_derived_without_the_decorator_has_attributes_of_its_own() -> None:
+    for kind in (FAST, STANDARD):
+
+        class Loose(kind["Plain"]):
+            pass
+
+        one = Loose(1)
+        one.more = 2
+        assert one.more == 2
+        del one.more
+        with pytest.raises(dataclasses.FrozenInstanceError, match="'a'"):
+            one.a = 3
+        with pytest.raises(dataclasses.FrozenInstanceError, match="'a'"):
+            del one.a
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """At the top of a module, so that it can be pickled."""
