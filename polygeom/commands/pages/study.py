@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -82,7 +83,11 @@ def describe(name: str) -> str:
 
     found = importlib.util.find_spec(STUDIES[name])
     source = Path(str(found and found.origin)).read_text(encoding="utf-8")
-    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+    try:  # what stands before the imports is parsed in a tenth of the time
+        tree = ast.parse(re.split(r"^(?:from|import) ", source, maxsplit=1, flags=re.MULTILINE)[0])
+    except SyntaxError:  # a line of the docstring begins like an import
+        tree = ast.parse(source)
+    return (ast.get_docstring(tree) or "").partition("\n")[0]
 
 
 def _command(name: str) -> click.Command:
