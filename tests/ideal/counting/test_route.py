@@ -81,7 +81,7 @@ def points(monkeypatch: pytest.MonkeyPatch, budget: float, text: str, critical: 
     assert found.complete
     images = system.outputs.image(found.weights)
     monkeypatch.undo()
-    return images[np.argsort(images[:, 0].real)], used
+    return images[np.argsort(images[:, 0].real + 2 * images[:, 0].imag)], used
 
 
 @pytest.mark.parametrize(("text", "critical", "count"), [("[3,2,1] r=2", False, 3), ("[2,1,1] r=2", True, 4)])
