@@ -15,7 +15,7 @@ import polygeom
 PACKAGE = Path(polygeom.__file__).parent
 
 FLOORS = (
-    {"_version", "errors", "answers"},
+    {"_version", "_dataclass", "errors", "answers"},
     {"_lazy", "checks"},
     {"modular", "storage", "supervision"},
     {"sweeps"},

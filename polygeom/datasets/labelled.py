@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 
 

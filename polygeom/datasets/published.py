@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 
 _TEST_POINTS = 1000

@@ -6,12 +6,13 @@ import io
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.datasets.functions import POSITIVE, Target, make_target, range_unit
 from polygeom.datasets.regions import sample_region
 from polygeom.errors import PolygeomError

@@ -18,12 +18,12 @@ Source: Webb, Dulberg, Frankland, Petrov, O'Reilly, Cohen, "Learning representat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from itertools import product
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 

@@ -14,11 +14,11 @@ outputs at ``n`` generic points, for generic weights. All of the following is pr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.dimensions.compute import dimension
 from polygeom.dimensions.ranks.tangent import activation_degrees, jacobian, random_weights
 from polygeom.dimensions.ranks.witness import field_for, generator

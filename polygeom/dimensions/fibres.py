@@ -14,8 +14,8 @@ Dérand, Clausel, arXiv 2506.17093: Proposition 12 and Theorem 11.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from polygeom._dataclass import dataclass
 from polygeom.dimensions.bounds.rules.closed.veronese import DEFECTIVE
 from polygeom.dimensions.counts import Widths
 from polygeom.network import Network

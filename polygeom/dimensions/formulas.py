@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from polygeom._dataclass import dataclass
 from polygeom.dimensions.residual import THEOREM, residual_dimension
 from polygeom.dimensions.theorems import exact_dimension
 from polygeom.network import mlp, parse

@@ -10,9 +10,9 @@ computes the matrices of rank at most 2, of dimension 8 = 12 - 4, and is identif
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from polygeom._dataclass import dataclass
 from polygeom._version import __version__
 from polygeom.answers import PROBABLE, PROVED, Answer
 from polygeom.dimensions.compute import dimension

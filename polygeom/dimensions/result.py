@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
+from polygeom._dataclass import dataclass
 from polygeom.answers import PROBABLE, PROVED, Answer
 
 __all__ = ["PROBABLE", "PROVED", "DimensionResult"]

@@ -16,11 +16,11 @@ does not divide a denominator of an activation polynomial.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 
+from polygeom._dataclass import dataclass, field
 from polygeom.errors import PoleError
 from polygeom.modular import PrimeField
 from polygeom.network.constants import Constants

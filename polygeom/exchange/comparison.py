@@ -15,12 +15,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom._version import __version__
 from polygeom.answers import PROBABLE, PROVED, Answer
 from polygeom.errors import BudgetError, PolygeomError

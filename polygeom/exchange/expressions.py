@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
 
+from polygeom._dataclass import dataclass, field
 from polygeom.exchange.scanner import DECIMAL, NAME, NUMBER, STRING, Scanner
 
 Terms = dict[tuple[int, ...], Fraction]

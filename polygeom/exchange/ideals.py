@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.exchange.expressions import Ring, Terms
 from polygeom.exchange.mrdi import read_mrdi

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.exchange.tracing import Link
 from polygeom.network import Network

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NoReturn
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 
 NUMBER, DECIMAL, NAME, STRING, SIGN, END = "number", "decimal", "name", "string", "sign", "end"

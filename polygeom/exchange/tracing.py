@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass, field
 from polygeom.errors import PolygeomError
 from polygeom.network import Network
 from polygeom.network.layers import (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.datasets.labelled import Labelled
 from polygeom.datasets.selection import NAMES, train_and_test
 from polygeom.errors import PolygeomError

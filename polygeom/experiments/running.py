@@ -7,12 +7,12 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from polygeom._dataclass import dataclass, field
 from polygeom._version import __version__
 from polygeom.errors import PolygeomError
 from polygeom.experiments.folders import CONFIG, claim_folder, draw_all, folder, read_config, write_table

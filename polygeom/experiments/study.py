@@ -22,11 +22,11 @@ import importlib.util
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import msgspec
 
+from polygeom._dataclass import dataclass, field
 from polygeom.checks import choice
 from polygeom.errors import MissingPackageError, PolygeomError
 from polygeom.experiments.registry import STUDIES

@@ -9,11 +9,11 @@ irreducible variety whose closure has the same dimension, so it is dense: same n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.dimensions import dimension
 from polygeom.dimensions.ranks.tangent import jacobian
 from polygeom.engines.jets import Jet, JetEngine

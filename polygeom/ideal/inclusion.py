@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom._version import __version__
 from polygeom.answers import PROBABLE, PROVED, UNKNOWN, Answer
 from polygeom.engines.exact import ExactEngine

@@ -12,7 +12,6 @@ from polygeom.checks import choice, integer
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.points import Points
 from polygeom.ideal.inclusion import Inclusion, contains, integer_point
-from polygeom.ideal.proofs.certificate import certify
 from polygeom.ideal.result import IdealResult
 from polygeom.ideal.search.search import Search
 from polygeom.ideal.workspace import Workspace
@@ -214,6 +213,8 @@ class Neurovariety(Workspace):
     @property
     def certificate(self) -> dict[str, Any]:
         """A certificate of what is proved so far, see `polygeom.ideal.proofs.certificate`."""
+        from polygeom.ideal.proofs.certificate import certify  # here: equations are found without it
+
         return certify(self._search or self.search())
 
     def _unfinished(self, search: Search) -> Exception:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from polygeom._dataclass import dataclass, field
 from polygeom._version import __version__
 from polygeom.answers import PROVED, UNKNOWN, Answer
 from polygeom.ideal.grading.coordinates import Coordinates

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.coordinates import Coordinates

@@ -8,7 +8,6 @@ reduction that follows.) Algorithms with other partial results (Strassen's, emul
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from numbers import Rational
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from polygeom._dataclass import dataclass, field
 from polygeom.errors import PolygeomError
 from polygeom.modular import _backend
 from polygeom.modular.primes import LARGEST_BITS, P22, P23, is_prime, random_prime

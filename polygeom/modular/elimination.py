@@ -7,12 +7,12 @@ answers are exact. The pivot of a column is its first non-zero entry in the curr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.modular import _backend, _elimination_numpy, _threads
 from polygeom.modular._backend import Method

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom._lazy import given
 from polygeom.errors import BudgetError, MissingPackageError, PolygeomError
 from polygeom.network.ambient.degrees import DegreeSet, Multidegrees, TotalDegrees

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from polygeom._dataclass import dataclass
 from polygeom.network.layers import (
     Convolution,
     Convolution2d,

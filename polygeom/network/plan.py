@@ -7,11 +7,11 @@ reads and which are never read again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.network.layers import Input, Layer, Shape
 from polygeom.network.limits import MOST_SYMBOLS, shown

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import FormatError
 from polygeom.network.builder import parse
 from polygeom.network.grammar.scanner import Scanner, ascii_text

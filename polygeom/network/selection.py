@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
 from math import prod
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import choice, integer
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.network.builder import parse

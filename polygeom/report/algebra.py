@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from polygeom._dataclass import dataclass
 from polygeom.dimensions import DimensionResult
 from polygeom.dimensions.explain import EXPLAINED, NO_DEFECT, explain
 from polygeom.dimensions.identifiability import identifiability

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
 from textwrap import wrap
 from typing import Any
 
+from polygeom._dataclass import dataclass
 from polygeom._version import __version__
 from polygeom.report.composition import Portrait
 from polygeom.report.terminal import WIDTH

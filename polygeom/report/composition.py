@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
 from polygeom import checks
+from polygeom._dataclass import dataclass
 from polygeom._version import __version__
 from polygeom.dimensions import dimension
 from polygeom.errors import BudgetError, MissingPackageError, PolygeomError

@@ -9,10 +9,10 @@ Points with irrational coordinates are not followed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import BudgetError
 from polygeom.singularities.newton import Polynomial
 from polygeom.singularities.threshold import Threshold, least

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.answers import PROBABLE, PROVED, UNKNOWN
 from polygeom.checks import seed as as_seed
 from polygeom.dimensions import DimensionResult, dimension

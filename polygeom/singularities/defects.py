@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
+from polygeom._dataclass import dataclass
 from polygeom.singularities.ranks import Matrix, independent
 
 Vector = list[Fraction]

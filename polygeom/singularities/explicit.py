@@ -7,13 +7,13 @@ what is left is a Newton polyhedron or, in two variables, resolved by blow-ups. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.engines.symbolic import coefficient_map
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.network import Network

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
+from polygeom._dataclass import dataclass
 from polygeom.singularities.polyhedra import Exponents, minimal, monomial_threshold
 from polygeom.singularities.threshold import Threshold
 

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
+from polygeom._dataclass import dataclass
 from polygeom.singularities.defects import COPY, DEAD, DEAF, SHADOW, Defect, general_position, parallel
 from polygeom.singularities.polyhedra import Exponents, monomial_threshold
 from polygeom.singularities.ranks import Matrix, doubly_vanishing, independent, monomials, only_double_points

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from fractions import Fraction
 
+from polygeom._dataclass import dataclass, field
 from polygeom._version import __version__
 from polygeom.answers import PROVED, Answer
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.network import Network
 from polygeom.network.limits import exact_weight

@@ -8,8 +8,9 @@ the ideal of the ``g_j`` alone (Watanabe, *Algebraic Geometry and Statistical Le
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
+
+from polygeom._dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

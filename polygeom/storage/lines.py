@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 
 FORMAT = "polygeom journal"

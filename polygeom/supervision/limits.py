@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from polygeom import checks
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import queue
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.supervision import Limits, Outcome, Status
 from polygeom.supervision.child import plain

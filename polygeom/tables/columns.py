@@ -6,10 +6,10 @@ None of them loses a row: where one cannot be computed its cell stays blank, and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import pandas
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.supervision.child import plain
 from polygeom.tables.conditions import with_coefficient, with_shape

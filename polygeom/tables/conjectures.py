@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pandas
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import choice
 from polygeom.dimensions.counts import Degrees, Widths
 from polygeom.errors import PolygeomError

@@ -8,9 +8,9 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import seed
 from polygeom.dimensions.task import small_perceptron
 from polygeom.errors import FormatError, PolygeomError

@@ -12,10 +12,10 @@ import io
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.storage.durable import write_file
 from polygeom.storage.reading import read_text

@@ -12,9 +12,9 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.storage import durable
 from polygeom.storage.reading import read_text

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from polygeom._dataclass import dataclass
 from polygeom.learning.networks.activations import Sine
 from polygeom.learning.networks.residual import ResidualNetwork
 from polygeom.network import ccp, lightning_attention, mlp

@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.learning.checks import FallbackWarning
 from polygeom.testing.module_functions import FUNCTIONS, IN_EVALUATION_MODE, WITHOUT_POINTS, Check, Subject

@@ -38,12 +38,12 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
 
+from polygeom._dataclass import dataclass, field
 from polygeom.errors import PolygeomError
 from polygeom.sweeps import read_journal
 from polygeom.tables.table import TIMINGS

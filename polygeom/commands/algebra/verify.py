@@ -65,12 +65,13 @@ def verify(files: tuple[str, ...], timeout: float | None, memory: str | None, qu
 def _within_limits(timeout: float | None, memory: str | None) -> Callable[[str], Verification]:
     """The check of a file: here if no limit is given, else in a process that ends with the limits."""
     from polygeom import certificates
+
+    if timeout is None and memory is None:
+        return lambda file: certificates.verify(certificates.read_certificate(file))
     from polygeom.dimensions.proofs.limits import MEMORY, SECONDS, Budget
     from polygeom.supervision import Call, Limits, Status, parse_memory, run_alone
 
     size, seconds = parse_memory(memory) or MEMORY, SECONDS if timeout is None else timeout
-    if timeout is None and memory is None:
-        return lambda file: certificates.verify(certificates.read_certificate(file))
 
     def check(file: str) -> Verification:
         Budget(seconds, size)  # refuses what are no limits

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import psutil
+
+from polygeom._dataclass import dataclass
 
 MINUTE, HOUR = 60.0, 3600.0
 

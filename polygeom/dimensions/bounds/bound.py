@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from polygeom._dataclass import dataclass
 from polygeom.dimensions.counts import Degrees, Widths
 from polygeom.errors import PolygeomError
 from polygeom.network import Network

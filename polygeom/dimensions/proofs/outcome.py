@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+from polygeom._dataclass import dataclass
 from polygeom.answers import PROVED, UNKNOWN, Answer
 
 

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NoReturn
 
 import numpy as np
 
+from polygeom._dataclass import dataclass, field
 from polygeom.dimensions.proofs.maps import Map, read_map
 from polygeom.dimensions.proofs.texts import Statement, statements
 from polygeom.errors import BudgetError, CertificateError

@@ -15,12 +15,12 @@ This is the private fast path of `polygeom.dimensions.ranks.tangent`, which comp
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.dimensions.counts import Degrees, Widths, output_degree, parameter_count
 from polygeom.dimensions.ranks.budget import require_memory
 from polygeom.dimensions.ranks.witness import Rank, structured_weights

@@ -22,11 +22,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm, log2
 from typing import Any
 
+from polygeom._dataclass import dataclass
 from polygeom.network import Network
 from polygeom.network.constants import Constants
 

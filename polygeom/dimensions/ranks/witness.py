@@ -7,11 +7,11 @@ dimension, however the choice was made; random choices only make it likely to be
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.modular import P22, PrimeField, random_prime
 

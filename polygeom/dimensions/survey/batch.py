@@ -11,11 +11,11 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom._version import __version__
 from polygeom.dimensions.bounds.bound import Bound
 from polygeom.dimensions.compute import dimension

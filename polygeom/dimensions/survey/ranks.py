@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.dimensions.ranks.tangent import TAIL
 from polygeom.dimensions.ranks.witness import generator
 from polygeom.dimensions.survey.bounds import BoundTable

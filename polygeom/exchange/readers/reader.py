@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
+from polygeom._dataclass import dataclass
 from polygeom.exchange.expressions import Expressions, Ring, Terms, canonical, indexed, name_range
 from polygeom.exchange.scanner import NAME, NUMBER, STRING, Scanner
 from polygeom.modular import is_prime

@@ -9,9 +9,9 @@ On the axis dimension / labels all families have their peak at one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from polygeom._dataclass import dataclass
 from polygeom.experiments.study import Case, Study, option
 from polygeom.experiments.style import COLOURS, subplots
 from polygeom.experiments.weights import keep_weights

@@ -10,11 +10,12 @@ weights; positive output weights show this at its worst.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.experiments.study import Case, Study, option
 from polygeom.experiments.style import BELOW, COLOURS, SMALLEST, legend, subplots
 from polygeom.network import Network, parse

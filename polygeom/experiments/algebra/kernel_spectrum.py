@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.experiments.study import Case, Study, option
 from polygeom.experiments.style import BELOW, COLOURS, subplots
 from polygeom.network import Network, parse

@@ -11,13 +11,13 @@ Source: Kubjas, Li, Wiesmann, "Geometry of polynomial neural networks", arXiv 24
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.dimensions import dimension
 from polygeom.experiments.study import Case, Needs, Study, option
 from polygeom.experiments.style import BELOW, COLOURS, subplots

@@ -11,11 +11,11 @@ whatever the setting, so that settings are compared in pairs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.experiments.study import Case, Row, Study, option
 from polygeom.experiments.style import COLOURS, subplots
 from polygeom.network import Network, parse

@@ -8,11 +8,11 @@ infima on the boundary do descents tend to?
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.dimensions import dimension
 from polygeom.experiments.study import Case, Study, option
 from polygeom.experiments.style import BELOW, COLOURS, legend, subplots

@@ -10,9 +10,9 @@ in some input directions only.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from polygeom._dataclass import dataclass
 from polygeom.experiments.study import Case, Study, option
 from polygeom.experiments.style import BELOW, COLOURS, legend, subplots
 from polygeom.network import Network, mlp, parse

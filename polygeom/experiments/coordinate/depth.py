@@ -6,11 +6,11 @@ two patterns is counted layer by layer, and relative to the number of units (Laz
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from polygeom._dataclass import dataclass
 from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments import style

@@ -6,12 +6,12 @@ guesses those between them. Networks end with a sigmoid, but for polynomial ones
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
+from polygeom._dataclass import dataclass
 from polygeom.datasets.images import make_image
 from polygeom.experiments.coordinate import figures as figures
 from polygeom.experiments.coordinate.dynamics import (

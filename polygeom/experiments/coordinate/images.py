@@ -9,13 +9,13 @@ Liu, arXiv 2301.05816). For polynomial networks and SIREN, regions are sign regi
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from polygeom._dataclass import dataclass
 from polygeom.datasets.images import make_image
 from polygeom.errors import PolygeomError
 from polygeom.experiments.coordinate import figures as figures

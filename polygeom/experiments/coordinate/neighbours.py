@@ -8,13 +8,13 @@ MNIST and CIFAR-10 are read from a local folder.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.experiments import style
 from polygeom.experiments.coordinate import figures as figures

@@ -6,12 +6,12 @@ how far depends on what the network reads (Lazzari, Liu, arXiv 2301.05816; Raham
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
+from polygeom._dataclass import dataclass
 from polygeom.datasets.waves import phased_waves
 from polygeom.experiments import style
 from polygeom.experiments.coordinate import figures as figures

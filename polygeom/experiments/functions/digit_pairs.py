@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from polygeom._dataclass import dataclass
 from polygeom.experiments.images import DigitOptions
 from polygeom.experiments.own import is_own
 from polygeom.experiments.study import SGD, Case, Needs, Study, filled, mean_and_deviation, option

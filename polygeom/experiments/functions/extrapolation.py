@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from polygeom._dataclass import dataclass
 from polygeom.datasets.functions import TARGETS
 from polygeom.datasets.regions import SHAPES, SIGNS
 from polygeom.experiments.own import is_own

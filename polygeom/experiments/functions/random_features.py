@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.datasets.labelled import corrupt, normalise, one_hot
 from polygeom.datasets.published import make_dataset
 from polygeom.datasets.selection import NAMES, train_and_test

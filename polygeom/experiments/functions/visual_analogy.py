@@ -10,13 +10,13 @@ with Hadamard product: a polynomial net study", arXiv 2209.07736.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from polygeom._dataclass import dataclass
 from polygeom.datasets import vaec
 from polygeom.experiments.study import Case, Study, filled, mean_and_deviation, option
 from polygeom.experiments.style import COLOURS, SMALLEST, subplots

@@ -9,13 +9,13 @@ networks have none by symmetry, and are reported so. (Ortiz-Jiménez and others,
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Either, Needs, Study, mean_and_deviation, option
 from polygeom.experiments.style import COLOURS, legend, subplots

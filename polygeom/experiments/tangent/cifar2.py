@@ -10,12 +10,12 @@ weights too. (Ortiz-Jiménez, Moosavi-Dezfooli, Frossard, arXiv 2106.06770.)
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Needs, Study, mean_and_deviation, option
 from polygeom.experiments.style import COLOURS, DASHES, subplots

@@ -10,11 +10,11 @@ error. (Deep learning theory tutorial that accompanies Belkin, arXiv 2105.14368;
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from polygeom._dataclass import dataclass
 from polygeom.datasets.published import linear_on_sphere
 from polygeom.errors import PolygeomError
 from polygeom.experiments.study import Case, Study, mean_and_deviation, option

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from dataclasses import dataclass
 
 from torch import nn
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.experiments.own import is_own, own_module
 from polygeom.learning.networks.activations import Elementwise

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, TypeVar
 
+from polygeom._dataclass import dataclass
 from polygeom.experiments.images import ImageOptions
 from polygeom.experiments.study import SGD, Case, Needs, like, option
 

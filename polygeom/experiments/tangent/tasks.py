@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from polygeom._dataclass import dataclass
 from polygeom.experiments.study import filled
 from polygeom.experiments.tangent.options import KernelCase, TrainingCase
 from polygeom.experiments.weights import keep_weights

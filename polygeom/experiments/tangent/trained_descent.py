@@ -9,13 +9,13 @@ with a least squares method that does. (Deep learning theory tutorial that accom
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from polygeom._dataclass import dataclass
 from polygeom.datasets.labelled import Labelled, normalise
 from polygeom.errors import BudgetError
 from polygeom.experiments.images import SomeImageOptions

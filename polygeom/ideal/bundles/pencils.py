@@ -9,8 +9,14 @@ first whose dimension is that of F have its image as neurovariety.
 For a prime ``p > rR`` the Koszul resolution of ``S^R E*`` by ``O(-j) ⊗ Λ^j(k^{r-1}) ⊗ S^{R-j} W*`` holds mod p as over
 the rationals, so ``H^1(F*) = 0``, and ``H^0(F*)`` consists of linear functions on ``(S^R W)^m``. On the projective
 bundle X of lines in F, ``H^i(O(2 - i)) = 0`` for all ``i > 0`` (``i = 2`` is ``H^2`` of ``O`` on the plane, and the
-twists -1, -2, … of larger i have no direct images): ``M = ⊕ H^0(X, O(t))`` is 2-regular, whatever p is, and its Hilbert
-function is the Euler characteristic of ``S^t F*`` on the plane.
+twists -1, -2, … of larger i, up to the rank less one, have no direct images): ``M = ⊕ H^0(X, O(t))`` is 2-regular,
+whatever p is, and its Hilbert function is the Euler characteristic of ``S^t F*`` on the plane.
+
+That the vanishing on X makes M 2-regular needs coordinates without a common zero on X, no more: the Koszul complex of
+sheaves of the coordinates V is exact, and ``Tor_i(M, k)`` in degree d is the kernel of ``H^1(K(d-i-1)) → H^1(O(d-i-1))
+⊗ Λ^{i+1} V``, where K has the resolution ``… → Λ^{i+3} V ⊗ O(-2) → Λ^{i+2} V ⊗ O(-1) → K``; for ``d > i + 2`` all
+``H^j(O(d-i-1-j))``, j > 0, are zero. So X may be contracted on the way to the image, as it is along the pencils that
+contain one power, and a general element may be in several fibres.
 """
 
 from __future__ import annotations
@@ -18,10 +24,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.modular import PrimeField, Residues
 from polygeom.network import Network
 

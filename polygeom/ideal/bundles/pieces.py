@@ -9,16 +9,20 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import BudgetError
+from polygeom.ideal.grading.quotients import TooLargeError
 from polygeom.modular import PrimeField, Residues, echelon_form
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+MOST_BYTES = 2**31
+"""What the equations of one weight space, or the values of the functions of one degree, may take."""
 
 Term = tuple[int, tuple[int, ...]]
 """A generator and a monomial, as increasing numbers of variables, that multiplies it."""
@@ -125,6 +129,8 @@ class Module:
         ------
         BudgetError
             If the deadline (of `time.monotonic`) passes; what is computed is kept.
+        TooLargeError
+            If it takes too much memory.
         """
         while len(self._dimensions) <= degree:
             self._advance(len(self._dimensions), deadline)
@@ -148,6 +154,11 @@ class Module:
         new = [g for g, place in enumerate(self.presentation.generators) if place == (degree, weight)]
         width = starts[-1] + len(new)
         places = {g: starts[-1] + k for k, g in enumerate(new)}
+        exchanges = sum(
+            self._sizes.get((degree - 2, weight - a - b), 0) for a, b in itertools.combinations(steps, 2)
+        )  # at most so many rows
+        if 8 * width * exchanges > MOST_BYTES:
+            raise TooLargeError
         rows = self._exchanges(degree, weight, starts, width) + self._relations(degree, weight, starts, width, places)
         matrix = np.concatenate([np.zeros((0, width)), *rows])
         form = echelon_form(matrix[matrix.any(axis=1)], self.field)

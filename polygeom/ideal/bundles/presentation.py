@@ -10,13 +10,14 @@ presentation that is returned is right whatever points were drawn.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.ideal.bundles.pencils import Pencils
-from polygeom.ideal.bundles.pieces import Presentation, Term
+from polygeom.ideal.bundles.pieces import MOST_BYTES, Presentation, Term
 from polygeom.modular import PrimeField, Residues, nullspace, pivot_columns
 
 SURPLUS = 12
@@ -38,7 +39,7 @@ def sections(bundle: Pencils, field: PrimeField, seed: int) -> Presentation | No
     """All sections as a module over the coordinates; the first generator is the function 1.
 
     None where p is at most the degree of the forms, the coordinates are not independent functions, or the values do not
-    show that all is found (as when p is so small that points coincide).
+    show that all is found (as when p is so small that points coincide), or would take too much memory.
 
     Examples
     --------
@@ -46,14 +47,27 @@ def sections(bundle: Pencils, field: PrimeField, seed: int) -> Presentation | No
     >>> len(found.generators), len(found.relations)
     (21, 195)
     """
-    return _Sections(bundle, field, seed).presentation() if field.p > bundle.first * bundle.rest else None
+    if field.p <= bundle.first * bundle.rest or 8 * _entries(bundle) > MOST_BYTES:
+        return None
+    return _Sections(bundle, field, seed).presentation()
+
+
+def _entries(bundle: Pencils) -> int:
+    """Values of the functions of degree 3, without the few generators of degree 2."""
+    size = len(bundle.coordinates)
+    multiples = math.comb(size + 2, 3) + (bundle.sections(1) - size) * math.comb(size + 1, 2)
+    return multiples * _points(bundle)
+
+
+def _points(bundle: Pencils) -> int:
+    return bundle.sections(3) // 2 + SURPLUS
 
 
 class _Sections:
     def __init__(self, bundle: Pencils, field: PrimeField, seed: int) -> None:
         self.bundle, self.field = bundle, field
         names = bundle.functions()
-        count = bundle.sections(3) // 2 + SURPLUS
+        count = _points(bundle)
         values = bundle.values(count, field, np.random.default_rng(seed))
         places = [(output, sum(monomial)) for output, monomial in names]
         self.all = [_Function(1, _weight(place), row) for place, row in zip(places, values, strict=True)]

@@ -7,9 +7,10 @@ I is generated in degrees ``≤ reg R + 1``. Q has the presentation of M without
 For a module N with generators and relations of degree at most d, a linear form h, ``N' = N / hN``, ``T = (0 :_N h)``:
 the exact sequence ``Tor_2(N', k) → T(-1) ⊗ k → Tor_1(N, k)`` (change of rings, the first over S / h) shows that T is
 generated in degrees ``≤ max(reg N' + 1, d - 1)``. So if ``T_e = 0`` for one e at least so large, T vanishes from e on,
-and then local cohomology gives ``reg N ≤ max(reg N', e - 1)``. No form has to be regular or generic for that, and
-``dim T_e = dim N_e - dim N_{e+1} + dim N'_{e+1}`` are numbers. Cutting with one form after the other, down to a module
-over the field, bounds ``reg Q`` (Bayer and Stillman, A criterion for detecting m-regularity, 1987).
+and then local cohomology gives ``reg N ≤ max(reg N', e - 1)``, which is e - 1. No form has to be regular
+or generic for that, and ``dim T_e = dim N_e - dim N_{e+1} + dim N'_{e+1}`` are numbers. Cutting with one form after the
+other, down to a module over the field, bounds ``reg Q`` (Bayer and Stillman, A criterion for detecting m-regularity,
+1987).
 
 All this is done mod p. Equations over the rationals whose reductions generate the ideal mod p are complete: the Hilbert
 function of what they define over the rationals is at most that mod p, and that of R over the rationals at least.
@@ -18,10 +19,10 @@ function of what they define over the rationals is at most that mod p, and that 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.ideal.bundles.pencils import Pencils
 from polygeom.ideal.bundles.pieces import Module
 from polygeom.ideal.bundles.presentation import sections
@@ -98,7 +99,7 @@ class Cuts:
         Returns
         -------
         Bound | None
-            None if more degrees are needed, or there is no presentation.
+            None if more degrees are needed, there is no presentation, or values contradict those that follow.
 
         Raises
         ------
@@ -117,9 +118,12 @@ class Cuts:
             if end >= top:
                 return None
             ends.append(end)
-            regularity = max(regularity, end - 1)
+            regularity = end - 1  # not below that of the quotient, since end is beyond it
         found = Bound(regularity, tuple(hilbert))
-        return Bound(regularity, self._extended(hilbert, ends[::-1], found.regularity + self.bundle.dimension))
+        extended = self._extended(hilbert, ends[::-1], found.regularity + self.bundle.dimension)
+        if any(known != value for known, value in zip(hilbert, extended, strict=False)):
+            return None
+        return Bound(regularity, extended)
 
     def _annihilated(self, number: int, degree: int, hilbert: Sequence[int], deadline: float | None) -> int:
         """Dimension of the elements of a degree that the next form annihilates."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from polygeom._dataclass import dataclass
 from polygeom._version import __version__
 from polygeom.answers import PROBABLE, PROVED, UNKNOWN, Answer
 from polygeom.checks import choice

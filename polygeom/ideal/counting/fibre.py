@@ -14,11 +14,11 @@ import math
 import time
 from collections import Counter
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass, field
 from polygeom._version import __version__
 from polygeom.answers import PROVED, Answer
 from polygeom.dimensions.fibres import known_fibre

@@ -11,10 +11,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.answers import PROBABLE, UNKNOWN
 from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError

@@ -12,11 +12,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom._version import __version__
 from polygeom.answers import PROBABLE, UNKNOWN, Answer
 from polygeom.dimensions import dimension

@@ -7,13 +7,13 @@ generic labels ``y``. Two numbers say what the samples see: the dimension of tha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.dimensions.ranks.tangent import jacobian
 from polygeom.errors import PolygeomError
 from polygeom.ideal.counting.distance import fraction

@@ -6,11 +6,11 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from polygeom import checks
+from polygeom._dataclass import dataclass, field
 from polygeom.checks import integer
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.counting.distance import critical_equations

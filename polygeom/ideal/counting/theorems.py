@@ -8,8 +8,8 @@ it and has its dimension is equal to it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from polygeom._dataclass import dataclass
 from polygeom.ideal.bundles.pencils import pencils_of
 from polygeom.ideal.counting import formulas
 from polygeom.network import Convolution, Input, Network, Power

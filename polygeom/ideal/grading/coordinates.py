@@ -23,13 +23,13 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import choice
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.network import Network, parse

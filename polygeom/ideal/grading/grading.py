@@ -18,13 +18,13 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from polygeom._dataclass import dataclass
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.ideal.grading.places import Places
 from polygeom.network import Network

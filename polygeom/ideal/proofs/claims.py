@@ -6,12 +6,12 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from polygeom._dataclass import dataclass
 from polygeom.dimensions.proofs.decoding import Natural, Positive, Record, Text, Version
 from polygeom.dimensions.proofs.jacobians import LARGEST_PRIME
 from polygeom.dimensions.proofs.limits import Budget

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from polygeom._dataclass import dataclass
 from polygeom.ideal.bundles.regularity import Cuts
 from polygeom.ideal.grading.quotients import MOST_COLUMNS, TooLargeError
 from polygeom.ideal.grading.spaces import Spaces
@@ -172,7 +172,10 @@ def prove_bounded(cuts: Cuts, hilbert: Sequence[int], deadline: float | None = N
     BudgetError
         If the deadline passes.
     """
-    bound = cuts.bound(hilbert, deadline)
+    try:
+        bound = cuts.bound(hilbert, deadline)
+    except TooLargeError:
+        return None
     if bound is None or bound.generators >= len(hilbert):
         return None
     h = list(differences(bound.hilbert, cuts.bundle.dimension))

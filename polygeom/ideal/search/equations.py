@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.ideal.grading.grading import Integers, Weight
 from polygeom.ideal.grading.spaces import Index, Keys, Monomials, Spaces
 from polygeom.modular import PrimeField, Residues

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 
 import numpy as np
 
 from polygeom import checks
+from polygeom._dataclass import dataclass
 from polygeom.checks import integer
 from polygeom.dimensions import DimensionResult
 from polygeom.errors import BudgetError

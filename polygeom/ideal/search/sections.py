@@ -23,10 +23,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import BudgetError
 from polygeom.ideal.grading.forms import Forms, Integers, forms_in, restrict
 from polygeom.ideal.grading.quotients import Quotient, TooLargeError

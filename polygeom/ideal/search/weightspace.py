@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import BudgetError
 from polygeom.ideal.bundles.pencils import pencils_around
 from polygeom.ideal.bundles.vanishing import Vanishing

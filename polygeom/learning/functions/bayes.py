@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.learning.functions.coefficient_map import monomial_values, monomials
 from polygeom.learning.functions.perceptrons import perceptron_outputs
 from polygeom.learning.functions.sampling import SamplerSettings, sample_energies

@@ -19,12 +19,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import choice
 from polygeom.engines.torch_coefficients import CoefficientEngine
 from polygeom.errors import PolygeomError

@@ -14,13 +14,13 @@ Source: Kubjas, Li, Wiesmann, "Geometry of polynomial neural networks", arXiv 24
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import integer
 from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError

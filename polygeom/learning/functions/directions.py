@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from polygeom._dataclass import dataclass
 
 LARGEST = 300
 """Most weights for which the second derivative is formed; above, all directions are alike."""

@@ -14,13 +14,13 @@ the data, step by step, and many of them are made at once here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import choice
 from polygeom.dimensions import dimension
 from polygeom.errors import PolygeomError

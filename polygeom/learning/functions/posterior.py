@@ -16,12 +16,12 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import seed
 from polygeom.engines.torch_module import NetworkModule
 from polygeom.errors import PolygeomError

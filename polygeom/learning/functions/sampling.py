@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass, field
 from polygeom.checks import choice, integer
 from polygeom.errors import PolygeomError
 from polygeom.learning.functions.directions import LEAST, Directions, directions_at

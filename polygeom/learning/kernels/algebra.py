@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.learning.checks import rows
 

@@ -12,12 +12,12 @@ from both sides: the cusp counts as zero. Everywhere they are finite.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.learning.kernels.kernels import from_differences, root, small
 
 _NEAR = 1e-2

@@ -7,12 +7,12 @@ All follow from integration by parts for normal variables and from Price's theor
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import is_integer
 from polygeom.errors import PolygeomError
 from polygeom.learning.kernels.angles import Angles

@@ -15,11 +15,11 @@ and takes the mean over all pairs of pixels, or over pairs of equal pixels.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import choice, is_integer
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks

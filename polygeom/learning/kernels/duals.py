@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.learning.kernels.angles import Angles
 from polygeom.learning.kernels.kernels import root

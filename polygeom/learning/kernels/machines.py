@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import seed
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks

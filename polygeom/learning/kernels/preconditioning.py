@@ -27,12 +27,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pandas
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import seed
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning.kernels.algebra import Kernel

@@ -22,11 +22,11 @@ polynomial of degree ``N`` everywhere.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks

@@ -12,12 +12,12 @@ number of samples it can interpolate, stays at the number of monomials, however 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.kernels.algebra import Kernel

@@ -6,12 +6,13 @@ They are seen by the one watch over layers, `polygeom.learning.recording`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from polygeom._dataclass import dataclass
 from polygeom.learning.recording import Layer, Recorder, by_position
 
 

@@ -7,7 +7,6 @@ For eigen*functions*, which have values at any point, see `polygeom.learning.ker
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import scipy.linalg
 import scipy.sparse.linalg
 import torch
 
+from polygeom._dataclass import dataclass, field
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.kernels.algebra import Kernel

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -24,6 +24,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks
 from polygeom.learning.tangent.few import Seen, Size, few, seen_of, size_of

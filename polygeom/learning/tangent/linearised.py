@@ -7,12 +7,12 @@ regression of what ``f`` itself leaves over: ``f(x) + K(x, X) K(X, X)⁻¹ (y - 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.learning import checks
 from polygeom.learning import targets as fitting

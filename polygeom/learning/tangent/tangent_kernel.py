@@ -10,12 +10,12 @@ taken changes the time, not the numbers. What points and modules may be is said 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import choice
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.learning import checks

@@ -10,13 +10,14 @@ set — over the reals not necessarily all.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property, partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.dimensions.evaluation import evaluation_ranks
 from polygeom.errors import PolygeomError
 from polygeom.learning.thresholds.bisection import counts_around

@@ -16,12 +16,13 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import choice
 from polygeom.dimensions import dimension
 from polygeom.dimensions.result import DimensionResult

@@ -9,7 +9,7 @@ everywhere; at ``n*`` it is one of finitely many functions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.dimensions.evaluation import evaluation_ranks
 from polygeom.dimensions.identifiability import identifiability
 from polygeom.errors import PolygeomError

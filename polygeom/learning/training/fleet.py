@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass, field
 from polygeom.engines.initialisation import calibrated
 from polygeom.engines.torch_engine import TorchEngine
 from polygeom.engines.torch_perceptron import perceptron_jacobian, perceptron_values, written_out

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 from polygeom.learning.checks import a_module

@@ -6,13 +6,13 @@ import contextlib
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from polygeom._dataclass import dataclass, field
 from polygeom.errors import PolygeomError
 from polygeom.learning import targets as fitting
 from polygeom.learning.training.checkpoints import Checkpoint

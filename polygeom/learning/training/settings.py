@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import bisect
 import math
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
+from polygeom._dataclass import dataclass
 from polygeom.checks import choice
 from polygeom.errors import PolygeomError
 

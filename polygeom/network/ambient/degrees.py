@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import BudgetError
 
 DegreeSet = tuple[tuple[int, int], ...]

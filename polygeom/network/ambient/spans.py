@@ -11,13 +11,13 @@ enters is fixed and adds no dimension.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import BudgetError, PolygeomError
 from polygeom.network.ambient.degrees import Degrees, Exponents, Multidegrees, TotalDegrees, power
 from polygeom.network.constants import Constants

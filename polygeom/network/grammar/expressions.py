@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.network.grammar.scanner import Scanner
 from polygeom.network.limits import LARGEST_COEFFICIENT, LARGEST_DEGREE, shown

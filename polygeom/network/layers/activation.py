@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.network.layers.base import Layer, Shape, V
 from polygeom.network.limits import LARGEST_DEGREE, LARGEST_POLYNOMIAL_DEGREE, positive, rational, shown

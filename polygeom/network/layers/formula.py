@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import FormatError, PolygeomError
 from polygeom.network.constants import Constants
 from polygeom.network.grammar.expressions import Expression, Quotient, Terms, names_in, read_quotient

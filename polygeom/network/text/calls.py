@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from polygeom._dataclass import dataclass, field
 from polygeom.network.grammar.scanner import Scanner
 from polygeom.network.limits import LARGEST_COEFFICIENT
 

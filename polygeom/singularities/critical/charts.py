@@ -8,10 +8,10 @@ matrices in which each entry is zero, one, or a variable that is not zero.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, product
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import BudgetError
 from polygeom.singularities.ranks import exact_rank
 

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
+from polygeom._dataclass import dataclass
 from polygeom._version import __version__
 from polygeom.answers import PROVED, UNKNOWN, Answer
 from polygeom.errors import PolygeomError

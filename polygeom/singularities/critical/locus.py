@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom._version import __version__
 from polygeom.answers import PROBABLE, PROVED, UNKNOWN, Answer
 from polygeom.checks import seed as as_seed

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, pairwise, permutations, product
 from math import prod
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.singularities.ranks import Matrix, exact_rank
 
 _SIZE = 40

@@ -6,11 +6,11 @@ import importlib
 import io
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import MissingPackageError, PolygeomError
 from polygeom.storage.reading import read_file, unpack_gzip
 

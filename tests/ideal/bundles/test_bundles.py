@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,12 +12,13 @@ import pytest
 
 from polygeom.errors import BudgetError
 from polygeom.ideal import Neurovariety
-from polygeom.ideal.bundles import vanishing
-from polygeom.ideal.bundles.pencils import Pencils, pencils_of
+from polygeom.ideal.bundles import pieces, regularity, vanishing
+from polygeom.ideal.bundles.pencils import Pencils, pencils_around, pencils_of
 from polygeom.ideal.bundles.pieces import Module, Presentation
 from polygeom.ideal.bundles.presentation import sections
 from polygeom.ideal.bundles.regularity import Bound, Cuts
 from polygeom.ideal.counting.formulas import pencil_degree
+from polygeom.ideal.grading.quotients import TooLargeError
 from polygeom.ideal.proofs.certificate import certify
 from polygeom.ideal.search import interpolation
 from polygeom.ideal.search import search as searching
@@ -57,6 +59,81 @@ def test_sections_are_refused_where_values_do_not_tell_them_apart() -> None:
     assert Cuts(CUBES, PrimeField(7)).bound([1, 10, 55, 220]) is None
 
 
+@pytest.mark.parametrize(
+    "network",
+    [
+        "[2,3,1] r=3",
+        "[3,2,1] r=3",
+        "[2,2] r=3",
+        "[2,2,2,1] r=1,3",
+        "[2,2,2,1] r=2,1",
+        "[2,2,2,1] r=3 bias",
+        "[2,2,1] p=0,1,1",
+    ],
+)
+def test_neighbours_are_no_bundles_of_pencils(network: str) -> None:
+    assert pencils_around(parse(network)) is None
+
+
+def test_a_bundle_of_another_dimension_is_none() -> None:
+    network = parse("[2,2,2,1] r=2,4")  # two fourth powers are not all forms of degree four
+    assert pencils_around(network) == Pencils(2, 4, 1)
+    assert [pencils_of(network, d) for d in (6, 7, 8)] == [None, Pencils(2, 4, 1), None]
+
+
+def test_what_is_too_large_is_no_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sections(Pencils(2, 1, 40), FIELD, 0) is None  # some hundred gigabytes
+    cuts = Cuts(Pencils(2, 2, 1), FIELD)
+    monkeypatch.setattr(pieces, "MOST_BYTES", 10)
+    with pytest.raises(TooLargeError):
+        Module(cubic((0, 0, 0, 0)), FIELD).dimension(2)
+    stub: Any = SimpleNamespace(bound=lambda *_: Module(cubic((0, 0, 0, 0)), FIELD).dimension(2), bundle=cuts.bundle)
+    assert prove_bounded(stub, [1, 5, 15]) is None
+
+
+def cuts_of(module: Presentation, monkeypatch: pytest.MonkeyPatch) -> tuple[Cuts, Callable[[int], Bound | None]]:
+    """Cuts of a module in the place of sections modulo polynomials, and the bound if it is known to a degree."""
+    generators = tuple((d, w) for d, w in module.generators)
+    relations = tuple((d, w, {(g + 1, m): c for (g, m), c in terms.items()}) for d, w, terms in module.relations)
+    whole = Presentation(module.variables, ((0, 0), *generators), relations)
+    monkeypatch.setattr(regularity, "sections", lambda *_: whole)
+    known = Module(module, FIELD)
+    bundle: Any = SimpleNamespace(sections=known.dimension, dimension=len(module.variables))
+    cuts = Cuts(bundle, FIELD)
+    return cuts, lambda top: cuts.bound([0] * (top + 1))
+
+
+def test_the_cuts_find_the_regularity_of_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In variables x, y, z; the first form is x, the second the last variable."""
+    free = Presentation((0, 0, 0), ((1, 0),), ())
+    bound = cuts_of(free, monkeypatch)[1](4)
+    assert bound is not None
+    assert (bound.quotient, bound.regularity) == (1, 2)
+    assert bound.hilbert == (0,) * len(bound.hilbert)
+    # (y² + xz, yz, z² + xy): regularity 1 modulo x, but x annihilates something in degree 2, the first that can be
+    terms: list[dict[Any, float]] = [
+        {(0, (1, 1)): 1.0, (0, (0, 2)): 1.0},
+        {(0, (1, 2)): 1.0},
+        {(0, (2, 2)): 1.0, (0, (0, 1)): 1.0},
+    ]
+    curve = Presentation((0, 0, 0), ((0, 0),), tuple((2, 0, t) for t in terms))
+    cuts, to_degree = cuts_of(curve, monkeypatch)
+    assert [m.dimension(d) for m in cuts._modules[:2] for d in range(4)] == [1, 3, 3, 1, 1, 2, 0, 0]
+    assert [to_degree(top) for top in range(4)] == [None] * 4
+    bound = to_degree(4)
+    assert bound is not None
+    assert (bound.quotient, bound.regularity) == (2, 3)
+    # (z², zx⁴): what x annihilates ends in degree 4; (x², xy⁴, z): it never ends
+    embedded = Presentation((0, 0), ((0, 0),), ((2, 0, {(0, (1, 1)): 1.0}), (5, 0, {(0, (0, 0, 0, 0, 1)): 1.0})))
+    to_degree = cuts_of(embedded, monkeypatch)[1]
+    assert to_degree(5) is None
+    bound = to_degree(6)
+    assert bound is not None
+    assert bound.quotient == 4
+    unlucky = Presentation((0, 0), ((0, 0),), ((2, 0, {(0, (0, 0)): 1.0}), (5, 0, {(0, (0, 1, 1, 1, 1)): 1.0})))
+    assert cuts_of(unlucky, monkeypatch)[1](12) is None
+
+
 def cubic(weights: tuple[int, ...]) -> Presentation:
     """The coordinate ring of the twisted cubic."""
     minors = [((0, 2), (1, 1)), ((0, 3), (1, 2)), ((1, 3), (2, 2))]
@@ -90,7 +167,7 @@ def test_what_is_left_of_the_sections_on_the_cubes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "dimension", "h", "regularity"),
+    ("network", "dimension", "h", "expected"),
     [
         pytest.param("[2,2,2,2] r=2", 8, (1, 2, 3, 4, 5), 4, marks=pytest.mark.thorough),
         ("[2,2,2] r=3", 6, (1, 2, 3), 2),
@@ -99,19 +176,23 @@ def test_what_is_left_of_the_sections_on_the_cubes() -> None:
     ],
 )
 def test_the_bound_is_attained_where_the_ideal_is_known(
-    network: str, dimension: int, h: tuple[int, ...], regularity: int
+    network: str, dimension: int, h: tuple[int, ...], expected: int
 ) -> None:
     bundle = pencils_of(parse(network), dimension)
     assert bundle is not None
     assert pencils_of(parse(network), dimension - 1) is None
     cuts = Cuts(bundle, FIELD)
-    known = series(h, dimension, regularity + 20)
-    assert cuts.bound(known[: regularity + 1]) is None
-    bound = cuts.bound(known[: regularity + 2])
+    known = series(h, dimension, expected + 20)
+    assert cuts.bound(known[: expected + 1]) is None
+    bound = cuts.bound(known[: expected + 2])
     assert bound is not None
-    assert (bound.regularity, bound.generators) == (regularity, regularity + 1)
+    assert (bound.regularity, bound.generators) == (expected, expected + 1)
     assert bound.hilbert == known[: len(bound.hilbert)]
-    assert len(bound.hilbert) == regularity + dimension + 1
+    assert len(bound.hilbert) == expected + dimension + 1
+    for wrong in (-1, 1):  # the last value of all that were known follows from the others
+        longer = known[: expected + 4]
+        assert cuts.bound(longer) == bound
+        assert cuts.bound((*longer[:-1], longer[-1] + wrong)) is None
 
 
 @pytest.mark.parametrize(
@@ -265,3 +346,33 @@ def test_an_equation_of_some_pencils_is_none() -> None:
     assert not prover.vanishes(np.array([[7, 9], [8, 8]]), [9, -4])
     values = next(prover._coordinates([2], 16, FIELD))
     assert not FIELD.subtract(9 * FIELD.multiply(values[7], values[9]), 4 * FIELD.power(values[8], 2)).any()
+
+
+def test_points_and_primes_of_a_proof_are_enough() -> None:
+    prover = Interpolation("[2,2,2,1] r=3").ground.vanishing
+    assert prover is not None
+    monomials = np.array([[7, 9], [8, 8]])
+    assert prover._degrees(monomials) == ([2], 16)
+    values = np.concatenate(list(prover._coordinates([2], 16, FIELD)), axis=1)
+    assert values.shape == (10, (16 + 1) * math.comb(2 + 3, 3))
+    # for each w but 1 as many as the lattice has points, (x + y)^9 once for all w; for w = 1 three multiples of it
+    assert len(np.unique(values, axis=1).T) == 16 * 9 + 3
+    # coordinates without signs at w = F_j = 1: four times binomial coefficients, 36, 9 and 1
+    assert prover._bound(monomials, [9, -4]) == 1 + 9 * (4 * 36) * (4 * 1) + 4 * (4 * 9) ** 2
+    for bound, number in ((P22, 1), (P22 + 1, 2), (P22**3, 4)):
+        primes = [field.p for field in prover._fields(bound, 16)]
+        assert len(set(primes)) == len(primes) == number
+        assert math.prod(primes) >= bound > math.prod(primes[:-1])
+    with pytest.raises(BudgetError, match="degree is too large"):
+        list(prover._fields(2, P22))
+
+
+@pytest.mark.parametrize(("network", "lift"), [("[2,2,2] r=3", 2), ("[2,2,3] r=2", 6)])
+def test_no_bound_for_what_is_not_proved_or_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch, network: str, lift: int
+) -> None:
+    """Equations that were not written out; a hypersurface, of whose degrees only invariants are looked at."""
+    monkeypatch.setattr(searching._Runner, "_try_sections", lambda *_: None)
+    found = interpolate(network, max_degree=6, lift=lift)
+    assert found.completeness is None
+    assert found.result.completeness.startswith("unknown beyond degree")

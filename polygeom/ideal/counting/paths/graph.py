@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 
+from polygeom._dataclass import dataclass, field
 from polygeom.ideal.counting.paths.systems import Array, Marks
 from polygeom.ideal.counting.paths.tracking import CAREFUL, Steps, Tracker
 

@@ -14,10 +14,10 @@ every path the conjugate path along the conjugate arc: half of the arcs are for 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.ideal.counting.paths.graph import Graph, Node
 from polygeom.ideal.counting.paths.sharing import PathCrew
 from polygeom.ideal.counting.paths.systems import Array, Marks, System

@@ -9,12 +9,12 @@ three instructions instead of layers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.network import Network
 from polygeom.network.constants import Constants
 

@@ -33,10 +33,11 @@ Zimmermann, "Error bounds on complex floating-point multiplication", Math. Comp.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.ideal.counting.paths.residuals import enclosed, form_error
 from polygeom.ideal.counting.paths.systems import Array, CriticalPoints, Outputs, System
 from polygeom.ideal.counting.paths.tracking import refine

@@ -24,10 +24,10 @@ Numer. Anal. 40 (2002). Leykin, Rodriguez, Sottile, "Trace test", arXiv 1608.005
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.ideal.counting.paths.starts import complex_normal
 from polygeom.ideal.counting.paths.systems import Array
 from polygeom.ideal.counting.paths.tracking import CAREFUL, QUICK, Steps, Tracker

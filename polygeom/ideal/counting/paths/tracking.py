@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from polygeom._dataclass import dataclass
 from polygeom.ideal.counting.paths.plain import solved
 from polygeom.ideal.counting.paths.route import FOLLOWED
 from polygeom.ideal.counting.paths.sharing import PathCrew
@@ -57,6 +57,9 @@ class Steps:
     fulls: int = 2
 
 
+STEPS = Steps()
+
+
 QUICK = Steps(aim=3e-3, far=0.05, least=1e-5, most=300)
 CAREFUL = Steps(aim=1e-5, far=1e-3, least=1e-8, most=5000)
 
@@ -90,7 +93,7 @@ class Tracker:
     _pace: float = 0.01
 
     def follow(
-        self, w: Array, start: Array, end: Array, gamma: Array | complex = 1.0, steps: Steps = Steps()
+        self, w: Array, start: Array, end: Array, gamma: Array | complex = 1.0, steps: Steps = STEPS
     ) -> tuple[Array, Array]:
         """Follow solutions at ``start`` to solutions at ``end``.
 
@@ -184,7 +187,7 @@ def _solve(system: System, w: Array, right: Array) -> Array:
     return solved
 
 
-def track(system: System, w: Array, start: Array, end: Array, steps: Steps = Steps()) -> tuple[Array, Array]:
+def track(system: System, w: Array, start: Array, end: Array, steps: Steps = STEPS) -> tuple[Array, Array]:
     """Follow solutions along the segment between two parameters, see `Tracker.follow`."""
     return Tracker(system).follow(w, start, end, 1.0, steps)
 

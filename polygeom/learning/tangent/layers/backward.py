@@ -16,13 +16,14 @@ is known for a few kinds of them; all others are called as they are, for all out
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 
+from polygeom._dataclass import dataclass
 from polygeom.learning.tangent.layers.convolutions import gathered, known_of, pulled
 
 Node = Any

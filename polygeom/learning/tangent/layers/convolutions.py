@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 from torch._C._functorch import is_batchedtensor
 from torch.nn import functional
 
+from polygeom._dataclass import dataclass
 from polygeom.learning.tangent.layers.costs import gather_cost, pull_costs
 
 Setting = Sequence[Sequence[int]]

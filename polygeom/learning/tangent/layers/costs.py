@@ -26,7 +26,8 @@ the ``N'`` points after the other, ``grams`` ``N N' G T T' (1 + C²)`` and ``con
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from polygeom._dataclass import dataclass
 
 NUMBER = 16
 """Multiplications of a matrix product in the time in which one number is written to memory and read again."""

@@ -16,11 +16,12 @@ of a layer in the cache of the processor.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import BudgetError
 from polygeom.learning.tangent.functional import WeightFunction
 from polygeom.learning.tangent.layers.backward import Cotangent, derivatives

@@ -8,12 +8,13 @@ A weight ``(G, m, k)`` that acts as a matrix at ``T`` positions has at point ``n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import PolygeomError
 from polygeom.learning.tangent.layers.costs import Sizes, cheapest
 

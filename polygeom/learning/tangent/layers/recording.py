@@ -9,13 +9,13 @@ place where a weight acts on data by one of the rules of `polygeom.learning.tang
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from polygeom._dataclass import dataclass
 from polygeom.learning.tangent.functional import WeightFunction
 from polygeom.learning.tangent.layers.composed import COMPOSED
 from polygeom.learning.tangent.layers.graphs import Teller, Told

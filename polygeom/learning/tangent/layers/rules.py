@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from polygeom._dataclass import dataclass
 from polygeom.learning.tangent.layers.convolutions import each, known_value, windows
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from polygeom._dataclass import dataclass
 from polygeom.errors import BudgetError
 from polygeom.learning.calls import FILTERS
 from polygeom.learning.tangent.functional import WeightFunction
