@@ -118,7 +118,12 @@ class Task:
         return None if self.timeout is None else max(0.0, self.timeout - (time.monotonic() - self.started))
 
     def make_ready(self) -> None:
-        """Load what follows paths; the first time ever that compiles for half a minute, which no timeout counts."""
+        """Load what follows paths; the first time ever that compiles for half a minute, which no timeout counts.
+
+        Without a timeout it is loaded when there is enough to follow (`polygeom.ideal.counting.paths.route`).
+        """
+        if self.timeout is None:
+            return
         before = time.monotonic()
         from polygeom.ideal.counting.paths import kernels
 

@@ -206,7 +206,7 @@ class _Absolute(System):
 class _AbsoluteOutputs(Outputs):
     def __init__(self, system: System) -> None:
         outputs = system.outputs
-        self.network, self.dimension = outputs.network, outputs.dimension
+        self.network, self.dimension, self.route = outputs.network, outputs.dimension, outputs.route
         self.program = replace(outputs.program, constants=np.abs(outputs.program.constants).astype(complex))
         self.packed = np.abs(outputs.packed).astype(complex)
 

@@ -15,10 +15,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cached_property
+from types import ModuleType
 
 import numpy as np
 
 from polygeom.ideal.counting.paths.program import program
+from polygeom.ideal.counting.paths.route import Route
 from polygeom.ideal.counting.paths.starts import balanced, complex_normal, normal
 from polygeom.ideal.grading.coordinates import Coordinates
 from polygeom.network import Network
@@ -57,6 +59,7 @@ class Outputs:
         self.program = program(network)
         self.exact = exact and self.program.exact
         self.packed = np.ascontiguousarray(points.reshape(len(points), -1).T, dtype=complex)
+        self.route = Route(self.size - dimension)
 
     @property
     def size(self) -> int:
@@ -100,13 +103,16 @@ class Outputs:
 
     def raw(self, w: Array) -> Array:
         """Outputs at the points, ``(B, m)``: entry ``o N + n`` is output ``o`` at point ``n``."""
-        from polygeom.ideal.counting.paths import kernels
-
         operations, constants, outputs, registers, _ = self.program.lowered
         w = np.ascontiguousarray(w, dtype=complex)
         one = operations, constants, outputs, registers
-        values: Array = kernels.values_of(*one, self.packed, w)  # type: ignore[no-untyped-call]
+        values: Array = self.kernels(1, len(w)).values_of(*one, self.packed, w)
         return values
+
+    def kernels(self, evaluations: int, rows: int) -> ModuleType:
+        """What evaluates so many times at ``rows`` weights: compiled kernels, or their twin while there is little."""
+        entries = rows * self.packed.shape[1] * self.dimension
+        return self.route.kernels(evaluations, len(self.program.operations), entries)
 
     def image(self, w: Array) -> Array:
         """Coordinates of points of the neurovariety, a row for each of ``(B, P)`` weights."""
@@ -182,6 +188,7 @@ class Coefficients(Outputs):
         _, inputs, inverse = best
         super().__init__(network, dimension, inputs.reshape(len(inputs), *network.input_shape))
         self.readout = np.kron(np.eye(network.output_dimension), inverse)[self.selection]
+        self.route = Route(len(self.readout) - dimension)
 
     @property
     def real(self) -> bool:
@@ -239,8 +246,6 @@ class System:
     def linearised(self, w: Array, parameters: Array, frames: Array | None = None) -> tuple[Array, ...]:
         """Equations ``(B, k)``, derivatives ``(B, k, k)``, outputs ``(B, m)``, their derivatives ``(B, P, m)``, and
         frames ``(B, P, k)``: those given, or new ones."""
-        from polygeom.ideal.counting.paths import kernels
-
         w = np.ascontiguousarray(w, dtype=complex)
         fresh = frames is None
         if frames is None:
@@ -248,7 +253,7 @@ class System:
         frames = np.ascontiguousarray(frames, dtype=complex)
         right = self.right(parameters)
         p = np.array(np.broadcast_to(right, (len(w), right.shape[-1])), dtype=complex, order="C")
-        found = kernels.linearised(*self.packed, w, frames, fresh, p)  # type: ignore[call-arg, no-untyped-call]
+        found = self.outputs.kernels(3, len(w)).linearised(*self.packed, w, frames, fresh, p)
         return (*found, frames)
 
     @property

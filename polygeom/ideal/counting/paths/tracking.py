@@ -14,6 +14,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from polygeom._dataclass import dataclass
+from polygeom.ideal.counting.paths.plain import solved
+from polygeom.ideal.counting.paths.route import FOLLOWED
 from polygeom.ideal.counting.paths.sharing import PathCrew
 from polygeom.ideal.counting.paths.systems import Array, System
 
@@ -152,14 +154,13 @@ class Tracker:
                 yield rows, found
 
     def _here(self, batch: Batch, at: int, to: int, limits: Limits) -> Iterator[Piece]:
-        from polygeom.ideal.counting.paths import kernels
-
+        kernels = self.system.outputs.kernels(FOLLOWED, to - at)
         while at < to:
             if self.until is not None and time.monotonic() > self.until:
                 raise Deadline
             began = time.perf_counter()
             rows = slice(at, min(to, at + max(1, int(_LONGEST / self._pace))))
-            yield rows, kernels.follow(*self.system.packed, *(part[rows] for part in batch), *limits)  # type: ignore[call-arg, no-untyped-call]
+            yield rows, kernels.follow(*self.system.packed, *(part[rows] for part in batch), *limits)
             self._pace = max(1e-6, (time.perf_counter() - began) / (rows.stop - at))
             at = rows.stop
 
@@ -197,7 +198,7 @@ def refine(system: System, w: Array, parameters: Array, rounds: int = 4) -> tupl
     with np.errstate(all="ignore"):
         for _ in range(rounds):
             value, matrix, _, _, frames = system.linearised(w, parameters)
-            step = _solved(matrix, value)
+            step = solved(matrix, value)
             w = w - (frames @ step[..., None])[..., 0]
             size = np.linalg.norm(step, axis=1) / (1e-300 + np.linalg.norm(w, axis=1))
     return w, size
@@ -220,17 +221,3 @@ def shortened(system: System, w: Array, parameters: Array, rounds: int = 150) ->
             w = np.where(better[:, None], trial, w)
             step = np.where(better, np.minimum(2 * step, 0.5), 0.2 * step)
     return w
-
-
-def _solved(matrix: Array, right: Array) -> Array:
-    """``matrix⁻¹ right`` for a batch; NaN where a matrix is singular."""
-    try:
-        return np.linalg.solve(matrix, right[..., None])[..., 0]
-    except np.linalg.LinAlgError:
-        result = np.full(right.shape, np.nan, dtype=complex)
-        for row in range(len(matrix)):
-            try:
-                result[row] = np.linalg.solve(matrix[row], right[row])
-            except np.linalg.LinAlgError:
-                continue
-        return result
