@@ -164,6 +164,8 @@ def test_balanced_weights_stay_balanced_along_a_path() -> None:
                                   "convolutional(4,kernels=[2,2],degrees=2)"])  # fmt: skip
 def test_compiled_derivatives_are_those_of_jets(text: str, rng: np.random.Generator) -> None:
     """Two interpreters of a network: the recorded program, and truncated Taylor arithmetic over its layers."""
+    import polygeom.ideal.counting.paths.kernels  # noqa: F401  what is loaded is used
+
     network = parse(text)
     points = complex_normal(rng, 4, network.input_dimension).reshape(4, *network.input_shape)
     outputs = Outputs(network, min(3, network.parameter_count), points)
