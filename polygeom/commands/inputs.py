@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -91,6 +90,8 @@ def network_texts(texts: Sequence[str], files: Sequence[str] = ()) -> Iterator[s
             yield text
     for file in files:
         try:
+            from pathlib import Path
+
             with Path(file).open(encoding="utf-8") as stream:
                 yield from _lines(stream, file)
         except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from polygeom.commands.printing import as_line
 from polygeom.errors import BudgetError, PolygeomError
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def counted(target: str, question: Mapping[str, Any], label: str, timeout: float
     if found is None:
         unfinished = {"network": network, "value": None, "status": "timeout", "timeout": timeout}
         found = {"answer": unfinished, "text": f"{network}: not found within {timeout:g} s (timeout)", "counted": False}
-    click.echo(json.dumps(found["answer"]) if as_json else found["text"])
+    click.echo(as_line(found["answer"]) if as_json else found["text"])
     return 0 if found["counted"] else 1
 
 

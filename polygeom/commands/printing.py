@@ -24,6 +24,13 @@ SHOWN = (
 _HEADS = {"ambient_dimension": "ambient", "expected_dimension": "expected"}
 
 
+def as_line(answer: Mapping[str, Any]) -> str:
+    """One line of JSON."""
+    import json  # here: most commands print text, and loading it takes a hundredth of theirs
+
+    return json.dumps(answer)
+
+
 def print_rows(table: pandas.DataFrame, limit: int) -> None:
     """Print the first ``limit`` rows with the columns a reader looks for first; blank where a row has no result."""
     shown = table.head(limit)

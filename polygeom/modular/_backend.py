@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 import os
 import threading
-from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
@@ -75,6 +74,8 @@ def _load() -> None:
 def _price() -> float:
     """What loading costs here: more where no compiled kernels are found in the places numba keeps them."""
     if _kernels.price is None:
+        from pathlib import Path
+
         name = "_elimination_numba._eliminate-*.nbi"
         chosen = os.environ.get("NUMBA_CACHE_DIR")
         user = os.environ.get("XDG_CACHE_HOME") or Path(os.environ.get("HOME", "/"), ".cache")

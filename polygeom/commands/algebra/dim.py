@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from polygeom.commands.inputs import network_texts, takes_maps
 from polygeom.commands.limits import check_timeout, shows_progress, ticking, within
-from polygeom.commands.printing import keep_certificate
+from polygeom.commands.printing import as_line, keep_certificate
 from polygeom.errors import PolygeomError
-from polygeom.storage.durable import output_file
 
 if TYPE_CHECKING:
     from polygeom.dimensions import DimensionResult
@@ -86,20 +83,22 @@ def dim(
             failed = True
             click.echo(_unfinished(text, timeout, as_json))
         else:
-            click.echo(json.dumps(result.as_dict()) if as_json else str(result))
+            click.echo(as_line(result.as_dict()) if as_json else str(result))
     if certificate is not None and result is not None:
         _certify(result, seed, ends, certificate)
     return 1 if failed else 0
 
 
 def _ranks_at(networks: tuple[str, ...], at: str, seed: int, as_json: bool) -> int:
+    from pathlib import Path
+
     from polygeom.dimensions.special import SPECIAL, rank_at, read_weights, special_weights
 
     for text in network_texts(networks):
         special = at.partition(":")[0] in SPECIAL and not Path(at).exists()
         weights = special_weights(text, at, rng=seed) if special else read_weights(at)
         found = rank_at(text, weights, rng=seed)
-        click.echo(json.dumps(found.as_dict()) if as_json else str(found))
+        click.echo(as_line(found.as_dict()) if as_json else str(found))
     return 0
 
 
@@ -141,7 +140,7 @@ def _unfinished(text: str, timeout: float | None, as_json: bool) -> str:
     bound = proved_bound(network, thorough=False) if network.widths is not None else None
     if as_json:
         known = {"upper": None, "bound": ""} if bound is None else {"upper": bound.value, "bound": str(bound)}
-        return json.dumps({"network": network.text, "status": "timeout", "timeout": timeout} | known)
+        return as_line({"network": network.text, "status": "timeout", "timeout": timeout} | known)
     most = "" if bound is None else f"; proved to be at most {bound.value}: {bound}"
     return f"{network.text}: no dimension within {timeout:g} s (timeout){most}"
 
@@ -151,4 +150,6 @@ def _check_certificate(networks: tuple[str, ...], path: str) -> None:
         raise PolygeomError(
             f"--certificate is for one network, got {len(networks)}; write polygeom dim NETWORK --certificate FILE"
         )
+    from polygeom.storage.durable import output_file
+
     output_file(path, "--certificate")

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import MISSING, fields
 from typing import Any, NoReturn
 
@@ -25,6 +24,8 @@ _MOST_DIGITS = 20
 
 def dump(nodes: Nodes) -> str:
     """``nodes`` as one line of JSON."""
+    import json
+
     records = [_record(node) for node in nodes]
     return json.dumps({"format": FORMAT, "version": VERSION, "nodes": records}, separators=(", ", ": "))
 
@@ -100,6 +101,8 @@ def _decode(text: str) -> Any:
     def refuse(word: str) -> NoReturn:
         hint = 'write digits only, or a fraction as "1/2"'
         _fail(text, f"the number {shown(word)} is not an integer", hint, text.find(word))
+
+    import json
 
     try:
         return json.loads(text, object_pairs_hook=pairs, parse_int=integer, parse_float=refuse, parse_constant=refuse)
