@@ -6,12 +6,12 @@ Its main function is ``polygeom.dimension("[3,3,3] r=2")``.
 from typing import TYPE_CHECKING
 
 from polygeom._lazy import attach
-from polygeom.dimensions.bounds.search import upper_bound
-from polygeom.dimensions.compute import dimension
-from polygeom.dimensions.result import DimensionResult
 
 if TYPE_CHECKING:
+    from polygeom.dimensions.bounds.search import upper_bound
+    from polygeom.dimensions.compute import dimension
     from polygeom.dimensions.proofs.certificate import certify
+    from polygeom.dimensions.result import DimensionResult
 
 __all__ = [
     "DimensionResult",
@@ -20,5 +20,13 @@ __all__ = [
     "upper_bound",
 ]
 
-# A dimension without a certificate loads nothing that reads certificates.
-__getattr__, __dir__ = attach(__name__, {"certify": "polygeom.dimensions.proofs.certificate"})
+# What checks certificates loads nothing that makes dimensions, and the other way round.
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "DimensionResult": "polygeom.dimensions.result",
+        "certify": "polygeom.dimensions.proofs.certificate",
+        "dimension": "polygeom.dimensions.compute",
+        "upper_bound": "polygeom.dimensions.bounds.search",
+    },
+)

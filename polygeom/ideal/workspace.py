@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from polygeom.dimensions import DimensionResult
 from polygeom.ideal.grading.coordinates import Coordinates
-from polygeom.ideal.search.search import Progress, Search, interpolate
 from polygeom.network import Network
 from polygeom.network.builder import as_network
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from polygeom.ideal.search.search import Progress, Search
 
 
 class Workspace:
@@ -62,6 +66,8 @@ class Workspace:
         progress: Progress | None = None,
     ) -> Search:
         """The search for equations, continued up to ``max_degree``; see `polygeom.ideal.search.search.interpolate`."""
+        from polygeom.ideal.search.search import interpolate
+
         known = self._search
         enough = known is not None and (
             known.completeness is not None or (max_degree is not None and known.interpolation.degree >= max_degree)

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,8 +23,11 @@ from polygeom.ideal.counting.paths.systems import Coefficients, CriticalPoints, 
 from polygeom.ideal.counting.paths.tracking import shortened
 from polygeom.ideal.counting.quotient import MOST_MONOMIALS, quotient_dimension
 from polygeom.ideal.counting.theorems import GENERIC, Known, degree_bound, known_degree, known_distance_degree
-from polygeom.ideal.search.search import Search
 from polygeom.ideal.workspace import Workspace
+
+if TYPE_CHECKING:
+    from polygeom.ideal.search.search import Search
+
 from polygeom.modular import P22, PrimeField
 from polygeom.network import Network
 

@@ -18,7 +18,7 @@ import pytest
 from here import CrewOfNone, perform
 from sweeps.clusters import running
 
-from polygeom import cli, degree, ed_degree, fibre
+from polygeom import cli, degree, ed_degree, fibre, supervision
 from polygeom.errors import PolygeomError
 from polygeom.ideal import Neurovariety
 from polygeom.ideal.counting.evidence import Count
@@ -71,7 +71,7 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 def crews(eager: None, monkeypatch: pytest.MonkeyPatch) -> list[Crew]:
     monkeypatch.setattr(Crew, "made", [], raising=False)
     monkeypatch.setattr(Crew, "fate", None)
-    monkeypatch.setattr(sharing, "LocalCrew", Crew)
+    monkeypatch.setattr(supervision, "LocalCrew", Crew)
     return Crew.made
 
 

@@ -10,18 +10,19 @@ import base64
 import math
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, Future, wait
 from contextlib import suppress
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from polygeom.checks import integer
-from polygeom.supervision import Limits, LocalCrew
-from polygeom.sweeps.crew import Crew, ExecutorCrew, check_executor
-from polygeom.sweeps.task import Task
+
+if TYPE_CHECKING:  # most counts are over before others could help: what shares them out is loaded when they do
+    from concurrent.futures import Executor, Future
+
+    from polygeom.sweeps.crew import Crew
 
 Array = np.ndarray
 Ends = tuple[Array, Array, Array]
@@ -49,7 +50,10 @@ class PathCrew:
     """
 
     def __init__(self, workers: int = 1, executor: Executor | None = None) -> None:
-        check_executor(executor)
+        if executor is not None:
+            from polygeom.sweeps.crew import check_executor
+
+            check_executor(executor)
         self.workers, self.executor = integer("workers", workers, least=1), executor
         self._crew: Crew | None = None
         self._asked = 0.0
@@ -94,6 +98,12 @@ class PathCrew:
         until:
             `time.monotonic` at which to stop waiting.
         """  # fmt: skip
+        from concurrent.futures import wait
+
+        from polygeom.supervision import Limits, LocalCrew
+        from polygeom.sweeps.crew import ExecutorCrew
+        from polygeom.sweeps.task import Task
+
         left = None if until is None else max(0.0, until - time.monotonic())
         if self._crew is None:
             own = Limits(left)
