@@ -25,7 +25,7 @@ from polygeom.modular import P22, PrimeField, Residues, as_field, is_prime
 CHUNK = 1 << 10
 """Points at which an equation is evaluated at a time."""
 MOST_VALUES = 3 * 10**9
-"""Values of monomials, for all points and primes, beyond which a proof is not tried: about a minute."""
+"""Values of monomials, for all points and primes, beyond which a proof is not tried, a minute about."""
 
 
 class Vanishing:
