@@ -13,7 +13,6 @@ from polygeom.errors import PolygeomError
 from polygeom.ideal.grading.points import Points
 from polygeom.ideal.inclusion import Inclusion, contains, integer_point
 from polygeom.ideal.result import IdealResult
-from polygeom.ideal.search.search import Search
 from polygeom.ideal.workspace import Workspace
 from polygeom.network.text.maps import map_formula
 from polygeom.supervision import Status
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from sympy.polys.rings import PolyElement
 
     from polygeom.ideal.counting.evidence import Count
+    from polygeom.ideal.search.search import Search
     from polygeom.ideal.singular import Stratum
 
 METHODS = ("auto", "interpolation", "elimination")
