@@ -15,6 +15,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from polygeom.learning.tangent.layers.composed import transposed_convolution
+from polygeom.learning.tangent.layers.convolutions import each
 from polygeom.learning.tangent.layers.rules import NotRecordable
 
 
@@ -31,10 +32,7 @@ def convolution(
     axes = weight.ndim - 2
     if not has_windows(input, weight, padding=padding, groups=groups):
         return None
-    stride, padding, dilation = (
-        tuple(one) * (axes if len(one) == 1 else 1) if isinstance(one, list | tuple) else (one,) * axes
-        for one in (stride, padding, dilation)
-    )
+    stride, padding, dilation = (each(one, axes) for one in (stride, padding, dilation))
     kernel: tuple[int, ...] = tuple(weight.shape[2:])
     size = [
         (n + 2 * p - d * (k - 1) - 1) // s + 1

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="tangent kernels need the extra learn")
 
-from learning.tangent.test_known import KINKS, SWITCHES, points, right  # noqa: E402
+from learning.tangent.test_known import KINKS, SWITCHES, Twice, points, right  # noqa: E402
 from learning.tangent.test_routes import Called  # noqa: E402
 from learning.tangent_models import jacobian_by_backward, seeded  # noqa: E402
 from torch import nn  # noqa: E402
@@ -134,22 +134,10 @@ def test_mixing_behind_a_kink_is_seen_where_it_begins(name: str) -> None:
         empirical_ntk(module, change(module, x))
 
 
-class Wrong(torch.autograd.Function):
+class Wrong(Twice):
     """A rule for many points with the right values and wrong derivatives."""
 
     generate_vmap_rule = False
-
-    @staticmethod
-    def forward(x):
-        return 2 * x
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        pass
-
-    @staticmethod
-    def backward(ctx, g):
-        return 2 * g
 
     @staticmethod
     def vmap(info, in_dims, x):
