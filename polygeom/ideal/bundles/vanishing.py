@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from polygeom.errors import BudgetError
+from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal.bundles.pencils import Pencils
 from polygeom.ideal.grading.spaces import Monomials, Spaces, evaluate
 from polygeom.modular import P22, PrimeField, Residues, as_field, is_prime
@@ -60,6 +60,8 @@ class Vanishing:
         ------
         BudgetError
             If it would take too long, or the deadline passes.
+        PolygeomError
+            If the monomials are not of one weight.
         """
         degrees, top = self._degrees(monomials)
         fields = list(self._fields(self._bound(monomials, integers), max(*degrees, top)))
@@ -80,8 +82,8 @@ class Vanishing:
         outputs = np.array([i for i, _ in self.entries])[monomials]
         powers = np.array([k for _, k in self.entries])[monomials].sum(axis=1)
         degrees = np.array([(outputs == i).sum(axis=1) for i in range(self.bundle.outputs)])
-        assert (degrees == degrees[:, :1]).all()
-        assert (powers == powers[0]).all()
+        if (degrees != degrees[:, :1]).any() or (powers != powers[0]).any():
+            raise PolygeomError("monomials must have one weight, got several; write the terms of one weight at a time")
         return degrees[:, 0].tolist(), int(powers[0])
 
     def _bound(self, monomials: Monomials, integers: Sequence[int]) -> int:

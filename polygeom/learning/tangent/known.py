@@ -199,8 +199,7 @@ def _by_points(f: WeightFunction, read: Points, shape: torch.Size, way_of: WayOf
     for x in read:
         with torch.no_grad():
             value = f(f.weights, x)
-            far = int((x - x[:1]).reshape(len(x), -1).abs().amax(dim=1).argmax())
-            if any(not checks.close(value[number], f(f.weights, x[number : number + 1])[0]) for number in (0, far)):
+            if any(not checks.close(value[n], f(f.weights, x[n : n + 1])[0]) for n in _two(x)):
                 raise checks.mixed()
     way = way_of(read, shape, False)
     return work(way, way.features(f), read, shape)
@@ -214,10 +213,14 @@ def _accepted(f: WeightFunction, given: Sequence[tuple[Tensor, str]]) -> tuple[P
     return list(read), shapes[0]
 
 
+def _two(x: Tensor) -> list[int]:
+    """The first point and the furthest from it."""
+    return [0, int((x - x[:1]).reshape(len(x), -1).abs().amax(dim=1).argmax())]
+
+
 def _alone(f: WeightFunction, x: Tensor, seen: Record, numbers: Sequence[int] | None = None) -> bool:
     """Whether some points have the values alone that they have among others: the first and the furthest from it."""
-    if numbers is None:
-        numbers = [0, int((x - x[:1]).reshape(len(x), -1).abs().amax(dim=1).argmax())]
+    numbers = _two(x) if numbers is None else numbers
     with torch.no_grad():
         alone = torch.cat([f(f.weights, x[number : number + 1]) for number in numbers])
         copies = seen.outputs.detach().reshape(-1, len(x), seen.outputs.shape[1])[:, list(numbers)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polygeom.errors import BudgetError
+from polygeom.errors import BudgetError, PolygeomError
 from polygeom.ideal import Neurovariety
 from polygeom.ideal.bundles import pieces, regularity, vanishing
 from polygeom.ideal.bundles.pencils import Pencils, pencils_around, pencils_of
@@ -346,6 +346,13 @@ def test_an_equation_of_some_pencils_is_none() -> None:
     assert not prover.vanishes(np.array([[7, 9], [8, 8]]), [9, -4])
     values = next(prover._coordinates([2], 16, FIELD))
     assert not FIELD.subtract(9 * FIELD.multiply(values[7], values[9]), 4 * FIELD.power(values[8], 2)).any()
+
+
+def test_terms_of_several_weights_are_no_equation_to_prove() -> None:
+    prover = Interpolation("[2,2,2,1] r=3").ground.vanishing
+    assert prover is not None
+    with pytest.raises(PolygeomError, match="one weight"):
+        prover.vanishes(np.array([[7, 9], [8, 9]]), [1, 1])
 
 
 def test_points_and_primes_of_a_proof_are_enough() -> None:
