@@ -108,6 +108,12 @@ def test_no_source_file_is_too_long_to_read() -> None:
     assert {name: length for name, length in lengths.items() if length > 400} == {}
 
 
+def test_dataclasses_are_those_that_load_quickly() -> None:
+    slow = re.compile(r"^from dataclasses import .*\b(dataclass|field)\b", re.MULTILINE)
+    files = [file for file in (ROOT / "polygeom").rglob("*.py") if file.name != "_dataclass.py"]
+    assert [str(file) for file in files if slow.search(file.read_text(encoding="utf-8"))] == []
+
+
 def test_findings_can_be_run_and_are_listed() -> None:
     folder = ROOT / "findings"
     listed = (folder / "README.md").read_text(encoding="utf-8")

@@ -7,10 +7,11 @@ Here a register is an array ``(B, N)``, its derivative in the directions of a fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from polygeom._dataclass import dataclass, field
 
 Array = np.ndarray
 Rows = list[list[int]]
